@@ -1,0 +1,145 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rates: what pps, tcpreplay's Mbps, L2, L1 and percent of a link are to each other, and what to ask tcpreplay for.
+
+Three sizes of one frame: ``frame`` is its bytes in a pcap file; the wire frame adds the FCS (what RFC 2544 calls the frame
+size); on an Ethernet line each frame takes the preamble, the start delimiter and the gap besides (IEEE 802.3).
+A mean frame size may be fractional. Mbps are 10**6 bit/s throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+FCS = 4
+LINE_OVERHEAD = 7 + 1 + 12  # preamble, start delimiter, gap between frames
+_ETHERNET_HEADER = 14
+
+# The bytes each unit counts of a frame besides those in the pcap.
+_COUNTED = {"mbps": 0, "frame_mbps": 0, "l2_mbps": FCS, "l1_mbps": FCS + LINE_OVERHEAD}
+_SIZE_OF = {"frame": 0, "wire": -FCS, "ip": _ETHERNET_HEADER}
+RATE_UNITS = ("pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent")
+
+# The request forms of the tcpreplay module; without any of them a pcap is sent at the speed it was recorded at.
+RATE_FORMS = ("mbps", "l2_mbps", "l1_mbps", "pps", "line_rate_percent", "multiplier", "topspeed")
+
+
+def frame_size(size: float, size_of: str = "frame") -> float:
+    """The bytes of a frame in the pcap, from a size given as ``frame``, ``wire`` (with FCS) or ``ip`` (without Ethernet's header)."""
+    if size_of not in _SIZE_OF:
+        raise TrafficgenError("not a basis of a frame size", on=repr(size_of), remedy=f"It is one of {', '.join(_SIZE_OF)}.")
+    frame = positive(size, "size") + _SIZE_OF[size_of]
+    if frame <= 0:
+        raise TrafficgenError(f"too small for a frame of which it is the {size_of} size", on=f"size {size:g}")
+    return frame
+
+
+def positive(value: object, name: str) -> float:
+    """``value`` as a number above zero, or an error that names it."""
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise TrafficgenError("not a number above 0", on=f"{name} {value!r}", remedy="Give a rate or size as a positive number.")
+    return number
+
+
+def line_rate_pps(frame: float, link_speed_mbps: float) -> float:
+    """Frames per second a link carries at most: 14,880,952 of 60 bytes (64 on the wire) at 10G (RFC 2544, RFC 5180)."""
+    return link_speed_mbps * 1e6 / ((frame + FCS + LINE_OVERHEAD) * 8)
+
+
+def to_pps(value: float, unit: str, frame: float, link_speed_mbps: float | None = None) -> float:
+    """A rate in frames per second, from any of :data:`RATE_UNITS` (or ``mbps``, tcpreplay's own, which is ``frame_mbps``)."""
+    if unit == "pps":
+        return value
+    if unit == "line_rate_percent":
+        if link_speed_mbps is None:
+            raise TrafficgenError("needs the link's speed, and this link has none", on="line_rate_percent", remedy="Give link_speed_mbps.")
+        return line_rate_pps(frame, link_speed_mbps) * value / 100
+    if unit not in _COUNTED:
+        raise TrafficgenError("not a unit of a rate", on=repr(unit), remedy=f"It is one of {', '.join(RATE_UNITS)}.")
+    return value * 1e6 / ((frame + _COUNTED[unit]) * 8)
+
+
+def from_pps(pps: float, unit: str, frame: float, link_speed_mbps: float | None = None) -> float:
+    """The inverse of :func:`to_pps`."""
+    return pps / to_pps(1, unit, frame, link_speed_mbps)
+
+
+def rates(pps: float | None, frame: float | None, link_speed_mbps: float | None = None) -> dict[str, float | None]:
+    """The ``rates`` tree of a result: a rate in every unit, null where it cannot be known."""
+    if pps is None or not frame:
+        return {**dict.fromkeys(RATE_UNITS), "pps": pps}
+    tree: dict[str, float | None] = {unit: from_pps(pps, unit, frame) for unit in RATE_UNITS[:-1]}
+    tree["line_rate_percent"] = None if link_speed_mbps is None else pps / line_rate_pps(frame, link_speed_mbps) * 100
+    return tree
+
+
+@dataclass(frozen=True)
+class RatePlan:
+    """How a requested rate is asked of tcpreplay.
+
+    ``argv``: its options. ``requested``: the form and its value as given, or None for the recorded speed.
+    ``pps``: the frames per second to expect, None where only the run will tell (top speed, a multiplier, the recorded speed).
+    ``capped``: the request was above the line, and ``argv`` asks for the line's rate.
+    """
+
+    argv: tuple[str, ...]
+    requested: dict[str, float | bool] | None
+    pps: float | None
+    capped: bool
+
+
+def _written(value: float, steps: int) -> str:
+    # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not
+    # come out above the line. The thousandth of a step is against a value like 7142.857142 that is a hair below itself.
+    text = f"{math.floor(value * steps + 0.001) / steps:.6f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def plan_rate(
+    form: str | None, value: float | bool | None, frame: float, link_speed_mbps: float | None = None, *, strict: bool = False
+) -> RatePlan:
+    """The plan for one of :data:`RATE_FORMS`.
+
+    :param form: the parameter's name; None for the recorded speed.
+    :param frame: the mean bytes of a frame in the pcaps.
+    :param link_speed_mbps: the line's speed, None where it has none: nothing is capped then.
+    :param strict: refuse a rate above the line instead of capping it.
+    """
+    if form is None or (form == "topspeed" and not value):
+        return RatePlan((), None, None, False)
+    if form == "topspeed":
+        return RatePlan(("--topspeed",), {form: True}, None, False)
+    number = positive(value, form)
+    if form == "multiplier":
+        return RatePlan((f"--multiplier={number:.9f}".rstrip("0").rstrip("."),), {form: number}, None, False)
+    pps = to_pps(number, form, frame, link_speed_mbps)
+    capped = False
+    if link_speed_mbps is not None:
+        line = line_rate_pps(frame, link_speed_mbps)
+        if pps > line * (1 + 1e-9):
+            if strict:
+                raise TrafficgenError(
+                    f"above the line rate: {pps:.0f} pps where a link of {link_speed_mbps:g} Mbit/s carries {line:.0f} of these frames",
+                    on=f"{form} {number:g}",
+                    remedy=f"Ask for at most {from_pps(line, form, frame, link_speed_mbps):.2f}, or set strict_rate to false.",
+                )
+            pps, capped = line, True
+    # Bits for everything but pps itself: of two pacers, --mbps holds the load of the line steadier where sizes differ, and
+    # --pps goes unpaced after 5,124,095,576 frames (https://github.com/appneta/tcpreplay/issues/779).
+    if form == "pps":
+        option, asked = "--pps", _written(pps, 3600)
+    else:
+        option, asked = "--mbps", _written(from_pps(pps, "mbps", frame), 10**6)
+    if asked == "0":  # --mbps=0 would be top speed
+        raise TrafficgenError(
+            "too slow for tcpreplay to hold", on=f"{form} {number:g}", remedy="Ask for at least 1 bit/s or 1 frame an hour."
+        )
+    return RatePlan((f"{option}={asked}",), {form: number}, pps, capped)

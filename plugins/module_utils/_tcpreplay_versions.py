@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``tcpreplay --version`` says of a binary, and what follows from it: its options, and whether its netmap can be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+REMEDY = (
+    "Install tcpreplay with the role wirespeed.trafficgen.tcpreplay, or from the system's packages (Debian and Ubuntu: tcpreplay; "
+    "EL: tcpreplay of EPEL), or name the program by the option executable."
+)
+
+# tcpreplay's words for an injection method (src/common/sendpacket.c), and the collection's names.
+_METHODS = {
+    "PF_PACKET send()": "pf_packet",
+    "PF_PACKET / TX_RING": "pf_packet",
+    "netmap": "netmap",
+    "AF_XDP": "af_xdp",
+    "xsk_ring_prod_submit()": "af_xdp",
+    "bpf send()": "bpf",
+    "libdnet eth_send()": "libdnet",
+    "pcap_inject()": "libpcap",
+    "pcap_sendpacket()": "libpcap",
+}
+
+# The first version with an option, by upstream's tags; one that is not here has been there since 4.0.0.
+# Those of netmap and AF_XDP need to be compiled in besides.
+_SINCE = {
+    "loopdelay-ms": (4, 1, 0),
+    "nm-delay": (4, 1, 0),
+    "duration": (4, 1, 1),
+    "unique-ip-loops": (4, 2, 0),
+    "exclude": (4, 5, 0),
+    "include": (4, 5, 0),
+    "loopdelay-ns": (4, 5, 0),
+    "suppress-warnings": (4, 5, 0),
+    "write": (4, 5, 0),
+    "xdp": (4, 5, 0),
+    "xdp-batch-size": (4, 5, 0),
+}
+_NEEDS = {"netmap": "netmap", "nm-delay": "netmap", "xdp": "af_xdp", "xdp-batch-size": "af_xdp"}
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """What a tcpreplay binary says of itself. Null: it does not say.
+
+    ``version`` as printed, ``release`` its three numbers, ``build`` the git description it was built from.
+    ``injection_methods``: the default one first.
+    """
+
+    version: str
+    release: tuple[int, int, int]
+    build: str
+    debug: bool
+    libpcap: str | None
+    libdnet: str | None
+    counters_64bit: bool | None
+    verbose: bool | None
+    packet_editing: bool | None
+    fragroute: bool | None
+    default_injection_method: str | None
+    injection_methods: tuple[str, ...]
+
+    @property
+    def netmap(self) -> bool:
+        """Netmap was compiled in. That says nothing of the running kernel, nor that it works: see :func:`netmap_verdict`."""
+        return "netmap" in self.injection_methods
+
+    def as_result(self) -> dict[str, Any]:
+        """The tree the module ``tcpreplay_info`` returns of it."""
+        return {
+            "version": self.version,
+            "build": {
+                "git": self.build,
+                "debug": self.debug,
+                "libpcap": self.libpcap,
+                "libdnet": self.libdnet,
+                "counters_64bit": self.counters_64bit,
+                "verbose": self.verbose,
+                "packet_editing": self.packet_editing,
+                "fragroute": self.fragroute,
+            },
+            "default_injection_method": self.default_injection_method,
+            "injection_methods": list(self.injection_methods),
+        }
+
+
+_HEAD = re.compile(r"tcpreplay version: (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(\S{0,40})(?: \(build ([^)\n]{0,200})\))?(.{0,80})")
+
+
+def parse_version(text: str) -> VersionInfo:
+    """The meaning of what ``tcpreplay --version`` printed (4.0 to 4.6, on stderr).
+
+    :raises TrafficgenError: where it is not tcpreplay's.
+    """
+    head = _HEAD.search(text)
+    if not head:
+        raise TrafficgenError(
+            "did not say its version as tcpreplay 4 does", on="tcpreplay --version", said=text.strip()[:200], remedy=REMEDY
+        )
+    major, minor, patch, suffix, build, flags = head.groups()
+    told: dict[str, str] = {}
+    for line in text[head.end() :].splitlines():
+        name, colon, value = line.strip().partition(": ")
+        if colon:
+            told.setdefault(name, value.strip())
+    default = told.get("Default injection method") or told.get("Injection method")
+    optional = re.findall(r"Optional injection method: (.+)", text)
+    methods = [_METHODS.get(method.strip(), method.strip()) for method in [default, *optional] if method]
+
+    def enabled(name: str) -> bool | None:
+        return told[name] == "enabled" if name in told else None
+
+    return VersionInfo(
+        version=f"{major}.{minor}" + (f".{patch}" if patch else "") + suffix,
+        release=(int(major), int(minor), int(patch or 0)),
+        build=build or "",
+        debug="(debug)" in flags,
+        libpcap=told.get("Compiled against libpcap") or told.get("Compiled against PF_RING libpcap"),
+        libdnet=told.get("Compiled against libdnet"),
+        counters_64bit=enabled("64 bit packet counters"),
+        verbose=enabled("Verbose printing via tcpdump"),
+        packet_editing=enabled("Packet editing"),
+        fragroute=enabled("Fragroute engine"),
+        default_injection_method=methods[0] if default else None,
+        injection_methods=tuple(dict.fromkeys(methods)),
+    )
+
+
+def supports(info: VersionInfo, option: str) -> bool:
+    """Whether this binary knows the long option ``option`` (without its dashes)."""
+    needed = _NEEDS.get(option)
+    return info.release >= _SINCE.get(option, (4, 0, 0)) and (needed is None or needed in info.injection_methods)
+
+
+def require(info: VersionInfo, option: str) -> None:
+    """Refuse a binary that does not know ``option``, and say what it lacks."""
+    if supports(info, option):
+        return
+    since = ".".join(map(str, _SINCE.get(option, (4, 0, 0))))
+    needed = _NEEDS.get(option)
+    if info.release < _SINCE.get(option, (4, 0, 0)):
+        raise TrafficgenError(f"tcpreplay {info.version} does not have it", on=f"--{option}", remedy=f"Install tcpreplay {since} or later.")
+    raise TrafficgenError(
+        f"this tcpreplay {info.version} was built without {needed}",
+        on=f"--{option}",
+        remedy="Build it with the role wirespeed.trafficgen.tcpreplay, or take another injection_method.",
+    )
+
+
+def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
+    """Whether ``--netmap`` of this binary works on a network card (None: not known), and why.
+
+    VALE ports of the broken versions work, so a test on VALE alone cannot tell.
+    """
+    if not info.netmap:
+        return False, "built without netmap"
+    if info.release < (4, 3, 4):
+        return None, "versions before 4.3.4 have not been tried"
+    if info.release <= (4, 4, 3):
+        # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
+        if info.release == (4, 4, 3) and re.search(r"4\.4\.3-\d+-g", info.build):
+            return None, "a build from git after 4.4.3 may have the fault of 4.4.4 (https://github.com/appneta/tcpreplay/issues/810)"
+        return True, "versions 4.3.4 to 4.4.3 work"
+    if info.release < (4, 5, 3):
+        return False, (
+            "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl: No such file or "
+            "directory` (https://github.com/appneta/tcpreplay/issues/810): use 4.4.2, 4.4.3, or 4.5.3 and later"
+        )
+    return True, (
+        "versions from 4.5.3 on work, but wait 100 microseconds whenever the ring is full, and so may send less than half of what "
+        "4.4.2 does (https://github.com/appneta/tcpreplay/issues/984)"
+    )
