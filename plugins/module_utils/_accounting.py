@@ -1,0 +1,405 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the counters prove of a run: the ``counters`` tree, from snapshots of the sender and the receiver. Pure.
+
+tcpreplay counts the frames it handed to a socket or a ring. Whether they left is told by the sender's device, whether
+they arrived by a receiver. The verdict is on tcpreplay's own figures:
+
+- ``consistent``: the device sent what tcpreplay says, or a receiver counted every frame of it.
+- ``short``: the device sent fewer.
+- ``impossible``: at that L1 rate the frames do not fit onto the line.
+- ``unknown``: nothing proves it; or what was lost cannot be told from what the receiving host itself dropped.
+
+Loss is of the test's own frames, between two counters that each prove something; else it is None.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters import SOFTWARE_TX
+
+# A port's own frames (ARP, LLDP, ND) are counted with the test's: so many more than the test's are put down to them.
+OTHER_FRAMES = 10
+OTHER_SHARE = 1e-4
+# Clocks: a port may be 100 ppm off (IEEE 802.3), the host's clock as much, tcpreplay's figures are rounded.
+LINE_TOLERANCE = 1e-3
+# Frames handed over but not on the line yet when tcpreplay looks at the clock: ring, socket buffer and queue.
+IN_FLIGHT = 8192
+# A loss is the device's when the receiving host dropped at most this share of it.
+HOST_SHARE = 0.01
+# A run that was interrupted may have counted a frame it did not send, or the other way round.
+INTERRUPTED = 1
+
+_SNAPSHOT_KEYS = (
+    "interface", "ifindex", "boot_id", "driver", "kernel", "ethtool", "mac", "host_drops", "test_frames", "carrier_changes", "merging", "monotonic",
+)  # fmt: skip
+
+
+def delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What happened on an interface between two snapshots.
+
+    A counter that went backwards was reset, and how much it counted nobody knows: it becomes None and is named in ``resets``.
+
+    :raises TrafficgenError: the two are not snapshots of one interface in that order, within one boot of one host.
+    """
+    _check_pair(before, after)
+    seconds = after["monotonic"] - before["monotonic"]
+    resets: set[str] = set()
+
+    def difference(old: Mapping[str, int], new: Mapping[str, int], prefix: str = "") -> dict[str, int | None]:
+        differences: dict[str, int | None] = {}
+        for name, value in new.items():
+            change = value - old.get(name, 0)
+            differences[name] = change if change >= 0 else None
+            if change < 0:
+                resets.add(prefix + name)
+        return differences
+
+    kernel = difference(before["kernel"], after["kernel"])
+    # ethtool -S also has values that are no counters and may fall.
+    ethtool = {
+        name: value - before["ethtool"][name] if value >= before["ethtool"][name] else None
+        for name, value in after["ethtool"].items()
+        if name in before["ethtool"] and value != before["ethtool"][name]
+    }
+    mac: dict[str, Any] = {"reason": after["mac"]["reason"] or before["mac"]["reason"]}
+    for side in ("tx", "rx"):
+        old, new = before["mac"][side], after["mac"][side]
+        mac[side] = None
+        if old and new and old["source"] == new["source"]:
+            change = new["packets"] - old["packets"]
+            if change < 0:
+                resets.add(new["source"])
+                mac["reason"] = f"{new['source']} went backwards, from {old['packets']} to {new['packets']}: the port was reset in between"
+                continue
+            size = None if old["bytes"] is None or new["bytes"] is None else new["bytes"] - old["bytes"]
+            mac[side] = {**new, "packets": change, "bytes": size if size is None or size >= 0 else None}
+    frames = None
+    old, new = before["test_frames"], after["test_frames"]
+    if old and new:
+        if old["table"] != new["table"] or old["handle"] != new["handle"] or new["packets"] < old["packets"]:
+            raise TrafficgenError("the frame counter is not the same one before and after", on=after["interface"])
+        frames = {**new, "packets": new["packets"] - old["packets"]}
+    drops = difference(before["host_drops"], after["host_drops"], "host_drops.")
+    return {
+        "seconds": seconds,
+        "kernel": kernel,
+        "ethtool": ethtool,
+        "mac": mac,
+        "test_frames": frames,
+        "host_drops": drops,
+        "carrier_changes": after["carrier_changes"] - before["carrier_changes"],
+        "resets": sorted(resets),
+        "rates": _rates(seconds, kernel, mac, frames),
+    }
+
+
+def _rates(seconds: float, kernel: Mapping[str, Any], mac: Mapping[str, Any], frames: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """pps and frame Mbps (no FCS, preamble or gap) of the kernel's counters; pps of the MAC's and of the test frames."""
+
+    def per_second(value: float | None, unit: float = 1.0) -> float | None:
+        return None if value is None or seconds <= 0 else value * unit / seconds
+
+    rates: dict[str, float | None] = {}
+    for side in ("rx", "tx"):
+        rates[f"{side}_pps"] = per_second(kernel[f"{side}_packets"])
+        rates[f"{side}_mbps"] = per_second(kernel[f"{side}_bytes"], 8 / 1e6)
+        rates[f"mac_{side}_pps"] = per_second(mac[side]["packets"] if mac[side] else None)
+    rates["test_frames_pps"] = per_second(frames["packets"] if frames else None)
+    return rates
+
+
+def check_snapshot(value: object, name: str) -> None:
+    """Raise :class:`TrafficgenError` unless ``value`` is what interface_counters returns."""
+    missing = [key for key in _SNAPSHOT_KEYS if not isinstance(value, Mapping) or key not in value]
+    if missing:
+        raise TrafficgenError(
+            "not a result of interface_counters", on=name, said=f"it has no {', '.join(missing)}",
+            remedy="Register the task's result and give that.",
+        )  # fmt: skip
+
+
+def _check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    check_snapshot(before, "before")
+    check_snapshot(after, "after")
+    on = f"{after['interface']}" + (f" in {after.get('netns')}" if after.get("netns") else "")
+    if before["boot_id"] != after["boot_id"]:
+        raise TrafficgenError(
+            "the earlier counters are of another host, or of this one before it was booted again", on=on,
+            remedy="Take both on one host, in one boot.",
+        )  # fmt: skip
+    for key, what in (
+        ("interface", "another interface"),
+        ("netns", "another network namespace"),
+        ("ifindex", "an interface replaced since"),
+    ):
+        if before.get(key) != after.get(key):
+            raise TrafficgenError(
+                f"the earlier counters are of {what}", on=on, said=f"{key} {before.get(key)!r}, now {after.get(key)!r}",
+                remedy="Take both on the same interface.",
+            )  # fmt: skip
+    if after["monotonic"] < before["monotonic"]:
+        raise TrafficgenError("the earlier counters are the later ones", on=on, remedy="Swap before and after.")
+
+
+@dataclass
+class _Received:
+    """What a receiver proves. ``uncounted``: frames its host may have dropped before ``packets`` counted them."""
+
+    source: str
+    packets: int
+    size: int | None
+    host_drops: int
+    uncounted: int
+    # Whether only test frames are counted; a MAC counts every frame of its port.
+    exact: bool
+    merging: list[str] = field(default_factory=list)
+
+    def tree(self) -> dict[str, Any]:
+        return {"source": self.source, "packets": self.packets, "bytes": self.size, "host_drops": self.host_drops}
+
+
+def account(
+    stats: Mapping[str, Any] | None,
+    rates: Mapping[str, Any] | None,
+    run: Mapping[str, Any] | None,
+    tx_before: Mapping[str, Any] | None,
+    tx_after: Mapping[str, Any] | None,
+    rx_before: Mapping[str, Any] | None = None,
+    rx_after: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The ``counters`` tree of a run: ``{tx, rx, loss_packets, loss_ratio, verdict, reason}``.
+
+    ``loss_packets`` is tx minus rx of the test's frames: frames of others that the device sent too are not among them. It
+    contains what the receiving host dropped before it counted; ``rx.host_drops`` tells how much that may be, and where it
+    is more than 1 % of the loss, the loss is not the device's and the verdict ``unknown``.
+    """
+    tx, why = _sent(stats or {}, run or {}, tx_before, tx_after)
+    received, rx_why = _received(rx_before, rx_after)
+    return _judge(stats or {}, rates or {}, run or {}, tx, why, received, rx_why)
+
+
+def reconcile(
+    result: Mapping[str, Any],
+    rx_before: Mapping[str, Any],
+    rx_after: Mapping[str, Any],
+    tx_before: Mapping[str, Any] | None = None,
+    tx_after: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A copy of a run's result with ``counters`` filled in from a receiver's snapshots, and the sender's where they are given.
+
+    Without the sender's, what the run itself found of its device stands.
+    """
+    if not isinstance(result, Mapping) or not all(isinstance(result.get(key), Mapping) for key in ("stats", "rates", "run", "counters")):
+        raise TrafficgenError(
+            "not a result of the tcpreplay module", on="reconcile", said="it has no stats, rates, run and counters",
+            remedy="Give the registered result, or the fact it set.",
+        )  # fmt: skip
+    if (tx_before is None) != (tx_after is None):
+        raise TrafficgenError("tx_before and tx_after belong together", on="reconcile", remedy="Give both, or neither.")
+    stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
+    if tx_before is not None:
+        counters = account(stats, rates, run, tx_before, tx_after, rx_before, rx_after)
+    else:
+        received, rx_why = _received(rx_before, rx_after)
+        tx = earlier.get("tx")
+        why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
+        counters = _judge(stats, rates, run, tx, why, received, rx_why)
+    return {**copy.deepcopy(dict(result)), "counters": counters}
+
+
+def _sent(
+    stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, str]:
+    """What the sending device counted, or None and why: a count that a reset has cut short is none."""
+    if before is None or after is None:
+        return None, "the counters of the sending interface were not taken"
+    change = delta(before, after)
+    tx = change["mac"]["tx"]
+    if tx is None:
+        return None, change["mac"]["reason"]
+    claimed = stats.get("packets")
+    if claimed is None or tx["packets"] >= claimed:
+        return tx, ""
+    # netmap's native mode takes a port out of the kernel's hands and gives it back: the driver resets it both times, and what
+    # the MAC counted since the driver last asked is lost.
+    if change["carrier_changes"]:
+        return None, (
+            f"{tx['source']} counted {tx['packets']} of {claimed}, but the link went down or up in between: the port may have been reset, "
+            "and its counter with it"
+        )
+    if after["driver"] in SOFTWARE_TX and run.get("injection_method") == "netmap" and run.get("netmap_mode") != "emulated":
+        return None, f"{tx['source']} is the kernel's own count, and netmap's frames may have passed the kernel by"
+    return tx, ""
+
+
+def _received(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[_Received | None, str]:
+    """What the receiver counted: its own count of test frames, else its MAC's; or None and why, empty where there is no receiver."""
+    if before is None or after is None:
+        return None, ""
+    change = delta(before, after)
+    drops = change["host_drops"]
+    nic, kernel = drops["nic"] or 0, drops["kernel"] or 0
+    if after["driver"] in SOFTWARE_TX:
+        # The rx_dropped of these also grows for frames that were counted and that no protocol wanted. What they lose before
+        # the ingress hook, they lose for a full backlog, which the host counts as well.
+        kernel = min(kernel, drops["softnet"] or 0)
+    frames, mac = change["test_frames"], change["mac"]["rx"]
+    if frames:
+        return _Received(frames["source"], frames["packets"], frames["bytes"], nic + kernel, nic + kernel, True, list(after["merging"])), ""
+    if mac:
+        uncounted = 0 if mac["drops_counted"] else nic
+        return _Received(mac["source"], mac["packets"], mac["bytes"], nic + kernel, uncounted, False), ""
+    return None, change["mac"]["reason"]
+
+
+def _judge(
+    stats: Mapping[str, Any],
+    rates: Mapping[str, Any],
+    run: Mapping[str, Any],
+    tx: Mapping[str, Any] | None,
+    why: str,
+    received: _Received | None,
+    rx_why: str,
+) -> dict[str, Any]:
+    notes: list[str] = []
+    sending = _verdict_on_sending(stats, tx, why, received, notes)
+    verdict = _verdict_on_rate(stats, rates, run, sending, notes)
+    loss, base = None, None
+    if received and sending != "unknown":
+        base = _sent_by_the_test(stats["packets"], tx, received)
+        loss = _loss(base, tx, received, notes)
+        untold = loss is None or (loss > 0 and _host_has_a_share(loss, received, notes))
+        if untold and verdict == "consistent":
+            verdict = "unknown"
+    if rx_why:
+        notes.append(f"what arrived is not known: {rx_why}")
+    return {
+        "tx": None if tx is None else {key: tx[key] for key in ("source", "packets", "bytes")},
+        "rx": received.tree() if received else None,
+        "loss_packets": loss,
+        "loss_ratio": loss / base if loss is not None and base else None,
+        "verdict": verdict,
+        "reason": _sentence(notes),
+    }
+
+
+def _verdict_on_sending(
+    stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: _Received | None, notes: list[str]
+) -> str:
+    claimed = stats.get("packets")
+    if claimed is None:
+        notes.append("tcpreplay printed no statistics")
+        return "unknown"
+    all_arrived = received is not None and received.exact and received.packets == claimed > 0
+    if tx is None:
+        if all_arrived:
+            notes.append(f"no counter of the sending device ({why}), but a receiver counted each of the {claimed} frames")
+            return "consistent"
+        notes.append(f"nothing proves what was sent: {why}")
+        if received and received.exact:
+            notes.append(f"of the {claimed} frames that tcpreplay counts, {received.packets} arrived")
+        return "unknown"
+    more = tx["packets"] - claimed
+    if more == 0:
+        return "consistent"
+    if more < 0:
+        said = f"tcpreplay counts {claimed} frames, {tx['source']} {-more} fewer"
+        if stats.get("interrupted") and -more <= INTERRUPTED:
+            notes.append(f"{said}: an interrupted run may be off by {INTERRUPTED}")
+            return "consistent"
+        failed = sum(device.get("failed_packets") or 0 for device in stats.get("devices") or [])
+        notes.append(said + (f" (tcpreplay says itself that {failed} failed)" if failed else ""))
+        return "short"
+    tolerance = _others(claimed)
+    said = f"{tx['source']} counts {more} frames more than tcpreplay"
+    if more <= tolerance:
+        notes.append(f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})")
+        return "consistent"
+    if all_arrived:
+        notes.append(f"{said}, which are others', since a receiver counted each of the {claimed} frames")
+        return "consistent"
+    notes.append(f"{said} (tolerance {tolerance}): among so many others' frames nothing proves that the test's were sent")
+    return "unknown"
+
+
+def _verdict_on_rate(stats: Mapping[str, Any], rates: Mapping[str, Any], run: Mapping[str, Any], verdict: str, notes: list[str]) -> str:
+    """``impossible`` where more frames were counted than a line of that speed carries in the time."""
+    line, rate = run.get("link_speed_mbps"), rates.get("l1_mbps")
+    claimed = stats.get("packets")
+    if not line or not rate or not claimed or rate <= line * (1 + LINE_TOLERANCE):
+        return verdict
+    excess = claimed * (1 - line * (1 + LINE_TOLERANCE) / rate)
+    if excess <= IN_FLIGHT:
+        return verdict
+    notes.append(
+        f"{rate:.2f} Mbps at L1 do not fit onto a line of {line} Mbps "
+        f"(tolerance {LINE_TOLERANCE:.1%}, and {IN_FLIGHT} frames still in the port's queues)"
+    )
+    return verdict if verdict == "short" else "impossible"
+
+
+def _sent_by_the_test(claimed: int, tx: Mapping[str, Any] | None, received: _Received) -> int:
+    """How many frames left that the receiver's counter counts: the test's, or for a MAC also others'."""
+    if tx is None:
+        return claimed
+    return int(min(claimed, tx["packets"]) if received.exact else tx["packets"])
+
+
+def _loss(base: int, tx: Mapping[str, Any] | None, received: _Received, notes: list[str]) -> int | None:
+    """Frames lost out of ``base``. More arrived than left: None, but for others' frames within the tolerance."""
+    if received.packets <= base:
+        return base - received.packets
+    more = received.packets - base
+    if received.exact:
+        # The device's count may be the better one: an interrupted tcpreplay stopped counting before its last frames.
+        if tx is not None and received.packets <= tx["packets"]:
+            return 0
+        notes.append(f"{more} frames more arrived than were sent: duplicated on the way, or another sender uses the source MAC address")
+        return None
+    tolerance = _others(base)
+    if more <= tolerance:
+        notes.append(
+            f"{received.source} counts {more} frames more than were sent: others' (tolerance {tolerance}), and so much loss may hide behind them"
+        )
+        return 0
+    notes.append(f"{received.source} counts {more} frames more than were sent (tolerance {tolerance}): others' frames hide what was lost")
+    return None
+
+
+def _host_has_a_share(loss: int, received: _Received, notes: list[str]) -> bool:
+    """Whether the loss cannot be laid at the door of the device under test."""
+    if received.merging:
+        notes.append(
+            f"the receiver merges frames before it counts them ({', '.join(received.merging)}), so the {loss} lost frames may be none: "
+            "switch that off with ethtool -K"
+        )
+        return True
+    if not received.uncounted:
+        return False
+    most = min(received.uncounted, loss)
+    notes.append(
+        f"up to {most} of the {loss} lost frames were dropped by the receiving host itself, "
+        f"which is not the device's loss (tolerance {HOST_SHARE:.0%})"
+    )
+    return received.uncounted > HOST_SHARE * loss
+
+
+def _others(frames: int) -> int:
+    return max(OTHER_FRAMES, int(frames * OTHER_SHARE))
+
+
+def _sentence(notes: list[str]) -> str:
+    text = "; ".join(notes)
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def _continued(reason: str | None) -> str:
+    text = (reason or "").rstrip(".")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,239 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An interface's counters and state at one moment: the kernel's counters, ``ethtool -S``, the MAC's own, driver, speed, carrier, MTU.
+
+What the counters prove, and the differences between two snapshots, are in ``_accounting``; the names of the MAC's counters
+in ``_mac_counters``; the count of test frames in ``_frame_counter``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import read_frame_counter
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters import (
+    mac_counters,
+    nic_drops,
+    refresh_seconds,
+    table_driver,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import run
+
+__all__ = ["account", "delta", "snapshot"]
+
+# Drivers of hypervisors: behind the speed they report is no line.
+_NO_LINE = frozenset({"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"})
+# PCI vendors of emulated NICs, in the subsystem id: Red Hat (QEMU), VMware, Oracle (VirtualBox).
+_EMULATORS = frozenset({0x1AF4, 0x15AD, 0x80EE})
+_EMULATED_E1000E = (0x8086, 0x0000)  # the subsystem QEMU gives its e1000e
+# Offloads that merge arriving frames into larger ones before the ingress hook counts them.
+_MERGING = {"generic-receive-offload": "gro", "large-receive-offload": "lro", "rx-gro-hw": "rx-gro-hw"}
+_IP_NAMES = {"frame_errors": "frame_errors", "missed_errors": "missed_errors", "otherhost": "otherhost_dropped"}
+
+
+def snapshot(
+    interface: str,
+    netns: str | None = None,
+    *,
+    root: str = "/sys",
+    proc: str = "/proc",
+    test_frames: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Read an interface's counters and state now.
+
+    Where the driver's MAC counters lag behind (bnxt_en: a second), it waits that long first.
+
+    :param netns: the named network namespace the interface is in.
+    :param root: where /sys is; ``proc``: where /proc is.
+    :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
+    :returns: the tree that ``interface_counters`` documents in its RETURN.
+    """
+    state = _ip_link(interface, netns)
+    name = state["ifname"]
+    ethtool_found, info = _ethtool(["-i", name], netns)
+    bus_info = _field(info, "bus-info") or None
+    kind = state.get("linkinfo", {}).get("info_kind")
+    device = _device_folder(root, name, netns, state, bus_info)
+    driver = _driver(device, _field(info, "driver"), kind, name, state)
+    lag = refresh_seconds(driver)
+    if lag:
+        time.sleep(lag)
+        state = _ip_link(name, netns)
+    counted = read_frame_counter(test_frames, name, netns) if test_frames else None
+    statistics = parse_statistics(_ethtool(["-S", name], netns)[1])
+    now, monotonic = time.time(), time.monotonic()
+    kernel = kernel_counters(state)
+    flags = state.get("flags", [])
+    return {
+        "interface": name,
+        "netns": netns,
+        "ifindex": state["ifindex"],
+        "boot_id": _text(os.path.join(proc, "sys/kernel/random/boot_id")),
+        "driver": driver,
+        "bus_info": bus_info,
+        "speed_mbps": _speed(device, kind, driver, _ethtool([name], netns)[1] if ethtool_found else None),
+        "up": "UP" in flags,
+        "carrier": "LOWER_UP" in flags,
+        "carrier_changes": state.get("stats64", {}).get("tx", {}).get("carrier_changes", 0),
+        "mtu": state["mtu"],
+        "mac_address": state.get("address"),
+        "merging": _merging(_ethtool(["-k", name], netns)[1]),
+        "time": now,
+        "monotonic": monotonic,
+        "kernel": kernel,
+        "ethtool": statistics,
+        "mac": mac_counters(
+            driver, statistics, kernel, ethtool_missing=not ethtool_found, virtual_function=bool(device and (device / "physfn").exists())
+        ),
+        "host_drops": {
+            "nic": nic_drops(driver, statistics, kernel),
+            "kernel": kernel.get("rx_dropped", 0),
+            "softnet": _softnet_dropped(proc),
+        },
+        "test_frames": counted,
+    }
+
+
+def parse_statistics(output: str) -> dict[str, int]:
+    """``ethtool -S``: name to value. A name that comes twice (a queue's block in some drivers) gets ``#2`` and so on."""
+    statistics: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for line in output.splitlines():
+        name, colon, value = line.rpartition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not name or not re.fullmatch(r"-?\d+", value):
+            continue
+        seen[name] = seen.get(name, 0) + 1
+        statistics[name if seen[name] == 1 else f"{name}#{seen[name]}"] = int(value)
+    return statistics
+
+
+def kernel_counters(state: Mapping[str, Any]) -> dict[str, int]:
+    """The counters of one entry of ``ip -j -s -s link show``, named as in /sys/class/net/IF/statistics."""
+    kernel: dict[str, int] = {}
+    for side, counters in sorted(state.get("stats64", {}).items()):
+        for name, value in counters.items():
+            if name == "multicast":
+                kernel["multicast"] = value
+            elif name == "collisions":
+                kernel["collisions"] = value
+            elif name != "carrier_changes":
+                kernel[f"{side}_{_IP_NAMES.get(name, name)}"] = value
+    return kernel
+
+
+def _ip_link(interface: str, netns: str | None) -> dict[str, Any]:
+    if not re.fullmatch(r"[^\s/:-][^\s/:]{0,127}", interface):
+        raise TrafficgenError("not a name of an interface", on=repr(interface), remedy="`ip link` shows the names.")
+    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface], netns=netns)
+    if done.status == 0:
+        for entry in json.loads(done.stdout or "[]"):
+            if "ifname" in entry:
+                found: dict[str, Any] = entry
+                return found
+    if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
+        raise _no_such_interface(interface, netns)
+    raise TrafficgenError("its state could not be read", on=interface, said=done.stderr)
+
+
+def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
+    done = run(["ip", "-j", "link", "show"], netns=netns)
+    names = [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
+    near = difflib.get_close_matches(interface, names, n=3, cutoff=0.5)
+    where = f"network namespace {netns}" if netns else "this host's own network namespace"
+    remedy = f"Did you mean {' or '.join(near)}?" if near else ""
+    others = [name for name in names if name not in near]
+    if others:
+        remedy += f" {'Also there' if near else 'There'}: {', '.join(sorted(others)[:20])}."
+    return TrafficgenError(f"no such interface in {where}", on=interface, remedy=remedy.strip())
+
+
+def _ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
+    """Whether ethtool is there, and what it printed. A device that does not know a question is answered with nothing."""
+    try:
+        done = run(["ethtool", *arguments], netns=netns)
+    except TrafficgenError as error:
+        if error.on == "ethtool":
+            return False, ""
+        raise
+    return True, done.stdout if done.status == 0 else ""
+
+
+def _field(output: str, name: str) -> str:
+    found = re.search(rf"^\s*{re.escape(name)}:[ \t]*(\S.*)$", output, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def _device_folder(root: str, interface: str, netns: str | None, state: Mapping[str, Any], bus_info: str | None) -> Path | None:
+    """The device behind the interface below /sys, None for a virtual one.
+
+    /sys/class/net shows the namespace it was mounted in, not that of the interface; /sys/bus shows every device.
+    """
+    if netns is None:
+        own = Path(root, "class/net", interface, "device")
+        return own if own.exists() else None
+    if state.get("parentbus") and state.get("parentdev"):
+        return Path(root, "bus", state["parentbus"], "devices", state["parentdev"])
+    pci = Path(root, "bus/pci/devices", bus_info) if bus_info else None
+    return pci if pci and pci.exists() else None
+
+
+def _driver(device: Path | None, said: str, kind: str | None, interface: str, state: Mapping[str, Any]) -> str | None:
+    """The driver as the kernel knows it: netmap's copy of e1000 calls itself e1000 in ethtool, and e1000-netmap in /sys."""
+    if device and (device / "driver").exists():
+        linked = (device / "driver").resolve().name
+        if table_driver(linked) == said or not said:
+            return linked
+    if said:
+        return said
+    if state.get("link_type") == "loopback":
+        return "lo"
+    return kind
+
+
+def _speed(device: Path | None, kind: str | None, driver: str | None, settings: str | None) -> int | None:
+    """The line's speed in Mbps; None where there is no line, whatever the driver says, or no link."""
+    if kind is not None or device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
+        return None
+    if settings is None:
+        said = _text(str(device.parent / "speed")) if device.name == "device" else ""
+        return int(said) if said.isdigit() and int(said) > 0 else None
+    found = re.match(r"(\d+)Mb/s", _field(settings, "Speed"))
+    return int(found[1]) if found else None
+
+
+def _emulated(device: Path, driver: str | None) -> bool:
+    """Whether the NIC is an emulator's: by its PCI subsystem, and by what only emulators still make."""
+    try:
+        vendor = int(_text(str(device / "subsystem_vendor")), 16)
+        subsystem = int(_text(str(device / "subsystem_device")), 16)
+    except ValueError:
+        return False
+    return vendor in _EMULATORS or (table_driver(driver) == "e1000e" and (vendor, subsystem) == _EMULATED_E1000E)
+
+
+def _merging(features: str) -> list[str]:
+    return [short for name, short in _MERGING.items() if _field(features, name).startswith("on")]
+
+
+def _softnet_dropped(proc: str) -> int:
+    """Frames this host dropped because a CPU's backlog was full: second column of /proc/net/softnet_stat, hex, a line per CPU."""
+    rows = (line.split() for line in _text(os.path.join(proc, "net/softnet_stat")).splitlines())
+    return sum(int(row[1], 16) for row in rows if len(row) > 1)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
