@@ -28,24 +28,24 @@ RATE_UNITS = ("pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent")
 RATE_FORMS = ("mbps", "l2_mbps", "l1_mbps", "pps", "line_rate_percent", "multiplier", "topspeed")
 
 
-def frame_size(size: float, size_of: str = "frame") -> float:
+def frame_size(size: object, size_of: str = "frame") -> float:
     """The bytes of a frame in the pcap, from a size given as ``frame``, ``wire`` (with FCS) or ``ip`` (without Ethernet's header)."""
     if size_of not in _SIZE_OF:
         raise TrafficgenError("not a basis of a frame size", on=repr(size_of), remedy=f"It is one of {', '.join(_SIZE_OF)}.")
     frame = positive(size, "size") + _SIZE_OF[size_of]
     if frame <= 0:
-        raise TrafficgenError(f"too small for a frame of which it is the {size_of} size", on=f"size {size:g}")
+        raise TrafficgenError(f"too small for a frame of which it is the {size_of} size", on=f"size {size}")
     return frame
 
 
-def positive(value: object, name: str) -> float:
-    """``value`` as a number above zero, or an error that names it."""
+def positive(value: object, name: str, *, zero: bool = False) -> float:
+    """``value`` (a number, or a string of one) as a number above zero, or with ``zero`` not below it; else an error that names it."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise TrafficgenError("not a number above 0", on=f"{name} {value!r}", remedy="Give a rate or size as a positive number.")
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise TrafficgenError(f"not a number {'from 0 on' if zero else 'above 0'}", on=f"{name} {value!r}")
     return number
 
 
@@ -62,8 +62,6 @@ def to_pps(value: float, unit: str, frame: float, link_speed_mbps: float | None 
         if link_speed_mbps is None:
             raise TrafficgenError("needs the link's speed, and this link has none", on="line_rate_percent", remedy="Give link_speed_mbps.")
         return line_rate_pps(frame, link_speed_mbps) * value / 100
-    if unit not in _COUNTED:
-        raise TrafficgenError("not a unit of a rate", on=repr(unit), remedy=f"It is one of {', '.join(RATE_UNITS)}.")
     return value * 1e6 / ((frame + _COUNTED[unit]) * 8)
 
 
@@ -81,6 +79,19 @@ def rates(pps: float | None, frame: float | None, link_speed_mbps: float | None 
     return tree
 
 
+def convert(
+    value: object, unit: str, size: object, size_of: str = "wire", link_speed_mbps: object = None, to: str | None = None
+) -> dict[str, float | None] | float:
+    """The filter ``line_rate``: a rate in the unit ``to``, or without that in all of :data:`RATE_UNITS`. Everything is checked."""
+    for name in (unit, to):
+        if name is not None and name not in RATE_UNITS:
+            raise TrafficgenError("not a unit of a rate", on=repr(name), remedy=f"It is one of {', '.join(RATE_UNITS)}.")
+    speed = None if link_speed_mbps is None else positive(link_speed_mbps, "link_speed_mbps")
+    frame = frame_size(size, size_of)
+    pps = to_pps(positive(value, unit, zero=True), unit, frame, speed)
+    return rates(pps, frame, speed) if to is None else from_pps(pps, to, frame, speed)
+
+
 @dataclass(frozen=True)
 class RatePlan:
     """How a requested rate is asked of tcpreplay.
@@ -96,11 +107,15 @@ class RatePlan:
     capped: bool
 
 
-def _written(value: float, steps: int) -> str:
-    # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not
-    # come out above the line. The thousandth of a step is against a value like 7142.857142 that is a hair below itself.
-    text = f"{math.floor(value * steps + 0.001) / steps:.6f}"
-    return text.rstrip("0").rstrip(".")
+def _asked(form: str, value: float, steps: int) -> str:
+    # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not come out
+    # above the line. The thousandth of a step is against a value like 100.3 that in binary is a hair below itself.
+    text = f"{math.floor(value * steps + 0.001) / steps:.6f}".rstrip("0").rstrip(".")
+    if text == "0":  # which tcpreplay takes for top speed, or refuses
+        raise TrafficgenError(
+            "too slow for tcpreplay to hold", on=f"{form} {value:g}", remedy="Ask for at least 1 bit/s or 1 frame an hour."
+        )
+    return text
 
 
 def plan_rate(
@@ -119,27 +134,21 @@ def plan_rate(
         return RatePlan(("--topspeed",), {form: True}, None, False)
     number = positive(value, form)
     if form == "multiplier":
-        return RatePlan((f"--multiplier={number:.9f}".rstrip("0").rstrip("."),), {form: number}, None, False)
+        return RatePlan((f"--multiplier={_asked(form, number, 10**6)}",), {form: number}, None, False)
     pps = to_pps(number, form, frame, link_speed_mbps)
     capped = False
     if link_speed_mbps is not None:
         line = line_rate_pps(frame, link_speed_mbps)
         if pps > line * (1 + 1e-9):
             if strict:
+                most = math.floor(from_pps(line, form, frame, link_speed_mbps) * 100) / 100
                 raise TrafficgenError(
                     f"above the line rate: {pps:.0f} pps where a link of {link_speed_mbps:g} Mbit/s carries {line:.0f} of these frames",
                     on=f"{form} {number:g}",
-                    remedy=f"Ask for at most {from_pps(line, form, frame, link_speed_mbps):.2f}, or set strict_rate to false.",
+                    remedy=f"Ask for at most {most:.2f}, or set strict_rate to false.",
                 )
             pps, capped = line, True
     # Bits for everything but pps itself: of two pacers, --mbps holds the load of the line steadier where sizes differ, and
     # --pps goes unpaced after 5,124,095,576 frames (https://github.com/appneta/tcpreplay/issues/779).
-    if form == "pps":
-        option, asked = "--pps", _written(pps, 3600)
-    else:
-        option, asked = "--mbps", _written(from_pps(pps, "mbps", frame), 10**6)
-    if asked == "0":  # --mbps=0 would be top speed
-        raise TrafficgenError(
-            "too slow for tcpreplay to hold", on=f"{form} {number:g}", remedy="Ask for at least 1 bit/s or 1 frame an hour."
-        )
-    return RatePlan((f"{option}={asked}",), {form: number}, pps, capped)
+    unit, steps = ("pps", 3600) if form == "pps" else ("mbps", 10**6)
+    return RatePlan((f"--{unit}={_asked(form, from_pps(pps, unit, frame), steps)}",), {form: number}, pps, capped)

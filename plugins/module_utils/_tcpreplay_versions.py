@@ -103,7 +103,7 @@ def parse_version(text: str) -> VersionInfo:
     head = _HEAD.search(text)
     if not head:
         raise TrafficgenError(
-            "did not say its version as tcpreplay 4 does", on="tcpreplay --version", said=text.strip()[:200], remedy=REMEDY
+            "did not say its version as tcpreplay 4 does", on="tcpreplay --version", said=" ".join(text.split())[:200], remedy=REMEDY
         )
     major, minor, patch, suffix, build, flags = head.groups()
     told: dict[str, str] = {}

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``stats_query``: JMESPath over results."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: stats_query
+short_description: Query results with a JMESPath expression
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Evaluates a JMESPath expression over one result of M(wirespeed.trafficgen.tcpreplay), a list of them, or any other data.
+requirements:
+  - jmespath (Python library, on the controller)
+positional: _input, expression
+options:
+  _input:
+    description: The data to query.
+    type: raw
+    required: true
+  expression:
+    description: The expression, see U(https://jmespath.org/specification.html).
+    type: str
+    required: true
+seealso:
+  - plugin: wirespeed.trafficgen.tcpreplay_stats
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: The fastest run
+  ansible.builtin.debug:
+    msg: "{{ results | wirespeed.trafficgen.stats_query('max_by(@, &rates.pps).run.command') }}"
+
+- name: Rate and loss of the runs that can be trusted
+  ansible.builtin.debug:
+    msg: "{{ results | wirespeed.trafficgen.stats_query(query) }}"
+  vars:
+    query: "[?counters.verdict == 'consistent'].{pps: rates.pps, loss: counters.loss_ratio}"
+"""
+
+RETURN = r"""
+_value:
+  description: What the expression gives. Null where it selects nothing.
+  type: raw
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+try:
+    import jmespath
+except ImportError:
+    HAS_JMESPATH = False
+else:
+    HAS_JMESPATH = True
+
+
+def stats_query(data: Any, expression: str) -> Any:
+    """What the expression gives over the data."""
+    if not HAS_JMESPATH:
+        raise AnsibleFilterError(
+            "stats_query: the Python library jmespath is missing on the controller. Install it where ansible-core is: "
+            "`pip install jmespath`, or the package python3-jmespath."
+        )
+    if not isinstance(expression, str):
+        raise AnsibleFilterError(f"stats_query: the expression is a string, not {type(expression).__name__}.")
+    try:
+        return jmespath.search(expression, _plain(data))
+    except jmespath.exceptions.JMESPathError as error:
+        raise AnsibleFilterError(f"stats_query: {expression}: {error}. See https://jmespath.org/specification.html.") from error
+
+
+def _plain(data: Any) -> Any:
+    # jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with names of their own.
+    return json.loads(json.dumps(data, default=_plainer))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"stats_query": stats_query}

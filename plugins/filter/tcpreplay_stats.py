@@ -1,0 +1,157 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``tcpreplay_stats``: a saved log of tcpreplay as data."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tcpreplay_stats
+short_description: Turn what tcpreplay printed into data
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Reads a saved log of one run of tcpreplay, of version 4.0 or later, and returns its figures, by the same code as the module
+    M(wirespeed.trafficgen.tcpreplay).
+  - The log may have its standard output and error mixed, also in the middle of a line, its indent lost, the line ends of another system,
+    or the escape sequences of a terminal in it. It may hold any other text besides.
+positional: _input
+options:
+  _input:
+    description: The log, as text or as a list of its lines.
+    type: raw
+    required: true
+seealso:
+  - plugin: wirespeed.trafficgen.stats_query
+    plugin_type: filter
+  - plugin: wirespeed.trafficgen.reconcile
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Read the rate off a log
+  ansible.builtin.debug:
+    msg: "{{ (lookup('ansible.builtin.file', 'run.log') | wirespeed.trafficgen.tcpreplay_stats).pps }}"
+
+- name: Run it by hand, and have the figures
+  ansible.builtin.command:
+    argv: [tcpreplay, --intf1=veth0, --topspeed, /tmp/some.pcap]
+  register: run
+  changed_when: true
+
+- name: Show what was retried
+  ansible.builtin.debug:
+    msg: "{{ (run.stdout | wirespeed.trafficgen.tcpreplay_stats).devices | map(attribute='retried_enobufs') | sum }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The figures as tcpreplay said them. A figure it did not print is null.
+    - A log in which tcpreplay printed no figures is an error, and so is a log of several runs.
+  type: dict
+  contains:
+    packets:
+      description: Packets handed to the socket or ring. After an interrupt it may be one more than the devices count.
+      type: int
+    bytes:
+      description: Their bytes, as in the pcap.
+      type: int
+    seconds:
+      description: How long it took. With two decimals only from a second on, so the packets divided by it are not the rate.
+      type: float
+    bytes_per_second:
+      description: The rate in bytes.
+      type: float
+    mbps:
+      description: The rate in 10^6 bits of the pcap's bytes a second, cut and not rounded.
+      type: float
+    pps:
+      description: The rate in packets a second.
+      type: float
+    flows:
+      description: How many flows there were. Null, as all about flows, without a line C(Flows:).
+      type: int
+    flows_per_second:
+      description: The flows divided by the time.
+      type: float
+    flow_packets:
+      description: Packets that belong to a flow. From tcpreplay 4.4.3 on, a file read into memory counts once, however often it was sent.
+      type: int
+    non_flow_packets:
+      description: Packets that belong to none, such as ARP.
+      type: int
+    flows_unique:
+      description: Only with C(--flow-expiry).
+      type: int
+    flows_expired:
+      description: Only with C(--flow-expiry).
+      type: int
+    failed_write_attempts:
+      description: Writes that failed and were tried again.
+      type: int
+    interrupted:
+      description: Whether the run was stopped by the user or by whatever started it. tcpreplay's exit status does not tell.
+      type: bool
+    devices:
+      description: One entry for each interface, in the order of the log.
+      type: list
+      elements: dict
+      contains:
+        interface:
+          description: Its name.
+          type: str
+        successful_packets:
+          description: Packets it took.
+          type: int
+        failed_packets:
+          description: Packets it refused.
+          type: int
+        truncated_packets:
+          description: Packets it took a part of.
+          type: int
+        retried_enobufs:
+          description: How often its queue was full. A packet may count many times.
+          type: int
+        retried_eagain:
+          description: How often it asked to try again. A packet may count many times.
+          type: int
+    samples:
+      description:
+        - What C(--stats) printed on the way, each with the figures from RV(_value.packets) to RV(_value.pps), counted from the start.
+        - A run that was killed printed no total. Its last sample is the total here.
+      type: list
+      elements: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+
+
+def tcpreplay_stats(log: Any) -> dict[str, Any]:
+    """The ``stats`` tree of a log."""
+    text = "\n".join(log) if isinstance(log, (list, tuple)) and all(isinstance(line, str) for line in log) else log
+    if not isinstance(text, str):
+        raise AnsibleFilterError(f"tcpreplay_stats: takes a log as text or as a list of lines, not {type(log).__name__}.")
+    try:
+        stats: dict[str, Any] = parse(text)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"tcpreplay_stats: {error.message}") from error
+    if stats["packets"] is None:
+        raise AnsibleFilterError(
+            "tcpreplay_stats: no statistics of tcpreplay 4 in this log (`Actual: … Rated: …`). It prints none where it sent nothing."
+        )
+    return stats
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"tcpreplay_stats": tcpreplay_stats}
