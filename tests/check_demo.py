@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what a demo left in its folder: check_demo.py FOLDER."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+folder = Path(sys.argv[1])
+results = json.loads((folder / "results.json").read_text())
+table = (folder / "table.txt").read_text().splitlines()
+
+assert len(results) == 8, "four pcaps, each at a set rate and at top speed"
+assert len(table) == 1 + len(results), table
+for number, result in enumerate(results):
+    name = result["item"]["name"]
+    stats, rates, counters = result["stats"], result["rates"], result["counters"]
+    print(name, stats["packets"], counters)
+    # One frame for each of the ports 1024 to 65534, of 64 or 1500 bytes of IP and 14 of Ethernet.
+    assert [pcap["packets"] for pcap in result["run"]["pcaps"]] == [64511], name
+    frame = 14 + result["item"]["size"]
+    assert stats["bytes"] == stats["packets"] * frame, name
+    # What arrived is the receiver's own count, not the sender's again, and no frame came from nowhere.
+    assert counters["rx"]["source"].startswith("nft"), counters
+    assert 0 < counters["rx"]["packets"] <= counters["tx"]["packets"], counters
+    assert counters["loss_packets"] == counters["tx"]["packets"] - counters["rx"]["packets"], counters
+    assert counters["verdict"] in ("consistent", "short"), counters
+    # On the line a frame is 24 bytes longer: FCS, preamble, gap.
+    assert abs(rates["l1_mbps"] - rates["pps"] * (frame + 24) * 8 / 1e6) < 0.01 * rates["l1_mbps"], rates
+    if number < 4:
+        assert abs(rates["l1_mbps"] - 100) < 5, f"{name}: asked for 100 Mbit/s, sent {rates['l1_mbps']}"
+        assert counters["loss_packets"] == 0, counters
+print("the demo's eight results add up")

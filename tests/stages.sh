@@ -1,0 +1,315 @@
+# shellcheck shell=sh
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The stages of "./run test", read in by run. A stage is a function stage_NAME, run by itself in a copy of the clone, its
+# output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
+
+lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
+all_stages="$lint_stages sanity units units-python3.9 artefact integration integration-2.14 molecule demo demo-2.14 demo-interrupted"
+
+: "${here:?}" "${cache:?}"  # run's
+
+# The collection as ansible-test wants it: in a folder of its name, which may be no symlink.
+collections=$cache/collections
+tree=$collections/ansible_collections/wirespeed/trafficgen
+logs=$cache/logs
+
+# not_run WHAT: a line for the summary. skip WHAT: the same, and the stage ends here, neither passed nor failed.
+not_run() {
+    echo "NOT RUN: $stage: $*" | tee -a "$logs/not-run"
+}
+
+skip() {
+    not_run "$@"
+    exit 77
+}
+
+# --- The tools ---
+
+# real_python VERSION: the path of a Python that runs and can make a venv. Not a version manager's shim: ansible-test trips on those.
+real_python() {
+    (
+        IFS=:
+        # shellcheck disable=SC2086  # the folders of PATH, then pyenv's
+        for folder in $PATH $pyenv_folders; do
+            if [ -x "$folder/python$1" ] &&
+                "$folder/python$1" -c 'import ensurepip, sys, venv; print(sys.executable)' 2>/dev/null; then
+                exit 0
+            fi
+        done
+        exit 1
+    )
+}
+
+newest_python() {
+    for version in 3.13 3.12 3.11; do
+        if real_python "$version"; then return 0; fi
+    done
+    return 1
+}
+
+# make_venv NAME PYTHON REQUIREMENTS: made anew only when one of the three has changed.
+make_venv() {
+    venv_key="$2 $(cksum <"$3")"
+    if [ "$(cat "$cache/$1/key" 2>/dev/null)" = "$venv_key" ]; then return 0; fi
+    echo "Making .cache/$1 with $("$2" --version)"
+    rm -rf "${cache:?}/$1"
+    "$2" -m venv "$cache/$1"
+    quietly "$cache/$1/bin/python" -m pip install -q --disable-pip-version-check -r "$3"
+    echo "$venv_key" >"$cache/$1/key"
+}
+
+# Everything the stages run with: programs, Pythons, and a copy of the clone.
+prepare() {
+    mkdir -p "$cache" "$logs"
+    pyenv_folders=$(printf '%s:' "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin)
+
+    if [ "$(id -u)" = 0 ]; then need_network_tools; fi
+    need git git git
+    need shellcheck shellcheck ShellCheck
+    need tshark tshark wireshark-cli
+    need tar tar tar
+    if ! newest_python >/dev/null; then need_package python3-venv python3.12; fi
+    install_missing
+
+    newest=$(newest_python) || fail "no Python of 3.11 to 3.13 that can make a venv."
+    make_venv dev "$newest" "$here/tests/requirements-dev.txt"
+    # ansible-core 2.14 knows Python 3.9 to 3.11.
+    oldest=$(real_python 3.11 || real_python 3.10 || real_python 3.9) || oldest=''
+    if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt"; fi
+    python39=$(real_python 3.9) || python39=''
+    if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt"; fi
+
+    # The venv's programs first; then the real Pythons, for ansible-test's compile and import; no shims.
+    python_folders=''
+    for version in 3.8 3.9 3.10 3.11 3.12 3.13; do
+        if found=$(real_python "$version"); then python_folders=$python_folders:${found%/*}; fi
+    done
+    plain_path=$(echo "$PATH" | tr : '\n' | grep -v /shims | tr '\n' :)
+    tool_path=$python_folders:${plain_path%:}
+    tool_path=${tool_path#:}
+
+    # The tools keep caches, and molecule its state, in the home folder: not in the user's.
+    for pip_conf in "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf"; do
+        if [ -z "${PIP_CONFIG_FILE:-}" ] && [ -e "$pip_conf" ]; then export PIP_CONFIG_FILE="$pip_conf"; fi
+    done
+    mkdir -p "$cache/home"
+    export HOME="$cache/home"
+    unset XDG_CACHE_HOME XDG_CONFIG_HOME ANSIBLE_CONFIG ANSIBLE_HOME ANSIBLE_COLLECTIONS_PATHS GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+    export ANSIBLE_COLLECTIONS_PATH="$collections"
+    export PYTHONDONTWRITEBYTECODE=1
+    use_venv dev
+    prepare_get_pip
+    copy_clone
+}
+
+use_venv() {
+    PATH=$cache/$1/bin:$tool_path
+    export PATH
+}
+
+# ansible-test fetches a script to put pip into the venvs of its sanity tests, from a server of Ansible's own. Python brings
+# all that is needed for it; so a stand-in lies where the script would be cached. PyPI is then the only server asked.
+prepare_get_pip() {
+    get_pip=$(python - <<'EOF'
+from ansible_test._internal.host_configs import NativePythonConfig
+from ansible_test._internal.python_requirements import get_venv_packages
+print(get_venv_packages(NativePythonConfig(version="3.11"))["pip"].replace(".", "_"))
+EOF
+    )
+    mkdir -p "$HOME/.ansible/test/cache"
+    cat >"$HOME/.ansible/test/cache/get_pip_$get_pip.py" <<'EOF'
+import ensurepip
+import runpy
+import sys
+
+ensurepip.bootstrap()
+names = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
+sys.argv = ["pip", "install", "--upgrade", *names]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+EOF
+}
+
+# The tracked files and the new ones. A repository of its own keeps ansible-test from looking into the clone's, which ignores .cache.
+copy_clone() {
+    # Git mistrusts a clone of another user's, as a CI's may be.
+    export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+    rm -rf "$collections"
+    mkdir -p "$tree"
+    (cd "$here" && git ls-files -z -co --exclude-standard | tar --null -T - --ignore-failed-read -cf - 2>/dev/null) | tar -xf - -C "$tree"
+    git -C "$tree" init -q
+}
+
+need_namespaces() {
+    [ "$(id -u)" = 0 ] || skip "network namespaces need root"
+    if ! ip netns add "tgprobe$$" || ! ip netns delete "tgprobe$$"; then skip "this machine allows no network namespaces"; fi
+}
+
+need_oldest() {
+    [ -n "$oldest" ] || skip "ansible-core 2.14 needs a Python of 3.9 to 3.11, and there is none with venv"
+    use_venv oldest
+}
+
+# --- The stages ---
+
+stage_ansible_lint() { ansible-lint --offline -q; }
+
+stage_yamllint() { yamllint --strict .; }
+
+stage_ruff() {
+    ruff check .
+    ruff format --check .
+}
+
+stage_mypy() { mypy plugins; }
+
+stage_shellcheck() { shellcheck -x run tests/stages.sh .ci/run; }
+
+stage_changelog() { antsibull-changelog lint; }
+
+stage_sanity() {
+    # Some of its tests run in venvs that it makes here, from PyPI.
+    ansible-test sanity --color no
+    sed -n 's/.*WARNING: Skipping \(.*could not be found\).*/\1/p' "$logs/$stage.log" | sort -u >skipped
+    while read -r what; do not_run "$what"; done <skipped
+}
+
+stage_units() { ansible-test units --color no --python "$("$cache/dev/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; }
+
+stage_units_python3_9() {
+    [ -n "$python39" ] || skip "no Python 3.9 here"
+    PATH=$cache/dev/bin:$cache/python3.9/bin:$tool_path
+    ansible-test units --color no --target-python 3.9
+}
+
+stage_artefact() {
+    ansible-galaxy collection build --output-path "$cache/artefact" --force
+    artefact=$(ls "$cache"/artefact/wirespeed-trafficgen-*.tar.gz)
+
+    # What a user needs, all of it, and nothing else.
+    git ls-files -co --exclude-standard |
+        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|COPYING)$' >expected-files
+    printf '%s\n' MANIFEST.json FILES.json >>expected-files
+    tar -tzf "$artefact" | grep -v '/$' | sort >artefact-files
+    sort expected-files | diff - artefact-files
+
+    # It works as installed, and with nothing but the four folders that Ansible knows.
+    rm -rf "$cache/installed"
+    ansible-galaxy collection install "$artefact" -p "$cache/installed" --offline
+    find "$cache/installed/ansible_collections/wirespeed/trafficgen" -mindepth 1 -maxdepth 1 \
+        ! -name meta ! -name plugins ! -name roles ! -name playbooks -exec rm -rf {} +
+    export ANSIBLE_COLLECTIONS_PATH="$cache/installed"
+    cd "$cache/installed"
+    ansible-doc -t module -l wirespeed.trafficgen
+    ansible-playbook --syntax-check wirespeed.trafficgen.demo
+    ansible-playbook "$tree/tests/use_artefact.yml"
+}
+
+integration() {
+    need_namespaces
+    timeout 1500 ansible-test integration --color no --allow-destructive --allow-root --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+}
+
+stage_integration() { integration; }
+
+stage_integration_2_14() {
+    need_oldest
+    integration
+}
+
+stage_molecule() {
+    need_namespaces
+    cd extensions
+    timeout 900 molecule test --all
+}
+
+# Two seconds a replay instead of five: what it shows is checked, not how fast this machine is.
+demo_test() {
+    need_namespaces
+    timeout 300 ./run demo "$cache/$stage" -e demo_seconds=2
+    "$cache/dev/bin/python" tests/check_demo.py "$cache/$stage"
+}
+
+stage_demo() { demo_test; }
+
+stage_demo_2_14() {
+    need_oldest
+    demo_test
+}
+
+stage_demo_interrupted() {
+    need_namespaces
+    python tests/interrupt_demo.py "$cache/$stage"
+}
+
+# --- Running them ---
+
+run_stage() {
+    stage=$1
+    started=$(date +%s)
+    printf '%-20s' "$stage"
+    # Not in an "if": that would switch off set -e inside.
+    set +e
+    (
+        set -e
+        cd "$tree"
+        "stage_$(echo "$stage" | tr .- __)"
+    ) >"$logs/$stage.log" 2>&1 </dev/null
+    stage_status=$?
+    set -e
+    seconds=$(($(date +%s) - started))
+    case $stage_status in
+        0) passed=$((passed + 1)) verdict=ok ;;
+        77) verdict='not run' ;;
+        *) failed=$((failed + 1)) verdict=FAILED ;;
+    esac
+    printf '%-8s %5d s\n' "$verdict" "$seconds"
+    if [ "$verdict" = FAILED ]; then
+        echo "--- the end of .cache/logs/$stage.log ---"
+        tail -n 80 "$logs/$stage.log"
+        echo "---"
+    fi
+}
+
+run_stages() {
+    stages=''
+    for name in "${@:-all}"; do
+        case $name in
+            all) stages="$stages $all_stages" ;;
+            lint) stages="$stages $lint_stages" ;;
+            help)
+                echo "Stages: lint $all_stages" | fmt -w 100
+                return 0
+                ;;
+            *)
+                case " $all_stages " in
+                    *" $name "*) stages="$stages $name" ;;
+                    *) fail "no such stage: $name. There are: lint $all_stages" ;;
+                esac
+                ;;
+        esac
+    done
+
+    begin=$(date +%s)
+    prepare
+    : >"$logs/not-run"
+    passed=0
+    failed=0
+    for name in $stages; do run_stage "$name"; done
+    echo "In all $(($(date +%s) - begin)) s, the logs are in .cache/logs/"
+    cat "$logs/not-run"
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+bench_stage() {
+    prepare
+    [ $# -gt 0 ] || set -- "$here"/benchmarks/*.py
+    for name in "$@"; do
+        name=${name##*/}
+        echo "== ${name%.py}"
+        (cd "$here" && PYTHONPATH=$collections python "benchmarks/${name%.py}.py")
+    done
+}
