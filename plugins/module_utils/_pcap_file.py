@@ -1,0 +1,310 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The classic pcap format (draft-ietf-opsawg-pcap): its headers, and what is in a file, read once in blocks of bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+from collections import defaultdict
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import BinaryIO
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import LINKTYPE_ETHERNET, FlowCounter, same_bytes, supported
+
+MAGIC_MICROSECONDS = 0xA1B2C3D4
+MAGIC_NANOSECONDS = 0xA1B23C4D
+MAGIC_MODIFIED = 0xA1B2CD34  # the libpcap patch of 1997-2000: record headers of 24 bytes
+VERSION = (2, 4)
+MAX_SNAPLEN = 262144  # libpcap's and Wireshark's limit for a frame
+# These link types alone may have longer ones (libpcap's pcap-common.c): D-Bus, USBPcap, EBHSCR.
+_LONGER_FRAMES = {231: 128 << 20, 249: 128 << 20, 279: 8 << 20}
+
+# As this collection writes them: little endian. magic, major, minor, zone, accuracy, snaplen, link type
+GLOBAL_HEADER = struct.Struct("<IHHiIII")
+# seconds, fraction, bytes in the file, bytes on the line
+RECORD_HEADER = struct.Struct("<IIII")
+
+LINK_TYPE_NAMES = {
+    0: "NULL", 1: "ETHERNET", 6: "IEEE802_5", 8: "SLIP", 9: "PPP", 50: "PPP_HDLC", 51: "PPP_ETHER", 101: "RAW", 104: "C_HDLC",
+    105: "IEEE802_11", 107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL", 127: "IEEE802_11_RADIOTAP", 147: "USER0", 178: "JUNIPER_ETHER",
+    189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN", 228: "IPV4", 229: "IPV6",
+    231: "DBUS", 239: "NFLOG", 249: "USBPCAP", 252: "WIRESHARK_UPPER_PDU", 253: "NETLINK", 276: "LINUX_SLL2", 279: "EBHSCR",
+}  # fmt: skip
+
+SOURCE_MACS_LIMIT = 256  # more than a set of test traffic's senders in a counter's rule ought to hold
+
+_BLOCK = 1 << 20
+_PROBE = 64  # records looked at before a longer run of one size is believed in
+_LENGTHS = range(8, 16)  # the bytes of a record header that hold its two lengths
+
+_CONVERT = "Convert it first: `editcap -F nsecpcap IN OUT` (Wireshark) or `tcpdump -r IN -w OUT`."
+_OTHER_FORMATS = (
+    (b"\x0a\x0d\x0d\x0a", "is a pcapng file, not a classic pcap", _CONVERT),
+    (b"\xa1\xb2\xcd\x34", "is a pcap in the modified format of old Linux systems", _CONVERT),
+    (b"\x34\xcd\xb2\xa1", "is a pcap in the modified format of old Linux systems", _CONVERT),
+    (b"\x1f\x8b", "is compressed by gzip", "Unpack it first: `gzip -dk FILE`."),
+    (b"\x28\xb5\x2f\xfd", "is compressed by zstd", "Unpack it first: `zstd -d FILE`."),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4", "Unpack it first: `lz4 -d FILE`."),
+    (b"\xfd7zXZ\x00", "is compressed by xz", "Unpack it first: `xz -dk FILE`."),
+    (b"BZh", "is compressed by bzip2", "Unpack it first: `bzip2 -dk FILE`."),
+)
+
+
+@dataclass(frozen=True)
+class FileHeader:
+    """What a pcap's first 24 bytes say. ``order`` is struct's sign of the byte order: ``<`` little, ``>`` big endian."""
+
+    order: str
+    nanosecond: bool
+    snaplen: int
+    link_type: int
+
+    @property
+    def link_type_name(self) -> str:
+        """The LINKTYPE_ name without its prefix, or ``LINKTYPE N`` where it is not known here."""
+        return LINK_TYPE_NAMES.get(self.link_type, f"LINKTYPE {self.link_type}")
+
+    @property
+    def longest_frame(self) -> int:
+        """The bytes a frame may have; a record that claims more is corrupt."""
+        return _LONGER_FRAMES.get(self.link_type, MAX_SNAPLEN)
+
+
+@dataclass(frozen=True)
+class PcapSummary:
+    """What is in a pcap. Sizes and bytes are frame bytes as in the file: no FCS, unless it was captured too."""
+
+    path: str
+    packets: int
+    bytes: int
+    file_bytes: int
+    truncated_packets: int  # frames of which the file holds less than was on the line (snaplen)
+    link_type: int
+    link_type_name: str
+    nanosecond: bool
+    byte_order: str  # little | big
+    snaplen: int
+    first: str | None  # epoch seconds with six or nine decimals, of the first and last packet in the order of the file
+    last: str | None
+    duration: float  # seconds between these two
+    sizes: dict[int, int]  # packets by frame size, ascending
+    flows: int | None  # None: not asked for, or not known for this link type
+    source_macs: list[str] | None  # None: not asked for, more than SOURCE_MACS_LIMIT, or not Ethernet
+    sha256: str
+
+
+def open_pcap(path: str) -> BinaryIO:
+    """Open a regular file for reading, unbuffered. Anything else is refused before it can block: a FIFO, a device, a directory."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            # A FIFO put in its place meanwhile must not block either.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISREG(mode):
+                return open(descriptor, "rb", buffering=0)
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise TrafficgenError("no such file", on=path, remedy="Check the path; it is one on the managed node.") from None
+    except PermissionError as error:
+        raise TrafficgenError(
+            "may not be read", on=path, said=error.strerror or "", remedy="Give the user read access, or become root."
+        ) from None
+    except OSError as error:
+        raise TrafficgenError("cannot be read", on=path, said=error.strerror or str(error)) from error
+    kinds = (
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISFIFO, "FIFO"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISCHR, "character device"),
+        (stat.S_ISBLK, "block device"),
+    )
+    kind = next((name for test, name in kinds if test(mode)), "special file")
+    raise TrafficgenError(f"is a {kind}, not a regular file", on=path, remedy="Name a pcap file.")
+
+
+def parse_header(head: bytes, path: str) -> FileHeader:
+    """Read the first 24 bytes of a file, and refuse what is no classic pcap of version 2.4."""
+    if not head:
+        raise TrafficgenError("is empty: 0 bytes, where a pcap starts with a header of 24", on=path, remedy="Make or copy it again.")
+    for magic, what, remedy in _OTHER_FORMATS:
+        if head.startswith(magic):
+            raise TrafficgenError(what, on=path, remedy=remedy)
+    for order in "<>":
+        magics = [struct.pack(order + "I", magic) for magic in (MAGIC_MICROSECONDS, MAGIC_NANOSECONDS)]
+        if head[:4] in magics:
+            break
+    else:
+        raise TrafficgenError(
+            f"is not a pcap file: at byte offset 0 stands {head[:4].hex(' ')}, where a pcap has d4 c3 b2 a1 or one of its three relatives",
+            on=path, remedy="`capinfos FILE` (Wireshark) may tell what it is.",
+        )  # fmt: skip
+    if len(head) < GLOBAL_HEADER.size:
+        raise TrafficgenError(
+            f"is truncated: it ends at byte offset {len(head)}, within the file header of 24 bytes", on=path, remedy="Copy it again."
+        )
+    _magic, major, minor, _zone, _accuracy, snaplen, link = struct.unpack_from(order + GLOBAL_HEADER.format[1:], head)
+    if (major, minor) != VERSION:
+        raise TrafficgenError(f"is a pcap of version {major}.{minor} (byte offset 4); only 2.4 can be read", on=path, remedy=_CONVERT)
+    # The six bits above tell whether frames end in an FCS, and how long it is.
+    return FileHeader(order, head[:4] == magics[1], snaplen, link & 0x03FFFFFF)
+
+
+class _Scan:
+    """Counts the records of a file, handed to it block by block."""
+
+    def __init__(self, header: FileHeader, flows: bool, source_macs: bool, path: str) -> None:
+        self.path = path
+        self.header = header
+        self.record = struct.Struct(f"{header.order}IIII")
+        self.sizes: defaultdict[int, int] = defaultdict(int)
+        self.truncated = 0
+        self.first: tuple[int, int] | None = None
+        self.last: tuple[int, int] | None = None
+        self.flows = FlowCounter(header.link_type) if flows and supported(header.link_type) else None
+        self.macs: set[bytes] | None = set() if source_macs and header.link_type == LINKTYPE_ETHERNET else None
+
+    def feed(self, block: bytes, base: int) -> int:
+        """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes they took."""
+        unpack = self.record.unpack_from
+        sizes, longest = self.sizes, self.header.longest_frame
+        add_flow = self.flows.add if self.flows else None
+        end = len(block)
+        at, last_at = 0, -1
+        before, alike = -1, 0
+        while at + 16 <= end:
+            _seconds, _fraction, captured, original = unpack(block, at)
+            following = at + 16 + captured
+            if captured > longest:
+                self._corrupt(base + at, captured)
+            if following > end:
+                break
+            if captured == before:
+                alike += 1
+                if alike > 8:
+                    count = self._run(block, at, 16 + captured)
+                    sizes[captured] += count
+                    if original > captured:
+                        self.truncated += count
+                    last_at = at + (count - 1) * (16 + captured)
+                    at += count * (16 + captured)
+                    alike = 0
+                    continue
+            else:
+                before, alike = captured, 0
+            sizes[captured] += 1
+            if original > captured:
+                self.truncated += 1
+            if add_flow is not None:
+                add_flow(block, at + 16, captured)
+            if self.macs is not None:
+                self._add_mac(block[at + 22 : at + 28] if captured >= 12 else b"")
+            last_at = at
+            at = following
+        if last_at >= 0:
+            if self.first is None:
+                self.first = unpack(block, 0)[:2]
+            self.last = unpack(block, last_at)[:2]
+        return at
+
+    def _run(self, block: bytes, first: int, step: int) -> int:
+        """Take in the records of one size from ``first`` on, without a loop over them; how many there were."""
+        limit = (len(block) - first) // step
+        looked = min(_PROBE, limit)
+        while (count := same_bytes(block, first, step, looked, _LENGTHS)) == looked < limit:
+            looked = min(looked * 16, limit)
+        if self.flows:
+            self.flows.add_run(block, first, step, count, 16)
+        if self.macs is not None and step >= 28:
+            if same_bytes(block, first, step, count, range(22, 28)) == count:
+                self._add_mac(block[first + 22 : first + 28])
+            else:
+                form = struct.Struct(f"22x6s{step - 28}x")
+                for mac in set(map(itemgetter(0), form.iter_unpack(memoryview(block)[first : first + count * step]))):
+                    self._add_mac(mac)
+        return count
+
+    def _add_mac(self, mac: bytes) -> None:
+        if self.macs is not None and mac:
+            self.macs.add(mac)
+            if len(self.macs) > SOURCE_MACS_LIMIT:
+                self.macs = None
+
+    def _corrupt(self, offset: int, captured: int) -> None:
+        raise TrafficgenError(
+            f"is corrupt: the record header at byte offset {offset}, after {sum(self.sizes.values())} good packets, "
+            f"claims a frame of {captured} bytes, where {self.header.longest_frame} is the most a pcap holds",
+            on=self.path, remedy="Make or copy it again.",
+        )  # fmt: skip
+
+    def ended(self, rest: bytes, base: int) -> None:
+        """The file ends with ``rest``, at byte ``base``: refuse it where a record is cut."""
+        if not rest:
+            return
+        packets = sum(self.sizes.values())
+        if len(rest) < 16:
+            where = "within a record header of 16 bytes"
+        else:
+            where = f"{len(rest) - 16} bytes into a frame of {self.record.unpack_from(rest)[2]}"
+        raise TrafficgenError(
+            f"is truncated: it ends at byte offset {base + len(rest)}, {where}; "
+            f"the record that is cut starts at byte offset {base}, after {packets} whole packets",
+            on=self.path, remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
+        )  # fmt: skip
+
+
+def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> PcapSummary:
+    """Read a whole pcap once, in bounded memory but for the flows (see :class:`FlowCounter`).
+
+    :param flows: count the flows, which takes most of the time where it is asked for.
+    :param source_macs: collect the source MAC addresses of Ethernet frames.
+    :raises TrafficgenError: the file cannot be read, is no classic pcap, is truncated or corrupt; the message names the byte offset.
+    """
+    digest = hashlib.sha256()
+    with open_pcap(path) as file:
+        try:
+            block = file.read(_BLOCK)
+            header = parse_header(block[: GLOBAL_HEADER.size], path)
+            scan = _Scan(header, flows, source_macs, path)
+            digest.update(block)
+            file_bytes = len(block)
+            rest = block[GLOBAL_HEADER.size :]
+            while True:
+                rest = rest[scan.feed(rest, file_bytes - len(rest)) :]
+                block = file.read(_BLOCK)
+                if not block:
+                    break
+                digest.update(block)
+                file_bytes += len(block)
+                rest += block
+        except OSError as error:
+            raise TrafficgenError("cannot be read", on=path, said=error.strerror or str(error)) from error
+    scan.ended(rest, file_bytes - len(rest))
+    decimals = 9 if header.nanosecond else 6
+    first, last = scan.first or (0, 0), scan.last or (0, 0)
+    elapsed = (last[0] - first[0]) * 10**decimals + last[1] - first[1]
+    return PcapSummary(
+        path=path,
+        packets=sum(scan.sizes.values()),
+        bytes=sum(size * packets for size, packets in scan.sizes.items()),
+        file_bytes=file_bytes,
+        truncated_packets=scan.truncated,
+        link_type=header.link_type,
+        link_type_name=header.link_type_name,
+        nanosecond=header.nanosecond,
+        byte_order="little" if header.order == "<" else "big",
+        snaplen=header.snaplen,
+        first=f"{first[0]}.{first[1]:0{decimals}d}" if scan.first else None,
+        last=f"{last[0]}.{last[1]:0{decimals}d}" if scan.last else None,
+        duration=elapsed / 10**decimals,
+        sizes=dict(sorted(scan.sizes.items())),
+        flows=scan.flows.count if scan.flows else None,
+        source_macs=None if scan.macs is None else sorted(mac.hex(":") for mac in scan.macs),
+        sha256=digest.hexdigest(),
+    )
