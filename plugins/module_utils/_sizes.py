@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame sizes of a stream: the ``size`` of a traffic spec, in any of its forms and bases, to a cycle of frame lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+FCS = 4  # bytes of the frame check sequence: part of the wire frame, not of the frame in a pcap
+LARGEST = 65535
+BASES = ("wire", "frame", "ip")
+
+# Wire frame sizes and their weights. Simple IMIX is written with 570 or with 594 in the middle; both are here, by name.
+IMIX_PROFILES: dict[str, tuple[tuple[int, int], ...]] = {
+    "simple": ((64, 7), (570, 4), (1518, 1)),
+    "simple_594": ((64, 7), (594, 4), (1518, 1)),
+}
+# RFC 2544, section 9.1: the sizes for Ethernet, wire frames.
+RFC2544_SIZES = (64, 128, 256, 512, 1024, 1280, 1518)
+
+
+def spread(weights: Sequence[int]) -> list[int]:
+    """An order of indices in which index i stands ``weights[i]`` times, as evenly as can be (smooth weighted round robin).
+
+    The sequence depends on the weights alone, so it is repeatable and exact, as RFC 6985 asks of an IMIX.
+    """
+    total = sum(weights)
+    credit = [0] * len(weights)
+    order = []
+    for _turn in range(total):
+        credit = [have + weight for have, weight in zip(credit, weights)]
+        chosen = max(range(len(weights)), key=credit.__getitem__)
+        credit[chosen] -= total
+        order.append(chosen)
+    return order
+
+
+def _whole(value: Any, on: str) -> int:
+    """``value`` as a whole number, also when it came as a string from a template."""
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TrafficgenError(f"{value!r} is not a whole number", on=on)
+    return value
+
+
+def _size(value: Any, on: str) -> int:
+    size = _whole(value, on)
+    if not 1 <= size <= LARGEST:
+        raise TrafficgenError(f"{size} bytes is out of range", on=on, remedy=f"A size lies between 1 and {LARGEST}.")
+    return size
+
+
+def _keys(form: dict[str, Any], needed: set[str], optional: set[str], on: str) -> None:
+    unknown = sorted(set(form) - needed - optional)
+    missing = sorted(needed - set(form))
+    if unknown or missing:
+        wrong = f"unknown key {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
+        raise TrafficgenError(
+            wrong, on=on,
+            remedy="A size is a number, a list of numbers, {start, end, step}, {imix: NAME} or {weights: [{size, weight}, ...]}.",
+        )  # fmt: skip
+
+
+def _weighted(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    return [pairs[index][0] for index in spread([weight for _size, weight in pairs])]
+
+
+def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
+    """The sizes that the frames of a stream take in turn, as given (in ``base``).
+
+    :param form: a number; a list of numbers; ``{start, end, step}``; ``{imix: NAME}``; ``{weights: [{size, weight}, …]}``.
+    :param base: what the numbers count, one of :data:`BASES`. IMIX profiles are wire frames, and refuse another base.
+    :raises TrafficgenError: for anything else, naming ``on``.
+    """
+    if isinstance(form, list):
+        if not form:
+            raise TrafficgenError("an empty list", on=on)
+        return [_size(value, on) for value in form]
+    if not isinstance(form, dict):
+        return [_size(form, on)]
+    if "imix" in form:
+        _keys(form, {"imix"}, set(), on)
+        if form["imix"] not in IMIX_PROFILES:
+            raise TrafficgenError(f"no IMIX profile {form['imix']!r}", on=on, remedy=f"There are: {', '.join(IMIX_PROFILES)}.")
+        if base != "wire":
+            raise TrafficgenError(f"IMIX sizes are wire frames, not size_of: {base}", on=on, remedy="Leave size_of out.")
+        return _weighted(IMIX_PROFILES[form["imix"]])
+    if "weights" in form:
+        _keys(form, {"weights"}, set(), on)
+        if not isinstance(form["weights"], list) or not form["weights"]:
+            raise TrafficgenError("weights is no list of {size, weight}", on=on)
+        pairs = []
+        for entry in form["weights"]:
+            if not isinstance(entry, dict):
+                raise TrafficgenError(f"{entry!r} is no {{size, weight}}", on=on)
+            _keys(entry, {"size", "weight"}, set(), on)
+            weight = _whole(entry["weight"], on)
+            if not 1 <= weight <= 10_000:
+                raise TrafficgenError(f"weight {weight} is out of range", on=on, remedy="A weight lies between 1 and 10000.")
+            pairs.append((_size(entry["size"], on), weight))
+        return _weighted(pairs)
+    _keys(form, {"start", "end"}, {"step"}, on)
+    start, end, step = _size(form["start"], on), _size(form["end"], on), _whole(form.get("step", 1), on)
+    if step < 1:
+        raise TrafficgenError(f"step {step} is not positive", on=on)
+    if start > end:
+        raise TrafficgenError(f"an empty range: start {start} is above end {end}", on=on)
+    return list(range(start, end + 1, step))
+
+
+def frame_length(size: int, base: str, ip_offset: int | None, on: str = "size") -> int:
+    """The length in the pcap, in bytes, of a frame whose size in ``base`` is ``size``.
+
+    :param ip_offset: bytes before the outermost IP header; None where there is none.
+    """
+    if base == "frame":
+        return size
+    if base == "wire":
+        return size - FCS
+    if ip_offset is None:
+        raise TrafficgenError("size_of: ip, but the layers have no IP or IPv6", on=on, remedy="Use size_of: wire or frame.")
+    return size + ip_offset

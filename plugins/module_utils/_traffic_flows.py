@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many flows a file of streams has, from the streams alone: without looking at every frame, where they allow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key, key_slices
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Stream
+
+_COUNTED = 100_000  # flows, or frames, that are counted one by one: the most that flat memory and a short time allow
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The flows of a stream as a product: what is the same in all keys, and the values that each varying part takes."""
+
+    stream: Stream
+    fixed: bytes  # a key with every varying part zero
+    axes: tuple[int, ...]  # of the stream's patched axes, those that the key holds
+    parts: tuple[object, ...]  # where each stands, and its values
+
+    def flows(self) -> int:
+        """Distinct combinations of the key's axes among the stream's frames, taken in the order of the product."""
+        axes = [(len(axis.values), index in self.axes) for index, axis in enumerate(self.stream.patched)]
+
+        def among(frames: int, count: int) -> int:
+            """Of the first ``frames`` of the product of the ``count`` fastest axes."""
+            if count == 0 or frames <= 0:
+                return min(frames, 1)
+            inner = 1
+            for length, _in_key in axes[: count - 1]:
+                inner *= length
+            whole, rest = divmod(min(frames, inner * axes[count - 1][0]), inner)
+            if axes[count - 1][1]:
+                return whole * among(inner, count - 1) + among(rest, count - 1)
+            return among(inner if whole else rest, count - 1)
+
+        return among(self.stream.frames, len(axes))
+
+
+def _box(stream: Stream, link_type: int) -> _Box | None:
+    """The stream's flows as a product; None where its frames are not of one shape but for their size."""
+    if stream.shaping or not all(axis.values.numbers.distinct for axis in stream.patched):  # type: ignore[union-attr]
+        return None
+    frame = bytes(stream.patched_frame(0))
+    slices = key_slices(frame, link_type) or ()
+    in_key = {at for part in slices for at in range(*part.indices(len(frame)))}
+    places = stream.template(0).patches.places
+    cleared = bytearray(frame)
+    axes, parts = [], []
+    for index, (axis, place) in enumerate(zip(stream.patched, places)):
+        if in_key & set(range(place.offset, place.offset + place.width)):
+            axes.append(index)
+            values = axis.values.numbers  # type: ignore[union-attr]
+            parts.append((place, values.ranges))
+            cleared[place.offset : place.offset + place.width] = bytes(place.width)
+    return _Box(stream, b"".join(cleared[part] for part in slices), tuple(axes), tuple(parts))
+
+
+def _apart(one: _Box, other: _Box) -> bool:
+    """Whether two boxes certainly share no flow: what both hold fixed differs, or so do a part's values."""
+    if len(one.fixed) != len(other.fixed):
+        return True
+    if one.parts == other.parts:
+        return one.fixed != other.fixed
+    places = [(place, ranges) for place, ranges in one.parts]  # type: ignore[misc,has-type]
+    others = dict(other.parts)  # type: ignore[arg-type,call-overload]
+    for place, ranges in places:
+        if place in others and not any(
+            range(max(a.start, b.start), min(a.stop, b.stop)) for a in ranges for b in others[place]
+        ):  # fmt: skip
+            return True
+    return False
+
+
+def count_flows(streams: list[Stream], link_type: int) -> int | None:
+    """The flows in a file of these streams, by the rule of :mod:`_flows`.
+
+    None where streams share flows in a way that only a look at every frame would settle, and there are more than 100,000 of them.
+    """
+    boxes = [_box(stream, link_type) for stream in streams]
+    total = 0
+    distinct: list[_Box] = []
+    for box in boxes:
+        if box is None:
+            return _counted(streams, link_type)
+        if not box.fixed:
+            continue  # no IP: no flows
+        same = [known for known in distinct if known.fixed == box.fixed and known.parts == box.parts]
+        if same:
+            # The same product in the same order: the longer of the two holds the other.
+            more = max(same[0].flows(), box.flows())
+            total += more - same[0].flows()
+            if box.stream.frames > same[0].stream.frames:
+                distinct[distinct.index(same[0])] = box
+        elif all(_apart(known, box) for known in distinct):
+            distinct.append(box)
+            total += box.flows()
+        else:
+            return _counted(streams, link_type)
+    return total
+
+
+def _counted(streams: list[Stream], link_type: int) -> int | None:
+    """The flows counted frame by frame, one turn of each stream's fields."""
+    turns = [min(stream.frames, stream.product) for stream in streams]
+    if sum(turns) > _COUNTED:
+        return None
+    keys = {flow_key(bytes(stream.patched_frame(frame)), link_type) for stream, turn in zip(streams, turns) for frame in range(turn)}
+    return len(keys - {None})

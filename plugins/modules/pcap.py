@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module wirespeed.trafficgen.pcap: a traffic spec to a pcap file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pcap
+short_description: Make a pcap of test frames from a description of the traffic
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Makes a pcap file of one or several streams of frames. Scapy builds a frame of each shape; the fields that vary and all checksums are
+    patched into its copies, so millions of frames take less than a second and little memory.
+  - The same description gives the same bytes, always and on every host. So the module needs no side file to know whether there is
+    work; it compares the file that is there with what it would write.
+  - Writing is atomic. When it fails, the old file is still there and no other.
+  - The temporary file lies in the same folder, which has to have room for the old and the new file.
+extends_documentation_fragment:
+  - ansible.builtin.files
+  - wirespeed.trafficgen._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - The difference is shown in numbers, not frame by frame.
+  idempotent:
+    support: full
+requirements:
+  - scapy 2.5 or newer on the host that runs the module
+options:
+  path:
+    description: The file. Its folder must exist. A symbolic link is followed.
+    type: path
+    required: true
+  interval:
+    description:
+      - The time between two frames of the file in seconds. Frame C(i) has the time C(i) times this.
+      - The times are written in microseconds, or in nanoseconds where microseconds do not hold the interval exactly.
+    type: float
+    default: 0.000001
+  streams:
+    description:
+      - The traffic. Several streams follow one another; with a O(streams[].weight) in every one they are interleaved.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: What the stream is called in messages.
+        type: str
+      preset:
+        description:
+          - A known kind of traffic, to start from. Every other option that is given replaces the preset's.
+          - V(tcp_port_scan) and V(udp_port_scan) are one frame for each destination port from 1024 to 65534, from source port 1024.
+          - V(rfc2544) is the test frame of RFC 2544, a UDP echo request, in the seven sizes for Ethernet in turn.
+          - V(imix) is that test frame in the sizes of simple IMIX.
+        type: str
+        choices: [tcp_port_scan, udp_port_scan, rfc2544, imix]
+      layers:
+        description:
+          - The layers from the outermost inwards, by the names that Scapy has for layers and fields. Each is a name, or a dictionary with
+            the name as its only key and the fields as its value.
+          - A field is a value, a list, an inclusive range such as C(1024-65534), or for addresses a prefix, of which every address
+            is taken.
+          - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest; in a layer the one
+            given first does.
+          - Fields that are left out are Scapy's defaults. Those that Scapy would take from the host are C(02:00:00:00:00:01) and
+            C(02:00:00:00:00:02), C(198.18.0.1) and C(198.18.0.2), C(2001:2::1) and C(2001:2::2) as source and destination.
+          - Layer C(Raw) is the payload, with C(load) as text or C(hex) as hexadecimal digits.
+          - With O(streams[].preset), the fields given here are put over those of the preset's layers.
+        type: list
+        elements: raw
+      size:
+        description:
+          - The size of the frames; payload is added until they have it. Without it, frames are as long as their layers are.
+          - A number or a list of numbers, taken in turn.
+          - C({start, end, step}), taken in turn, O(ignore:end) included.
+          - "C({imix: simple}): wire frames of 64, 570 and 1518 bytes, 7:4:1. C({imix: simple_594}) has 594 in the middle."
+          - "C({weights: [{size: 64, weight: 7}, ...]}): spread as evenly as can be, the same each time."
+        type: raw
+      size_of:
+        description:
+          - What O(streams[].size) counts.
+          - V(wire) is the frame on the line with its FCS (4 bytes), as in RFC 2544. V(frame) is the frame as it lies in the file.
+          - V(ip) is the packet of the outermost IP or IPv6 layer.
+        type: str
+        choices: [wire, frame, ip]
+        default: wire
+      count:
+        description:
+          - How many frames. It cuts the product of the varying fields short, or goes through it again.
+          - Without it the product is gone through once, or the sizes where there are more of them.
+        type: int
+      weight:
+        description:
+          - How many frames this stream has in each turn of the interleaved streams. A stream that is at its end drops out; the others
+            go on.
+        type: int
+      fill:
+        description: What the payload that O(streams[].size) asks for consists of, zero bytes or bytes that count up.
+        type: str
+        choices: [zeros, increment]
+seealso:
+  - module: wirespeed.trafficgen.pcap_info
+  - module: wirespeed.trafficgen.tcpreplay
+  - name: Scapy's layers and fields
+    description: Scapy's ls() lists both.
+    link: https://scapy.readthedocs.io/en/latest/usage.html
+"""
+
+EXAMPLES = r"""
+- name: A frame for each TCP port, IP packets of 64 bytes
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/tcp_port_scan_64.pcap
+    streams:
+      - preset: tcp_port_scan
+        size: 64
+        size_of: ip
+
+- name: The same, every field given
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/tcp_port_scan_64.pcap
+    streams:
+      - name: tcp_port_scan
+        layers:
+          - Ether: {src: "02:00:00:00:00:01", dst: "02:00:00:00:00:02"}
+          - IP: {src: 198.18.0.1, dst: 198.18.0.2}
+          - TCP: {sport: 1024, dport: 1024-65534}
+        size: 64
+        size_of: ip
+
+- name: IMIX to the router's own MAC address, from 254 hosts, a million frames
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/imix.pcap
+    streams:
+      - preset: imix
+        layers:
+          - Ether: {dst: "00:1b:21:aa:bb:cc"}
+          - IP: {src: 198.18.1.1-198.18.1.254, dst: 198.19.0.0/24}
+        count: 1000000
+
+- name: Voice and data, one to three, in VLAN 100
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/mixed.pcap
+    streams:
+      - name: voice
+        weight: 1
+        count: 10000
+        layers:
+          - Ether
+          - Dot1Q: {vlan: 100, prio: 5}
+          - IP: {tos: 184}
+          - UDP: {sport: 16384-16484, dport: 16384}
+        size: 218
+      - name: data
+        weight: 3
+        count: 30000
+        layers:
+          - Ether
+          - Dot1Q: {vlan: 100}
+          - IPv6: {dst: "2001:2::/120"}
+          - TCP: {dport: [80, 443, 8000-8099], flags: PA}
+          - Raw: {load: "GET / HTTP/1.1"}
+        size: 1518
+"""
+
+RETURN = r"""
+pcap:
+  description: What the file holds, or in check mode would hold.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: The path as given.
+      type: str
+    packets:
+      description: How many frames.
+      type: int
+    bytes:
+      description: The frames' bytes, as in the file, without FCS.
+      type: int
+    file_bytes:
+      description: The file's length in bytes.
+      type: int
+    sizes:
+      description: How many frames there are of each length in the file. The lengths are the keys.
+      type: dict
+    flows:
+      description:
+        - How many flows, as M(wirespeed.trafficgen.pcap_info) counts them.
+        - V(none) where streams share flows so that only a look at each frame would tell, and there are more than 100,000.
+      type: int
+    sha256:
+      description: The file's SHA-256, in hexadecimal.
+      type: str
+  sample:
+    path: /var/lib/trafficgen/tcp_port_scan_64.pcap
+    packets: 64511
+    bytes: 5031858
+    file_bytes: 6064058
+    sizes: {"78": 64511}
+    flows: 64511
+    sha256: 3d3df2bd1d9b6ee6c5a5ec7ec2d47ea0b1b8a7e0d1e4a3ac7c0e6bb1a0f5c7d9
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
+
+STREAM = {
+    "name": {"type": "str"},
+    "preset": {"type": "str", "choices": ["tcp_port_scan", "udp_port_scan", "rfc2544", "imix"]},
+    "layers": {"type": "list", "elements": "raw"},
+    "size": {"type": "raw"},
+    "size_of": {"type": "str", "choices": ["wire", "frame", "ip"], "default": "wire"},
+    "count": {"type": "int"},
+    "weight": {"type": "int"},
+    "fill": {"type": "str", "choices": ["zeros", "increment"]},
+}
+
+
+def main() -> None:
+    """Read the parameters, make the file, set its attributes."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "interval": {"type": "float", "default": 0.000001},
+            "streams": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": STREAM,
+                "required_one_of": [["preset", "layers"]],
+            },
+        },
+        add_file_common_args=True,
+        supports_check_mode=True,
+    )
+    try:
+        result = make_pcap(
+            module.params["path"],
+            module.params["streams"],
+            module.params["interval"],
+            replace=None
+            if module.check_mode
+            else lambda new, path: module.atomic_move(new, path, unsafe_writes=module.params["unsafe_writes"]),
+            with_diff=module._diff,
+        )
+    except TrafficgenError as error:
+        module.fail_json(msg=error.message)
+    attributes: dict[str, Any] = module.load_file_common_arguments(module.params)
+    result["changed"] = module.set_fs_attributes_if_different(attributes, result["changed"])
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
