@@ -30,16 +30,17 @@ def namespaces() -> set[str]:
     return {path.name for path in folder.iterdir() if path.name.startswith("tgd")} if folder.is_dir() else set()
 
 
+def is_marked(process: Path) -> bool:
+    """Whether this entry of /proc is a demo's process, by the mark in its environment."""
+    try:
+        return any(value.startswith(MARK) for value in (process / "environ").read_bytes().split(b"\0"))
+    except OSError:
+        return False  # it has ended
+
+
 def processes() -> set[str]:
-    """The demos' processes that run, by the mark in their environment."""
-    found = set()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if any(value.startswith(MARK) for value in environ.read_bytes().split(b"\0")):
-                found.add(environ.parent.name)
-        except OSError:
-            continue  # it has ended
-    return found
+    """The demos' processes that run."""
+    return {process.name for process in Path("/proc").glob("[0-9]*") if is_marked(process)}
 
 
 def temporary() -> set[str]:
