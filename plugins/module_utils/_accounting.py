@@ -37,7 +37,8 @@ HOST_SHARE = 0.01
 INTERRUPTED = 1
 
 _SNAPSHOT_KEYS = (
-    "interface", "ifindex", "boot_id", "driver", "kernel", "ethtool", "mac", "host_drops", "test_frames", "carrier_changes", "merging", "monotonic",
+    "interface", "ifindex", "boot_id", "driver", "kernel", "ethtool", "mac", "host_drops", "test_frames", "carrier_changes",
+    "merging", "monotonic",
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]
 
     :raises TrafficgenError: the two are not snapshots of one interface in that order, within one boot of one host.
     """
-    _check_pair(before, after)
+    check_pair(before, after)
     seconds = after["monotonic"] - before["monotonic"]
     resets: set[str] = set()
 
@@ -125,7 +126,8 @@ def check_snapshot(value: object, name: str) -> None:
         )  # fmt: skip
 
 
-def _check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Raise :class:`TrafficgenError` unless both are snapshots of one interface, in this order, within one boot of one host."""
     check_snapshot(before, "before")
     check_snapshot(after, "after")
     on = f"{after['interface']}" + (f" in {after.get('netns')}" if after.get("netns") else "")
@@ -365,9 +367,7 @@ def _loss(base: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
         return None
     tolerance = _others(base)
     if more <= tolerance:
-        notes.append(
-            f"{received.source} counts {more} frames more than were sent: others' (tolerance {tolerance}), and so much loss may hide behind them"
-        )
+        notes.append(f"{received.source} counts {more} frames more than were sent: others' (tolerance {tolerance}), which may hide a loss")
         return 0
     notes.append(f"{received.source} counts {more} frames more than were sent (tolerance {tolerance}): others' frames hide what was lost")
     return None

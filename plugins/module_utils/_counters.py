@@ -14,13 +14,18 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, check_pair, check_snapshot, delta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import read_frame_counter
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
+    add_frame_counter,
+    normal_mac,
+    read_frame_counter,
+    remove_frame_counter,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters import (
     mac_counters,
     nic_drops,
@@ -29,7 +34,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import run
 
-__all__ = ["account", "delta", "snapshot"]
+__all__ = ["account", "delta", "observe", "snapshot"]
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset({"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"})
@@ -102,6 +107,49 @@ def snapshot(
         },
         "test_frames": counted,
     }
+
+
+def observe(
+    interface: str,
+    netns: str | None = None,
+    *,
+    since: Mapping[str, Any] | None = None,
+    count_from_mac: Sequence[str] = (),
+    check_mode: bool = False,
+    root: str = "/sys",
+    proc: str = "/proc",
+) -> tuple[dict[str, Any], bool]:
+    """One call of interface_counters: its result, and whether it set up or removed a frame counter.
+
+    A frame counter is set up by ``count_from_mac``, read again by a call with ``since``, and removed by the first one of
+    these without ``count_from_mac``. In check mode none is set up or removed.
+    """
+    macs = sorted({normal_mac(mac) for mac in count_from_mac})
+    if since is not None:
+        check_snapshot(since, "since")
+    state = snapshot(interface, netns, root=root, proc=proc)
+    interface = state["interface"]
+    changed = False
+    if since is not None:
+        check_pair(since, state)
+    earlier = since["test_frames"] if since else None
+    if earlier:
+        if macs and macs != earlier["macs"]:
+            raise TrafficgenError(
+                f"the frame counter of since counts {', '.join(earlier['macs'])}, not {', '.join(macs)}", on=interface,
+                remedy="Leave since out to set up a fresh counter.",
+            )  # fmt: skip
+        state["test_frames"] = read_frame_counter(earlier, interface, netns)
+        changed = not macs
+        if changed and not check_mode:
+            remove_frame_counter(interface, netns)
+    elif macs:
+        changed = True
+        if not check_mode:
+            state["test_frames"] = add_frame_counter(interface, macs, netns)
+    if since is not None:
+        state["delta"] = delta(since, state)
+    return state, changed
 
 
 def parse_statistics(output: str) -> dict[str, int]:

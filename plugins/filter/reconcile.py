@@ -1,0 +1,98 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter: a run's result, held against a receiver's counters."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: reconcile
+short_description: Hold the result of a run against the counters of its receiver
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Takes a result of M(wirespeed.trafficgen.tcpreplay), and two results of M(wirespeed.trafficgen.interface_counters) from the receiving
+    interface, of whatever host, taken before and after the run. Returns a copy of the result with its C(counters) filled in,
+    by the same code that the module uses when the receiver is on its own host.
+  - The receiver's count is that of its frame counter (O(wirespeed.trafficgen.interface_counters#module:count_from_mac)), else its MAC's.
+positional: rx_before, rx_after, tx_before, tx_after
+options:
+  _input:
+    description: A registered result of M(wirespeed.trafficgen.tcpreplay), or the fact it set. It is not changed.
+    type: dict
+    required: true
+  rx_before:
+    description: The receiver's counters before the run.
+    type: dict
+    required: true
+  rx_after:
+    description: The receiver's counters after it.
+    type: dict
+    required: true
+  tx_before:
+    description: The sending interface's counters before the run. Without them, what the run itself found stands.
+    type: dict
+  tx_after:
+    description: The sending interface's counters after it.
+    type: dict
+notes:
+  - The loss is the frames of the test that left the sending device and that the receiver did not count. Others' frames that
+    the device sent (up to 10, or 0.01 %) are not among them.
+  - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays in
+    C(loss_packets), is told apart in C(rx.host_drops), and where it is more than 1 % of the loss the verdict is V(unknown).
+    The device then lost at least C(loss_packets) - C(rx.host_drops) frames.
+  - V(impossible) is a run whose L1 rate is above C(run.link_speed_mbps) by more than 0.1 %, and by more than 8192 frames,
+    which may have been in the port's queues still when tcpreplay looked at the clock.
+  - An interrupted run may differ from the device's count by one frame.
+  - V(short) needs a counter that was not reset. When the link went down or up between the two readings, a count that is too
+    low becomes V(null).
+seealso:
+  - module: wirespeed.trafficgen.tcpreplay
+  - module: wirespeed.trafficgen.interface_counters
+"""
+
+EXAMPLES = r"""
+- name: What the device between sender and receiver lost
+  ansible.builtin.debug:
+    msg: "{{ run.counters.loss_packets }} frames, {{ run.counters.verdict }}: {{ run.counters.reason }}"
+  vars:
+    run: "{{ sent | wirespeed.trafficgen.reconcile(rx_before, rx_after) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The result with C(counters) filled in, as M(wirespeed.trafficgen.tcpreplay) documents them.
+    - C(tx), C(rx) are what left and what arrived, V(null) where no counter proves it; C(loss_packets), C(loss_ratio); C(verdict), one of
+      V(consistent), V(short), V(impossible), V(unknown); and C(reason), never empty for anything but V(consistent).
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import reconcile
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+
+def _reconcile(
+    result: dict[str, Any],
+    rx_before: dict[str, Any],
+    rx_after: dict[str, Any],
+    tx_before: dict[str, Any] | None = None,
+    tx_after: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    try:
+        reconciled: dict[str, Any] = reconcile(result, rx_before, rx_after, tx_before, tx_after)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"reconcile: {error.message}") from error
+    return reconciled
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters of this file."""
+        return {"reconcile": _reconcile}

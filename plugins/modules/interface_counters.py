@@ -1,0 +1,321 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: the counters of a network interface, and what they prove."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: interface_counters
+short_description: Read the counters of a network interface, and count the test frames that arrive on it
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Reads the kernel's counters of an interface, those of C(ethtool -S), and the counters of its MAC, of which alone a line's
+    traffic can be proven; and its driver, speed, carrier and MTU.
+  - With O(since) it also returns what happened since an earlier call, as differences and rates.
+  - With O(count_from_mac) it sets up a counter of its own for arriving test frames, which O(since) reads and removes.
+  - The filter P(wirespeed.trafficgen.reconcile#filter) holds two such results against a run of
+    M(wirespeed.trafficgen.tcpreplay), from whatever host they are.
+extends_documentation_fragment:
+  - wirespeed.trafficgen._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - A frame counter is neither set up nor removed; everything is read.
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - Only the frame counter is a change. O(count_from_mac) without O(since) sets up a fresh one each time.
+options:
+  interface:
+    description: The network interface.
+    type: str
+    required: true
+  netns:
+    description: The named network namespace the interface is in; this host's own by default.
+    type: str
+  since:
+    description:
+      - An earlier result of this module for the same interface. RV(delta) then tells what happened since.
+      - A frame counter set up by that call is read, and removed unless O(count_from_mac) is given again.
+    type: dict
+  count_from_mac:
+    description:
+      - Source MAC addresses of the test frames. Each arriving frame that comes from one of them is counted, VLAN-tagged or not,
+        IP or not, before the host's own protocols see it (nftables, family netdev, hook ingress, priority 0). Needs C(nft) and root.
+      - A counter that an earlier call or a killed run left on this interface is replaced by a fresh one.
+      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. Receive
+        offloads that merge frames (GRO, LRO) must be off, see RV(merging).
+      - With O(since), a counter that it set up is kept and must count the same addresses.
+    type: list
+    elements: str
+    default: []
+notes:
+  - Needs C(ip) of iproute2. Without C(ethtool) the kernel's counters are still there, those of the MAC are not.
+  - Frames of netmap pass the kernel by, and only the MAC counts them. Read the counters while netmap still holds the port, since closing
+    it resets the port.
+seealso:
+  - module: wirespeed.trafficgen.tcpreplay
+  - plugin: wirespeed.trafficgen.reconcile
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Read an interface's counters
+  wirespeed.trafficgen.interface_counters:
+    interface: ens17
+  register: before
+
+- name: See what happened since
+  wirespeed.trafficgen.interface_counters:
+    interface: ens17
+    since: "{{ before }}"
+  register: after
+
+- name: Count the frames of a test on the receiving host
+  wirespeed.trafficgen.interface_counters:
+    interface: ens18
+    count_from_mac: "02:00:00:00:00:01"
+  delegate_to: receiver
+  register: rx_before
+
+- name: Send
+  wirespeed.trafficgen.tcpreplay:
+    interface: ens17
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    mbps: 100
+  register: sent
+
+- name: Read the count, and remove the counter
+  wirespeed.trafficgen.interface_counters:
+    interface: ens18
+    since: "{{ rx_before }}"
+  delegate_to: receiver
+  register: rx_after
+
+- name: Show the loss
+  ansible.builtin.debug:
+    msg: "{{ (sent | wirespeed.trafficgen.reconcile(rx_before, rx_after)).counters }}"
+"""
+
+RETURN = r"""
+interface:
+  description: The interface's name.
+  type: str
+  returned: success
+  sample: ens17
+netns:
+  description: The network namespace asked for.
+  type: str
+  returned: success
+ifindex:
+  description: The interface's number in its namespace. A replaced interface has another.
+  type: int
+  returned: success
+boot_id:
+  description: The kernel's identifier of this boot of this host.
+  type: str
+  returned: success
+driver:
+  description:
+    - The driver as the kernel knows it. netmap's patched copy of a driver, C(e1000-netmap) say, is told from the stock one.
+    - V(null) where the kernel names none.
+  type: str
+  returned: success
+  sample: ixgbe
+bus_info:
+  description: Where the device is on its bus.
+  type: str
+  returned: success
+  sample: "0000:3b:00.0"
+speed_mbps:
+  description:
+    - The speed of the line.
+    - V(null) without a link, and where there is no line whatever the driver says (veth, tun, dummy, bridge, virtio, emulated NICs).
+  type: int
+  returned: success
+  sample: 10000
+up:
+  description: Whether the interface is up.
+  type: bool
+  returned: success
+carrier:
+  description: Whether it has a link.
+  type: bool
+  returned: success
+carrier_changes:
+  description: How often the link went up or down.
+  type: int
+  returned: success
+mtu:
+  description: The largest packet, in bytes, without the Ethernet header.
+  type: int
+  returned: success
+mac_address:
+  description: The interface's own MAC address.
+  type: str
+  returned: success
+merging:
+  description: Receive offloads that are on and merge arriving frames before a frame counter sees them (V(gro), V(lro), V(rx-gro-hw)).
+  type: list
+  elements: str
+  returned: success
+time:
+  description: When the counters were read, in seconds since the epoch.
+  type: float
+  returned: success
+monotonic:
+  description: The same on the host's monotonic clock, from which durations are taken.
+  type: float
+  returned: success
+kernel:
+  description: The kernel's counters, with the names of C(/sys/class/net/IF/statistics). Bytes are frame bytes, without FCS.
+  type: dict
+  returned: success
+  sample: {rx_packets: 64511, tx_packets: 0, rx_bytes: 5031858, tx_bytes: 0, rx_dropped: 0, rx_missed_errors: 0}
+ethtool:
+  description: C(ethtool -S), name to value; empty without C(ethtool), or where the driver has no such counters.
+  type: dict
+  returned: success
+mac:
+  description: The counters that prove what left and what came, by the table of known drivers.
+  type: dict
+  returned: success
+  contains:
+    tx:
+      description:
+        - V(null) where nothing proves what was sent, see RV(mac.reason).
+        - A veth has no MAC, but its C(tx_packets) counts what the other end took.
+      type: dict
+      contains:
+        source:
+          description: Driver and names of the counters added up.
+          type: str
+          sample: ixgbe tx_pkts_nic
+        packets:
+          description: Frames, those of others too.
+          type: int
+        bytes:
+          description: Frame bytes, without FCS; V(null) where it is not known what the driver counts.
+          type: int
+    rx:
+      description: The same for what was received, and C(drops_counted), whether RV(host_drops) are among the packets.
+      type: dict
+    reason:
+      description: Why RV(mac.tx) or RV(mac.rx) is V(null).
+      type: str
+host_drops:
+  description: Frames that came in without an error and that this host lost itself.
+  type: dict
+  returned: success
+  contains:
+    nic:
+      description: For which the NIC had no room (the driver's own names, else C(rx_missed_errors)).
+      type: int
+    kernel:
+      description: The kernel's C(rx_dropped). It also counts frames that no protocol on the host wanted.
+      type: int
+    softnet:
+      description: Dropped on the whole host because a CPU's backlog was full.
+      type: int
+test_frames:
+  description: The counter of O(count_from_mac); V(null) without one.
+  type: dict
+  returned: success
+  contains:
+    source:
+      description: What counts.
+      type: str
+      sample: nftables ingress counter
+    packets:
+      description: Frames counted since it was set up.
+      type: int
+    bytes:
+      description: Always V(null), since nftables counts from layer 3 on.
+      type: int
+    macs:
+      description: The source MAC addresses it counts.
+      type: list
+      elements: str
+    table:
+      description: Its table, of the family netdev.
+      type: str
+    handle:
+      description: The table's handle, which tells it from a later one of the same name.
+      type: int
+delta:
+  description: What happened since the call that O(since) is of. A counter that went backwards was reset, and its difference is V(null).
+  type: dict
+  returned: with O(since)
+  contains:
+    seconds:
+      description: The time between the two readings.
+      type: float
+    kernel:
+      description: Differences of RV(kernel).
+      type: dict
+    ethtool:
+      description: Differences of RV(ethtool), of the values that changed.
+      type: dict
+    mac:
+      description: Differences of RV(mac).
+      type: dict
+    host_drops:
+      description: Differences of RV(host_drops).
+      type: dict
+    test_frames:
+      description: Difference of RV(test_frames).
+      type: dict
+    carrier_changes:
+      description: How often the link went up or down.
+      type: int
+    resets:
+      description: Names of the counters that went backwards.
+      type: list
+      elements: str
+    rates:
+      description:
+        - C(rx_pps), C(tx_pps), C(rx_mbps), C(tx_mbps) by the kernel's counters, C(mac_rx_pps), C(mac_tx_pps) by those of the MAC, and
+          C(test_frames_pps); V(null) where there is no count.
+        - Mbps are of frame bytes, without FCS, preamble and gap, over the whole time between the two readings.
+      type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import observe
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "interface": {"type": "str", "required": True},
+    "netns": {"type": "str"},
+    "since": {"type": "dict"},
+    "count_from_mac": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    """Read, and set up or remove a frame counter."""
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result, changed = observe(
+            module.params["interface"],
+            module.params["netns"],
+            since=module.params["since"],
+            count_from_mac=module.params["count_from_mac"],
+            check_mode=module.check_mode,
+        )
+    except TrafficgenError as error:
+        module.fail_json(msg=error.message)
+    module.exit_json(changed=changed, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta, reconcile
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+
+def snap(*, tx=None, rx=None, frames=None, at=0.0, driver="e1000", drops=(0, 0, 0), counted=False, flaps=2, **other):
+    """A snapshot; ``tx``, ``rx``: the MAC's packets; ``frames``: the frame counter's; ``drops``: nic, kernel, softnet."""
+    value = {
+        "interface": "ens17", "netns": None, "ifindex": 3, "boot_id": "b1", "driver": driver, "carrier_changes": flaps, "merging": [],
+        "monotonic": 100.0 + at, "ethtool": {},
+        "kernel": {"rx_packets": 0, "tx_packets": tx or 0, "rx_bytes": 0, "tx_bytes": 100 * (tx or 0)},
+        "mac": {
+            "tx": None if tx is None else {"source": f"{driver} tx_packets", "packets": tx, "bytes": None},
+            "rx": None if rx is None else {"source": f"{driver} rx_packets", "packets": rx, "bytes": None, "drops_counted": counted},
+            "reason": "" if tx is not None else f"{driver} has no MAC",
+        },
+        "host_drops": dict(zip(("nic", "kernel", "softnet"), drops)),
+        "test_frames": None if frames is None else {
+            "source": "nftables ingress counter", "packets": frames, "bytes": None,
+            "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1,
+        },
+    }  # fmt: skip
+    return {**value, **other}
+
+
+def sender(packets, **other):
+    """The sending device before and after it counted ``packets``, None for a device that proves nothing."""
+    if packets is None:
+        return snap(**other), snap(at=2, **other)
+    return snap(tx=1000, **other), snap(tx=1000 + packets, at=2, **other)
+
+
+def receiver(packets, drops=(0, 0, 0), driver="veth", **other):
+    return snap(frames=0, driver=driver, **other), snap(frames=packets, drops=drops, driver=driver, at=2, **other)
+
+
+def mac_receiver(packets, drops=(0, 0, 0), **other):
+    return snap(rx=500, **other), snap(rx=500 + packets, drops=drops, at=2, **other)
+
+
+def verdict(packets, tx, rx=(None, None), *, run=None, rates=None, **stats):
+    return account({"packets": packets, **stats}, rates or {}, run or {}, *tx, *rx)
+
+
+def loss(counters):
+    return counters["verdict"], counters["loss_packets"], counters["loss_ratio"]
+
+
+def test_all_sent_and_all_arrived():
+    counters = verdict(1000, sender(1000), receiver(1000))
+    assert counters == {
+        "tx": {"source": "e1000 tx_packets", "packets": 1000, "bytes": None},
+        "rx": {"source": "nftables ingress counter", "packets": 1000, "bytes": None, "host_drops": 0},
+        "loss_packets": 0, "loss_ratio": 0.0, "verdict": "consistent", "reason": "",
+    }  # fmt: skip
+
+
+def test_no_receiver():
+    counters = verdict(1000, sender(1000))
+    assert counters["rx"] is None
+    assert loss(counters) == ("consistent", None, None)
+    assert counters["reason"] == ""
+
+
+def test_what_the_device_lost():
+    assert loss(verdict(1000, sender(1000), receiver(900))) == ("consistent", 100, 0.1)
+    assert loss(verdict(1000, sender(1000), receiver(0))) == ("consistent", 1000, 1.0)
+
+
+def test_fewer_left_than_tcpreplay_says():
+    counters = verdict(1000, sender(990), devices=[{"failed_packets": 10}])
+    assert counters["verdict"] == "short"
+    assert counters["tx"]["packets"] == 990
+    assert "10 fewer" in counters["reason"]
+    assert "10 failed" in counters["reason"]
+
+
+def test_the_loss_of_a_short_run_is_of_what_left():
+    assert loss(verdict(1000, sender(800), receiver(600))) == ("short", 200, 0.25)
+
+
+def test_others_frames_on_the_sending_port_are_no_loss():
+    # two of LLDP, as measured: 3870662 on the device against tcpreplay's 3870660
+    counters = verdict(3870660, sender(3870662), receiver(3870660))
+    assert loss(counters) == ("consistent", 0, 0.0)
+    assert "2 frames more than tcpreplay" in counters["reason"]
+    assert "tolerance 387" in counters["reason"]
+
+
+def test_too_many_others_prove_nothing():
+    counters = verdict(1000, sender(1500), receiver(900))
+    assert loss(counters) == ("unknown", None, None)
+    assert "tolerance 10" in counters["reason"]
+
+
+def test_a_receiver_that_counted_them_all_proves_it_among_others():
+    assert loss(verdict(1000, sender(1500), receiver(1000))) == ("consistent", 0, 0.0)
+
+
+def test_a_device_without_counters_is_unknown():
+    counters = verdict(1000, sender(None, driver="virtio_net"))
+    assert loss(counters) == ("unknown", None, None)
+    assert "virtio_net has no MAC" in counters["reason"]
+
+
+def test_a_device_without_counters_and_a_receiver_that_counted_them_all():
+    counters = verdict(1000, sender(None, driver="virtio_net"), receiver(1000))
+    assert counters["tx"] is None
+    assert loss(counters) == ("consistent", 0, 0.0)
+    assert counters["reason"]
+
+
+def test_a_device_without_counters_and_a_receiver_that_did_not():
+    counters = verdict(1000, sender(None, driver="virtio_net"), receiver(990))
+    assert loss(counters) == ("unknown", None, None)
+    assert "of the 1000 frames that tcpreplay counts, 990 arrived" in counters["reason"]
+
+
+def test_more_arrived_than_left():
+    counters = verdict(1000, sender(1000), receiver(1001))
+    assert loss(counters) == ("unknown", None, None)
+    assert "1 frames more arrived" in counters["reason"]
+
+
+def test_interrupted_runs_may_be_off_by_one():
+    assert loss(verdict(1000, sender(999), receiver(999), interrupted=True)) == ("consistent", 0, 0.0)
+    assert loss(verdict(1000, sender(1001), receiver(1001), interrupted=True)) == ("consistent", 0, 0.0)
+    assert verdict(1000, sender(998), interrupted=True)["verdict"] == "short"
+    assert verdict(1000, sender(999), interrupted=False)["verdict"] == "short"
+
+
+def test_a_counter_that_went_backwards_is_none():
+    counters = verdict(1000, (snap(tx=5000), snap(tx=900, at=2)), receiver(900))
+    assert counters["tx"] is None
+    assert loss(counters) == ("unknown", None, None)
+    assert "went backwards, from 5000 to 900" in counters["reason"]
+
+
+def test_a_port_that_was_reset_in_between_is_not_short():
+    # netmap's close resets the port: what the MAC had counted since the driver's last look is lost, and the link flaps
+    counters = verdict(1000, (snap(tx=0), snap(tx=700, at=2, flaps=4)))
+    assert counters["tx"] is None
+    assert counters["verdict"] == "unknown"
+    assert "the link went down or up" in counters["reason"]
+    assert verdict(1000, (snap(tx=0), snap(tx=1000, at=2, flaps=4)))["verdict"] == "consistent"
+
+
+def test_native_netmap_passes_a_software_counter_by():
+    run = {"injection_method": "netmap", "netmap_mode": "native"}
+    assert verdict(1000, sender(0, driver="veth"), run=run)["verdict"] == "unknown"
+    assert verdict(1000, sender(0, driver="veth"), run={**run, "netmap_mode": "emulated"})["verdict"] == "short"
+    assert verdict(1000, sender(1000, driver="veth"), run={**run, "netmap_mode": "emulated"})["verdict"] == "consistent"
+
+
+# 64-byte frames on 10G: 14,880,952 pps are the line (RFC 2544), 672 bits each at L1.
+@pytest.mark.parametrize(
+    ("pps", "seconds", "expected"),
+    [
+        (14880952, 10, "consistent"),
+        (14880952 * 1.0009, 10, "consistent"),
+        (14880952 * 1.01, 10, "impossible"),
+        (18000000, 10, "impossible"),
+        # 4096 frames of the ring and 1000 of the queue are not on the line yet: 5096 in a hundredth of a second
+        (14880952 + 509600, 0.01, "consistent"),
+    ],
+)
+def test_no_more_fits_onto_a_line_than_fits(pps, seconds, expected):
+    packets = int(pps * seconds)
+    counters = verdict(packets, sender(packets), run={"link_speed_mbps": 10000}, rates={"l1_mbps": pps * 672 / 1e6})
+    assert counters["verdict"] == expected
+    assert ("tolerance 0.1%" in counters["reason"]) == (expected == "impossible")
+
+
+def test_without_a_line_nothing_is_impossible():
+    assert verdict(10**9, sender(10**9), run={"link_speed_mbps": None}, rates={"l1_mbps": 1e6})["verdict"] == "consistent"
+
+
+def test_an_impossible_rate_of_a_device_that_proves_nothing():
+    counters = verdict(10**8, sender(None), run={"link_speed_mbps": 10000}, rates={"l1_mbps": 12100.0})
+    assert counters["verdict"] == "impossible"
+
+
+def test_short_and_impossible_is_short_and_says_both():
+    counters = verdict(10**8, sender(8 * 10**7), run={"link_speed_mbps": 10000}, rates={"l1_mbps": 12100.0})
+    assert counters["verdict"] == "short"
+    assert "do not fit onto a line of 10000 Mbps" in counters["reason"]
+
+
+def test_what_the_receiving_host_dropped_is_not_the_devices_loss():
+    counters = verdict(1000, sender(1000), receiver(900, drops=(60, 0, 0), driver="e1000"))
+    assert loss(counters) == ("unknown", 100, 0.1)
+    assert counters["rx"]["host_drops"] == 60
+    assert "Up to 60 of the 100 lost frames were dropped by the receiving host itself" in counters["reason"]
+
+
+def test_a_drop_or_two_on_the_host_do_not_hide_a_large_loss():
+    counters = verdict(10**6, sender(10**6), receiver(900000, drops=(0, 3, 3), driver="e1000"))
+    assert loss(counters) == ("consistent", 100000, 0.1)
+    assert "Up to 3 of the 100000" in counters["reason"]
+
+
+def test_host_drops_without_a_loss_do_not_matter():
+    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(0, 500, 0), driver="e1000"))) == ("consistent", 0, 0.0)
+
+
+def test_frames_no_protocol_wanted_were_counted_all_the_same():
+    # frames that are not IP raise a veth's rx_dropped behind the ingress hook; a full backlog raises softnet's too
+    counters = verdict(1000, sender(1000), receiver(900, drops=(0, 900, 0)))
+    assert loss(counters) == ("consistent", 100, 0.1)
+    assert counters["rx"]["host_drops"] == 0
+    assert loss(verdict(1000, sender(1000), receiver(900, drops=(0, 100, 100)))) == ("unknown", 100, 0.1)
+
+
+def test_a_receiver_that_merges_frames_cannot_tell_a_loss():
+    before, after = receiver(900)
+    counters = verdict(1000, sender(1000), ({**before, "merging": ["gro"]}, {**after, "merging": ["gro"]}))
+    assert counters["verdict"] == "unknown"
+    assert "ethtool -K" in counters["reason"]
+
+
+def test_the_receivers_mac_counts_where_there_is_no_frame_counter():
+    counters = verdict(1000, sender(1000), mac_receiver(990))
+    assert counters["rx"]["source"] == "e1000 rx_packets"
+    assert loss(counters) == ("consistent", 10, 0.01)
+
+
+def test_the_frame_counter_goes_before_the_mac():
+    before, after = snap(rx=0, frames=0), snap(rx=1003, frames=999, at=2)
+    assert loss(verdict(1000, sender(1000), (before, after))) == ("consistent", 1, 0.001)
+
+
+def test_others_frames_on_the_receiving_mac():
+    counters = verdict(1000, sender(1000), mac_receiver(1004))
+    assert loss(counters) == ("consistent", 0, 0.0)
+    assert "tolerance 10" in counters["reason"]
+    assert loss(verdict(1000, sender(1000), mac_receiver(1100))) == ("unknown", None, None)
+
+
+def test_a_mac_that_does_not_count_what_it_had_no_room_for():
+    assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0)))) == ("unknown", 100, 0.1)
+    # one that counts it: what is missing was lost before
+    assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0), counted=True))) == ("consistent", 100, 0.1)
+    # what the kernel drops was counted by the MAC before
+    assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(0, 100, 0)))) == ("consistent", 100, 0.1)
+
+
+def test_a_receiver_that_proves_nothing_says_why():
+    counters = verdict(1000, sender(1000), sender(None, driver="virtio_net"))
+    assert counters["rx"] is None
+    assert loss(counters) == ("consistent", None, None)
+    assert "virtio_net has no MAC" in counters["reason"]
+
+
+def test_a_run_that_printed_nothing():
+    counters = account(None, None, None, *sender(1000), *receiver(1000))
+    assert loss(counters) == ("unknown", None, None)
+    assert counters["tx"]["packets"] == 1000
+    assert counters["reason"]
+
+
+def test_nothing_sent():
+    assert loss(verdict(0, sender(0), receiver(0))) == ("consistent", 0, None)
+
+
+def test_every_other_verdict_has_a_reason():
+    for sent in (None, 0, 900, 999, 1000, 1001, 2000):
+        for got in (None, 0, 900, 1000, 1001):
+            for drops in ((0, 0, 0), (5, 0, 0), (0, 500, 500)):
+                rx = (None, None) if got is None else receiver(got, drops=drops)
+                counters = verdict(1000, sender(sent), rx)
+                assert counters["verdict"] == "consistent" or counters["reason"].endswith(".")
+                assert counters["loss_packets"] is None or 0 <= counters["loss_packets"] <= 1000
+                assert counters["loss_ratio"] is None or 0 <= counters["loss_ratio"] <= 1
+
+
+RESULT = {
+    "changed": True,
+    "stats": {"packets": 1000},
+    "rates": {"l1_mbps": 1.0},
+    "run": {"link_speed_mbps": None, "pcaps": [{"path": "a.pcap"}]},
+    "counters": {
+        "tx": {"source": "e1000 tx_packets", "packets": 1000, "bytes": None},
+        "rx": None, "loss_packets": None, "loss_ratio": None, "verdict": "consistent", "reason": "",
+    },
+}  # fmt: skip
+
+
+def test_reconcile_fills_in_a_copy():
+    result, rx = copy.deepcopy(RESULT), receiver(900)
+    inputs = copy.deepcopy((result, rx))
+    reconciled = reconcile(result, *rx)
+    assert loss(reconciled["counters"]) == ("consistent", 100, 0.1)
+    assert (result, rx) == inputs
+    reconciled["run"]["pcaps"].append("more")
+    reconciled["counters"]["tx"]["packets"] = 1
+    assert result == RESULT
+
+
+def test_reconcile_is_the_modules_own_account():
+    rx, tx = receiver(900), sender(1000)
+    assert reconcile(RESULT, *rx)["counters"] == verdict(1000, tx, rx) == reconcile(RESULT, *rx, *tx)["counters"]
+
+
+def test_reconcile_with_the_senders_counters_of_another_host():
+    assert reconcile(RESULT, *receiver(900), *sender(950))["counters"]["verdict"] == "short"
+
+
+def test_reconcile_keeps_why_the_run_knew_nothing():
+    result = {**RESULT, "counters": verdict(1000, sender(None, driver="virtio_net"))}
+    counters = reconcile(result, *receiver(990))["counters"]
+    assert counters["verdict"] == "unknown"
+    assert "virtio_net has no MAC" in counters["reason"]
+    assert reconcile(result, *receiver(1000))["counters"]["verdict"] == "consistent"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({"stats": {}}, snap(), snap()), "not a result of the tcpreplay module"),
+        ((RESULT, snap(), {"changed": False}), "not a result of interface_counters"),
+        ((RESULT, "before", snap()), "not a result of interface_counters"),
+        ((RESULT, snap(), snap(), snap(tx=1)), "belong together"),
+    ],
+)
+def test_reconcile_of_something_else(arguments, message):
+    with pytest.raises(TrafficgenError, match=message):
+        reconcile(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (snap(boot_id="b0"), snap(), "another host, or of this one before it was booted again"),
+        (snap(interface="ens18"), snap(), "another interface"),
+        (snap(netns="tg"), snap(), "another network namespace"),
+        (snap(ifindex=9), snap(), "replaced since"),
+        (snap(at=2), snap(), "Swap before and after"),
+        (snap(frames=5), snap(frames=4, at=2), "frame counter is not the same"),
+    ],
+)
+def test_two_that_do_not_belong_together(before, after, message):
+    with pytest.raises(TrafficgenError, match=message):
+        delta(before, after)
+
+
+def test_differences_and_rates():
+    kernel = {"rx_packets": 10, "tx_packets": 100, "rx_bytes": 0, "tx_bytes": 0}
+    before = snap(tx=0, frames=0, kernel=kernel, ethtool={"a": 1, "b": 2, "c": 9})
+    kernel = {"rx_packets": 4, "tx_packets": 300, "rx_bytes": 0, "tx_bytes": 250000}
+    after = snap(tx=3000, frames=40, at=2, kernel=kernel, ethtool={"a": 5, "b": 2, "c": 1})
+    change = delta(before, after)
+    assert change["seconds"] == 2
+    assert change["kernel"] == {"rx_packets": None, "tx_packets": 200, "rx_bytes": 0, "tx_bytes": 250000}
+    assert change["resets"] == ["rx_packets"]
+    assert change["ethtool"] == {"a": 4, "c": None}
+    assert change["test_frames"]["packets"] == 40
+    assert change["rates"] == {
+        "rx_pps": None, "rx_mbps": 0.0, "mac_rx_pps": None, "tx_pps": 100.0, "tx_mbps": 1.0, "mac_tx_pps": 1500.0, "test_frames_pps": 20.0,
+    }  # fmt: skip

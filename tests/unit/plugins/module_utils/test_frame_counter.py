@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _frame_counter as fc
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Completed
+
+# nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames.
+LISTING = """table netdev trafficgen_count_rcv0 { # handle 3
+\tchain ingress { # handle 1
+\t\ttype filter hook ingress device "rcv0" priority filter; policy accept;
+\t\tether saddr { 02:00:00:00:00:01, 02:00:00:00:00:09 } counter packets 4000 bytes 228000 # handle 4
+\t}
+}
+"""
+GONE = "Error: No such file or directory\nlist table netdev nope\n                  ^^^^\n"
+REFUSED = "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n"
+
+
+class Nft:
+    """Answers nft's calls from a list, and remembers them."""
+
+    def __init__(self, monkeypatch, *answers):
+        self.answers = list(answers)
+        self.calls = []
+        monkeypatch.setattr(fc, "find_executable", lambda name, remedy="": name)
+        monkeypatch.setattr(fc, "run", self.run)
+
+    def run(self, argv, *, netns=None, stdin=None):
+        self.calls.append((argv, netns, stdin))
+        status, stdout, stderr = self.answers.pop(0)
+        return Completed(tuple(argv), status, stdout, stderr)
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("02:00:00:00:00:01", "02:00:00:00:00:01"),
+        ("02-AB-cd-00-00-01", "02:ab:cd:00:00:01"),
+        ("0200.0000.0001", "02:00:00:00:00:01"),
+        (" 02:00:00:00:00:01\n", "02:00:00:00:00:01"),
+    ],
+)
+def test_a_mac_address_in_its_usual_forms(written, normal):
+    assert fc.normal_mac(written) == normal
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "zz:00:00:00:00:01", "198.18.0.1", "1; drop", "0x0200000001"]
+)
+def test_what_is_no_mac_address(wrong):
+    with pytest.raises(TrafficgenError, match="not a MAC address"):
+        fc.normal_mac(wrong)
+
+
+@pytest.mark.parametrize("group", ["ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"])
+def test_no_frame_comes_from_a_group_address(group):
+    with pytest.raises(TrafficgenError, match="multicast or broadcast"):
+        fc.normal_mac(group)
+
+
+def test_table_names_are_nftables_identifiers_and_never_the_same():
+    names = ["eth0", "eth-0", "eth_0", "eth.0", "e@x", "enp3s0f0np0.100"]
+    tables = {fc.table_name(name) for name in names}
+    assert len(tables) == len(names)
+    assert all(table.replace("_", "").isalnum() for table in tables)
+
+
+def test_a_leftover_of_a_killed_run_is_replaced_in_the_same_transaction():
+    lines = fc.ruleset("rcv0", ["02:00:00:00:00:01"]).splitlines()
+    assert lines[:3] == [
+        "add table netdev trafficgen_count_rcv0",
+        "delete table netdev trafficgen_count_rcv0",
+        "table netdev trafficgen_count_rcv0 {",
+    ]
+
+
+def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
+    nft = Nft(monkeypatch, (0, "", ""), (0, LISTING.replace("4000", "0"), ""), (0, LISTING, ""))
+    counter = fc.add_frame_counter("rcv0", ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"], "tg-rcv")
+    assert counter == {
+        "source": "nftables ingress counter", "packets": 0, "bytes": None, "macs": ["02:00:00:00:00:01", "02:00:00:00:00:09"],
+        "table": "trafficgen_count_rcv0", "handle": 3,
+    }  # fmt: skip
+    assert "ether saddr { 02:00:00:00:00:01, 02:00:00:00:00:09 } counter" in nft.calls[0][2]
+    assert {call[1] for call in nft.calls} == {"tg-rcv"}
+    assert fc.read_frame_counter(counter, "rcv0", "tg-rcv")["packets"] == 4000
+
+
+def test_a_counter_that_somebody_replaced(monkeypatch):
+    Nft(monkeypatch, (0, LISTING, ""))
+    with pytest.raises(TrafficgenError, match="somebody has replaced it"):
+        fc.read_frame_counter({"handle": 2}, "rcv0")
+
+
+def test_a_counter_that_somebody_removed(monkeypatch):
+    Nft(monkeypatch, (1, "", GONE), (1, "", GONE))
+    with pytest.raises(TrafficgenError, match="is gone: somebody has removed it"):
+        fc.read_frame_counter({"handle": 3}, "rcv0")
+    fc.remove_frame_counter("rcv0")
+
+
+def test_a_table_that_somebody_flushed(monkeypatch):
+    Nft(monkeypatch, (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
+    with pytest.raises(TrafficgenError, match="no frame counter any more"):
+        fc.read_frame_counter({"handle": 3}, "rcv0")
+
+
+def test_without_root(monkeypatch):
+    Nft(monkeypatch, (1, "", REFUSED))
+    with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
+        fc.add_frame_counter("rcv0", ["02:00:00:00:00:01"])
+
+
+def test_without_nft_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    with pytest.raises(TrafficgenError, match=r"nft: not found.*Install nftables"):
+        fc.add_frame_counter("rcv0", ["02:00:00:00:00:01"])
+
+
+def test_an_interface_nftables_cannot_quote():
+    with pytest.raises(TrafficgenError, match="cannot name this interface"):
+        fc.add_frame_counter('a"b', ["02:00:00:00:00:01"])
+
+
+def test_no_addresses():
+    with pytest.raises(TrafficgenError, match="no source MAC address"):
+        fc.add_frame_counter("rcv0", [])
