@@ -82,7 +82,7 @@ def line_rate(value: Any, unit: str, size: Any, size_of: str = "wire", link_spee
     try:
         return convert(value, unit, size, size_of, link_speed_mbps, to)
     except TrafficgenError as error:
-        raise AnsibleFilterError(f"line_rate: {error.message}") from error
+        raise AnsibleFilterError(f"line_rate: {error.message}") from None
 
 
 class FilterModule:

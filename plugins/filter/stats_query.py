@@ -73,7 +73,8 @@ def stats_query(data: Any, expression: str) -> Any:
     try:
         return jmespath.search(expression, _plain(data))
     except jmespath.exceptions.JMESPathError as error:
-        raise AnsibleFilterError(f"stats_query: {expression}: {error}. See https://jmespath.org/specification.html.") from error
+        said = " ".join(str(error).split())
+        raise AnsibleFilterError(f"stats_query: {expression}: {said}. See https://jmespath.org/specification.html.") from None
 
 
 def _plain(data: Any) -> Any:

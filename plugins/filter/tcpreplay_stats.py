@@ -141,10 +141,10 @@ def tcpreplay_stats(log: Any) -> dict[str, Any]:
     try:
         stats: dict[str, Any] = parse(text)
     except TrafficgenError as error:
-        raise AnsibleFilterError(f"tcpreplay_stats: {error.message}") from error
+        raise AnsibleFilterError(f"tcpreplay_stats: {error.message}") from None
     if stats["packets"] is None:
         raise AnsibleFilterError(
-            "tcpreplay_stats: no statistics of tcpreplay 4 in this log (`Actual: … Rated: …`). It prints none where it sent nothing."
+            "tcpreplay_stats: no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`). It prints none where it sent nothing."
         )
     return stats
 

@@ -20,7 +20,7 @@ _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b
 # What tcpreplay writes to stderr in the course of a good run. Where both streams went into one pipe these pieces stand anywhere, a
 # line of stdout begins or breaks at them, and without them it is whole again. No piece may swallow a line of statistics.
 _STDERR = re.compile(
-    r"[ ]?Switching network driver for [^\s]{1,80} to (?:netmap bypass|normal) mode\.\.\.[ ]?"
+    r"Switching network driver for [^\s]{1,80} to (?:netmap bypass|normal) mode\.\.\.[ ]?"
     r"|(?:done|failed)!\n"
     r"|File Cache is enabled\n"
     r"|[ ]User interrupt\.\.\.\n|sendpacket_abort\n"
@@ -38,7 +38,7 @@ def _words(text: str) -> str:
     return text.replace(" ", r"\s{1,40}").replace("#", _INTEGER).replace("~", _DECIMAL)
 
 
-_TOTAL = re.compile(_words(r"Actual: # packets \(# bytes\) sent in ~ seconds") + r"(\.?)\s{1,40}" + _words(r"Rated: ~ Bps, ~ Mbps, ~ pps"))
+_RATE = re.compile(_words(r"Actual: # packets \(# bytes\) sent in ~ seconds") + r"(\.?)|" + _words(r"Rated: ~ Bps, ~ Mbps, ~ pps"))
 _FLOWS = re.compile(
     _words(r"Flows: # flows, ")
     + rf"(?:{_words('# unique, # expired, ')})?"
@@ -67,21 +67,31 @@ def _without_stderr(text: str) -> str:
     return _STDERR.sub(lambda piece: piece[0] if any(word in piece[0] for word in _STATISTICS) else "", text)
 
 
-def _measures(pair: re.Match[str]) -> dict[str, Any]:
-    packets, size, seconds, full_stop, bytes_per_second, mbps, pps = pair.groups()
-    whole, fraction = seconds.split(".")
-    if full_stop and len(fraction) == 2:
-        # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a second and a half.
-        seconds = f"{whole}.{int(fraction)}"
-    return dict(zip(_MEASURES, (int(packets), int(size), float(seconds), float(bytes_per_second), float(mbps), float(pps))))
+def _measures(text: str) -> list[tuple[dict[str, Any], int, int]]:
+    """Each whole pair of lines, with where it starts and ends. A log's own prefixes may stand between the two."""
+    found = []
+    actual = None
+    for line in _RATE.finditer(text):
+        if line[1]:
+            actual = line
+        elif actual:
+            packets, size, seconds, full_stop = actual.groups()[:4]
+            whole, fraction = seconds.split(".")
+            if full_stop and len(fraction) == 2:
+                # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a second and a half.
+                seconds = f"{whole}.{int(fraction)}"
+            values = (int(packets), int(size), *map(float, (seconds, *line.groups()[4:])))
+            found.append((dict(zip(_MEASURES, values)), actual.start(), line.end()))
+            actual = None
+    return found
 
 
-def _devices(text: str) -> list[dict[str, Any]]:
+def _devices(text: str, start: int) -> list[dict[str, Any]]:
     devices = []
-    starts = list(_DEVICE.finditer(text))
-    for start, following in zip(starts, [*starts[1:], None]):
-        device: dict[str, Any] = {"interface": start[1], **dict.fromkeys(_COUNTERS.values())}
-        for label, count in _COUNTER.findall(text, start.end(), following.start() if following else len(text)):
+    heads = list(_DEVICE.finditer(text, start))
+    for head, following in zip(heads, [*heads[1:], None]):
+        device: dict[str, Any] = {"interface": head[1], **dict.fromkeys(_COUNTERS.values())}
+        for label, count in _COUNTER.findall(text, head.end(), following.start() if following else len(text)):
             device[_COUNTERS[" ".join(label.split())]] = int(count)
         devices.append(device)
     return devices
@@ -102,12 +112,11 @@ def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> d
     """
     log = _without_terminal(stdout)
     text = _without_stderr(log)
-    pairs = list(_TOTAL.finditer(text))
-    end = pairs[-1].end() if pairs else 0
-    first_device = _DEVICE.search(text)
-    measures = [_measures(pair) for pair in pairs]
+    pairs = _measures(text)
+    measures = [pair[0] for pair in pairs]
+    start, end = (pairs[0][1], pairs[-1][2]) if pairs else (0, 0)
     falling = any(later["packets"] < earlier["packets"] for earlier, later in zip(measures, measures[1:]))
-    if falling or (first_device and first_device.start() < end):
+    if falling or _DEVICE.search(text, start, end):
         raise TrafficgenError("holds more than one run of tcpreplay", on="log", remedy="Give the log of one run at a time.")
     nothing = 0 if exit_status == 0 else None
     total = measures[-1] if measures else {**dict.fromkeys(_MEASURES), "packets": nothing, "bytes": nothing}
@@ -124,7 +133,7 @@ def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> d
         "flows_expired": _integer(expired),
         "failed_write_attempts": int(attempts[1] or attempts[2]) if attempts else 0,
         "interrupted": any(_INTERRUPTED.search(stream) for stream in (log, stderr)),
-        "devices": _devices(text),
+        "devices": _devices(text, end),
         "samples": measures[:-1],
     }
 

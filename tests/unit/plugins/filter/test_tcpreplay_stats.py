@@ -1,0 +1,39 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the filter tcpreplay_stats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.wirespeed.trafficgen.plugins.filter.tcpreplay_stats import FilterModule
+
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"
+tcpreplay_stats = FilterModule().filters()["tcpreplay_stats"]
+
+
+def test_a_log_as_text_or_lines():
+    log = (FIXTURES / "one_pipe.log").read_text()
+    stats = tcpreplay_stats(log)
+    assert (stats["packets"], stats["pps"], stats["interrupted"]) == (1142, 1000.84, True)
+    assert tcpreplay_stats(log.splitlines()) == stats
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ("", "no statistics"),
+        ((FIXTURES / "no_file.stderr").read_text(), "no statistics"),
+        ((FIXTURES / "paced.stdout").read_text() * 2, "more than one run"),
+        (None, "not NoneType"),
+        ({"stdout": ""}, "not dict"),
+        ([1, 2], "not list"),
+        (b"Actual: ", "not bytes"),
+    ],
+)
+def test_no_log(log, message):
+    with pytest.raises(AnsibleFilterError, match=f"tcpreplay_stats: .*{message}"):
+        tcpreplay_stats(log)
