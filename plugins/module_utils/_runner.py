@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import select
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import IO, Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 # A non-login root shell's PATH often lacks the sbin folders and /usr/local, where "make install" puts things.
 SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 NETNS_FOLDER = "/run/netns"
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
+_UNKILLABLE = 10.0  # seconds after SIGKILL
 
 
 @dataclass(frozen=True)
@@ -72,3 +84,271 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
     except OSError as error:
         raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
     return Completed(tuple(full), done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class Supervised(Completed):
+    """A long program that has ended, and how.
+
+    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop) or ``gone`` (nobody waits for the result).
+    ``killed``: it did not heed SIGINT. ``started``, ``finished``: epoch seconds.
+    """
+
+    ended: str
+    killed: bool
+    started: float
+    finished: float
+
+
+class Watch:
+    """Notices, for as long as the block lasts, that the work should stop: a signal, or that Ansible has gone away.
+
+    Signals are only noted, so that every ``finally`` still runs. Ansible has gone when the other end of our standard output or
+    error is closed (its connection broke), or when our parent is another process than it was.
+
+    :param streams: the file descriptors at whose other end somebody waits for the result.
+    """
+
+    _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+    def __init__(self, streams: Sequence[int] = (1, 2)) -> None:
+        self.signal: int | None = None
+        self._streams = streams
+        self._closed = False
+
+    def __enter__(self) -> Watch:
+        self._parent = os.getppid()
+        self._wake, self._woken = os.pipe()
+        for end in (self._wake, self._woken):
+            os.set_blocking(end, False)
+        self._fd_before = signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
+        self._before: dict[int, Any] = {number: signal.signal(number, self._note) for number in self._SIGNALS}
+        # Without a handler of Python's the end of a child would not wake the poll.
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._poll = select.poll()
+        self._poll.register(self._wake, select.POLLIN)
+        for stream in self._streams:
+            self._poll.register(stream, 0)  # errors and hang-ups are always told
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._fd_before)
+        os.close(self._wake)
+        os.close(self._woken)
+
+    def _note(self, number: int, frame: object) -> None:
+        self.signal = number
+
+    def why(self) -> str | None:
+        """``signal`` or ``gone`` when it is time to stop, else None."""
+        if self.signal is not None:
+            return "signal"
+        return "gone" if self._closed or os.getppid() != self._parent else None
+
+    def wait(self, seconds: float, readers: Mapping[int, Callable[[], bool]] | None = None) -> None:
+        """Sleep until something happens, or ``seconds`` (1 at most: a lost parent wakes nobody). A reader returns False at its end."""
+        readers = readers or {}
+        for descriptor in readers:
+            self._poll.register(descriptor, select.POLLIN)
+        try:
+            events = self._poll.poll(max(0.0, min(seconds, 1.0)) * 1000)
+        finally:
+            for descriptor in readers:
+                self._poll.unregister(descriptor)
+        for descriptor, event in events:
+            if descriptor in readers:
+                readers[descriptor]()
+            elif descriptor == self._wake:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake, 4096)
+            else:
+                # It would be told again and again. One that was never open (POLLNVAL) tells nothing.
+                self._poll.unregister(descriptor)
+                self._closed = self._closed or bool(event & (select.POLLERR | select.POLLHUP))
+
+    def sleep_until(self, moment: float) -> None:
+        """Sleep until an epoch time, whatever is done to the clock meanwhile; return sooner where it is time to stop."""
+        while (left := moment - time.time()) > 0 and self.why() is None:
+            self.wait(left)
+
+
+class _Output:
+    """One stream of a program: read as it comes, kept in bounded memory, its beginning and its end."""
+
+    HEAD, TAIL = 1 << 20, 4 << 20
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.descriptor = stream.fileno()
+        self.open = True
+        self._head = bytearray()
+        self._tail: deque[bytes] = deque()
+        self._kept = 0
+        self._dropped = 0
+        os.set_blocking(self.descriptor, False)
+
+    def read(self) -> bool:
+        """Take in what is there; False at the end."""
+        try:
+            data = os.read(self.descriptor, 65536)
+        except BlockingIOError:
+            return True
+        self.open = bool(data)
+        room = self.HEAD - len(self._head)
+        self._head += data[:room]
+        if len(data) > room:
+            self._tail.append(data[room:])
+            self._kept += len(data) - room
+            while self._kept > self.TAIL:
+                gone = self._tail.popleft()
+                self._kept -= len(gone)
+                self._dropped += len(gone)
+        return self.open
+
+    def text(self) -> str:
+        """What was kept. Where something is left out, whole lines are."""
+        head, tail = bytes(self._head), b"".join(self._tail)
+        if self._dropped:
+            head = head[: head.rfind(b"\n") + 1] or head
+            tail = b"[%d bytes left out]\n" % self._dropped + tail[tail.find(b"\n") + 1 :]
+        return (head + tail).decode("utf-8", "backslashreplace")
+
+
+def supervise(
+    argv: Sequence[str],
+    watch: Watch,
+    *,
+    timeout: float,
+    netns: str | None = None,
+    cpus: AbstractSet[int] | None = None,
+    grace: float = 3.0,
+    grace_gone: float = 0.5,
+) -> Supervised:
+    """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
+
+    It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended ``grace``
+    (``grace_gone`` where nobody waits) later. It is a session of its own, and what is left of that when it has ended is killed.
+    If this process dies, even by SIGKILL, the kernel kills it.
+
+    :param timeout: seconds.
+    :param cpus: the CPUs it may run on.
+    """
+    full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
+    started = time.time()
+    deadline = time.monotonic() + timeout
+    process = _spawn(full, cpus)
+    if process.stdout is None or process.stderr is None:
+        raise AssertionError("pipes were asked for")
+    outputs = [_Output(process.stdout), _Output(process.stderr)]
+    ended, killed = "exited", False
+    while not _has_ended(process.pid):
+        now = time.monotonic()
+        reason = watch.why() or ("timeout" if now >= deadline else None)
+        if ended == "exited" and reason:
+            ended = reason
+            deadline = now + (grace_gone if reason == "gone" else grace)
+            _signal_group(process.pid, signal.SIGINT)
+        elif ended != "exited" and now >= deadline:
+            if killed:
+                raise TrafficgenError(
+                    f"did not end within {_UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
+                    on=f"process {process.pid} ({full[0]})", remedy="`dmesg` may have a reason; the host may need a reboot.",
+                )  # fmt: skip
+            killed, deadline = True, now + _UNKILLABLE
+            _signal_group(process.pid, signal.SIGKILL)
+        watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
+    finished = time.time()
+    _signal_group(process.pid, signal.SIGKILL)  # what it forked; it itself is a zombie, which keeps the number from being reused
+    until = time.monotonic() + _DRAIN
+    while any(output.open for output in outputs) and time.monotonic() < until:
+        watch.wait(until - time.monotonic(), {output.descriptor: output.read for output in outputs if output.open})
+    status = process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    return Supervised(tuple(full), status, outputs[0].text(), outputs[1].text(), ended, killed, started, finished)
+
+
+def _spawn(argv: list[str], cpus: AbstractSet[int] | None) -> subprocess.Popen[bytes]:
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:  # it died before that
+            os._exit(127)
+
+    own_cpus = os.sched_getaffinity(0)
+    try:
+        if cpus is not None:
+            # The child inherits it. Here and not in the child, so that a refusal can be told.
+            os.sched_setaffinity(0, cpus)
+            if os.sched_getaffinity(0) != set(cpus):
+                raise OSError("the system allows this process only some of them (cpuset)")
+        try:
+            return subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=c_locale(), cwd="/",
+                start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
+            )  # fmt: skip
+        except OSError as error:
+            raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
+    except OSError as error:
+        listed = ",".join(map(str, sorted(cpus or ())))
+        raise TrafficgenError("these CPUs cannot be used", on=f"cpu_list {listed}", said=str(error)) from error
+    finally:
+        if cpus is not None:
+            os.sched_setaffinity(0, own_cpus)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child is a zombie. It is not reaped, so its number and its group stay its own."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+@contextlib.contextmanager
+def undone(undo: Callable[[], None]) -> Iterator[None]:
+    """Call ``undo`` when the block ends, however it ends: also when this process is killed by SIGKILL.
+
+    For that a process of its own, forked here, waits for the other end of a pipe to close.
+    """
+    reading, writing = os.pipe()
+    keeper = os.fork()
+    if keeper == 0:
+        _keep(reading, undo)
+    os.close(reading)
+    try:
+        yield
+    finally:
+        try:
+            undo()
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(writing, b"done")
+            os.close(writing)
+            os.waitpid(keeper, 0)
+
+
+def _keep(reading: int, undo: Callable[[], None]) -> NoReturn:
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        # Nobody shall wait for our end of Ansible's pipes, nor we for our own writing end.
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            if descriptor not in (reading, null):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        for descriptor in {0, 1, 2} - {reading, null}:
+            os.dup2(null, descriptor)
+        if not os.read(reading, 4):
+            undo()
+    except BaseException:  # there is nobody to tell
+        os._exit(1)
+    os._exit(0)
