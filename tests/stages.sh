@@ -121,11 +121,11 @@ EOF
     )
     mkdir -p "$HOME/.ansible/test/cache"
     cat >"$HOME/.ansible/test/cache/get_pip_$get_pip.py" <<'EOF'
-import ensurepip
 import runpy
+import subprocess
 import sys
 
-ensurepip.bootstrap()
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True)  # its own process: it clears pip's settings
 names = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
 sys.argv = ["pip", "install", "--upgrade", *names]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
@@ -200,11 +200,11 @@ stage_artefact() {
     sort expected-files | diff - artefact-files
 
     # It works as installed, and with nothing but the four folders that Ansible knows.
+    export ANSIBLE_COLLECTIONS_PATH="$cache/installed"
     rm -rf "$cache/installed"
     ansible-galaxy collection install "$artefact" -p "$cache/installed" --offline
     find "$cache/installed/ansible_collections/wirespeed/trafficgen" -mindepth 1 -maxdepth 1 \
         ! -name meta ! -name plugins ! -name roles ! -name playbooks -exec rm -rf {} +
-    export ANSIBLE_COLLECTIONS_PATH="$cache/installed"
     cd "$cache/installed"
     ansible-doc -t module -l wirespeed.trafficgen
     ansible-playbook --syntax-check wirespeed.trafficgen.demo
