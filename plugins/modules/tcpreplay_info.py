@@ -128,10 +128,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import REMEDY, netmap_verdict, parse_version
 
+ARGUMENT_SPEC = {"executable": {"type": "path"}}
+
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={"executable": {"type": "path"}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         path = find_executable(module.params["executable"] or "tcpreplay", REMEDY)
         answer = run([path, "--version"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.wirespeed.trafficgen.plugins.filter.line_rate import FilterModule
 
 line_rate = FilterModule().filters()["line_rate"]

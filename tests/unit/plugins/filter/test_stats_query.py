@@ -9,6 +9,7 @@ import collections
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.wirespeed.trafficgen.plugins.filter import stats_query as module
 
 stats_query = module.FilterModule().filters()["stats_query"]
@@ -42,7 +43,7 @@ def test_data_of_other_classes():
 @pytest.mark.parametrize("expression", ["[?", "", "nosuch(@)", "length(`1`)", "sort_by(@, stats.pps)", "a b"])
 def test_bad_expression(expression):
     pytest.importorskip("jmespath")
-    with pytest.raises(AnsibleFilterError, match="stats_query: .*jmespath.org"):
+    with pytest.raises(AnsibleFilterError, match=r"stats_query: .*jmespath\.org"):
         stats_query(RESULTS, expression)
 
 

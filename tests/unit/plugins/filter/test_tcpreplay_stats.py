@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.wirespeed.trafficgen.plugins.filter.tcpreplay_stats import FilterModule
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"

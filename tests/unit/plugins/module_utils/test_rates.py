@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import explain
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"

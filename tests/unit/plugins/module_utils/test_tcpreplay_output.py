@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
 
@@ -153,6 +154,18 @@ def test_interrupted_counts_one_more_than_the_device():
     stats = recorded("interrupted_stats")
     assert stats["interrupted"]
     assert (stats["packets"], stats["devices"][0]["successful_packets"]) == (39233, 39232)
+
+
+def test_an_interrupt_shows_in_either_stream():
+    assert parse("", " User interrupt...\n")["interrupted"]
+    assert parse("", "Warning: Unable to send packet: User abort\n")["interrupted"]
+    assert parse("sendpacket_abort\n")["interrupted"]
+
+
+def test_half_a_pair_is_none():
+    lines = MIXED_4_4_2.splitlines(keepends=True)
+    rated = "Rated: 5.0 Bps, 5.000 Mbps, 5.00 pps\n"
+    assert parse("".join([rated, lines[2], *lines[2:4], rated, *lines[4:]])) == STATS_4_4_2
 
 
 def test_several_devices():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _tcpreplay_versions as versions
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
