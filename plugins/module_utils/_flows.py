@@ -5,22 +5,24 @@
 
 A flow is what tcpreplay's ``Flows:`` line counts (flow_decode() in its src/common/flows.c): frames with the same source and
 destination address, protocol and ports of the outermost IP header, one direction only; an ICMP message's type and code stand
-for the ports. VLAN tags and MPLS labels are stepped over and are no part of the key. Where tcpreplay up to 4.5.5 errs, this does not:
+for the ports. VLAN tags and MPLS labels are stepped over and are no part of the key. Where tcpreplay errs, this does not:
 
-* It takes IPv6 over Ethernet for no IP, unless the destination MAC address starts with the digit 6. Here IPv6 has flows.
-* It reads ports in the data of an IPv4 fragment that is not the first, and behind an IPv6 extension header that is not
+* Up to 4.5.1 it takes IPv6 over Ethernet for no IP, unless the destination MAC address starts with the digit 6. Here IPv6 has flows.
+* It reads ports in the data of an IPv4 fragment that is not the first, and none behind an IPv6 extension header that is not
   hop-by-hop options. Here such a fragment is of the flow without ports, and extension headers are stepped over.
 * It knows no ports of SCTP, DCCP and UDP-Lite.
-* It leaves out a frame cut within its TCP header. Here the ports suffice.
+* It leaves out a frame that ends within its TCP header, and an ICMP message that is shorter than the longest kind of header. Here
+  the ports, or the type and code, suffice.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Union
+from typing import Union
 
 LINKTYPE_NULL = 0
 LINKTYPE_ETHERNET = 1
@@ -200,65 +202,64 @@ def same_bytes(block: bytes, first: int, step: int, count: int, offsets: Iterabl
     return count
 
 
-class _Shape:
-    """A layout made ready to be applied: one unpacking that gives both the bytes that decide and the key."""
+def _format(fields: Iterable[tuple[int, int]], position: int = 0) -> str:
+    """struct's format for fields (start, stop) of a frame that starts ``position`` bytes after what is unpacked."""
+    parts, at = ["="], -position
+    for start, stop in fields:
+        parts.append(f"{start - at}x{stop - start}s")
+        at = stop
+    return "".join(parts)
 
-    def __init__(self, block: bytes, offset: int, length: int, link_type: int) -> None:
-        found = layout(block[offset : offset + length], link_type)
+
+class _Shape:
+    """A layout made ready to be applied: the key's fields in one unpacking."""
+
+    def __init__(self, found: Layout) -> None:
         self.decisive = found.decisive
         self.shortest = found.shortest
-        self.longest = found.longest
-        # Neighbouring bytes are read as one field, cut where a slice of the key begins or ends.
-        key = found.key or ()
-        cuts = {end for part in key for end in (part.start, part.stop)}
-        cuts.update(o for o in found.decisive if o - 1 not in found.decisive)
-        cuts.update(o + 1 for o in found.decisive if o + 1 not in found.decisive)
-        ends = sorted(cuts)
-        self._fields = [
-            (start, stop)
-            for start, stop in zip(ends, ends[1:])
-            if start in found.decisive or any(part.start <= start < part.stop for part in key)
-        ]
-        deciding = [i for i, (start, _stop) in enumerate(self._fields) if start in found.decisive]
-        wanted = [i for part in key for i, (start, _stop) in enumerate(self._fields) if part.start <= start < part.stop]
-        self.decide: Callable[[Sequence[bytes]], Any] = itemgetter(*deciding) if deciding else lambda _fields: None
-        self.key: Callable[[Sequence[bytes]], tuple[bytes, ...]] | None = itemgetter(*wanted) if wanted else None
-        self.unpack_from = struct.Struct(self._format(0)).unpack_from
-        self.values = self.decide(self.unpack_from(block, offset))
+        self.longest = sys.maxsize if found.longest is None else found.longest
+        self.has_key = found.key is not None
+        key = [(part.start, part.stop) for part in found.key or ()]
+        self._fields = sorted(key)
+        # Behind IPv6 extension headers the protocol comes after the addresses, but is to be the key's first byte all the same.
+        self.in_order = None if key == self._fields else itemgetter(*(self._fields.index(part) for part in key))
+        self.unpack_from = struct.Struct(_format(self._fields)).unpack_from
         self._records: dict[tuple[int, int], struct.Struct] = {}
 
-    def _format(self, position: int) -> str:
-        """struct's format for the fields of a frame that starts ``position`` bytes after what is unpacked."""
-        parts, at = ["="], -position
-        for start, stop in self._fields:
-            parts.append(f"{start - at}x{stop - start}s")
-            at = stop
-        return "".join(parts)
-
-    def record(self, step: int, lead: int) -> struct.Struct:
-        """Unpacks a record of ``step`` bytes, ``lead`` of which stand before the frame."""
-        if (step, lead) not in self._records:
-            form = self._format(lead)
-            self._records[step, lead] = struct.Struct(f"{form}{step - struct.calcsize(form)}x")
-        return self._records[step, lead]
-
-    def fits(self, block: bytes, offset: int, length: int) -> Sequence[bytes] | None:
-        """The fields of the frame at ``offset`` if it is of this shape."""
-        if length < self.shortest or (self.longest is not None and length > self.longest):
-            return None
+    def key(self, block: bytes, offset: int) -> bytes:
+        """The key of the frame at ``offset``."""
         fields = self.unpack_from(block, offset)
-        return fields if self.decide(fields) == self.values else None
+        return b"".join(fields if self.in_order is None else self.in_order(fields))
+
+    def keys(self, records: memoryview, step: int, lead: int) -> Iterator[bytes]:
+        """The keys of records of ``step`` bytes, ``lead`` of which stand before the frame."""
+        if (step, lead) not in self._records:
+            form = _format(self._fields, lead)
+            self._records[step, lead] = struct.Struct(f"{form}{step - struct.calcsize(form)}x")
+        fields = self._records[step, lead].iter_unpack(records)
+        return map(b"".join, fields if self.in_order is None else map(self.in_order, fields))
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Shapes decided by bytes at the same offsets, found by what stands there."""
+
+    decisive: tuple[int, ...]
+    unpack_from: Callable[[bytes, int], tuple[bytes, ...]]
+    shortest: int
+    shapes: dict[tuple[bytes, ...], _Shape]
 
 
 class FlowCounter:
     """Counts the distinct flows of many frames. It keeps every flow's key: about 100 bytes of memory for each IPv4 flow."""
 
-    _SHAPES = 8  # kept at hand; traffic of more kinds than that is decoded again and again
+    _FAMILIES = 8  # kept at hand, with so many shapes each; rarer ones are decoded again and again
+    _SHAPES = 1024
     _PROBE = 64  # frames looked at before a longer run of one shape is believed in
 
     def __init__(self, link_type: int = LINKTYPE_ETHERNET) -> None:
         self._link_type = link_type
-        self._shapes: list[_Shape] = []
+        self._families: list[_Family] = []
         self._keys: set[bytes] = set()
 
     @property
@@ -266,22 +267,34 @@ class FlowCounter:
         """The number of distinct flows so far."""
         return len(self._keys)
 
+    def _shape(self, block: bytes, offset: int, length: int) -> _Shape:
+        for family in self._families:
+            if length >= family.shortest:
+                known = family.shapes.get(family.unpack_from(block, offset))
+                if known is not None and known.shortest <= length <= known.longest:
+                    return known
+        shape = _Shape(layout(block[offset : offset + length], self._link_type))
+        family = self._family(shape.decisive)
+        if len(family.shapes) >= self._SHAPES:
+            family.shapes.clear()
+        family.shapes[family.unpack_from(block, offset)] = shape
+        return shape
+
+    def _family(self, decisive: tuple[int, ...]) -> _Family:
+        for family in self._families:
+            if family.decisive == decisive:
+                return family
+        starts = [o for o in decisive if o - 1 not in decisive]  # neighbouring bytes are one field
+        stops = [o + 1 for o in decisive if o + 1 not in decisive]
+        family = _Family(decisive, struct.Struct(_format(zip(starts, stops))).unpack_from, max(stops, default=0), {})
+        self._families = [family, *self._families][: self._FAMILIES]
+        return family
+
     def add(self, block: bytes, offset: int, length: int) -> None:
         """Count the frame of ``length`` bytes at ``offset`` in ``block``."""
-        shapes = self._shapes
-        for place, shape in enumerate(shapes):
-            fields = shape.fits(block, offset, length)
-            if fields is not None:
-                if place:
-                    shapes.insert(0, shapes.pop(place))
-                if shape.key is not None:
-                    self._keys.add(b"".join(shape.key(fields)))
-                return
-        shape = _Shape(block, offset, length, self._link_type)
-        shapes.insert(0, shape)
-        del shapes[self._SHAPES :]
-        if shape.key is not None:
-            self._keys.add(b"".join(shape.key(shape.unpack_from(block, offset))))
+        shape = self._shape(block, offset, length)
+        if shape.has_key:
+            self._keys.add(shape.key(block, offset))
 
     def add_run(self, block: bytes, first: int, step: int, count: int, lead: int) -> None:
         """Count the frames of ``count`` records of ``step`` bytes each, the first at ``first``.
@@ -291,13 +304,11 @@ class FlowCounter:
         length = step - lead
         window = self._PROBE
         while count:
-            self.add(block, first + lead, length)  # brings this frame's shape to the front
-            shape = self._shapes[0]
+            shape = self._shape(block, first + lead, length)
             looked = min(window, count)
             same = same_bytes(block, first + lead, step, looked, shape.decisive)
-            if shape.key is not None:
-                records = shape.record(step, lead).iter_unpack(memoryview(block)[first : first + same * step])
-                self._keys.update(map(b"".join, map(shape.key, records)))
+            if shape.has_key:
+                self._keys.update(shape.keys(memoryview(block)[first : first + same * step], step, lead))
             first += same * step
             count -= same
             window *= 16

@@ -174,7 +174,7 @@ class _Scan:
         """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes they took."""
         unpack = self.record.unpack_from
         sizes, longest = self.sizes, self.header.longest_frame
-        add_flow = self.flows.add if self.flows else None
+        add_flow = self.flows.add if self.flows is not None else None
         end = len(block)
         at, last_at = 0, -1
         before, alike = -1, 0
@@ -217,9 +217,11 @@ class _Scan:
         """Take in the records of one size from ``first`` on, without a loop over them; how many there were."""
         limit = (len(block) - first) // step
         looked = min(_PROBE, limit)
-        while (count := same_bytes(block, first, step, looked, _LENGTHS)) == looked < limit:
+        count = same_bytes(block, first, step, looked, _LENGTHS)
+        while count == looked < limit:
             looked = min(looked * 16, limit)
-        if self.flows:
+            count = same_bytes(block, first, step, looked, _LENGTHS)
+        if self.flows is not None:
             self.flows.add_run(block, first, step, count, 16)
         if self.macs is not None and step >= 28:
             if same_bytes(block, first, step, count, range(22, 28)) == count:
@@ -304,7 +306,7 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> Pc
         last=f"{last[0]}.{last[1]:0{decimals}d}" if scan.last else None,
         duration=elapsed / 10**decimals,
         sizes=dict(sorted(scan.sizes.items())),
-        flows=scan.flows.count if scan.flows else None,
+        flows=scan.flows.count if scan.flows is not None else None,
         source_macs=None if scan.macs is None else sorted(mac.hex(":") for mac in scan.macs),
         sha256=digest.hexdigest(),
     )
