@@ -30,9 +30,11 @@ _WRAPS = (((4, 5, 0), 2**64 // 3_600_000_000, None), ((4, 5, 3), 2**64 // 3_600_
 # Before 4.5.0 --mbps does not wrap: from so many bits on it paces to the millisecond instead of the microsecond.
 _COARSE_BITS = 2**44
 
-# For estimates that must not be too short: frames a second that any host reads into memory, or sends at top speed.
+# For estimates that must not be too short, in packets a second: what any host reads into memory or sends, and what a usual one
+# sends by the kernel's path. A rate that is out of reach is often asked for on purpose, to see what is in reach.
 _SLOWEST_PRELOAD = 200_000
 _SLOWEST_SENDER = 10_000
+_USUAL_SENDER = 500_000
 # What a preloaded frame takes besides its bytes: PACKET_HEADROOM of src/defines.h, its own header, malloc's.
 _PRELOAD_OVERHEAD = 512 + 80
 
@@ -152,8 +154,8 @@ def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
 # tcpreplay's options by what extra_args may do with them. Those the module has a parameter for, and why the others are refused.
 _PARAMETER_OF = {
     "intf1": "interface", "loop": "loop", "limit": "limit", "duration": "duration", "multiplier": "multiplier", "pps": "pps",
-    "mbps": "mbps", "topspeed": "topspeed", "preload-pcap": "preload", "unique-ip": "unique_ip", "netmap": "injection_method", "nm-delay": "netmap_delay",
-    "xdp": "injection_method", "no-flow-stats": "flow_stats", "stats": "stats_interval",
+    "mbps": "mbps", "topspeed": "topspeed", "preload-pcap": "preload", "unique-ip": "unique_ip", "netmap": "injection_method",
+    "nm-delay": "netmap_delay", "xdp": "injection_method", "no-flow-stats": "flow_stats", "stats": "stats_interval",
 }  # fmt: skip
 _REFUSED = {
     "intf2": "the module sends on one interface", "cachefile": "the module sends on one interface",
@@ -340,14 +342,14 @@ def expected_seconds(request: Request, plan: RatePlan, traffic: Traffic, netmap_
     passes: float = packets / traffic.packets
     late = 0.0
     if plan.pps is not None:
-        sending = packets / plan.pps
+        sending = packets / min(plan.pps, _USUAL_SENDER)
     elif request.rate_form == "topspeed":
         sending = math.inf
         # The clock is looked at between two files only.
         late = traffic.longest_file / _SLOWEST_SENDER
     else:
         recorded = max(0.0, traffic.seconds) / (request.rate or 1.0)
-        sending = math.inf if math.isinf(passes) else passes * recorded
+        sending = math.inf if math.isinf(passes) else passes * max(recorded, traffic.packets / _USUAL_SENDER)
     if math.isfinite(passes):
         sending += passes * (request.extra.seconds("loopdelay-ms", 1e-3) + request.extra.seconds("loopdelay-ns", 1e-9))
     if request.duration is not None:

@@ -1,0 +1,412 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of tcpreplay, from the parameters to the result tree. The parts are elsewhere; here is the order they come in.
+
+Everything that can be refused is refused before anything is changed; nothing but tcpreplay works while it sends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
+    add_frame_counter,
+    read_frame_counter,
+    remove_frame_counter,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import SOURCE_MACS_LIMIT, PcapSummary, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
+    Supervised,
+    Watch,
+    find_executable,
+    in_netns,
+    run,
+    supervise,
+    undone,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import (
+    Request,
+    Traffic,
+    build_argv,
+    check_frames,
+    check_memory,
+    check_pacing,
+    check_start,
+    default_timeout,
+    expected_seconds,
+    how_it_ended,
+    options_used,
+    packets_to_send,
+    parse_cpus,
+    parse_request,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import explain
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import (
+    REMEDY,
+    VersionInfo,
+    netmap_verdict,
+    parse_version,
+    require,
+)
+
+_ETHERNET = 1
+_GRACE = 3.0  # seconds from SIGINT to SIGKILL
+_SET_UP = 1.0  # seconds before start_at at which the counters are set up
+_DRAIN_LIMIT, _DRAIN_STEP = 0.3, 0.03
+
+
+@dataclass
+class Outcome:
+    """What the module returns. ``tree``: the result tree; ``error``: the run failed, and how; ``printed``: by tcpreplay, if it ran."""
+
+    tree: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+    error: TrafficgenError | None = None
+    printed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that may begin: what was asked for, what was found, what follows."""
+
+    request: Request
+    traffic: Traffic
+    summaries: list[PcapSummary]
+    version: VersionInfo
+    rate: RatePlan
+    argv: list[str]
+    link: dict[str, Any]
+    link_speed_mbps: float | None
+    injection_method: str | None
+    netmap_mode: str | None
+    netmap_delay: int
+    timeout: float
+    warnings: list[str]
+
+
+def carry_out(params: Mapping[str, Any], *, check_mode: bool = False) -> Outcome:
+    """Do one run, or in check mode only plan it."""
+    plan = make_plan(parse_request(params, _online_cpus()))
+    if check_mode:
+        return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, plan.warnings)
+    return execute(plan)
+
+
+def make_plan(request: Request) -> Plan:
+    """Look at everything the run needs, and refuse what would go wrong."""
+    executable = find_executable(request.executable, REMEDY)
+    answer = run([executable, "--version"])
+    version = parse_version(answer.stdout + answer.stderr)
+    warnings: list[str] = []
+    method = _injection_method(request, version, warnings)
+    summaries = [summarize(path, flows=False, source_macs=request.rx_interface is not None) for path in request.pcaps]
+    traffic = _traffic(summaries, warnings)
+    link = snapshot(request.interface, request.netns)
+    _check_link(link, request)
+    if request.rx_interface is not None:
+        _check_receiver(snapshot(request.rx_interface, request.rx_netns), request)
+    if not request.allow_management_interface:
+        guard(request.interface, request.netns)
+    mode = _netmap.mode(link["driver"]) if method == "netmap" else None
+    delay = request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
+    speed = request.link_speed_mbps or link["speed_mbps"]
+    rate = plan_rate(
+        request.rate_form, True if request.rate_form == "topspeed" else request.rate, traffic.frame, speed, strict=request.strict_rate
+    )
+    argv = build_argv(request, rate, executable, delay)
+    for option in options_used(argv):
+        require(version, option)
+    check_frames(request, traffic, link["mtu"], netmap_buffer=_netmap.buffer_size())
+    check_memory(request, traffic, _available_memory())
+    coarse = check_pacing(request, rate, traffic, version.release)
+    if coarse:
+        warnings.append(coarse)
+    timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
+    check_start(request.start_at, time.time(), timeout)
+    return Plan(request, traffic, summaries, version, rate, argv, link, speed, method, mode, delay, timeout, warnings)
+
+
+def execute(plan: Plan) -> Outcome:
+    """Send, count, and make the result of it, whatever became of it."""
+    request = plan.request
+    warnings = list(plan.warnings)
+    with Watch() as watch, _receiver(plan, warnings) as receiver:
+        if request.start_at is not None:
+            watch.sleep_until(request.start_at - _SET_UP)
+        receiver.start()
+        before = snapshot(request.interface, request.netns)
+        if request.start_at is not None:
+            watch.sleep_until(request.start_at)
+        if watch.why() is not None:
+            raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
+        done = supervise(
+            plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay
+        )
+        if done.ended == "gone":
+            raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
+        after = _after(request, warnings)
+        receiver.finish()
+    return _outcome(plan, done, before, after, receiver, warnings)
+
+
+def run_tree(plan: Plan, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
+    """The ``run`` part of the result; without a run, what is known before."""
+    return {
+        "command": list(done.argv) if done else in_netns(plan.argv, plan.request.netns),
+        "requested": plan.rate.requested,
+        "capped": plan.rate.capped,
+        "injection_method": plan.injection_method,
+        "netmap_mode": plan.netmap_mode,
+        "interface": plan.request.interface,
+        "netns": plan.request.netns,
+        "driver": plan.link["driver"],
+        "link_speed_mbps": plan.link_speed_mbps,
+        "mtu": plan.link["mtu"],
+        "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
+        "tcpreplay_version": plan.version.version,
+        "netmap_version": _netmap.version() if plan.injection_method == "netmap" else None,
+        "kernel": os.uname().release,
+        "started": done.started if done else None,
+        "ended": done.finished if done else None,
+        "exit_status": done.status if done else None,
+        "ended_by": ended_by,
+    }
+
+
+def _outcome(
+    plan: Plan, done: Supervised, before: dict[str, Any], after: dict[str, Any] | None, receiver: _Receiver, warnings: list[str]
+) -> Outcome:
+    request = plan.request
+    try:
+        stats = parse(done.stdout, done.stderr, exit_status=done.status)
+        complaint = explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=request.interface)
+    except TrafficgenError as unreadable:
+        stats, complaint = parse("", done.stderr), unreadable
+    to_send = packets_to_send(request, plan.traffic)
+    if complaint and done.status == 0 and (stats["packets"] or -1) >= to_send:
+        # It complained, and yet sent it all.
+        warnings.append(complaint.message)
+        complaint = None
+    ended_by = how_it_ended(request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None)
+    # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no complaint.
+    error = complaint if ended_by == "error" else _not_ended_well(plan, done, stats, ended_by, complaint)
+    if ended_by == "timeout" and error is None:
+        warnings.append(f"tcpreplay was interrupted after the timeout of {plan.timeout:g} s, before it had sent all.")
+    if ended_by == "completed" and error is None and not request.unique_ip and stats["packets"] < to_send:
+        warnings.append(f"tcpreplay ended by itself after {stats['packets']} of {to_send:g} packets.")
+    frame = stats["bytes"] / stats["packets"] if stats["packets"] else plan.traffic.frame
+    speeds = rates(stats["pps"], frame, plan.link_speed_mbps)
+    run_part = run_tree(plan, done, ended_by)
+    counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after)
+    tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
+    return Outcome(tree, warnings, error, (done.stdout, done.stderr))
+
+
+def _not_ended_well(
+    plan: Plan, done: Supervised, stats: Mapping[str, Any], ended_by: str, complaint: TrafficgenError | None
+) -> TrafficgenError | None:
+    """The error of a run that was stopped and did not stop as it should, or that had not sent anything by then."""
+    if ended_by not in ("timeout", "user"):
+        return complaint
+    when = f"its timeout of {plan.timeout:g} s was over" if ended_by == "timeout" else "it was told to stop"
+    if done.killed:
+        return TrafficgenError(
+            f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known", on=plan.request.interface,
+            remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds it.",
+        )  # fmt: skip
+    if not stats["packets"]:
+        return TrafficgenError(
+            f"tcpreplay had sent nothing when {when}", on=plan.request.interface, said=complaint.said if complaint else "",
+            remedy="Raise timeout; it may still have been reading the pcaps (preload: false saves that).",
+        )  # fmt: skip
+    return None
+
+
+def _after(request: Request, warnings: list[str]) -> dict[str, Any] | None:
+    """The sender's counters after the run. A run is not lost because its interface is."""
+    try:
+        return snapshot(request.interface, request.netns)
+    except TrafficgenError as error:
+        warnings.append(f"The sender's counters after the run are not known: {error.message}")
+        return None
+
+
+class _Receiver:
+    """The count on the receiving interface, if one was named: snapshots before and after, with a frame counter where it can be."""
+
+    def __init__(self, plan: Plan, warnings: list[str]) -> None:
+        self.before: dict[str, Any] | None = None
+        self.after: dict[str, Any] | None = None
+        self._interface = plan.request.rx_interface
+        self._netns = plan.request.rx_netns
+        self._warnings = warnings
+        macs = [one.source_macs for one in plan.summaries]
+        self._macs = sorted({mac for some in macs for mac in some or ()})
+        self._without = ""
+        if None in macs or len(self._macs) > SOURCE_MACS_LIMIT:
+            self._without = f"the pcaps have more than {SOURCE_MACS_LIMIT} source MAC addresses"
+
+    def start(self) -> None:
+        """Set up the counter; one that cannot be is told as the reason of an unknown loss."""
+        if self._interface is None:
+            return
+        self.before = snapshot(self._interface, self._netns)
+        if self._without:
+            return
+        try:
+            self.before["test_frames"] = add_frame_counter(self._interface, self._macs, self._netns)
+        except TrafficgenError as error:
+            self._without = error.message.rstrip(".")
+
+    def finish(self) -> None:
+        """Read what arrived, once the last frames have come."""
+        if self._interface is None or self.before is None:
+            return
+        try:
+            self._let_drain()
+            self.after = snapshot(self._interface, self._netns, test_frames=self.before["test_frames"])
+        except TrafficgenError as error:
+            self._warnings.append(f"What arrived is not known: {error.message}")
+            return
+        if self._without:
+            reasons = [self._without, self.after["mac"]["reason"]]
+            self.after["mac"] = {**self.after["mac"], "reason": "; ".join(reason for reason in reasons if reason)}
+
+    def _let_drain(self) -> None:
+        counter = self.before["test_frames"] if self.before else None
+        if counter is None or self._interface is None:
+            time.sleep(_DRAIN_LIMIT)
+            return
+        until = time.monotonic() + _DRAIN_LIMIT
+        last = -1
+        while last != counter["packets"] and time.monotonic() < until:
+            last = counter["packets"]
+            time.sleep(_DRAIN_STEP)
+            counter = read_frame_counter(counter, self._interface, self._netns)
+
+    def remove(self) -> None:
+        """Remove the counter; harmless where there is none."""
+        if self._interface is not None:
+            remove_frame_counter(self._interface, self._netns)
+
+
+@contextlib.contextmanager
+def _receiver(plan: Plan, warnings: list[str]) -> Iterator[_Receiver]:
+    receiver = _Receiver(plan, warnings)
+    if plan.request.rx_interface is None:
+        yield receiver
+        return
+
+    def remove() -> None:
+        try:
+            receiver.remove()
+        except TrafficgenError as error:
+            warnings.append(error.message)
+
+    with undone(remove):
+        yield receiver
+
+
+def _traffic(summaries: list[PcapSummary], warnings: list[str]) -> Traffic:
+    for one in summaries:
+        if one.link_type != _ETHERNET:
+            raise TrafficgenError(
+                f"its link type is {one.link_type_name}, not Ethernet", on=one.path,
+                remedy="Make it with Ethernet headers: `tcprewrite --dlt=enet` converts some link types.",
+            )  # fmt: skip
+        if not one.packets:
+            raise TrafficgenError("has no packets in it", on=one.path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
+        if one.truncated_packets:
+            warnings.append(
+                f"{one.path}: {one.truncated_packets} packets were cut when they were captured, and are sent as they are there."
+            )
+        if min(one.sizes) == 0:
+            raise TrafficgenError("has a packet of 0 bytes, at which tcpreplay stops", on=one.path, remedy="Take it out (`editcap`).")
+    return Traffic(
+        packets=sum(one.packets for one in summaries),
+        bytes=sum(one.bytes for one in summaries),
+        seconds=sum(one.duration for one in summaries),
+        largest=max(max(one.sizes) for one in summaries),
+        longest_file=max(one.packets for one in summaries),
+    )
+
+
+def _injection_method(request: Request, version: VersionInfo, warnings: list[str]) -> str | None:
+    """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was built.
+
+    That order is src/common/sendpacket.c's: PF_PACKET on every Linux, unless a build was forced to another.
+    """
+    asked = request.injection_method
+    if asked == "netmap":
+        require(version, "netmap")
+        usable, reason = netmap_verdict(version)
+        if usable is False:
+            raise TrafficgenError(f"the netmap of tcpreplay {version.version} does not work: {reason}", on="injection_method netmap")
+        if usable is None:
+            warnings.append(f"Whether the netmap of tcpreplay {version.version} works is not known: {reason}.")
+        _netmap.require()
+        return asked
+    if asked == "af_xdp":
+        require(version, "xdp")
+        return asked
+    if asked == "pf_packet" and version.default_injection_method != asked:
+        raise TrafficgenError(
+            f"this tcpreplay was built to send by {version.default_injection_method}", on="injection_method pf_packet",
+            remedy="Take injection_method: auto, or another tcpreplay by executable.",
+        )  # fmt: skip
+    return version.default_injection_method
+
+
+def _check_link(link: Mapping[str, Any], request: Request) -> None:
+    where = f"{request.interface} in {request.netns}" if request.netns else request.interface
+    in_ns = f"-n {request.netns} " if request.netns else ""
+    if not link["up"]:
+        raise TrafficgenError("the interface is down", on=where, remedy=f"Bring it up: `ip {in_ns}link set dev {request.interface} up`.")
+    if not link["carrier"]:
+        raise TrafficgenError(
+            "the interface has no carrier, so nothing can leave it", on=where, remedy="Check the cable and the other side."
+        )
+
+
+def _check_receiver(link: Mapping[str, Any], request: Request) -> None:
+    if not link["up"]:
+        in_ns = f"-n {request.rx_netns} " if request.rx_netns else ""
+        raise TrafficgenError(
+            "the receiving interface is down", on=link["interface"],
+            remedy=f"Bring it up: `ip {in_ns}link set dev {link['interface']} up`.",
+        )  # fmt: skip
+
+
+def _why_stopped(watch: Watch) -> str:
+    return f"it got {signal.Signals(watch.signal).name}" if watch.signal else "Ansible has gone away"
+
+
+def _online_cpus(root: str = "/sys") -> frozenset[int]:
+    try:
+        with open(os.path.join(root, "devices/system/cpu/online"), encoding="ascii") as file:
+            return parse_cpus(file.read().strip(), frozenset())
+    except (OSError, TrafficgenError):
+        return frozenset()
+
+
+def _available_memory(proc: str = "/proc") -> int | None:
+    """MemAvailable in bytes: what can be had without swapping."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(os.path.join(proc, "meminfo"), encoding="ascii") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,519 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module: one run of tcpreplay, and what came of it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tcpreplay
+short_description: Replay pcaps with tcpreplay, and tell what was sent and what arrived
+version_added: 0.1.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and what the counters of
+    the sending and the receiving interface prove of it.
+  - Everything that can be checked is checked before the first packet is sent.
+  - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away (its connection, or
+    the module itself, also by SIGKILL) tcpreplay goes too.
+extends_documentation_fragment:
+  - wirespeed.trafficgen._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is sent. RV(run.command) and all that is known before a run are returned, all else is V(null), and no fact is set.
+  diff_mode:
+    support: N/A
+    details:
+      - A run changes no configuration.
+  idempotent:
+    support: none
+    details:
+      - Every call sends.
+options:
+  pcaps:
+    description:
+      - Classic pcap files with Ethernet frames, on the managed node.
+      - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for the whole.
+      - In the speed of the recording (O(multiplier), or no rate) the time from the end of one file to the start of the next is not waited.
+      - tcpreplay counts each file as a pass. With several files it therefore multiplies the flows' packets (RV(stats.flow_packets)) by
+        their number, and O(unique_ip) changes the addresses from file to file.
+    type: list
+    elements: path
+    required: true
+  interface:
+    description:
+      - The interface to send on. It must be up and have a carrier.
+    type: str
+    required: true
+  netns:
+    description:
+      - A named network namespace (C(ip netns)) the run and its counters live in.
+    type: str
+  rx_interface:
+    description:
+      - A receiving interface on the same host. A frame counter there (as O(wirespeed.trafficgen.interface_counters#module:count_from_mac),
+        from the source MAC addresses in the pcaps) tells what arrived.
+      - A router on the way writes source addresses of its own. Count there with M(wirespeed.trafficgen.interface_counters), and use the
+        filter P(wirespeed.trafficgen.reconcile#filter).
+      - With more than 256 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
+    type: str
+  rx_netns:
+    description:
+      - The network namespace of O(rx_interface).
+    type: str
+  injection_method:
+    description:
+      - How frames are handed over.
+      - V(auto) is the choice of this tcpreplay's build, on Linux the same as V(pf_packet), and never netmap.
+      - V(netmap) takes the interface from the kernel, and needs a tcpreplay whose netmap works, and netmap loaded.
+      - V(af_xdp) needs tcpreplay 4.5.0 or later, built with libxdp.
+    type: str
+    default: auto
+    choices: [auto, pf_packet, netmap, af_xdp]
+  mbps:
+    description:
+      - The rate in Mbit/s as tcpreplay counts it, of the bytes in the pcap, without FCS, preamble and gap.
+      - Without any of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed), the pcaps are sent at the
+        speed they were recorded at. One of them at most can be given.
+    type: float
+  l2_mbps:
+    description:
+      - The rate in Mbit/s of whole Ethernet frames, FCS included.
+    type: float
+  l1_mbps:
+    description:
+      - The rate in Mbit/s on the line, with FCS, preamble and gap (RFC 2544 counts so; 10000 fills a 10G line).
+    type: float
+  pps:
+    description:
+      - The rate in packets per second.
+      - Before version 4.5.3 tcpreplay can hold it for 5,124,095,576 packets only (4.5.0 to 4.5.2, a thousandth of that), and a
+        longer run is refused. O(mbps) does not have this limit in 4.4.
+    type: float
+  line_rate_percent:
+    description:
+      - The rate in percent of what the line carries of these frames. Needs a line, or O(link_speed_mbps).
+    type: float
+  multiplier:
+    description:
+      - The recorded speed, times this.
+    type: float
+  topspeed:
+    description:
+      - As fast as it goes.
+    type: bool
+  strict_rate:
+    description:
+      - What to do with a rate above the line's. V(false) asks for the line's rate instead and marks the result (RV(run.capped));
+        V(true) refuses.
+    type: bool
+    default: false
+  loop:
+    description:
+      - How often to send the pcaps. V(0) is without end, and needs O(duration) or O(limit).
+    type: int
+    default: 1
+  duration:
+    description:
+      - End after so many whole seconds.
+      - At top speed tcpreplay looks at the clock only when it begins a file, so keep a file short then. With a rate it cannot reach it
+        looks late.
+    type: int
+  limit:
+    description:
+      - End after so many frames.
+    type: int
+  preload:
+    description:
+      - Read the pcaps into memory before sending. It takes their size and some 600 bytes more a frame.
+    type: bool
+    default: true
+  flow_stats:
+    description:
+      - Count flows. Without O(preload) that costs speed where there are many.
+    type: bool
+    default: true
+  unique_ip:
+    description:
+      - Change the IP addresses from one pass to the next, so that each has flows of its own. Needs O(loop) other than 1.
+      - From the second pass on, tcpreplay leaves out frames that are not IP.
+    type: bool
+    default: false
+  stats_interval:
+    description:
+      - Take a sample (RV(stats.samples)) about every so many seconds. V(0) takes none. At top speed one is taken only between files.
+    type: int
+    default: 1
+  netmap_delay:
+    description:
+      - Seconds that tcpreplay waits after netmap has taken the interface and before it gives it back, for O(injection_method=netmap).
+      - By default as short as the link allows, V(1) in emulated mode, where the link stays up, and V(10) in native mode.
+    type: int
+  link_speed_mbps:
+    description:
+      - The speed of the line in Mbit/s. By default the NIC's; a virtual interface has none, whatever it says.
+    type: int
+  cpu_list:
+    description:
+      - The CPUs tcpreplay may run on, such as V(2-3,5).
+    type: str
+  start_at:
+    description:
+      - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than O(timeout).
+    type: float
+  timeout:
+    description:
+      - Seconds after which the run is ended. The result is then that of what was sent so far, with RV(run.ended_by=timeout), and the task
+        does not fail for it unless tcpreplay had to be killed or had sent nothing.
+      - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
+        500,000 a second if that is longer, or O(duration), and what netmap waits.
+      - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
+    type: int
+  allow_management_interface:
+    description:
+      - Send even if the host is managed over O(interface), that is, if the default route, the address of the SSH connection, or the host's
+        only global address is on it or on a bond, bridge or VLAN above it.
+    type: bool
+    default: false
+  fact_name:
+    description:
+      - The name of the fact that holds the result.
+    type: str
+    default: tcpreplay
+  executable:
+    description:
+      - The tcpreplay to run. By default the first one on E(PATH), then in the usual folders of system programs and C(/usr/local).
+    type: path
+  extra_args:
+    description:
+      - More options for tcpreplay, a word each. What a parameter is for is refused, in every spelling, and so is what sends elsewhere.
+      - A value is best given as C(--name=value).
+    type: list
+    elements: str
+    default: []
+requirements:
+  - tcpreplay 4.1.1 or later
+  - iproute2, ethtool
+  - nftables, for O(rx_interface)
+notes:
+  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN.
+  - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
+seealso:
+  - module: wirespeed.trafficgen.pcap
+  - module: wirespeed.trafficgen.interface_counters
+  - module: wirespeed.trafficgen.tcpreplay_info
+  - plugin: wirespeed.trafficgen.reconcile
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: A port scan of 64-byte packets, 5000 times, at 1000 Mbit/s
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    mbps: 1000
+    loop: 5000
+
+- name: Fill half the line for ten seconds through netmap
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    injection_method: netmap
+    line_rate_percent: 50
+    loop: 0
+    duration: 10
+  register: result
+
+- name: Say what came of it
+  ansible.builtin.debug:
+    msg: >-
+      {{ result.stats.packets }} packets, {{ result.rates.l1_mbps | round(1) }} Mbit/s on the line,
+      {{ result.counters.verdict }} {{ result.counters.reason }}
+
+- name: Send from one namespace, and count what arrives in another
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [first.pcap, second.pcap]
+    netns: sender
+    interface: snd0
+    rx_netns: receiver
+    rx_interface: rcv0
+    pps: 10000
+    fact_name: through_the_firewall
+"""
+
+RETURN = r"""
+stats:
+  description: What tcpreplay said, in its own words. V(null) in check mode.
+  returned: success, or when a run failed
+  type: dict
+  contains:
+    packets:
+      description: Packets it handed over. V(null), as all measures, where it printed no statistics.
+      type: int
+      sample: 322555000
+    bytes:
+      description: Their bytes, as in the pcap.
+      type: int
+    seconds:
+      description: How long it sent; two decimals only, above a second.
+      type: float
+      sample: 201.27
+    bytes_per_second:
+      description: Its rate in bytes.
+      type: float
+    mbps:
+      description: Its rate in Mbit/s of the bytes in the pcap; cut, not rounded.
+      type: float
+    pps:
+      description: Its rate in packets.
+      type: float
+      sample: 1602566.65
+    flows:
+      description: Flows. V(null) without O(flow_stats), as the next three are.
+      type: int
+    flows_per_second:
+      description: Flows by seconds.
+      type: float
+    flow_packets:
+      description: Packets of flows.
+      type: int
+    non_flow_packets:
+      description: Packets of no flow.
+      type: int
+    flows_unique:
+      description: Unique flows; with C(--flow-expiry) only.
+      type: int
+    flows_expired:
+      description: Expired flows; with C(--flow-expiry) only.
+      type: int
+    failed_write_attempts:
+      description: Writes that failed. Not the same as a device's failed packets.
+      type: int
+    interrupted:
+      description: Whether it was interrupted. Its exit status is 0 even so.
+      type: bool
+    devices:
+      description: What it counted of the device.
+      type: list
+      elements: dict
+      sample:
+        - interface: ens17
+          successful_packets: 322555000
+          failed_packets: 0
+          truncated_packets: 0
+          retried_enobufs: 0
+          retried_eagain: 357180
+    samples:
+      description: The measures, from RV(stats.packets) to RV(stats.pps), since the start, about every O(stats_interval).
+      type: list
+      elements: dict
+rates:
+  description: RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
+  returned: success, or when a run failed
+  type: dict
+  contains:
+    pps:
+      description: Packets per second.
+      type: float
+    frame_mbps:
+      description: Mbit/s of the bytes in the pcap.
+      type: float
+    l2_mbps:
+      description: Mbit/s of whole frames, FCS included.
+      type: float
+    l1_mbps:
+      description: Mbit/s on the line, preamble and gap included.
+      type: float
+    line_rate_percent:
+      description: Percent of the line. V(null) where there is no line.
+      type: float
+run:
+  description: What the run was made of, so that results can be compared months later.
+  returned: success, or when a run failed
+  type: dict
+  contains:
+    command:
+      description: The command line, a word each.
+      type: list
+      elements: str
+    requested:
+      description: The rate asked for, as given. V(null) for the recorded speed.
+      type: dict
+      sample: {l1_mbps: 10000.0}
+    capped:
+      description: It was above the line's rate, and the line's rate was asked of tcpreplay instead.
+      type: bool
+    injection_method:
+      description: How frames were handed over. V(auto) is resolved to what this tcpreplay says it does.
+      type: str
+      sample: pf_packet
+    netmap_mode:
+      description: V(native) with a driver patched for netmap, else V(emulated). V(null) without netmap.
+      type: str
+    interface:
+      description: The sending interface.
+      type: str
+    netns:
+      description: Its network namespace.
+      type: str
+    driver:
+      description: Its driver, as the kernel knows it.
+      type: str
+    link_speed_mbps:
+      description: The speed of its line. V(null) where there is none.
+      type: float
+    mtu:
+      description: Its MTU.
+      type: int
+    pcaps:
+      description: What was in the files.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The file.
+          type: str
+        packets:
+          description: Packets in it.
+          type: int
+        bytes:
+          description: Bytes of its frames.
+          type: int
+        sha256:
+          description: The file's hash.
+          type: str
+    tcpreplay_version:
+      description: The version tcpreplay says it is.
+      type: str
+    netmap_version:
+      description:
+        - What tells the loaded netmap from another build, its version or the kernel's checksum of its sources.
+        - V(null) without netmap.
+      type: str
+    kernel:
+      description: The running kernel's release.
+      type: str
+    started:
+      description: When tcpreplay was started, in seconds since the epoch.
+      type: float
+    ended:
+      description: When it had ended.
+      type: float
+    exit_status:
+      description: Its exit status, negative for the signal that ended it.
+      type: int
+    ended_by:
+      description:
+        - V(completed), all was sent; V(duration), V(limit), V(timeout), the option of that name; V(user), somebody interrupted it or the
+          module; V(error), it failed.
+      type: str
+counters:
+  description: What the counters prove. V(null) in check mode.
+  returned: success, or when a run failed
+  type: dict
+  contains:
+    tx:
+      description: What the sending device counted, with C(source), C(packets) and C(bytes). V(null) where nothing proves it.
+      type: dict
+      sample: {source: e1000 tx_packets, packets: 322555000, bytes: null}
+    rx:
+      description: What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself lost.
+      type: dict
+    loss_packets:
+      description: Frames of the test that left and did not arrive. V(null) where either is not known.
+      type: int
+    loss_ratio:
+      description: Their share, 0 to 1.
+      type: float
+    verdict:
+      description:
+        - V(consistent), the device sent what tcpreplay says; V(short), it sent fewer; V(impossible), that does not fit onto the line;
+          V(unknown).
+      type: str
+    reason:
+      description: Why, in a sentence. Never empty for anything but V(consistent).
+      type: str
+ansible_facts:
+  description: RV(stats), RV(rates), RV(run) and RV(counters) below the name O(fact_name).
+  returned: success, not in check mode
+  type: dict
+  sample: {tcpreplay: {stats: {}, rates: {}, run: {}, counters: {}}}
+stdout:
+  description: What tcpreplay printed; of more than 16,000 characters, the end.
+  returned: when a run failed
+  type: str
+stderr:
+  description: What it printed as errors; of more than 16,000 characters, the end.
+  returned: when a run failed
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_run import Outcome, carry_out
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "pcaps": {"type": "list", "elements": "path", "required": True},
+    "interface": {"type": "str", "required": True},
+    "netns": {"type": "str"},
+    "rx_interface": {"type": "str"},
+    "rx_netns": {"type": "str"},
+    "injection_method": {"type": "str", "default": "auto", "choices": list(INJECTION_METHODS)},
+    "mbps": {"type": "float"},
+    "l2_mbps": {"type": "float"},
+    "l1_mbps": {"type": "float"},
+    "pps": {"type": "float"},
+    "line_rate_percent": {"type": "float"},
+    "multiplier": {"type": "float"},
+    "topspeed": {"type": "bool"},
+    "strict_rate": {"type": "bool", "default": False},
+    "loop": {"type": "int", "default": 1},
+    "duration": {"type": "int"},
+    "limit": {"type": "int"},
+    "preload": {"type": "bool", "default": True},
+    "flow_stats": {"type": "bool", "default": True},
+    "unique_ip": {"type": "bool", "default": False},
+    "stats_interval": {"type": "int", "default": 1},
+    "netmap_delay": {"type": "int"},
+    "link_speed_mbps": {"type": "int"},
+    "cpu_list": {"type": "str"},
+    "start_at": {"type": "float"},
+    "timeout": {"type": "int"},
+    "allow_management_interface": {"type": "bool", "default": False},
+    "fact_name": {"type": "str", "default": "tcpreplay"},
+    "executable": {"type": "path"},
+    "extra_args": {"type": "list", "elements": "str", "default": []},
+}
+PRINTED = 16000
+
+
+def main() -> None:
+    """Send, and return what came of it."""
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    outcome, error = Outcome({}), None
+    try:
+        outcome = carry_out(module.params, check_mode=module.check_mode)
+        error = outcome.error
+    except TrafficgenError as refused:
+        error = refused
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result = dict(outcome.tree)
+    if error is not None:
+        if outcome.printed is not None:
+            result["stdout"], result["stderr"] = (text[-PRINTED:] for text in outcome.printed)
+        module.fail_json(msg=error.message, changed=outcome.printed is not None, **result)
+    if not module.check_mode:
+        result["ansible_facts"] = {module.params["fact_name"]: outcome.tree}
+    module.exit_json(changed=True, **result)
+
+
+if __name__ == "__main__":
+    main()
