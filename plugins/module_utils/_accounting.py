@@ -200,11 +200,14 @@ def reconcile(
     """
     if not isinstance(result, Mapping) or not all(isinstance(result.get(key), Mapping) for key in ("stats", "rates", "run", "counters")):
         raise TrafficgenError(
-            "not a result of the tcpreplay module", on="reconcile", said="it has no stats, rates, run and counters",
+            "not a result of the tcpreplay module", on="what was given", said="it has no stats, rates, run and counters",
             remedy="Give the registered result, or the fact it set.",
         )  # fmt: skip
     if (tx_before is None) != (tx_after is None):
-        raise TrafficgenError("tx_before and tx_after belong together", on="reconcile", remedy="Give both, or neither.")
+        raise TrafficgenError("tx_before and tx_after belong together", remedy="Give both, or neither.")
+    for name, value in (("rx_before", rx_before), ("rx_after", rx_after), ("tx_before", tx_before), ("tx_after", tx_after)):
+        if value is not None or name.startswith("rx"):
+            check_snapshot(value, name)
     stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     if tx_before is not None:
         counters = account(stats, rates, run, tx_before, tx_after, rx_before, rx_after)
