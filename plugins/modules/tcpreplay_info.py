@@ -120,10 +120,9 @@ tcpreplay_info:
           type: bool
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import REMEDY, netmap_verdict, parse_version
@@ -141,7 +140,7 @@ def main() -> None:
     except TrafficgenError as error:
         module.fail_json(msg=error.message)
     usable, reason = netmap_verdict(version)
-    netmap = {"usable": usable, "reason": reason, "module_loaded": os.path.isdir("/sys/module/netmap")}
+    netmap = {"usable": usable, "reason": reason, "module_loaded": _netmap.loaded()}
     module.exit_json(changed=False, tcpreplay_info={"path": path, **version.as_result(), "netmap": netmap})
 
 
