@@ -36,7 +36,7 @@ _SHAPES_ANALYSED = 256  # combinations of unpatched values whose frames are stil
 
 @dataclass(frozen=True)
 class Axis:
-    """A varying field: value ``i // stride % len(values)`` is in frame ``i``."""
+    """A varying field: value ``i // stride % count`` of them is in frame ``i``."""
 
     key: tuple[int, str]  # layer's index, field's name
     values: FieldNumbers | FieldObjects
@@ -44,7 +44,7 @@ class Axis:
 
     def index(self, frame: int) -> int:
         """Which of its values frame number ``frame`` has."""
-        return frame // self.stride % len(self.values)
+        return frame // self.stride % self.values.count
 
 
 @dataclass(frozen=True)
@@ -203,13 +203,13 @@ class Stream:
         self._base = base
         self._sizes = list(sizes)
         self.stack = Stack(layers, fill, on)
-        # Scapy's order of the product: the innermost layer's fields change fastest, in a layer the one given first.
+        # Scapy's order of the product: the innermost layer's fields change fastest, in a layer the one that stands first.
         self.axes: list[Axis] = []
         stride = 1
         for index in reversed(range(len(layers))):
             for name, values in layers[index].varying.items():
                 self.axes.append(Axis((index, name), values, stride))
-                stride *= len(values)
+                stride *= values.count
         self.product = stride
         self.frames = count if count is not None else max(stride, len(self._sizes), 1)
         self._templates: dict[tuple[int, ...], Template] = {}
@@ -251,7 +251,7 @@ class Stream:
             fitting.append(axis)
         if len(fitting) == len(numeric) == len(self.axes):
             self._shapes[()] = self._shape_of(self._values(0), analysis.patches(fitting))
-        shapes = prod(len(axis.values) for axis in self.axes if axis not in fitting)
+        shapes = prod(axis.values.count for axis in self.axes if axis not in fitting)
         return fitting if shapes <= _SHAPES_ANALYSED else []
 
     def _shape_of(self, values: dict[tuple[int, str], Any], patches: Patches) -> tuple[Patches, int, int | None]:
@@ -263,7 +263,7 @@ class Stream:
         last = self.frames - 1
         sample = {0, last} | {last * part // 7919 for part in (211, 2999, 4513, 7717)}
         for axis in self.shaping:
-            sample |= {axis.stride * index for index in range(len(axis.values)) if axis.stride * index <= last}
+            sample |= {axis.stride * index for index in range(axis.values.count) if axis.stride * index <= last}
         try:
             return not self.patched or all(bytes(self.patched_frame(frame)) == self.scapy_frame(frame) for frame in sorted(sample))
         except Inexplicable:
@@ -329,7 +329,8 @@ class Stream:
         data = self.stack.build(values, padding)
         if len(data) != length + padding or len(data) > LARGEST + 64:
             raise TrafficgenError(f"the frame comes to {len(data)} bytes, not {length + padding}", on=self.on)
-        sums = tuple(0xFFFF - int.from_bytes(data[c.offset : c.offset + 2], "big") % 0xFFFF for c in patches.checksums)
+        # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is 0xffff.
+        sums = tuple(0xFFFF - int.from_bytes(data[c.offset : c.offset + 2], "big") for c in patches.checksums)
         parts: dict[int, list[tuple[int, int]]] = {}
         for axis_index, place in enumerate(patches.places):
             touched = place.mask.to_bytes(place.width, "big")
@@ -343,7 +344,7 @@ class Stream:
         """After how many frames the shapes come round again."""
         period = max(len(self._sizes), 1)
         for axis in self.shaping:
-            cycle = axis.stride * len(axis.values)
+            cycle = axis.stride * axis.values.count
             period = period * cycle // gcd(period, cycle)
         return period
 
@@ -398,23 +399,25 @@ class _Window:
         columns = self._cycled(axis, place, first, last - first + 1)
         if stride == 1:
             return columns
-        skip = self._first - first * stride
         stretched = []
         for column in columns:
-            if len(column) <= stride:
-                wide = b"".join([column[i : i + 1] * stride for i in range(len(column))])
-            else:
+            if len(column) > stride:
                 grown = bytearray(len(column) * stride)
                 for offset in range(stride):
                     grown[offset::stride] = column
-                wide = bytes(grown)
-            stretched.append(wide[skip : skip + self.count])
+                skip = self._first - first * stride
+                stretched.append(bytes(grown[skip : skip + self.count]))
+            else:
+                starts = range(first * stride - self._first, self.count, stride)
+                stretched.append(
+                    b"".join([column[i : i + 1] * (min(start + stride, self.count) - max(start, 0)) for i, start in enumerate(starts)])
+                )
         return stretched
 
     @staticmethod
     def _cycled(axis: Axis, place: Place, first: int, count: int) -> list[bytes]:
         """``count`` values of an axis from number ``first`` on, begun anew after the last."""
-        numbers, total = axis.values.numbers, len(axis.values)  # type: ignore[union-attr]
+        numbers, total = axis.values.numbers, axis.values.count  # type: ignore[union-attr]
         form = (place.width, place.shift, place.little)
         start = first % total
         if start + count <= total:

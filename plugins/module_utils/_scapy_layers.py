@@ -33,7 +33,7 @@ _CHECKSUM_FIELDS = ("chksum", "cksum", "checksum")
 
 @dataclass
 class LayerSpec:
-    """One layer as given: its Scapy class, its constant fields, and the fields that vary, in the order given."""
+    """One layer as given: its Scapy class, its constant fields, and the fields that vary, in the header's order."""
 
     name: str
     scapy_class: Any
@@ -49,8 +49,10 @@ class FieldNumbers:
         self.bits = bits
         self.numbers = _values.Numbers(ranges)
 
-    def __len__(self) -> int:
-        return len(self.numbers)
+    @property
+    def count(self) -> int:
+        """How many values there are: len() ends at 2**63, an IPv6 prefix does not."""
+        return self.numbers.count
 
     def scapy_value(self, number: int) -> Any:
         """``number`` in the form that Scapy takes for this field."""
@@ -70,7 +72,9 @@ class FieldObjects:
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = list(values)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many values there are."""
         return len(self.values)
 
     def __getitem__(self, index: int) -> Any:
@@ -81,7 +85,9 @@ def _near(name: str, names: Sequence[str]) -> str:
     """A remedy that names what comes nearest to ``name``."""
     by_lower = {known.lower(): known for known in names}
     near = [by_lower[found] for found in difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)]
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(sorted(names)[:40])}."
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"There are: {', '.join(sorted(names))}." if len(names) <= 40 else "Scapy's ls() lists them."
 
 
 def _import(module: str) -> Any:
@@ -125,8 +131,8 @@ def _scapy_field(layer: Any, name: str) -> Any:
     """The field that encodes ``name``, without the wrappers that make it conditional or choose among several."""
     found = layer.get_field(name)
     while True:
-        if hasattr(found, "_find_fld_pkt"):  # MultipleTypeField: the one that the layer's other fields ask for
-            found = found._find_fld_pkt(layer)
+        if hasattr(found, "_find_fld_pkt_val"):  # MultipleTypeField: the one that the layer's other fields ask for
+            found, _value = found._find_fld_pkt_val(layer, None)
         elif hasattr(found, "fld"):  # ConditionalField, Emph, ActionField
             found = found.fld
         else:
@@ -144,10 +150,11 @@ def _kind(scapy_field: Any) -> tuple[str, int]:
     if isinstance(scapy_field, fields.MACField):
         return "mac", 48
     if isinstance(scapy_field, fields.BitField):
-        return "number", abs(scapy_field.size)
+        return "number", abs(int(scapy_field.size))
     form = getattr(scapy_field, "fmt", "")
-    if isinstance(form, str) and form.strip("!<>=@") in tuple("BHIQ") and not scapy_field.islist:
-        return "number", 8 * scapy_field.sz
+    plain = not (scapy_field.islist or scapy_field.holds_packets or isinstance(scapy_field, fields.StrField))
+    if plain and isinstance(form, str) and form.strip("!<>=@") in tuple("BHIQ"):
+        return "number", int(8 * scapy_field.sz)
     return "other", 0
 
 
@@ -197,7 +204,7 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
     else:
         ranges = [_values.address_range(item, 4 if kind == "ip4" else 6, on) for item in items]
     values = FieldNumbers(kind, bits, ranges)
-    return values if len(values) > 1 else values[0]
+    return values if values.count > 1 else values[0]
 
 
 def read_layer(name: str, given: Any, on: str) -> LayerSpec:
@@ -230,6 +237,8 @@ def read_layer(name: str, given: Any, on: str) -> LayerSpec:
             spec.varying[target] = values
         else:
             spec.constants[target] = values
+    # Scapy's own order, whatever order they were given in: that of the header.
+    spec.varying = {field_name: spec.varying[field_name] for field_name in names if field_name in spec.varying}
     for field_name in names:
         if field_name not in spec.constants and field_name not in spec.varying:
             _pin_default(spec, layer, field_name)

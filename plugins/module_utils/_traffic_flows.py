@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key, key_slices
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key, layout
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Stream
 
 _COUNTED = 100_000  # flows, or frames, that are counted one by one: the most that flat memory and a short time allow
@@ -24,7 +24,7 @@ class _Box:
 
     def flows(self) -> int:
         """Distinct combinations of the key's axes among the stream's frames, taken in the order of the product."""
-        axes = [(len(axis.values), index in self.axes) for index, axis in enumerate(self.stream.patched)]
+        axes = [(axis.values.count, index in self.axes) for index, axis in enumerate(self.stream.patched)]
 
         def among(frames: int, count: int) -> int:
             """Of the first ``frames`` of the product of the ``count`` fastest axes."""
@@ -42,17 +42,21 @@ class _Box:
 
 
 def _box(stream: Stream, link_type: int) -> _Box | None:
-    """The stream's flows as a product; None where its frames are not of one shape but for their size."""
+    """The stream's flows as a product; None where a look at one frame does not tell them."""
     if stream.shaping or not all(axis.values.numbers.distinct for axis in stream.patched):  # type: ignore[union-attr]
         return None
     frame = bytes(stream.patched_frame(0))
-    slices = key_slices(frame, link_type) or ()
+    found = layout(frame, link_type)
+    slices = found.key or ()
     in_key = {at for part in slices for at in range(*part.indices(len(frame)))}
     places = stream.template(0).patches.places
     cleared = bytearray(frame)
     axes, parts = [], []
     for index, (axis, place) in enumerate(zip(stream.patched, places)):
-        if in_key & set(range(place.offset, place.offset + place.width)):
+        covered = set(range(place.offset, place.offset + place.width))
+        if covered & set(found.decisive):
+            return None
+        if in_key & covered:
             axes.append(index)
             values = axis.values.numbers  # type: ignore[union-attr]
             parts.append((place, values.ranges))

@@ -27,10 +27,12 @@ class Numbers:
 
     def __init__(self, ranges: Sequence[range]) -> None:
         self.ranges = tuple(ranges)
-        self._ends = list(accumulate(len(piece) for piece in self.ranges))
+        self._ends = list(accumulate(piece.stop - piece.start for piece in self.ranges))
         self._tables: dict[tuple[int, int, bool], list[bytes]] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many they are. len() ends at 2**63, an IPv6 prefix does not."""
         return self._ends[-1]
 
     def __getitem__(self, index: int) -> int:
@@ -48,12 +50,12 @@ class Numbers:
 
         One column a byte, in the order in which the bytes stand in the frame: most significant first, unless ``little``.
         """
-        if len(self) > _MOST_TABLED:
+        if self.count > _MOST_TABLED:
             return self._encode(first, last, width, shift, little)
         key = (width, shift, little)
         if key not in self._tables:
-            self._tables[key] = self._encode(0, len(self), width, shift, little)
-        if first == 0 and last == len(self):
+            self._tables[key] = self._encode(0, self.count, width, shift, little)
+        if first == 0 and last == self.count:
             return self._tables[key]
         return [column[first:last] for column in self._tables[key]]
 
@@ -63,7 +65,7 @@ class Numbers:
         while first < last:
             piece = self.ranges[place]
             skip = first - (self._ends[place - 1] if place else 0)
-            count = min(last - first, len(piece) - skip)
+            count = min(last - first, piece.stop - piece.start - skip)
             parts.append(_lanes.progression(piece[skip] << shift, 1 << shift, width, count))
             first += count
             place += 1

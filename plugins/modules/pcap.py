@@ -68,7 +68,7 @@ options:
           - A field is a value, a list, an inclusive range such as C(1024-65534), or for addresses a prefix, of which every address
             is taken.
           - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest; in a layer the one
-            given first does.
+            that stands first in the header does.
           - Fields that are left out are Scapy's defaults. Those that Scapy would take from the host are C(02:00:00:00:00:01) and
             C(02:00:00:00:00:02), C(198.18.0.1) and C(198.18.0.2), C(2001:2::1) and C(2001:2::2) as source and destination.
           - Layer C(Raw) is the payload, with C(load) as text or C(hex) as hexadecimal digits.
@@ -208,7 +208,6 @@ pcap:
     sha256: 3d3df2bd1d9b6ee6c5a5ec7ec2d47ea0b1b8a7e0d1e4a3ac7c0e6bb1a0f5c7d9
 """
 
-from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule

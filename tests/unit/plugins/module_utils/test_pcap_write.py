@@ -1,0 +1,143 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pcap appears whole or not at all, and is written only when it is not there already."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+
+import pytest
+from scapy.utils import rdpcap
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _pcap_write
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Traffic
+
+SCAN = [{"preset": "udp_port_scan", "size": 64, "size_of": "ip", "count": 5000}]
+
+
+def make(path, streams=SCAN, *, replace=os.replace, with_diff=False, interval=0.000001):
+    return _pcap_write.make_pcap(str(path), streams, interval, replace=replace, with_diff=with_diff)
+
+
+def test_the_file_is_what_the_result_says(tmp_path):
+    path = tmp_path / "scan.pcap"
+    result = make(path)
+    assert result["changed"] is True
+    assert result["pcap"] == {
+        "path": str(path), "packets": 5000, "bytes": 5000 * 78, "file_bytes": 24 + 5000 * (16 + 78), "sizes": {78: 5000},
+        "flows": 5000, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    packets = rdpcap(str(path))
+    assert [packet.dport for packet in packets] == list(range(1024, 6024))
+    assert packets[4999].time == pytest.approx(0.004999)
+    assert os.listdir(tmp_path) == ["scan.pcap"]
+
+
+def test_a_second_run_changes_nothing_and_any_difference_is_mended(tmp_path):
+    path = tmp_path / "scan.pcap"
+    first = make(path)
+    before = path.stat().st_mtime_ns, path.stat().st_ino
+    again = make(path)
+    assert again == {**first, "changed": False}
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
+    whole = path.read_bytes()
+    for spoiled in (whole[:-1], whole + b"x", whole[:100] + b"x" + whole[101:], b"", whole[:-1] + b"x"):
+        path.write_bytes(spoiled)
+        assert make(path, replace=None)["changed"] is True
+        assert path.read_bytes() == spoiled
+        assert make(path) == first
+        assert path.read_bytes() == whole
+
+
+def test_without_writing_it_tells_the_same(tmp_path):
+    path = tmp_path / "scan.pcap"
+    planned = make(path, replace=None)
+    assert os.listdir(tmp_path) == []
+    assert make(path) == planned
+
+
+def test_an_interval_that_needs_nanoseconds_makes_a_nanosecond_file(tmp_path):
+    path = tmp_path / "line-rate.pcap"
+    make(path, interval=0.000000067)
+    assert path.read_bytes()[:4] == bytes.fromhex("4d3cb2a1")
+    assert rdpcap(str(path))[3].time * 10**9 == pytest.approx(201)
+
+
+def test_the_difference_is_told_in_numbers(tmp_path):
+    path = tmp_path / "scan.pcap"
+    assert make(path, with_diff=True)["diff"]["before"] == ""
+    diff = make(path, [{**SCAN[0], "count": 10}], with_diff=True)["diff"]
+    assert "packets: 5000\nbytes: 390000\n" in diff["before"]
+    assert "packets: 10\nbytes: 780\n" in diff["after"]
+    path.write_bytes(b"not a pcap")
+    assert make(path, with_diff=True)["diff"]["before"] == "file_bytes: 10 (no pcap)\n"
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "link.pcap").symlink_to("scan.pcap")
+    make(tmp_path / "link.pcap")
+    assert (tmp_path / "link.pcap").is_symlink()
+    assert (tmp_path / "scan.pcap").stat().st_size == 24 + 5000 * 94
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [("nowhere/a.pcap", "no such folder"), ("folder", "is a directory"), ("pipe", "is no regular file")],
+)
+def test_places_where_no_file_can_be(tmp_path, where, says):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(os.listdir(tmp_path))
+    for replace in (os.replace, None):
+        with pytest.raises(TrafficgenError) as caught:
+            make(tmp_path / where, replace=replace)
+        assert says in caught.value.message
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_failure_half_way_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "scan.pcap"
+    path.write_bytes(b"the old file")
+    real = Traffic.blocks
+
+    def failing(self):
+        yield next(iter(real(self)))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Traffic, "blocks", failing)
+    with pytest.raises(TrafficgenError) as caught:
+        make(path)
+    assert "No space left on device" in caught.value.message
+    assert "470024 bytes" in caught.value.message
+    assert path.read_bytes() == b"the old file"
+    assert os.listdir(tmp_path) == ["scan.pcap"]
+
+
+def test_what_cannot_fit_is_refused_before_it_is_written(tmp_path):
+    with pytest.raises(TrafficgenError, match="does not fit there"):
+        make(tmp_path / "huge.pcap", [{**SCAN[0], "size": 1500, "count": 10**15}])
+    assert os.listdir(tmp_path) == []
+
+
+def test_blocks_reach_every_consumer_in_order_and_errors_come_through():
+    seen, other = [], []
+
+    def blocks():
+        ring = [bytearray(1) for _place in range(_pcap_write.RING)]
+        for number in range(200):
+            ring[number % len(ring)][0] = number
+            yield ring[number % len(ring)]
+
+    _pcap_write.pump(blocks(), [lambda block: seen.append(block[0]), lambda block: other.append(block[0])])
+    assert seen == other == list(range(200))
+
+    def refuse(block):
+        if block[0] == 7:
+            raise ValueError("seven")
+
+    with pytest.raises(ValueError, match="seven"):
+        _pcap_write.pump(blocks(), [refuse])

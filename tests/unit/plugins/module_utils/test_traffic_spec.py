@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Presets, and what a wrong spec is told: what is wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import PRESETS, read_traffic
+
+
+def udp(**fields):
+    return {"layers": ["Ether", "IP", {"UDP": fields}]}
+
+
+def frames(*streams):
+    traffic, _link_type, _nanoseconds = read_traffic(list(streams), 0)
+    return [stream.scapy_frame(number) for stream in traffic.streams for number in range(stream.frames)]
+
+
+BAD = {
+    "unknown layer": ({"layers": ["Ether", "Ipp"]}, "streams[0]: Scapy has no layer 'Ipp'. Did you mean IP"),
+    "a name that is no layer": ({"layers": ["Ether", "Packet"]}, "no layer 'Packet'"),
+    "nothing near": ({"layers": ["Ether", "Xqzkwv"]}, "no layer 'Xqzkwv'. Scapy's ls() lists them."),
+    "unknown field": ({"layers": [{"IP": {"srcc": "1.1.1.1"}}]}, "streams[0]: IP has no field 'srcc'. Did you mean src?"),
+    "value above": (udp(dport=65536), "UDP.dport: 65536 is out of the field's range. It has 16 bits: 0 to 65535."),
+    "range above": (udp(dport="1-65536"), "UDP.dport: '1-65536' is out of the field's range."),
+    "value below": ({"layers": [{"IP": {"ttl": -1}}]}, "IP.ttl: -1 is out of the field's range. It has 8 bits: 0 to 255."),
+    "bits": ({"layers": ["Ether", {"Dot1Q": {"vlan": 4096}}]}, "Dot1Q.vlan: 4096 is out of the field's range. It has 12 bits: 0 to 4095."),
+    "range backwards": (udp(dport="9-5"), "UDP.dport: an empty range: '9-5'"),
+    "empty list": (udp(dport=[]), "UDP.dport: an empty list."),
+    "host name": ({"layers": [{"IP": {"dst": "router.example"}}]}, "IP.dst: 'router.example' is no IPv4 address, prefix or range"),
+    "IPv6 in IPv4": ({"layers": [{"IP": {"dst": "2001:2::1"}}]}, "is no IPv4 address"),
+    "host bits": ({"layers": [{"IP": {"dst": "198.18.0.1/24"}}]}, "has host bits set"),
+    "addresses backwards": ({"layers": [{"IP": {"dst": "198.18.0.9-198.18.0.1"}}]}, "an empty range"),
+    "MAC": ({"layers": [{"Ether": {"src": "02-00"}}]}, "Ether.src: '02-00' is no MAC address or range."),
+    "MAC read as a number": ({"layers": [{"Ether": {"src": 123456}}]}, "123456 is no MAC address"),
+    "flag": ({"layers": [{"IP": {"flags": "XX"}}]}, "IP.flags: 'XX' is no value of this field. There are: DF, MF, evil."),
+    "name of a number": ({"layers": ["Ether", {"ICMP": {"type": "echo-reqest"}}]}, "Did you mean echo-request"),
+    "hex": ({"layers": ["Ether", {"Raw": {"hex": "zz"}}]}, "Raw.hex: 'zz' is not hexadecimal"),
+    "load twice": ({"layers": ["Ether", {"Raw": {"hex": "00", "load": "a"}}]}, "load is given twice"),
+    "load that is no text": ({"layers": ["Ether", {"Raw": {"load": 5}}]}, "Raw.load: 5 is no text."),
+    "no fields": ({"layers": [{"IP": [1]}]}, "IP: [1] are no fields."),
+    "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is no layer."),
+    "no layers": ({"layers": []}, "streams[0]: no layers."),
+    "no outermost layer": ({"layers": ["UDP"]}, "streams[0]: UDP cannot be the outermost layer of a pcap. Start with Ether."),
+    "a layer of chance": ({"layers": ["Ether", "IP", "UDP", "NTP"]}, "another random value each time"),
+    "count 0": ({**udp(), "count": 0}, "streams[0]: count is 0."),
+    "weight 0": ({**udp(), "weight": 0}, "weight is 0."),
+    "size below the headers": ({**udp(), "size": 45}, "size 45 (size_of: wire) is smaller than the headers. The layers alone are a frame "
+                               "of 42 bytes: 46 in that base."),
+    "size above": ({**udp(), "size": 65536}, "size: 65536 bytes is out of range."),
+    "size of no IP": ({"layers": ["Ether", "ARP"], "size": 64, "size_of": "ip"}, "the layers have no IP or IPv6"),
+    "preset": ({"preset": "tcp_scan"}, "no preset 'tcp_scan'. There are: imix, rfc2544, tcp_port_scan, udp_port_scan."),
+    "preset's layer": ({"preset": "imix", "layers": [{"TCP": {"dport": 1}}]}, "has no layer 'TCP' to change. It has Ether, IP, UDP."),
+    "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are wire frames"),
+    "what Scapy refuses": ({"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]}, "streams[0]: Scapy could not build the frame:"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_stream_is_told(name):
+    stream, says = BAD[name]
+    with pytest.raises(TrafficgenError) as caught:
+        frames(stream)
+    assert says in caught.value.message
+    assert caught.value.message.startswith("streams[0]")
+
+
+def test_a_named_stream_is_called_by_its_name():
+    with pytest.raises(TrafficgenError, match=r"^stream 'voice', UDP\.dport: "):
+        frames({**udp(dport=70000), "name": "voice"})
+
+
+@pytest.mark.parametrize(
+    ("streams", "interval", "says"),
+    [
+        ([], 0, "streams: no streams."),
+        ([{**udp(), "weight": 1}, udp()], 0, "streams: some streams have a weight, and some have none."),
+        ([udp(), {"layers": ["IP"]}], 0, "streams: the streams start with different kinds of layers."),
+        ([udp()], -1, "interval: -1 is not a time between frames."),
+        ([udp()], float("nan"), "interval: nan is not a time"),
+        ([udp()], 0.0000000001, "no whole number of nanoseconds"),
+        ([{**udp(), "count": 2}], 5_000_000_000.0, "interval: the last frame's time does not fit a pcap."),
+    ],
+)
+def test_a_wrong_file_is_told(streams, interval, says):
+    with pytest.raises(TrafficgenError) as caught:
+        read_traffic(streams, interval)
+    assert says in caught.value.message
+
+
+def test_a_preset_takes_fields_of_ones_own():
+    (plain,) = frames({"preset": "rfc2544", "size": 64})
+    (own,) = frames({"preset": "rfc2544", "size": 64, "layers": [{"IP": {"dst": "198.19.0.1"}}, {"Ether": {"dst": "02:00:00:00:00:99"}}]})
+    assert own[:6] == bytes.fromhex("020000000099")
+    assert own[30:34] == bytes([198, 19, 0, 1])
+    assert plain[22] == own[22] == 10  # the preset's time to live
+    assert PRESETS["rfc2544"]["layers"][0] == {"Ether": None}
+
+
+def test_the_rfc2544_preset_is_its_test_frame():
+    made = frames({"preset": "rfc2544"})
+    assert [len(frame) + 4 for frame in made] == [64, 128, 256, 512, 1024, 1280, 1518]
+    for frame in made:
+        # Appendix C.2.6.4: TTL 10, UDP, from port C020 to 7, then octets that count up.
+        assert (frame[22], frame[23]) == (10, 17)
+        assert frame[34:38] == bytes.fromhex("c0200007")
+        assert frame[42:] == (bytes(range(256)) * 6)[: len(frame) - 42]
+
+
+def test_the_port_scan_presets_are_a_frame_a_port():
+    for preset, protocol in (("tcp_port_scan", 6), ("udp_port_scan", 17)):
+        traffic, _link_type, _nanoseconds = read_traffic([{"preset": preset, "size": 64, "size_of": "ip"}], 0)
+        (stream,) = traffic.streams
+        assert stream.frames == 64511
+        assert {len(stream.scapy_frame(number)) for number in (0, 64510)} == {78}
+        assert stream.scapy_frame(0)[23] == protocol
+        assert [int.from_bytes(stream.scapy_frame(number)[36:38], "big") for number in (0, 64510)] == [1024, 65534]
+
+
+def test_names_of_hosts_are_never_looked_up(monkeypatch):
+    import socket
+
+    def never(*_args, **_kwargs):
+        raise AssertionError("a look-up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    monkeypatch.setattr(socket, "gethostbyname", never)
+    frames(udp(), {"layers": ["Ether", "IPv6", "UDP"]}, {"layers": ["Ether", "ARP"]}, {"layers": ["Ether", {"IP": {"dst": "224.0.0.1"}}]})
