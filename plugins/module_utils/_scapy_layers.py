@@ -277,7 +277,7 @@ class Stack:
 
     def build(self, values: dict[tuple[int, str], Any], padding: int = 0) -> bytes:
         """The frame with the varying fields at ``values`` ((layer's index, field): value) and ``padding`` bytes of payload more."""
-        packet = None
+        built: list[Any] = []
         try:
             for index, layer in enumerate(self.layers):
                 fields = dict(layer.constants)
@@ -285,11 +285,14 @@ class Stack:
                 fields.update({name: value for (at, name), value in values.items() if at == index})
                 if padding and index == len(self.layers) - 1 and self._ends_raw:
                     fields["load"] = fields.get("load", b"") + self._padding(padding)
-                built = layer.scapy_class(**fields)
-                packet = built if packet is None else packet / built
+                built.append(layer.scapy_class(**fields))
             if padding and not self._ends_raw:
-                packet = packet / _import("scapy.packet").Raw(self._padding(padding))
-            return bytes(packet)  # type: ignore[arg-type]
+                built.append(_import("scapy.packet").Raw(self._padding(padding)))
+            for outer, inner in zip(built, built[1:]):
+                outer.add_payload(inner)  # what "/" does, which copies both
+            for packet in built:
+                packet.explicit = 1  # nothing varies any more: no product to go through
+            return bytes(built[0])
         except TrafficgenError:
             raise
         except Exception as error:  # whatever a layer's own code raises for a value that it does not take
