@@ -130,6 +130,16 @@ def test_no_version_of_ip():
     assert flows.flow_key(broken) is None
 
 
+@pytest.mark.parametrize("offset", [1, 0x1000, 0x1FFF])
+@pytest.mark.parametrize("flags", [0, 0x2000, 0x4000])
+def test_fragment_offset_and_not_the_flags_beside_it(offset, flags):
+    fragment = bytearray(frame("udp"))
+    fragment[20:22] = struct.pack(">H", flags)
+    assert flows.flow_key(fragment) == KEYS["udp"]
+    fragment[20:22] = struct.pack(">H", flags | offset)
+    assert flows.flow_key(fragment) == KEYS["later_fragment"]
+
+
 @pytest.mark.parametrize(
     ("link_type", "header"),
     [

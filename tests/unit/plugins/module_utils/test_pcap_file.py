@@ -1,0 +1,269 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the reading of pcap files, with files made by hand; figures marked as such are capinfos' own (Wireshark 4.0)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import random
+import socket
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _pcap_file as pcap_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key
+
+MICROSECONDS, NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
+
+
+def header(order="<", magic=MICROSECONDS, version=(2, 4), snaplen=65535, link=1):
+    return struct.pack(order + "IHHiIII", magic, *version, 0, 0, snaplen, link)
+
+
+def record(frame, order="<", seconds=0, fraction=0, original=None):
+    return struct.pack(order + "IIII", seconds, fraction, len(frame), len(frame) if original is None else original) + frame
+
+
+def udp(size, port=7, source="020000000001", address="198.18.0.1"):
+    """A UDP frame of ``size`` bytes; checksums are nothing a reader of files looks at."""
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, size - 14, 1, 0, 64, 17, 0, socket.inet_aton(address), socket.inet_aton("198.18.0.2"))
+    return (bytes.fromhex("020000000002" + source + "0800") + ip + struct.pack(">HHHH", 1024, port, size - 34, 0)).ljust(size, b"x")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*parts):
+        path = tmp_path / "test.pcap"
+        path.write_bytes(b"".join(parts))
+        return str(path)
+
+    return write
+
+
+# capinfos of the file with order "<" and MICROSECONDS: Number of packets: 3; File size: 278 bytes; Data size: 206 bytes;
+# Capture duration: 1.000000 seconds; Packet size limit: file hdr: 65535 bytes
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("magic", "unit", "decimals"), [(MICROSECONDS, 10**6, 6), (NANOSECONDS, 10**9, 9)])
+def test_small_file(write, order, magic, unit, decimals):
+    frames = [udp(64, 7), udp(78, 8), udp(64, 7)]
+    records = [record(frame, order, 1700000000 + i // 2, i % 2 * unit // 2) for i, frame in enumerate(frames)]
+    path = write(header(order, magic), *records)
+    content = Path(path).read_bytes()
+    assert pcap_file.summarize(path, source_macs=True) == pcap_file.PcapSummary(
+        path=path,
+        packets=3,
+        bytes=206,
+        file_bytes=278,
+        truncated_packets=0,
+        link_type=1,
+        link_type_name="ETHERNET",
+        nanosecond=decimals == 9,
+        byte_order={"<": "little", ">": "big"}[order],
+        snaplen=65535,
+        first="1700000000." + "0" * decimals,
+        last="1700000001." + "0" * decimals,
+        duration=1.0,
+        sizes={64: 2, 78: 1},
+        flows=2,
+        source_macs=["02:00:00:00:00:01"],
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def test_what_was_not_asked_for_is_none(write):
+    summary = pcap_file.summarize(write(header(), record(udp(64))), flows=False)
+    assert summary.flows is None
+    assert summary.source_macs is None
+
+
+def test_nanoseconds_are_kept(write):
+    path = write(header(magic=NANOSECONDS), record(udp(64), "<", 1700000000, 1), record(udp(64), "<", 1700000000, 123456789))
+    summary = pcap_file.summarize(path)
+    assert (summary.first, summary.last, summary.duration) == ("1700000000.000000001", "1700000000.123456789", 0.123456788)
+
+
+def test_packets_out_of_order(write):
+    path = write(header(), record(udp(64), "<", 5, 250000), record(udp(64), "<", 3))
+    assert pcap_file.summarize(path).duration == -2.25
+
+
+def test_header_alone(write):
+    summary = pcap_file.summarize(write(header()), source_macs=True)
+    assert (summary.packets, summary.bytes, summary.file_bytes, summary.sizes, summary.flows) == (0, 0, 24, {}, 0)
+    assert (summary.first, summary.last, summary.duration, summary.source_macs) == (None, None, 0.0, [])
+
+
+def test_packets_cut_by_the_capture(write):
+    path = write(header(snaplen=40), *[record(udp(64)[:40], original=64)] * 20, record(udp(64)[:39], original=64), record(udp(42)))
+    summary = pcap_file.summarize(path)
+    assert (summary.packets, summary.truncated_packets, summary.bytes, summary.flows) == (22, 21, 20 * 40 + 39 + 42, 1)
+
+
+def test_link_type_under_the_fcs_bits(write):
+    assert pcap_file.summarize(write(header(link=0x24000001))).link_type == 1
+
+
+@pytest.mark.parametrize(("link", "name"), [(105, "IEEE802_11"), (9999, "LINKTYPE 9999")])
+def test_link_type_without_flows(write, link, name):
+    summary = pcap_file.summarize(write(header(link=link), record(udp(64))), source_macs=True)
+    assert (summary.link_type_name, summary.packets, summary.flows, summary.source_macs) == (name, 1, None, None)
+
+
+def test_long_frames_where_the_link_type_has_them(write):
+    frame = bytes(3_000_000)
+    assert pcap_file.summarize(write(header(link=249), *[record(frame)] * 3)).sizes == {3_000_000: 3}
+    with pytest.raises(TrafficgenError, match="corrupt"):
+        pcap_file.summarize(write(header(link=1), record(frame)))
+
+
+@pytest.mark.parametrize("count", [256, 257])
+def test_many_source_macs(write, count):
+    path = write(header(), *(record(udp(64, source=f"02000000{i:04x}")) for i in range(count)))
+    macs = pcap_file.summarize(path, source_macs=True).source_macs
+    if count > 256:
+        assert macs is None
+    else:
+        assert macs == [f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(256)]
+
+
+def reference(content, order):
+    """The same figures, record by record, with nothing but the format's definition."""
+    frames, at = [], 24
+    while at < len(content):
+        length = struct.unpack_from(order + "I", content, at + 8)[0]
+        frames.append(content[at + 16 : at + 16 + length])
+        at += 16 + length
+    sizes = [len(frame) for frame in frames]
+    return {
+        "packets": len(frames),
+        "bytes": sum(sizes),
+        "sizes": {size: sizes.count(size) for size in sorted(set(sizes))},
+        "flows": len({flow_key(frame) for frame in frames} - {None}),
+        "source_macs": sorted({frame[6:12].hex(":") for frame in frames if len(frame) >= 12}),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "file_bytes": len(content),
+    }
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_against_a_reference(write, monkeypatch, seed):
+    """Streaks and mixtures of sizes, in blocks that end anywhere."""
+    generator = random.Random(seed)
+    order = generator.choice("<>")
+    monkeypatch.setattr(pcap_file, "_BLOCK", generator.choice((24, 100, 1000, 4096, 65536, 1 << 20)))
+    frames = []
+    while len(frames) < 2500:
+        size = generator.choice((0, 1, 11, 12, 13, 42, 60, 61, 60 + 256, 1514))
+        for _ in range(generator.choice((1, 2, 7, 9, 10, 80, 1100))):
+            frame = udp(max(size, 42), generator.randrange(5), generator.choice(("020000000001", "020000000003")))
+            frames.append(frame[:size] if generator.random() < 0.99 else bytes(size))
+    path = write(header(order), *(record(frame, order, i) for i, frame in enumerate(frames)))
+    summary = pcap_file.summarize(path, source_macs=True)
+    expected = reference(Path(path).read_bytes(), order)
+    assert {key: getattr(summary, key) for key in expected} == expected
+    assert (summary.first, summary.duration) == ("0.000000", len(frames) - 1)
+
+
+def test_every_truncation_names_its_offset(write):
+    whole = header() + record(udp(60)) + record(udp(44)) * 12
+    for length in range(1, len(whole)):
+        packets, rest = (0, length - 24) if length < 100 else (1 + (length - 100) // 60, (length - 100) % 60)
+        path = write(whole[:length])
+        if rest == 0:
+            assert pcap_file.summarize(path).packets == packets
+            continue
+        with pytest.raises(TrafficgenError) as error:
+            pcap_file.summarize(path)
+        if length < 4:
+            assert "not a pcap file" in error.value.message
+            continue
+        assert f"is truncated: it ends at byte offset {length}, " in error.value.message
+        if length > 24:
+            assert f"starts at byte offset {length - rest}, after {packets} whole packets" in error.value.message
+
+
+@pytest.mark.parametrize("packets", [0, 1, 5, 30, 30000])
+def test_corruption_names_its_offset_and_allocates_nothing(write, packets):
+    path = write(header(), record(udp(60)) * packets, struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 60), bytes(100))
+    tracemalloc.start()
+    with pytest.raises(TrafficgenError) as error:
+        pcap_file.summarize(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    said = f"the record header at byte offset {24 + packets * 76}, after {packets} good packets, claims a frame of 4294967295 bytes"
+    assert said in error.value.message
+    assert path in error.value.message
+    assert peak < 8 << 20
+
+
+def test_memory_stays_flat(write):
+    path = write(header(), record(udp(1000)) * 30000)
+    tracemalloc.start()
+    pcap_file.summarize(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "remedy"),
+    [
+        (b"", "is empty: 0 bytes", ""),
+        (header()[:23], "it ends at byte offset 23, within the file header", ""),
+        (header(version=(2, 3)), "version 2.3 (byte offset 4)", "editcap"),
+        (bytes.fromhex("0a0d0d0a1c000000"), "pcapng", "`editcap -F nsecpcap IN OUT`"),
+        (bytes.fromhex("a1b2cd34"), "modified", "editcap"),
+        (bytes.fromhex("34cdb2a1"), "modified", "editcap"),
+        (gzip.compress(header()), "gzip", "gzip -dk"),
+        (bytes.fromhex("28b52ffd"), "zstd", "zstd -d"),
+        (bytes.fromhex("04224d18"), "lz4", "lz4 -d"),
+        (bytes.fromhex("fd377a585a00"), "xz", "xz -dk"),
+        (b"BZh9", "bzip2", "bzip2 -dk"),
+        (b"#!/bin/sh", "at byte offset 0 stands 23 21 2f 62", "capinfos"),
+    ],
+)
+def test_files_that_are_no_pcap(write, content, said, remedy):
+    with pytest.raises(TrafficgenError) as error:
+        pcap_file.summarize(write(content))
+    assert said in error.value.message
+    assert remedy in error.value.message
+
+
+def test_paths_that_are_no_file(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "socket"))
+    (tmp_path / "loop").symlink_to("loop")
+    for name, said in {
+        "": "is a directory",
+        "fifo": "is a FIFO",
+        "socket": "is a socket",
+        "/dev/zero": "is a character device",
+        "missing": "no such file",
+        "loop": "cannot be read",
+        "x" * 300: "cannot be read",
+    }.items():
+        with pytest.raises(TrafficgenError, match=said):
+            pcap_file.summarize(str(tmp_path / name))
+
+
+def test_unreadable_file(write, monkeypatch):
+    def refuse(*_arguments):
+        raise PermissionError(13, "Permission denied")
+
+    path = write(header())
+    monkeypatch.setattr(os, "open", refuse)  # root may read everything
+    with pytest.raises(TrafficgenError, match="may not be read: Permission denied"):
+        pcap_file.summarize(path)
+
+
+def test_link_to_a_file(write, tmp_path):
+    (tmp_path / "link").symlink_to(write(header()))
+    assert pcap_file.summarize(str(tmp_path / "link")).packets == 0
