@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, check_pair, check_snapshot, delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import check_pair, check_snapshot, delta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
     add_frame_counter,
@@ -33,8 +33,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters
     table_driver,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import run
-
-__all__ = ["account", "delta", "observe", "snapshot"]
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset({"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"})
@@ -86,7 +84,7 @@ def snapshot(
         "boot_id": _text(os.path.join(proc, "sys/kernel/random/boot_id")),
         "driver": driver,
         "bus_info": bus_info,
-        "speed_mbps": _speed(device, kind, driver, _ethtool([name], netns)[1] if ethtool_found else None),
+        "speed_mbps": _speed(device, driver, _ethtool([name], netns)[1] if ethtool_found else None),
         "up": "UP" in flags,
         "carrier": "LOWER_UP" in flags,
         "carrier_changes": state.get("stats64", {}).get("tx", {}).get("carrier_changes", 0),
@@ -249,9 +247,9 @@ def _driver(device: Path | None, said: str, kind: str | None, interface: str, st
     return kind
 
 
-def _speed(device: Path | None, kind: str | None, driver: str | None, settings: str | None) -> int | None:
+def _speed(device: Path | None, driver: str | None, settings: str | None) -> int | None:
     """The line's speed in Mbps; None where there is no line, whatever the driver says, or no link."""
-    if kind is not None or device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
+    if device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
         return None
     if settings is None:
         said = _text(str(device.parent / "speed")) if device.name == "device" else ""

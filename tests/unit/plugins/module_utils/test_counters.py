@@ -182,6 +182,15 @@ def test_what_is_no_name_of_an_interface(host, name):
         _counters.snapshot(name)
 
 
+def test_counters_that_lag_behind_are_waited_for(host, monkeypatch):
+    waited = []
+    monkeypatch.setattr(_counters.time, "sleep", waited.append)
+    host.nic("bnxt_en")
+    host.snapshot()
+    assert waited
+    assert waited[0] >= 1
+
+
 def test_offloads_that_merge_are_named(host):
     host.ethtool["-k"] = FEATURES.replace("generic-receive-offload: off", "generic-receive-offload: on")
     assert host.snapshot()["merging"] == ["gro"]
