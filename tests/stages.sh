@@ -231,6 +231,7 @@ stage_molecule() {
 # Two seconds a replay instead of five: what it shows is checked, not how fast this machine is.
 demo_test() {
     need_namespaces
+    ansible-playbook --version | head -n 1
     timeout 300 ./run demo "$cache/$stage" -e demo_seconds=2
     "$cache/dev/bin/python" tests/check_demo.py "$cache/$stage"
 }
