@@ -214,8 +214,7 @@ def _long_name(text: str, word: str) -> str:
     if name in _WITH_VALUE or name in _FLAGS:
         return name
     for other in (*_PARAMETER_OF, *_REFUSED):
-        # A beginning of its name, or with what AutoOpts puts before it to negate it.
-        if other.startswith(name) or name in (f"no-{other}", f"dont-{other}"):
+        if other.startswith(name):
             return _allowed(other, word)
     whole = [other for other in (*_WITH_VALUE, *_FLAGS) if other.startswith(name)]
     return whole[0] if len(whole) == 1 else name

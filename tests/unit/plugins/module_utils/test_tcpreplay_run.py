@@ -1,0 +1,383 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _tcpreplay_run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
+STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
+
+# DESIGN's result tree.
+RUN_KEYS = {
+    "command", "requested", "capped", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps", "mtu", "pcaps",
+    "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
+}  # fmt: skip
+STATS_KEYS = {
+    "packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps", "flows", "flows_per_second", "flow_packets", "non_flow_packets",
+    "flows_unique", "flows_expired", "failed_write_attempts", "interrupted", "devices", "samples",
+}  # fmt: skip
+RATES_KEYS = {"pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent"}
+COUNTERS_KEYS = {"tx", "rx", "loss_packets", "loss_ratio", "verdict", "reason"}
+
+
+def write_pcap(path, sizes, link_type=1, cut=0):
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link_type))
+        for second, size in enumerate(sizes):
+            file.write(struct.pack("<IIII", second, 0, size, size + cut) + b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1" + bytes(size - 12))
+    return str(path)
+
+
+class Host:
+    """The interfaces a run sees, and what was done to the receiver's counter."""
+
+    def __init__(self):
+        self.links = {}
+        self.add("v0")
+        self.events = []
+        self.counted = iter(())
+
+    def add(self, name, **state):
+        self.links[name] = {
+            "interface": name, "netns": None, "ifindex": 2, "boot_id": "b", "driver": "veth", "bus_info": None, "speed_mbps": None,
+            "up": True, "carrier": True, "carrier_changes": 2, "mtu": 1500, "mac_address": "02:00:00:00:00:01", "merging": [],
+            "kernel": {"rx_packets": 0, "tx_packets": 0, "rx_bytes": 0, "tx_bytes": 0}, "ethtool": {},
+            "mac": {"tx": None, "rx": None, "reason": "nobody counts here"},
+            "host_drops": {"nic": 0, "kernel": 0, "softnet": 0}, **state,
+        }  # fmt: skip
+
+    def snapshot(self, interface, netns=None, *, test_frames=None):
+        if interface not in self.links:
+            raise TrafficgenError("no such interface", on=interface)
+        self.events.append(f"snapshot {interface}")
+        counted = self.read(test_frames) if test_frames else None
+        return {**self.links[interface], "test_frames": counted, "time": time.time(), "monotonic": time.monotonic()}
+
+    def add_counter(self, interface, macs, netns=None):
+        self.events.append(f"add {' '.join(macs)}")
+        return {"source": "a counter", "packets": 0, "bytes": None, "macs": macs, "table": "t", "handle": 1}
+
+    def read(self, counter, interface=None, netns=None):
+        return {**counter, "packets": next(self.counted, counter["packets"])}
+
+    def remove(self, interface, netns=None):
+        self.events.append("remove")
+
+
+@pytest.fixture
+def host(monkeypatch):
+    host = Host()
+    monkeypatch.setattr(runs, "snapshot", host.snapshot)
+    monkeypatch.setattr(runs, "add_frame_counter", host.add_counter)
+    monkeypatch.setattr(runs, "read_frame_counter", host.read)
+    monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
+    monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
+    monkeypatch.setattr(_netmap, "require", lambda: None)
+    monkeypatch.setattr(_netmap, "version", lambda: "55D5E1C7")
+    monkeypatch.setattr(runs, "Watch", lambda: REAL_WATCH(()))
+    monkeypatch.setenv("STAND_IN", "run")
+    return host
+
+
+REAL_WATCH = runs.Watch
+
+
+@pytest.fixture
+def params(tmp_path):
+    defaults = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
+    # The stand-in says that it sent 193533 frames; so many loops of these are no more.
+    pcap = write_pcap(tmp_path / "a.pcap", [78] * 10)
+    return {**defaults, "pcaps": [pcap], "interface": "v0", "executable": STAND_IN, "loop": 19353, "topspeed": True, "timeout": 20}
+
+
+def check_tree(tree):
+    assert set(tree) == {"stats", "rates", "run", "counters"}
+    assert set(tree["run"]) == RUN_KEYS
+    assert set(tree["stats"]) == STATS_KEYS
+    assert set(tree["rates"]) == RATES_KEYS
+    assert set(tree["counters"]) == COUNTERS_KEYS
+
+
+def test_a_run_through_netmap(host, params):
+    outcome = runs.carry_out({**params, "injection_method": "netmap"})
+    check_tree(outcome.tree)
+    assert outcome.error is None and outcome.warnings == []
+    run = outcome.tree["run"]
+    assert run["command"] == [
+        STAND_IN, "--intf1=v0", "--topspeed", "--loop=19353", "--preload-pcap", "--stats=1", "--netmap", "--nm-delay=1", *params["pcaps"],
+    ]  # fmt: skip
+    assert (run["injection_method"], run["netmap_mode"], run["netmap_version"]) == ("netmap", "emulated", "55D5E1C7")
+    assert (run["exit_status"], run["ended_by"], run["requested"], run["capped"]) == (0, "completed", {"topspeed": True}, False)
+    assert run["tcpreplay_version"] == "4.4.2"
+    assert run["kernel"] == os.uname().release
+    assert 0 < run["ended"] - run["started"] < 5
+    assert [set(pcap) for pcap in run["pcaps"]] == [{"path", "packets", "bytes", "sha256"}]
+    assert outcome.tree["stats"]["packets"] == 193533
+    # 136261 pps of 78 bytes: 82 with the FCS, 102 with preamble and gap besides.
+    assert outcome.tree["rates"]["l1_mbps"] == pytest.approx(136261 * 102 * 8 / 1e6)
+    assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
+    assert outcome.tree["counters"]["verdict"] == "unknown"
+    assert host.events == ["snapshot v0", "guard v0", "snapshot v0", "snapshot v0"]
+
+
+def test_native_netmap_waits_for_the_link(host, params, monkeypatch):
+    monkeypatch.setattr(_netmap, "mode", lambda driver: "native" if driver == "ixgbe" else "emulated")
+    host.add("v0", driver="ixgbe", speed_mbps=10000)
+    outcome = runs.carry_out({**params, "injection_method": "netmap", "topspeed": None, "l1_mbps": 20000.0}, check_mode=True)
+    assert outcome.tree["run"]["netmap_mode"] == "native"
+    assert "--nm-delay=10" in outcome.tree["run"]["command"]
+    assert outcome.tree["run"]["capped"] is True
+    assert outcome.tree["run"]["requested"] == {"l1_mbps": 20000.0}
+    # 10G of frames of 78 bytes, 102 on the line.
+    assert "--mbps=7647.058823" in outcome.tree["run"]["command"]
+    given = runs.carry_out({**params, "injection_method": "netmap", "netmap_delay": 4}, check_mode=True)
+    assert "--nm-delay=4" in given.tree["run"]["command"]
+
+
+def test_check_mode_runs_nothing(host, params, monkeypatch):
+    monkeypatch.setattr(runs, "supervise", None)
+    outcome = runs.carry_out({**params, "rx_interface": "v0"}, check_mode=True)
+    assert [outcome.tree[part] for part in ("stats", "rates", "counters")] == [None, None, None]
+    assert set(outcome.tree["run"]) == RUN_KEYS
+    assert outcome.tree["run"]["command"][0] == STAND_IN
+    assert outcome.tree["run"]["exit_status"] is None
+    assert host.events == ["snapshot v0", "snapshot v0", "guard v0"]
+
+
+@pytest.mark.parametrize(("version", "said"), [("4.4.4", "issues/810"), ("4.5.1", "issues/810")])
+def test_a_tcpreplay_whose_netmap_is_broken_is_refused(host, params, monkeypatch, version, said):
+    monkeypatch.setenv("STAND_IN_VERSION", version)
+    with pytest.raises(TrafficgenError, match=said):
+        runs.carry_out({**params, "injection_method": "netmap"})
+    assert runs.carry_out(params).error is None
+
+
+def test_a_version_nobody_tried_warns(host, params, monkeypatch):
+    monkeypatch.setenv("STAND_IN_VERSION", "4.3.1")
+    assert "4.3.1" in runs.carry_out({**params, "injection_method": "netmap"}).warnings[0]
+
+
+def test_what_this_tcpreplay_cannot_do_is_refused(host, params, monkeypatch):
+    with pytest.raises(TrafficgenError, match=r"--xdp: tcpreplay 4\.4\.2 does not have it"):
+        runs.carry_out({**params, "injection_method": "af_xdp"})
+    monkeypatch.setenv("STAND_IN_METHOD", "libdnet eth_send()")
+    with pytest.raises(TrafficgenError, match="built to send by libdnet"):
+        runs.carry_out({**params, "injection_method": "pf_packet"})
+    assert runs.carry_out(params).tree["run"]["injection_method"] == "libdnet"
+
+
+def test_a_fatal_error_says_what_to_do_and_keeps_what_was_printed(host, params, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "no-ioctl")
+    outcome = runs.carry_out({**params, "injection_method": "netmap"})
+    check_tree(outcome.tree)
+    assert outcome.error is not None and "issues/810" in outcome.error.message
+    assert (outcome.tree["run"]["exit_status"], outcome.tree["run"]["ended_by"]) == (255, "error")
+    assert outcome.tree["stats"]["packets"] is None
+    assert outcome.printed is not None and "nm_do_ioctl" in outcome.printed[1]
+
+
+def test_a_timeout_returns_what_was_sent(host, params, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "wait")
+    outcome = runs.carry_out({**params, "timeout": 1})
+    check_tree(outcome.tree)
+    assert outcome.error is None
+    assert outcome.tree["run"]["ended_by"] == "timeout"
+    assert outcome.tree["stats"]["interrupted"] is True
+    assert outcome.tree["stats"]["packets"] == 193533
+    assert len(outcome.tree["stats"]["samples"]) == 1
+    assert any("timeout of 1 s" in warning for warning in outcome.warnings)
+
+
+def test_one_that_had_to_be_killed_failed_and_returns_its_samples(host, params, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "deaf")
+    monkeypatch.setattr(runs, "_GRACE", 0.2)
+    outcome = runs.carry_out({**params, "timeout": 1})
+    assert outcome.error is not None and "did not heed SIGINT" in outcome.error.message
+    assert (outcome.tree["run"]["ended_by"], outcome.tree["run"]["exit_status"]) == ("timeout", -9)
+    assert outcome.tree["stats"]["packets"] == 136261
+
+
+def test_one_interrupted_before_it_sent_failed(host, params, monkeypatch, tmp_path):
+    asleep = tmp_path / "asleep"
+    asleep.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exec {STAND_IN} --version\nexec sleep 60\n')
+    asleep.chmod(0o755)
+    outcome = runs.carry_out({**params, "timeout": 1, "executable": str(asleep)})
+    assert outcome.error is not None and "had sent nothing when its timeout of 1 s was over" in outcome.error.message
+    assert outcome.tree["run"]["exit_status"] == -2
+
+
+def test_a_signal_to_the_module_is_the_users_interrupt(host, params, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "wait")
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    outcome = runs.carry_out(params)
+    assert outcome.error is None
+    assert outcome.tree["run"]["ended_by"] == "user"
+
+
+def test_fewer_packets_than_there_are_is_said(host, params):
+    outcome = runs.carry_out({**params, "loop": 20000})
+    assert outcome.error is None
+    assert outcome.warnings == ["tcpreplay ended by itself after 193533 of 200000 packets."]
+
+
+def test_a_start_to_come_is_kept(host, params):
+    moment = time.time() + 1.3
+    outcome = runs.carry_out({**params, "start_at": moment})
+    assert 0 <= outcome.tree["run"]["started"] - moment < 0.05
+    with pytest.raises(TrafficgenError, match="start_at"):
+        runs.carry_out({**params, "start_at": time.time() - 1})
+    with pytest.raises(TrafficgenError, match=r"further than timeout \(20 s\)"):
+        runs.carry_out({**params, "start_at": time.time() + 30})
+
+
+def test_a_module_told_to_stop_before_the_start_sends_nothing(host, params):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(TrafficgenError, match="told to stop before it began: it got SIGTERM"):
+        runs.carry_out({**params, "start_at": time.time() + 15, "rx_interface": "v0"})
+    assert host.events[-1] == "remove"
+
+
+def test_the_receiver_is_counted_until_nothing_comes_any_more(host, params):
+    host.add("r0")
+    host.counted = iter([100000, 190000, 193533, 193533, 193533])
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    counters = outcome.tree["counters"]
+    assert counters["rx"] == {"source": "a counter", "packets": 193533, "bytes": None, "host_drops": 0}
+    assert counters["verdict"] == "consistent"
+    assert host.events[-2:] == ["snapshot r0", "remove"]
+    assert "add 02:00:00:00:00:01" in host.events
+
+
+def test_a_receiver_that_never_stands_still_is_not_waited_for(host, params):
+    host.add("r0")
+    host.counted = iter(range(1, 10**6))
+    before = time.monotonic()
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    assert time.monotonic() - before < 3
+    assert 3 <= outcome.tree["counters"]["rx"]["packets"] <= 12
+
+
+def test_without_a_frame_counter_the_reason_is_said(host, params, monkeypatch):
+    host.add("r0")
+
+    def refuse(interface, macs, netns=None):
+        raise TrafficgenError("not found, or not executable", on="nft")
+
+    monkeypatch.setattr(runs, "add_frame_counter", refuse)
+    counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
+    assert (counters["rx"], counters["loss_packets"]) == (None, None)
+    assert "nft: not found" in counters["reason"]
+    assert host.events[-1] == "remove"
+
+
+def test_too_many_source_addresses_are_said(host, params, tmp_path):
+    host.add("r0")
+    path = tmp_path / "many.pcap"
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number in range(300):
+            file.write(struct.pack("<IIII", 0, 0, 60, 60) + b"\2\0\0\0\0\2\2\0\0\0" + struct.pack(">H", number) + bytes(48))
+    counters = runs.carry_out({**params, "pcaps": [str(path)], "rx_interface": "r0", "loop": 1}).tree["counters"]
+    assert "more than 256 source MAC addresses" in counters["reason"]
+    assert not any(event.startswith("add") for event in host.events)
+
+
+def test_a_counter_that_cannot_be_removed_costs_no_result(host, params, monkeypatch):
+    host.add("r0")
+
+    def fail(interface, netns=None):
+        raise TrafficgenError("the frame counter could not be removed", on="r0")
+
+    monkeypatch.setattr(runs, "remove_frame_counter", fail)
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    assert outcome.error is None
+    assert "r0: the frame counter could not be removed." in outcome.warnings
+
+
+def test_an_interface_lost_in_the_run_costs_no_result(host, params, monkeypatch):
+    real, calls = host.snapshot, []
+
+    def lost(interface, netns=None, **options):
+        calls.append(interface)
+        if len(calls) == 3:
+            raise TrafficgenError("no such interface", on=interface)
+        return real(interface, netns, **options)
+
+    monkeypatch.setattr(runs, "snapshot", lost)
+    outcome = runs.carry_out(params)
+    assert outcome.error is None
+    assert outcome.tree["counters"]["verdict"] == "unknown"
+    assert any("counters after the run are not known" in warning for warning in outcome.warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"up": False}, r"v0: the interface is down\. Bring it up: `ip link set dev v0 up`"),
+        ({"carrier": False}, "v0: the interface has no carrier"),
+        ({"mtu": 40}, "its MTU is 40, too small for a frame of 78 bytes"),
+    ],
+)
+def test_an_interface_that_cannot_send_is_refused(host, params, change, said):
+    host.add("v0", **change)
+    with pytest.raises(TrafficgenError, match=said):
+        runs.carry_out(params)
+
+
+def test_a_receiver_that_is_not_there_or_down_is_refused(host, params):
+    with pytest.raises(TrafficgenError, match="r0: no such interface"):
+        runs.carry_out({**params, "rx_interface": "r0"})
+    host.add("r0", up=False)
+    with pytest.raises(TrafficgenError, match=r"r0: the receiving interface is down.*`ip -n far link set dev r0 up`"):
+        runs.carry_out({**params, "rx_interface": "r0", "rx_netns": "far"})
+    assert "remove" not in host.events
+
+
+def test_pcaps_that_cannot_be_sent_are_refused(host, params, tmp_path):
+    cases = {
+        write_pcap(tmp_path / "empty.pcap", []): "has no packets in it",
+        write_pcap(tmp_path / "raw.pcap", [60], link_type=101): "its link type is RAW, not Ethernet",
+        str(tmp_path / "missing.pcap"): "no such file",
+        str(tmp_path): "is a directory",
+    }
+    for path, said in cases.items():
+        with pytest.raises(TrafficgenError, match=said):
+            runs.carry_out({**params, "pcaps": [*params["pcaps"], path]})
+    assert host.events == []
+
+
+def test_cut_packets_are_said(host, params, tmp_path):
+    cut = write_pcap(tmp_path / "cut.pcap", [60] * 3, cut=1000)
+    assert "3 packets were cut" in runs.carry_out({**params, "pcaps": [cut]}, check_mode=True).warnings[0]
+
+
+def test_what_does_not_fit_into_memory_is_refused(host, params, monkeypatch):
+    monkeypatch.setattr(runs, "_available_memory", lambda: 1000)
+    with pytest.raises(TrafficgenError, match="preload: would take"):
+        runs.carry_out(params)
+    assert runs.carry_out({**params, "preload": False}).error is None
+
+
+def test_no_tcpreplay(host, params, monkeypatch):
+    with pytest.raises(TrafficgenError, match=r"/no/such/tcpreplay: not found.*role wirespeed\.trafficgen\.tcpreplay"):
+        runs.carry_out({**params, "executable": "/no/such/tcpreplay"})
+    with pytest.raises(TrafficgenError, match="did not say its version"):
+        runs.carry_out({**params, "executable": "/bin/true"})
+
+
+def test_the_guard_can_be_told_to_stand_aside(host, params):
+    runs.carry_out({**params, "allow_management_interface": True}, check_mode=True)
+    assert host.events == ["snapshot v0"]
