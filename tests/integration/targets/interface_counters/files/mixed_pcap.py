@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 import sys
 
-MACS = bytes.fromhex("020000000002" "020000000001")
-IPV4 = bytes.fromhex("4500002e000000004011ee97" "c6120001" "c6120002") + bytes(30)  # 198.18.0.1 > 198.18.0.2, UDP
-HEADERS = ("0800", "81000005" "0800", "88a80005" "81000006" "0800", "88b5")
+MACS = bytes.fromhex("020000000002 020000000001")
+IPV4 = bytes.fromhex("4500002e000000004011ee97 c6120001 c6120002") + bytes(30)  # 198.18.0.1 > 198.18.0.2, UDP
+HEADERS = ("0800", "81000005 0800", "88a80005 81000006 0800", "88b5")
 
 with open(sys.argv[1], "wb") as pcap:
     pcap.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
