@@ -277,6 +277,12 @@ run_stage() {
     fi
 }
 
+remove_labs() {
+    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv; do
+        if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
+    done
+}
+
 run_stages() {
     stages=''
     for name in "${@:-all}"; do
@@ -297,6 +303,10 @@ run_stages() {
     done
 
     begin=$(date +%s)
+    # An interrupted stage leaves its lab standing.
+    trap remove_labs EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     prepare
     : >"$logs/not-run"
     passed=0
