@@ -139,6 +139,13 @@ def digest_only(blocks: Iterable[bytearray]) -> Written:
     return Written(total, digest.hexdigest(), False)
 
 
+def _check_room(path: str, needed: int | None) -> None:
+    """Refuse what certainly does not fit, before any of it is made. A file that is replaced frees its room only afterwards."""
+    free = os.statvfs(os.path.dirname(os.path.realpath(path)))
+    if needed is not None and needed > free.f_bavail * free.f_frsize:
+        raise _failed(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), needed)
+
+
 def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | None, replace: Callable[[str, str], object]) -> Written:
     """Make ``path`` a file of these bytes, whatever is there.
 
@@ -156,9 +163,6 @@ def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | No
     total = 0
     try:
         with open(handle, "wb", buffering=0) as out:
-            free = os.statvfs(folder)
-            if needed is not None and needed > free.f_bavail * free.f_frsize:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             def put(block: bytearray) -> None:
                 nonlocal total
@@ -215,6 +219,8 @@ def make_pcap(
     made = None
     if os.path.exists(target) and (needed is None or os.path.getsize(target) == needed):
         made = compare(target, blocks())
+    if made is None:
+        _check_room(path, needed)
     if made is None and replace is None:
         if not os.access(os.path.dirname(target), os.W_OK | os.X_OK):
             raise TrafficgenError("cannot be written to", on=os.path.dirname(target))
