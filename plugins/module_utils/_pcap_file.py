@@ -240,7 +240,7 @@ class _Scan:
 
     def _corrupt(self, offset: int, captured: int) -> None:
         raise TrafficgenError(
-            f"is corrupt: the record header at byte offset {offset}, after {sum(self.sizes.values())} good packets, "
+            f"is corrupt: the record header at byte offset {offset} (good packets before it: {sum(self.sizes.values())}) "
             f"claims a frame of {captured} bytes, where {self.header.longest_frame} is the most a pcap holds",
             on=self.path, remedy="Make or copy it again.",
         )  # fmt: skip
@@ -256,7 +256,7 @@ class _Scan:
             where = f"{len(rest) - 16} bytes into a frame of {self.record.unpack_from(rest)[2]}"
         raise TrafficgenError(
             f"is truncated: it ends at byte offset {base + len(rest)}, {where}; "
-            f"the record that is cut starts at byte offset {base}, after {packets} whole packets",
+            f"the record that is cut starts at byte offset {base} (whole packets before it: {packets})",
             on=self.path, remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
         )  # fmt: skip
 

@@ -186,7 +186,7 @@ def test_every_truncation_names_its_offset(write):
             continue
         assert f"is truncated: it ends at byte offset {length}, " in error.value.message
         if length > 24:
-            assert f"starts at byte offset {length - rest}, after {packets} whole packets" in error.value.message
+            assert f"starts at byte offset {length - rest} (whole packets before it: {packets})" in error.value.message
 
 
 @pytest.mark.parametrize("packets", [0, 1, 5, 30, 30000])
@@ -197,7 +197,7 @@ def test_corruption_names_its_offset_and_allocates_nothing(write, packets):
         pcap_file.summarize(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    said = f"the record header at byte offset {24 + packets * 76}, after {packets} good packets, claims a frame of 4294967295 bytes"
+    said = f"the record header at byte offset {24 + packets * 76} (good packets before it: {packets}) claims a frame of 4294967295 bytes"
     assert said in error.value.message
     assert path in error.value.message
     assert peak < 8 << 20
