@@ -23,6 +23,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import FieldNumbers, FieldObjects, LayerSpec, Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sizes import LARGEST, frame_length, spread
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._values import Numbers
 
 RECORD = struct.Struct("<IIII")  # seconds, fraction, captured length, length
 BLOCK = 1 << 20  # bytes of records made at once
@@ -41,6 +42,17 @@ class Axis:
     key: tuple[int, str]  # layer's index, field's name
     values: FieldNumbers | FieldObjects
     stride: int
+
+    @property
+    def numbers(self) -> Numbers:
+        """The values of an axis that is patched: those are numbers."""
+        assert isinstance(self.values, FieldNumbers)  # noqa: S101  # for the type checker: Stream patches no others
+        return self.values.numbers
+
+    def scapy_value(self, number: int) -> Any:
+        """One of its numbers in the form that Scapy takes."""
+        assert isinstance(self.values, FieldNumbers)  # noqa: S101  # as above
+        return self.values.scapy_value(number)
 
     def index(self, frame: int) -> int:
         """Which of its values frame number ``frame`` has."""
@@ -110,7 +122,7 @@ class _Analysis:
 
     def __init__(self, stack: Stack, values: dict[tuple[int, str], Any], axes: Sequence[Axis]) -> None:
         self._stack = stack
-        self._values = {**values, **{axis.key: axis.values.scapy_value(0) for axis in axes if isinstance(axis.values, FieldNumbers)}}
+        self._values = {**values, **{axis.key: axis.scapy_value(0) for axis in axes}}
         self.zero = stack.build(self._values)  # every patched field zero
         self._places: dict[tuple[int, str], tuple[Place, list[int]]] = {}
         self._checksums: list[tuple[int, bool]] = []
@@ -324,7 +336,7 @@ class Stream:
             self._shapes[shape] = self._shape_of(values, patches)
         patches, length, ip_offset = self._shapes[shape]
         for axis in self.patched:
-            values[axis.key] = axis.values.scapy_value(0)  # type: ignore[union-attr]
+            values[axis.key] = axis.scapy_value(0)
         padding = self._padding(frame, length, ip_offset)
         data = self.stack.build(values, padding)
         if len(data) != length + padding or len(data) > LARGEST + 64:
@@ -417,7 +429,7 @@ class _Window:
     @staticmethod
     def _cycled(axis: Axis, place: Place, first: int, count: int) -> list[bytes]:
         """``count`` values of an axis from number ``first`` on, begun anew after the last."""
-        numbers, total = axis.values.numbers, axis.values.count  # type: ignore[union-attr]
+        numbers, total = axis.numbers, axis.numbers.count
         form = (place.width, place.shift, place.little)
         start = first % total
         if start + count <= total:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key, layout
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Stream
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Place, Stream
 
 _COUNTED = 100_000  # flows, or frames, that are counted one by one: the most that flat memory and a short time allow
 
@@ -20,7 +20,7 @@ class _Box:
     stream: Stream
     fixed: bytes  # a key with every varying part zero
     axes: tuple[int, ...]  # of the stream's patched axes, those that the key holds
-    parts: tuple[object, ...]  # where each stands, and its values
+    parts: tuple[tuple[Place, tuple[range, ...]], ...]  # where each stands, and its values
 
     def flows(self) -> int:
         """Distinct combinations of the key's axes among the stream's frames, taken in the order of the product."""
@@ -43,7 +43,7 @@ class _Box:
 
 def _box(stream: Stream, link_type: int) -> _Box | None:
     """The stream's flows as a product; None where a look at one frame does not tell them."""
-    if stream.shaping or not all(axis.values.numbers.distinct for axis in stream.patched):  # type: ignore[union-attr]
+    if stream.shaping or not all(axis.numbers.distinct for axis in stream.patched):
         return None
     frame = bytes(stream.patched_frame(0))
     found = layout(frame, link_type)
@@ -58,8 +58,7 @@ def _box(stream: Stream, link_type: int) -> _Box | None:
             return None
         if in_key & covered:
             axes.append(index)
-            values = axis.values.numbers  # type: ignore[union-attr]
-            parts.append((place, values.ranges))
+            parts.append((place, axis.numbers.ranges))
             cleared[place.offset : place.offset + place.width] = bytes(place.width)
     return _Box(stream, b"".join(cleared[part] for part in slices), tuple(axes), tuple(parts))
 
@@ -70,12 +69,9 @@ def _apart(one: _Box, other: _Box) -> bool:
         return True
     if one.parts == other.parts:
         return one.fixed != other.fixed
-    places = [(place, ranges) for place, ranges in one.parts]  # type: ignore[misc,has-type]
-    others = dict(other.parts)  # type: ignore[arg-type,call-overload]
-    for place, ranges in places:
-        if place in others and not any(
-            range(max(a.start, b.start), min(a.stop, b.stop)) for a in ranges for b in others[place]
-        ):  # fmt: skip
+    others = dict(other.parts)
+    for place, ranges in one.parts:
+        if place in others and not any(range(max(a.start, b.start), min(a.stop, b.stop)) for a in ranges for b in others[place]):
             return True
     return False
 
