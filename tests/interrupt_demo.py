@@ -10,10 +10,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-MARK = b"TRAFFICGEN_DEMO="
 # (what the demo prints, seconds to wait from there, signal, whether the whole foreground gets it, as from a terminal)
 MOMENTS = [
     ("TASK [Make the pcaps", 0.5, signal.SIGINT, True),
@@ -24,56 +24,48 @@ MOMENTS = [
 ]
 
 
-def namespaces() -> set[str]:
-    """The demos' namespaces that exist."""
-    folder = Path("/run/netns")
-    return {path.name for path in folder.iterdir() if path.name.startswith("tgd")} if folder.is_dir() else set()
-
-
-def is_marked(process: Path) -> bool:
-    """Whether this entry of /proc is a demo's process, by the mark in its environment."""
+def runs_with(process: Path, value: bytes) -> bool:
+    """Whether this entry of /proc is a process with ``value`` in its environment."""
     try:
-        return any(value.startswith(MARK) for value in (process / "environ").read_bytes().split(b"\0"))
+        return value in (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return False  # it has ended
 
 
-def processes() -> set[str]:
-    """The demos' processes that run."""
-    return {process.name for process in Path("/proc").glob("[0-9]*") if is_marked(process)}
-
-
-def temporary() -> set[str]:
-    """The demos' temporary folders."""
-    return {path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("trafficgen-demo.*")}
-
-
-def left() -> set[str]:
-    return namespaces() | processes() | temporary()
-
-
-def interrupt(folder: str, said: str, wait: float, number: signal.Signals, everyone: bool) -> None:
+def interrupt(folder: Path, said: str, wait: float, number: signal.Signals, everyone: bool) -> None:
     """Run the demo up to a moment, interrupt it there, and see that it ends and leaves nothing."""
-    before = left()
-    command = ["./run", "demo", folder]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True) as demo:
-        for line in demo.stdout:
-            if said in line:
-                break
-        else:
-            raise AssertionError(f"the demo ended before it said {said!r}")
-        time.sleep(wait)
-        assert namespaces() - before or "pcaps" in said, "there should be something to clean up by now"
-        started = time.monotonic()
-        if everyone:
-            os.killpg(demo.pid, number)
-        else:
-            os.kill(demo.pid, number)
-        demo.communicate(timeout=30)
-    print(f"{said}] + {wait} s, {number.name}: status {demo.returncode} after {time.monotonic() - started:.1f} s, left: {left() - before}")
-    assert demo.returncode == 128 + number, "an interrupted demo says so"
-    assert not left() - before
+    with tempfile.TemporaryDirectory() as temporary:
+
+        def left(pid: int) -> list[str]:
+            names = [str(path) for path in Path("/run/netns").glob(f"tgd{pid}-*")]
+            names += [str(path) for path in Path(temporary).iterdir()]
+            # What was begun and not finished would be hidden or oddly named.
+            names += [str(path) for path in folder.glob("*") if path.suffix not in (".pcap", ".txt", ".json") or path.name[0] == "."]
+            return names + [str(path) for path in Path("/proc").glob("[0-9]*") if runs_with(path, f"TRAFFICGEN_TEST={temporary}".encode())]
+
+        environment = {**os.environ, "TMPDIR": temporary, "TRAFFICGEN_TEST": temporary}
+        command = ["./run", "demo", str(folder)]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        ) as demo:
+            for line in demo.stdout:
+                if said in line:
+                    break
+            else:
+                raise AssertionError(f"the demo ended before it said {said!r}")
+            time.sleep(wait)
+            assert left(demo.pid), "there should be something to clean up by now"
+            started = time.monotonic()
+            if everyone:
+                os.killpg(demo.pid, number)
+            else:
+                os.kill(demo.pid, number)
+            demo.communicate(timeout=30)
+        seconds = time.monotonic() - started
+        print(f"{said}] + {wait} s, {number.name}: status {demo.returncode} after {seconds:.1f} s, left: {left(demo.pid)}", flush=True)
+        assert demo.returncode == 128 + number, "an interrupted demo says so"
+        assert not left(demo.pid)
 
 
 for moment in MOMENTS:
-    interrupt(sys.argv[1], *moment)
+    interrupt(Path(sys.argv[1]), *moment)
