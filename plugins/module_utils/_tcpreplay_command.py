@@ -81,6 +81,7 @@ class Request:
     unique_ip: bool
     stats_interval: int
     netmap_delay: int | None
+    hold: bool
     link_speed_mbps: int | None
     cpus: frozenset[int] | None
     start_at: float | None
@@ -289,7 +290,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             name: params[name]
             for name in (
                 "injection_method", "strict_rate", "loop", "duration", "limit", "preload", "flow_stats", "unique_ip", "stats_interval",
-                "netmap_delay", "link_speed_mbps", "start_at", "timeout", "allow_management_interface", "fact_name",
+                "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "allow_management_interface", "fact_name",
             )
         },
     )  # fmt: skip

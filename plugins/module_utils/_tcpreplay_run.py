@@ -26,6 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
     remove_frame_counter,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import Hold, held, left_as_found
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import SOURCE_MACS_LIMIT, PcapSummary, summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
@@ -67,6 +68,8 @@ _ETHERNET = 1
 _GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
 _DRAIN_LIMIT, _DRAIN_STEP = 0.3, 0.03
+_LINK_LIMIT, _LINK_STEP = 10.0, 0.2  # seconds
+_LATE = 0.1  # seconds
 
 
 @dataclass
@@ -94,6 +97,7 @@ class Plan:
     injection_method: str | None
     netmap_mode: str | None
     netmap_delay: int
+    hold: bool
     timeout: float
     warnings: list[str]
 
@@ -115,14 +119,15 @@ def make_plan(request: Request) -> Plan:
     method = _injection_method(request, version, warnings)
     summaries = [summarize(path, flows=False, source_macs=request.rx_interface is not None) for path in request.pcaps]
     traffic = _traffic(summaries, warnings)
-    link = snapshot(request.interface, request.netns)
+    link = _settled_link(request)
     _check_link(link, request)
     if request.rx_interface is not None:
         _check_receiver(snapshot(request.rx_interface, request.rx_netns), request)
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
     mode = _netmap.mode(link["driver"]) if method == "netmap" else None
-    delay = request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
+    hold = method == "netmap" and request.hold
+    delay = 0 if hold else request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
     speed = request.link_speed_mbps or link["speed_mbps"]
     rate = plan_rate(
         request.rate_form, True if request.rate_form == "topspeed" else request.rate, traffic.frame, speed, strict=request.strict_rate
@@ -137,20 +142,26 @@ def make_plan(request: Request) -> Plan:
         warnings.append(coarse)
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
-    return Plan(request, traffic, summaries, version, rate, argv, link, speed, method, mode, delay, timeout, warnings)
+    return Plan(request, traffic, summaries, version, rate, argv, link, speed, method, mode, delay, hold, timeout, warnings)
 
 
 def execute(plan: Plan) -> Outcome:
     """Send, count, and make the result of it, whatever became of it."""
     request = plan.request
     warnings = list(plan.warnings)
-    with Watch() as watch, _receiver(plan, warnings) as receiver:
+    # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
+    with Watch() as watch, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
+        if hold is not None:
+            check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
+            hold.wait_for_link(watch, request.netmap_delay or 0)
         if request.start_at is not None:
             watch.sleep_until(request.start_at - _SET_UP)
         receiver.start()
         before = snapshot(request.interface, request.netns)
         if request.start_at is not None:
             watch.sleep_until(request.start_at)
+            if time.time() - request.start_at > _LATE:
+                warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
         done = supervise(
@@ -158,6 +169,8 @@ def execute(plan: Plan) -> Outcome:
         )
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
+        if hold is not None and (left := hold.drain()):
+            warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
         after = _after(request, warnings)
         receiver.finish()
     return _outcome(plan, done, before, after, receiver, warnings)
@@ -319,6 +332,26 @@ def _receiver(plan: Plan, warnings: list[str]) -> Iterator[_Receiver]:
 
     with undone(remove):
         yield receiver
+
+
+@contextlib.contextmanager
+def _netmap_mode(plan: Plan, warnings: list[str]) -> Iterator[Hold | None]:
+    """What a run through netmap needs around it; nothing for another one."""
+    request = plan.request
+    with contextlib.ExitStack() as stack:
+        if plan.injection_method == "netmap":
+            stack.enter_context(left_as_found(request.interface, request.netns, warnings))
+        yield stack.enter_context(held(request.interface, request.netns)) if plan.hold else None
+
+
+def _settled_link(request: Request) -> dict[str, Any]:
+    """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited for."""
+    until = time.monotonic() + _LINK_LIMIT
+    link = snapshot(request.interface, request.netns)
+    while link["up"] and not link["carrier"] and link["bus_info"] and time.monotonic() < until:
+        time.sleep(_LINK_STEP)
+        link = snapshot(request.interface, request.netns)
+    return link
 
 
 def _traffic(summaries: list[PcapSummary], warnings: list[str]) -> Traffic:

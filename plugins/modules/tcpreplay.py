@@ -149,9 +149,21 @@ options:
     default: 1
   netmap_delay:
     description:
-      - Seconds that tcpreplay waits after netmap has taken the interface and before it gives it back, for O(injection_method=netmap).
-      - By default as short as the link allows, V(1) in emulated mode, where the link stays up, and V(10) in native mode.
+      - Seconds between netmap taking the interface and the first packet, for O(injection_method=netmap). The port of a switch with spanning
+        tree, for one, stays mute that long after its link has come up.
+      - By default as short as the link allows. With O(hold) that is until the link is up, but 30 s at most, or O(netmap_delay) if that is
+        longer. Without O(hold) tcpreplay waits a fixed time, V(1) in emulated mode, where the link stays up, and V(10) in native mode, and
+        once more before it gives the interface back.
     type: int
+  hold:
+    description:
+      - For O(injection_method=netmap), take the interface into netmap mode before tcpreplay does, wait for its link, keep it while
+        tcpreplay runs, and read its counters before letting go. No time is lost in fixed delays, and what tcpreplay put into the
+        interface's rings has left when the counters are read.
+      - V(false) leaves taking it and giving it back to tcpreplay.
+      - Either way promiscuous mode and the offloads, which tcpreplay changes, are as before afterwards.
+    type: bool
+    default: true
   link_speed_mbps:
     description:
       - The speed of the line in Mbit/s. By default the NIC's; a virtual interface has none, whatever it says.
@@ -482,6 +494,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "unique_ip": {"type": "bool", "default": False},
     "stats_interval": {"type": "int", "default": 1},
     "netmap_delay": {"type": "int"},
+    "hold": {"type": "bool", "default": True},
     "link_speed_mbps": {"type": "int"},
     "cpu_list": {"type": "str"},
     "start_at": {"type": "float"},

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -76,6 +77,28 @@ class Host:
     def remove(self, interface, netns=None):
         self.events.append("remove")
 
+    @contextlib.contextmanager
+    def left_as_found(self, interface, netns, warnings):
+        self.events.append(f"record {interface}")
+        yield
+        self.events.append("put back")
+
+    @contextlib.contextmanager
+    def held(self, interface, netns):
+        self.events.append(f"take {interface}")
+        yield self
+        self.events.append("let go")
+
+    buffer_size = 2048
+    left = 0
+
+    def wait_for_link(self, watch, delay):
+        self.events.append(f"wait for the link, {delay}")
+
+    def drain(self):
+        self.events.append("drain")
+        return self.left
+
 
 @pytest.fixture
 def host(monkeypatch):
@@ -85,6 +108,8 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "read_frame_counter", host.read)
     monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
+    monkeypatch.setattr(runs, "left_as_found", host.left_as_found)
+    monkeypatch.setattr(runs, "held", host.held)
     monkeypatch.setattr(_netmap, "require", lambda: None)
     monkeypatch.setattr(_netmap, "version", lambda: "55D5E1C7")
     monkeypatch.setattr(runs, "Watch", lambda: REAL_WATCH(()))
@@ -117,7 +142,7 @@ def test_a_run_through_netmap(host, params):
     assert outcome.error is None and outcome.warnings == []
     run = outcome.tree["run"]
     assert run["command"] == [
-        STAND_IN, "--intf1=v0", "--topspeed", "--loop=19353", "--preload-pcap", "--stats=1", "--netmap", "--nm-delay=1", *params["pcaps"],
+        STAND_IN, "--intf1=v0", "--topspeed", "--loop=19353", "--preload-pcap", "--stats=1", "--netmap", "--nm-delay=0", *params["pcaps"],
     ]  # fmt: skip
     assert (run["injection_method"], run["netmap_mode"], run["netmap_version"]) == ("netmap", "emulated", "55D5E1C7")
     assert (run["exit_status"], run["ended_by"], run["requested"], run["capped"]) == (0, "completed", {"topspeed": True}, False)
@@ -130,12 +155,61 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["rates"]["l1_mbps"] == pytest.approx(136261 * 102 * 8 / 1e6)
     assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
     assert outcome.tree["counters"]["verdict"] == "unknown"
-    assert host.events == ["snapshot v0", "guard v0", "snapshot v0", "snapshot v0"]
+    assert host.events == [
+        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "snapshot v0", "drain", "snapshot v0", "let go", "put back",
+    ]  # fmt: skip
+
+
+def test_a_run_through_netmap_without_a_hold(host, params):
+    outcome = runs.carry_out({**params, "injection_method": "netmap", "hold": False})
+    assert "--nm-delay=1" in outcome.tree["run"]["command"]
+    assert host.events == ["snapshot v0", "guard v0", "record v0", "snapshot v0", "snapshot v0", "put back"]
+
+
+def test_what_a_hold_finds(host, params):
+    host.left = 7
+    outcome = runs.carry_out({**params, "injection_method": "netmap", "netmap_delay": 3})
+    assert "wait for the link, 3" in host.events
+    assert outcome.warnings == ["7 frames were still in the rings of v0 when it was let go, and did not leave."]
+    # netmap's buffers may be other than it was loaded with.
+    host.buffer_size = 64
+    with pytest.raises(TrafficgenError, match="netmap would cut frames of 78 bytes: its buffers have 64"):
+        runs.carry_out({**params, "injection_method": "netmap"})
+
+
+def test_a_run_that_is_not_ready_in_time(host, params, monkeypatch):
+    monkeypatch.setattr(host, "wait_for_link", lambda watch, delay: time.sleep(0.6))
+    outcome = runs.carry_out({**params, "injection_method": "netmap", "start_at": time.time() + 0.3})
+    assert len(outcome.warnings) == 1 and "It was not ready at start_at" in outcome.warnings[0]
+
+
+def test_a_link_that_is_coming_up_is_waited_for(host, params, monkeypatch):
+    monkeypatch.setattr(runs, "_LINK_STEP", 0.0)
+    host.add("v0", carrier=False, bus_info="0000:00:04.0")
+    wrapped = host.snapshot
+
+    def later(*args, **kwargs):
+        if len(host.events) == 3:
+            host.links["v0"]["carrier"] = True
+        return wrapped(*args, **kwargs)
+
+    monkeypatch.setattr(runs, "snapshot", later)
+    assert runs.carry_out(params, check_mode=True).tree["run"]["interface"] == "v0"
+    assert host.events == ["snapshot v0"] * 4 + ["guard v0"]
+    host.add("v0", carrier=False)
+    with pytest.raises(TrafficgenError, match="no carrier"):
+        runs.carry_out(params, check_mode=True)
+    monkeypatch.setattr(runs, "_LINK_LIMIT", 0.1)
+    host.add("v0", carrier=False, bus_info="0000:00:04.0")
+    host.events += [""] * 4
+    with pytest.raises(TrafficgenError, match="no carrier"):
+        runs.carry_out(params, check_mode=True)
 
 
 def test_native_netmap_waits_for_the_link(host, params, monkeypatch):
     monkeypatch.setattr(_netmap, "mode", lambda driver: "native" if driver == "ixgbe" else "emulated")
     host.add("v0", driver="ixgbe", speed_mbps=10000)
+    params = {**params, "hold": False}
     outcome = runs.carry_out({**params, "injection_method": "netmap", "topspeed": None, "l1_mbps": 20000.0}, check_mode=True)
     assert outcome.tree["run"]["netmap_mode"] == "native"
     assert "--nm-delay=10" in outcome.tree["run"]["command"]
