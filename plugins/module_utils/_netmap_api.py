@@ -48,7 +48,7 @@ _OFFSET = struct.Struct("n")
 # struct netmap_ring: buf_ofs; num_slots, nr_buf_size; ringid, dir; head, cur, tail
 _RING = struct.Struct("=qIIHHIII")
 
-_IFREQ = struct.Struct("16sh14x")
+_IFREQ = struct.Struct("16sh22x")
 _SIOCGIFFLAGS = 0x8913
 _IFF_RUNNING = 0x40
 _CLONE_NEWNET = 0x40000000
@@ -178,6 +178,7 @@ class Link:
     """An interface's state as ``SIOCGIFFLAGS`` tells it, which is what tcpreplay looks at before it sends."""
 
     def __init__(self, interface: str, netns: str | None = None) -> None:
+        self._interface = interface
         self._request = _IFREQ.pack(os.fsencode(interface), 0)
         with inside(netns):
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -190,7 +191,10 @@ class Link:
 
     def running(self) -> bool:
         """Whether it is up and has a carrier."""
-        flags = _IFREQ.unpack(fcntl.ioctl(self._socket, _SIOCGIFFLAGS, self._request))[1]
+        try:
+            flags = _IFREQ.unpack(fcntl.ioctl(self._socket, _SIOCGIFFLAGS, self._request))[1]
+        except OSError as error:
+            raise TrafficgenError("its state cannot be read", on=self._interface, said=error.strerror or str(error)) from error
         return bool(flags & _IFF_RUNNING)
 
 

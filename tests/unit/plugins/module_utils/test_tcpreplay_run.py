@@ -156,7 +156,8 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
     assert outcome.tree["counters"]["verdict"] == "unknown"
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "snapshot v0", "drain", "snapshot v0", "let go", "put back",
+        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "snapshot v0", "drain", "snapshot v0", "let go",
+        "put back",
     ]  # fmt: skip
 
 
