@@ -63,11 +63,7 @@ def snapshot(
     """
     state = _ip_link(interface, netns)
     name = state["ifname"]
-    ethtool_found, info = _ethtool(["-i", name], netns)
-    bus_info = _field(info, "bus-info") or None
-    kind = state.get("linkinfo", {}).get("info_kind")
-    device = _device_folder(root, name, netns, state, bus_info)
-    driver = _driver(device, _field(info, "driver"), kind, name, state)
+    ethtool_found, device, driver, bus_info = _identify(state, netns, root)
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
@@ -190,6 +186,32 @@ def _ip_link(interface: str, netns: str | None) -> dict[str, Any]:
     if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
         raise _no_such_interface(interface, netns)
     raise TrafficgenError("its state could not be read", on=interface, said=done.stderr)
+
+
+def find_driver(interface: str, netns: str | None = None, *, root: str = "/sys") -> str | None:
+    """The interface's driver as the kernel knows it.
+
+    :raises TrafficgenError: where there is no such interface.
+    """
+    return _identify(_ip_link(interface, netns), netns, root)[2]
+
+
+def interfaces_of(netns: str | None = None) -> list[str]:
+    """The names of the interfaces in a network namespace, loopback left out."""
+    done = run(["ip", "-j", "link", "show"], netns=netns)
+    if done.status != 0:
+        raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
+    return [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry and entry.get("link_type") != "loopback"]
+
+
+def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[bool, Path | None, str | None, str | None]:
+    """Whether ethtool is there; the device, its driver, and where it is on its bus."""
+    name = state["ifname"]
+    ethtool_found, info = _ethtool(["-i", name], netns)
+    bus_info = _field(info, "bus-info") or None
+    kind = state.get("linkinfo", {}).get("info_kind")
+    device = _device_folder(root, name, netns, state, bus_info)
+    return ethtool_found, device, _driver(device, _field(info, "driver"), kind, name, state), bus_info
 
 
 def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
