@@ -1,0 +1,82 @@
+#!/bin/sh
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Makes a guest of a minimal Debian: run by mmdebstrap in the new root, with packages.txt and the public key beside it.
+set -eu
+here=$(dirname "$0")
+export DEBIAN_FRONTEND=noninteractive
+
+# --- Two kernels: the newest one, and the newest of another release that comes with headers ---
+kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p')
+other=$(apt-cache pkgnames linux-headers- | sed -n 's/^linux-headers-\([0-9].*[0-9]-amd64\)$/\1/p' | grep -F "${kernel%%-*}-" | sort -rV |
+    while read -r release; do
+        if [ "$release" != "$kernel" ] && apt-cache show "linux-image-$release" >/dev/null 2>&1; then echo "$release"; break; fi
+    done)
+[ -n "$other" ] || { echo "setup.sh: no second kernel beside $kernel" >&2; exit 1; }
+
+# No drivers of what a guest never has: they are most of a kernel package.
+for folder in sound drivers/gpu drivers/media drivers/infiniband drivers/staging drivers/iio drivers/usb drivers/scsi drivers/net/wireless \
+    drivers/hwmon drivers/input drivers/video drivers/target drivers/isdn drivers/mtd drivers/bluetooth drivers/nvme drivers/ata drivers/md \
+    fs/xfs fs/btrfs fs/ocfs2 fs/nfs fs/ceph fs/gfs2; do
+    echo "path-exclude=/lib/modules/*/kernel/$folder/*"
+done >/etc/dpkg/dpkg.cfg.d/lab
+mkdir -p /etc/initramfs-tools/conf.d /usr/share/initramfs-tools/modules.d
+echo 'MODULES=list' >/etc/initramfs-tools/conf.d/lab
+printf '%s\n' virtio_pci virtio_blk ext4 >/usr/share/initramfs-tools/modules.d/lab
+
+list() { sed -n "s/#.*//; s/KERNEL/$kernel/; s/OTHER/$other/; s/^$1//p" "$here/packages.txt"; }
+installed=$(list '' | grep -v '^offer ' | tr '\n' ' ')
+offered=$(list 'offer ' | tr '\n' ' ')
+# shellcheck disable=SC2086  # lists of words
+apt-get -q -y --no-install-recommends install $installed "linux-image-$kernel" "linux-image-$other"
+
+# --- The guest's own repository ---
+mkdir -p /srv/packages
+# Only what is not installed yet is fetched, the dependencies with it.
+# shellcheck disable=SC2086
+apt-get -q -y --no-install-recommends --download-only install $offered
+cp /var/cache/apt/archives/*.deb /srv/packages/
+# mmdebstrap cleans apt's cache itself. What is installed has no business here.
+for package in /srv/packages/*.deb; do
+    name=$(dpkg-deb -f "$package" Package)
+    if dpkg -s "$name" >/dev/null 2>&1; then rm "$package"; fi
+done
+(cd /srv/packages && dpkg-scanpackages -m . >Packages)
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/packages ./' >/etc/apt/sources.list.d/lab.list
+apt-get -q update
+
+# --- The system ---
+echo lab >/etc/hostname
+printf '127.0.0.1 localhost\n127.0.1.1 lab\n' >/etc/hosts
+echo '/dev/vda / ext4 noatime 0 1' >/etc/fstab
+: >/etc/machine-id
+# Names by MAC address: the management port and the two test ports, which stay what they are under any driver.
+n=0
+for port in mgmt0 tg0 tg1; do
+    printf '[Match]\nMACAddress=02:00:00:00:10:0%s\n[Link]\nName=%s\n' "$n" "$port" >"/etc/systemd/network/10-$port.link"
+    n=$((n + 1))
+done
+printf '[Match]\nName=mgmt0\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' \
+    >/etc/systemd/network/20-mgmt0.network
+printf '[Match]\nName=tg0 tg1\n[Link]\nRequiredForOnline=no\n[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n' \
+    >/etc/systemd/network/20-test.network
+# Nothing of a virgin machine's own may disturb a test's frames or its time.
+systemctl -q enable systemd-networkd ssh
+systemctl -q mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer dpkg-db-backup.timer \
+    systemd-networkd-wait-online.service systemd-timesyncd.service
+
+useradd --create-home --shell /bin/bash lab
+echo 'lab ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/lab
+for home in /root /home/lab; do
+    mkdir -p "$home/.ssh"
+    cp "$here/key.pub" "$home/.ssh/authorized_keys"
+    chmod 700 "$home/.ssh"
+done
+chown -R lab: /home/lab/.ssh
+printf 'UseDNS no\nPrintMotd no\nMaxStartups 50\n' >/etc/ssh/sshd_config.d/lab.conf
+
+# What boots: lab.py takes it out of the image.
+printf '%s\n%s\n' "$kernel" "$other" >/boot/releases
