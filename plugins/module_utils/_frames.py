@@ -31,8 +31,9 @@ RING = 3  # blocks in flight: a block that was yielded stays as it is until this
 _SUPER_MOST = 4 << 20  # bytes of a pattern of frames that is patched as one
 _RUN_LEAST = 16  # equal-shaped frames in a row that are worth patching as one
 _CHUNK = 1024  # frames that are made one by one in one block
-_TEMPLATES_KEPT = 4096
+_TEMPLATES_KEPT = 16384  # without their padding they are about a kilobyte each
 _SHAPES_ANALYSED = 256  # combinations of unpatched values whose frames are still looked into; with more, all is left to Scapy
+_VALUES_COMPARED = 256  # values of a field that are compared one and all: every one of a field of 8 bits
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,17 @@ class Patches:
 class Template:
     """A frame of one shape with its record header, the patched fields' bits zero, and each patched checksum's sum without them."""
 
-    record: bytes
+    head: bytes  # the record without the padding, which all templates share
+    padding: int
     patches: Patches
     sums: tuple[int, ...]
     # A byte to write: (offset in the record, bits that stay, [(axis, which byte of the field), …])
     writes: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...]
+
+    @property
+    def length(self) -> int:
+        """The record's bytes."""
+        return len(self.head) + self.padding
 
 
 class Inexplicable(Exception):
@@ -225,6 +232,7 @@ class Stream:
         self.product = stride
         self.frames = count if count is not None else max(stride, len(self._sizes), 1)
         self._templates: dict[tuple[int, ...], Template] = {}
+        self._writes: dict[Any, Any] = {}  # templates of several sizes write the same bytes: one object for all
         self._shapes: dict[tuple[int, ...], tuple[Patches, int, int | None]] = {}
         self._check_repeatable()
         self.patched: list[Axis] = []
@@ -240,11 +248,11 @@ class Stream:
         return [axis for axis in self.axes if axis not in self.patched]
 
     def _check_repeatable(self) -> None:
-        values = self._values(0)
-        if self.stack.build(values) != self.stack.build(values):  # what would be looked up in this host has been pinned already
+        # What would be looked up in this host has been pinned already.
+        if not self.stack.repeatable(self._values(0)):
             raise TrafficgenError(
-                "Scapy gives one of these layers another random value each time", on=self.on,
-                remedy="Give its identifiers and nonces values of their own: the same spec has to give the same bytes.",
+                "Scapy gives one of these layers another value each time: a random one, or the time of day", on=self.on,
+                remedy="Give its identifiers, nonces and times values of their own: the same spec has to give the same bytes.",
             )  # fmt: skip
 
     def _patchable(self) -> list[Axis]:
@@ -271,11 +279,15 @@ class Stream:
         return patches, len(self.stack.build(values)), self._ip_offset(values)
 
     def _agrees(self) -> bool:
-        """Whether patched frames are Scapy's own, over a sample: the ends and some between, and every shape once."""
+        """Whether patched frames are Scapy's own, over a sample: the ends, some between, and every value of short axes once.
+
+        What a layer looks like may depend on a single value of a field: ICMP's timestamps (types 13 and 14) make it longer.
+        """
         last = self.frames - 1
         sample = {0, last} | {last * part // 7919 for part in (211, 2999, 4513, 7717)}
-        for axis in self.shaping:
-            sample |= {axis.stride * index for index in range(axis.values.count) if axis.stride * index <= last}
+        for axis in self.axes:
+            if axis.values.count <= _VALUES_COMPARED:
+                sample |= {axis.stride * index for index in range(axis.values.count) if axis.stride * index <= last}
         try:
             return not self.patched or all(bytes(self.patched_frame(frame)) == self.scapy_frame(frame) for frame in sorted(sample))
         except Inexplicable:
@@ -314,7 +326,7 @@ class Stream:
 
     def shape(self, frame: int) -> tuple[int, ...]:
         """What frame number ``frame``'s template depends on."""
-        size = frame % len(self._sizes) if self._sizes else 0
+        size = self._sizes[frame % len(self._sizes)] if self._sizes else 0
         return (size, *(axis.index(frame) for axis in self.shaping))
 
     def template(self, frame: int) -> Template:
@@ -350,7 +362,10 @@ class Stream:
                 if touched[byte]:
                     parts.setdefault(place.offset + byte, []).append((axis_index, byte))
         writes = tuple((RECORD.size + at, data[at], tuple(sources)) for at, sources in sorted(parts.items()))
-        return Template(RECORD.pack(0, 0, len(data), len(data)) + data, patches, sums, writes)
+        # The padding is the frame's end, unless a layer has a trailer.
+        shared = padding if padding and data.endswith(self.stack.padding(padding)) and max(parts, default=0) < len(data) - padding else 0
+        head = RECORD.pack(0, 0, len(data), len(data)) + data[: len(data) - shared]
+        return Template(head, shared, patches, sums, self._writes.setdefault(writes, writes))
 
     def period(self) -> int:
         """After how many frames the shapes come round again."""
@@ -368,11 +383,13 @@ class Stream:
 
     def total_bytes(self) -> int | None:
         """The bytes of all frames where sizes or a single shape settle them beforehand, else None."""
-        if self.shaping and not self._sizes:
+        if self.shaping and (not self._sizes or self._base == "ip"):  # what comes before the IP header may vary in length
             return None
         cycle = max(len(self._sizes), 1)
         whole, rest = divmod(self.frames, cycle)
-        lengths = [len(self.template(frame).record) - RECORD.size for frame in range(min(cycle, self.frames))]
+        self.template(0)
+        _patches, length, ip_offset = self._shapes[self.shape(0)[1:]]
+        lengths = [length + self._padding(frame, length, ip_offset) for frame in range(min(cycle, self.frames))]
         return whole * sum(lengths) + sum(lengths[:rest])
 
     def window(self, first: int, count: int) -> _Window:
@@ -475,9 +492,10 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
     :param buffer: a buffer that an earlier call for the same pattern and count has returned, to be patched again.
     """
     templates = [slot.stream.template(slot.frame) for slot in slots]
-    turn = sum(len(template.record) for template in templates)
+    turn = sum(template.length for template in templates)
     if buffer is None:
-        buffer = bytearray(b"".join(template.record for template in templates) * count)
+        parts = [part for slot, one in zip(slots, templates) for part in (one.head, slot.stream.stack.padding(one.padding))]
+        buffer = bytearray(b"".join(parts) * count)
     windows: dict[int, _Window] = {}
     base = 0
     for index, (slot, template) in enumerate(zip(slots, templates)):
@@ -490,7 +508,7 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
                 buffer[base + byte :: turn] = seconds[byte::4]
                 buffer[base + 4 + byte :: turn] = fractions[byte::4]
         _patch(buffer, base, turn, template, slot, windows[id(slot.stream)], count)
-        base += len(template.record)
+        base += template.length
     return buffer
 
 
@@ -529,6 +547,8 @@ class Traffic:
         self.streams = list(streams)
         self._interleaved = interleaved
         self._clock = clock
+        if interleaved:
+            spread([stream.weight for stream in streams])  # refuses weights that are too large, before anything is written
         self.frames = sum(stream.frames for stream in streams)
         self.sizes: Counter[int] = Counter()
         self._number = 0
@@ -566,7 +586,7 @@ class Traffic:
                     if done[stream] < stream.frames:
                         slots.append((stream, done[stream]))
                         done[stream] += 1
-                yield self._one_by_one(slots)
+                yield from self._one_by_one(slots)
             alive = [stream for stream in alive if done[stream] < stream.frames]
 
     def _cycles(self, pattern: Sequence[Stream], start: dict[Stream, int], cycles: int) -> Iterator[bytearray]:
@@ -580,7 +600,7 @@ class Traffic:
             together = together * share // gcd(together, share)
         if together * len(pattern) <= _CHUNK * 16 and together <= cycles:
             turn = self._slots(list(pattern) * together, done)
-            length = sum(len(stream.template(frame).record) for stream, frame in turn)
+            length = sum(stream.template(frame).length for stream, frame in turn)
             if length <= _SUPER_MOST:
                 yield from self._turns(turn, length, cycles // together)
                 for stream, weight in weights.items():
@@ -591,13 +611,13 @@ class Traffic:
             if run >= _RUN_LEAST:
                 stream, run = pattern[0], min(run, cycles)
                 frame = done[stream]
-                yield from self._turns([(stream, frame)], len(stream.template(frame).record), run)
+                yield from self._turns([(stream, frame)], stream.template(frame).length, run)
                 done[stream] += run
                 cycles -= run
             else:
                 some = min(cycles, max(1, _CHUNK // len(pattern)))
                 slots = self._slots(list(pattern) * some, done)
-                yield self._one_by_one(slots)
+                yield from self._one_by_one(slots)
                 for stream, weight in weights.items():
                     done[stream] += weight * some
                 cycles -= some
@@ -618,7 +638,7 @@ class Traffic:
         a_block = min(turns, max(1, BLOCK // length, min(16, (4 * BLOCK) // length)))
         ring: list[bytearray | None] = [None] * RING
         made = 0
-        lengths = Counter(len(stream.template(frame).record) - RECORD.size for stream, frame in frames)
+        lengths = Counter(stream.template(frame).length - RECORD.size for stream, frame in frames)
         while made < turns:
             count = min(a_block, turns - made)
             ranks: Counter[Stream] = Counter()
@@ -635,15 +655,28 @@ class Traffic:
                 self.sizes[size] += times * count
             yield buffer
 
-    def _one_by_one(self, frames: Sequence[tuple[Stream, int]]) -> bytearray:
-        """Frames of any shapes in a row, each patched on its own."""
+    def _one_by_one(self, frames: Sequence[tuple[Stream, int]]) -> Iterator[bytearray]:
+        """Frames of any shapes in a row, each patched on its own, in blocks."""
+        some: list[tuple[Stream, int]] = []
+        length = 0
+        for stream, frame in frames:
+            record = stream.template(frame).length
+            if some and length + record > BLOCK:
+                yield self._block(some)
+                some, length = [], 0
+            some.append((stream, frame))
+            length += record
+            self.sizes[record - RECORD.size] += 1
+        yield self._block(some)
+
+    def _block(self, frames: Sequence[tuple[Stream, int]]) -> bytearray:
+        """A block of these frames, each its own template."""
         weights = Counter(stream for stream, _frame in frames)
         ranks: Counter[Stream] = Counter()
         slots = []
         for stream, frame in frames:
             slots.append(Slot(stream, frame, ranks[stream], weights[stream]))
             ranks[stream] += 1
-            self.sizes[len(stream.template(frame).record) - RECORD.size] += 1
         block = fill_records(slots, 1, self._clock, self._number)
         self._number += len(frames)
         return block

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import stat
 import tempfile
 from collections import deque
@@ -30,6 +31,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_flow
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import read_traffic
 
 Consumer = Callable[[bytearray], object]
+_PREFIX = ".trafficgen."  # of the temporary file's name, however long the path's is
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,12 @@ def pump(blocks: Iterable[bytearray], consumers: list[Consumer]) -> None:
 
 def _target(path: str) -> str:
     """The file behind ``path``. :raises TrafficgenError: where no regular file can be."""
+    if "\0" in path:
+        raise TrafficgenError("is no path", on=repr(path), remedy="A path has no zero byte.")
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
+    if os.path.islink(target):
+        raise TrafficgenError("is a symbolic link to itself", on=path, remedy="Give a path that is free, or a file's.")
     if not os.path.isdir(folder):
         raise TrafficgenError("no such folder", on=folder, remedy="Create it first, with ansible.builtin.file.")
     if os.path.isdir(target):
@@ -146,6 +152,31 @@ def _check_room(path: str, needed: int | None) -> None:
         raise _failed(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), needed)
 
 
+def _temporary(folder: str) -> tuple[int, str]:
+    """A new file in ``folder`` to write to, and its path: empty, as it has no name, where the file system can do that.
+
+    What has no name goes with the process, however that ends: no signal, and no power cut, leaves a part of a file behind.
+    """
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), ""
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+        return tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+
+
+def _named(handle: int, folder: str) -> str:
+    """Give a file without a name one in ``folder``."""
+    name = _PREFIX + secrets.token_hex(8)
+    there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Python asks for what the link stands for, the file, only if a folder is given as a handle.
+        os.link(f"/proc/self/fd/{handle}", name, dst_dir_fd=there, follow_symlinks=True)
+    finally:
+        os.close(there)
+    return os.path.join(folder, name)
+
+
 def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | None, replace: Callable[[str, str], object]) -> Written:
     """Make ``path`` a file of these bytes, whatever is there.
 
@@ -155,13 +186,11 @@ def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | No
     """
     target = _target(path)
     folder = os.path.dirname(target)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)[:64]}.", suffix=".part", dir=folder)
-    except OSError as error:
-        raise _failed(path, error, needed) from error
+    temporary = ""
     digest = hashlib.sha256()
     total = 0
     try:
+        handle, temporary = _temporary(folder)
         with open(handle, "wb", buffering=0) as out:
 
             def put(block: bytearray) -> None:
@@ -172,11 +201,12 @@ def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | No
                 total += len(block)
 
             pump(blocks(), [put, digest.update])
+            temporary = temporary or _named(out.fileno(), folder)
         replace(temporary, target)
     except OSError as error:
         raise _failed(path, error, needed) from error
     finally:
-        if os.path.lexists(temporary):
+        if temporary and os.path.lexists(temporary):
             os.unlink(temporary)
     return Written(total, digest.hexdigest(), False)
 

@@ -12,6 +12,7 @@ import difflib
 import importlib
 import logging
 import pkgutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -21,7 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _value
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 # Where the usual layers live. Importing these takes a fifth of a second, all of Scapy four times that.
-_USUAL = ("scapy.packet", "scapy.layers.l2", "scapy.layers.inet")
+_USUAL = ("scapy.packet", "scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6")
 # What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
 _SOURCE_DEFAULTS = {"mac": "02:00:00:00:00:01", "ip4": "198.18.0.1", "ip6": "2001:2::1"}
@@ -103,7 +104,10 @@ def _import(module: str) -> Any:
 
 
 def layer_class(name: str, on: str) -> Any:
-    """The Scapy layer of that name: first the usual ones, then all of Scapy, then the contrib module named like it."""
+    """The Scapy layer of that name: first the usual ones, then the module named like it, all of Scapy, and the contrib module.
+
+    All of Scapy takes 30 MB more than a layer or two.
+    """
     logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it warns of routes and interfaces, which are not used here
     packet = _import("scapy.packet").Packet
 
@@ -115,12 +119,10 @@ def layer_class(name: str, on: str) -> Any:
         found = looked_up(_import(module))
         if found:
             return found
-    found = looked_up(_import("scapy.all"))
-    if found:
-        return found
-    contrib = _import("scapy.contrib")
-    if name.lower() in [module.name for module in pkgutil.iter_modules(contrib.__path__)]:
-        found = looked_up(_import(f"scapy.contrib.{name.lower()}"))
+    for package in ("scapy.layers", "scapy.contrib"):
+        found = package == "scapy.contrib" and looked_up(_import("scapy.all"))
+        if not found and name.lower() in [module.name for module in pkgutil.iter_modules(_import(package).__path__)]:
+            found = looked_up(_import(f"{package}.{name.lower()}"))
         if found:
             return found
     known = [layer.__name__ for layer in _import("scapy.config").conf.layers]
@@ -171,16 +173,20 @@ def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
     return by_name
 
 
+def _as_tuple(item: Any) -> Any:
+    return tuple(_as_tuple(part) for part in item) if isinstance(item, list) else item
+
+
 def _bytes_of(name: str, value: Any, on: str) -> bytes:
     """The payload of a Raw layer: ``load`` as text, ``hex`` as pairs of hexadecimal digits."""
     if not isinstance(value, str):
         raise TrafficgenError(f"{value!r} is no text", on=on, remedy="Put it in quotes.")
-    if name == "load":
-        return value.encode()
     try:
-        return bytes.fromhex(value)
+        # Ansible hands on bytes that are no UTF-8 as surrogates.
+        return value.encode(errors="surrogateescape") if name == "load" else bytes.fromhex(value)
     except ValueError as error:
-        raise TrafficgenError(f"{value!r} is not hexadecimal", on=on, said=str(error)) from None
+        what = "not text" if name == "load" else "not hexadecimal"
+        raise TrafficgenError(f"{value!r} is {what}", on=on, said=str(error)) from None
 
 
 def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
@@ -192,8 +198,8 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
             if not given:
                 raise TrafficgenError("an empty list", on=on)
             return FieldObjects(given) if len(given) > 1 else given[0]
-        # Options, as of TCP, are pairs in Scapy; YAML has lists only.
-        return [tuple(item) if isinstance(item, list) else item for item in given] if isinstance(given, list) else given
+        # Options, as of TCP, are pairs in Scapy, and a timestamp is one in a pair; YAML has lists only.
+        return [_as_tuple(item) for item in given] if isinstance(given, list) else given
     items = given if isinstance(given, list) else [given]
     if not items:
         raise TrafficgenError("an empty list", on=on)
@@ -207,6 +213,11 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
     return values if values.count > 1 else values[0]
 
 
+def no_fields(name: str, given: Any, on: str) -> TrafficgenError:
+    """The error for a layer whose fields are no dictionary."""
+    return TrafficgenError(f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}.")
+
+
 def read_layer(name: str, given: Any, on: str) -> LayerSpec:
     """One layer of a spec: its class, and each field's value or values, checked against the field's type and range."""
     scapy_class = layer_class(name, on)
@@ -214,7 +225,7 @@ def read_layer(name: str, given: Any, on: str) -> LayerSpec:
     spec = LayerSpec(name, scapy_class)
     fields = {} if given is None else given
     if not isinstance(fields, dict):
-        raise TrafficgenError(f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}.")
+        raise no_fields(name, given, on)
     names = [known.name for known in scapy_class.fields_desc]
     for field_name, value in fields.items():
         where = f"{on}, {name}.{field_name}"
@@ -255,6 +266,8 @@ def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
     kind, _bits = _kind(scapy_field)
     if defaults is not None and kind in defaults:
         spec.constants[name] = defaults[kind]
+    elif type_name == "ICMPTimeStampField":  # its default is the time at which Scapy was imported
+        spec.constants[name] = 0
 
 
 class Stack:
@@ -284,10 +297,10 @@ class Stack:
                 fields.update({name: values[index, name] for name in layer.varying})
                 fields.update({name: value for (at, name), value in values.items() if at == index})
                 if padding and index == len(self.layers) - 1 and self._ends_raw:
-                    fields["load"] = fields.get("load", b"") + self._padding(padding)
+                    fields["load"] = fields.get("load", b"") + self.padding(padding)
                 built.append(layer.scapy_class(**fields))
             if padding and not self._ends_raw:
-                built.append(_import("scapy.packet").Raw(self._padding(padding)))
+                built.append(_import("scapy.packet").Raw(self.padding(padding)))
             for outer, inner in zip(built, built[1:]):
                 outer.add_payload(inner)  # what "/" does, which copies both
             for packet in built:
@@ -302,7 +315,20 @@ class Stack:
     def _ends_raw(self) -> bool:
         return self.layers[-1].name == "Raw"
 
-    def _padding(self, length: int) -> bytes:
+    def repeatable(self, values: dict[tuple[int, str], Any]) -> bool:
+        """Whether Scapy builds the same frame again, and would at another time."""
+        now = time.time
+        try:
+            frames = set()
+            for moment in (0.0, 1e9, 1234567890.987):  # Scapy asks by time.time(), as for ICMP's timestamps
+                setattr(time, "time", lambda moment=moment: moment)  # noqa: B010  # mypy takes no assignment to a function
+                frames.add(self.build(values))
+        finally:
+            setattr(time, "time", now)  # noqa: B010
+        return len(frames) == 1
+
+    def padding(self, length: int) -> bytes:
+        """The first ``length`` bytes of what frames are filled with."""
         return (self._fill * (length // len(self._fill) + 1))[:length]
 
     def ip_offset(self, values: dict[tuple[int, str], Any]) -> int | None:

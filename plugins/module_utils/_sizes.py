@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 
 FCS = 4  # bytes of the frame check sequence: part of the wire frame, not of the frame in a pcap
 LARGEST = 65535
+LONGEST_TURN = 50_000  # frames after which weighted sizes or streams come round again
 BASES = ("wire", "frame", "ip")
 
 # Wire frame sizes and their weights. Simple IMIX is written with 570 or with 594 in the middle; both are here, by name.
@@ -23,12 +25,16 @@ IMIX_PROFILES: dict[str, tuple[tuple[int, int], ...]] = {
 RFC2544_SIZES = (64, 128, 256, 512, 1024, 1280, 1518)
 
 
-def spread(weights: Sequence[int]) -> list[int]:
+def spread(weights: Sequence[int], on: str = "weight") -> list[int]:
     """An order of indices in which index i stands ``weights[i]`` times, as evenly as can be (smooth weighted round robin).
 
     The sequence depends on the weights alone, so it is repeatable and exact, as RFC 6985 asks of an IMIX.
+
+    :raises TrafficgenError: the weights come to more than :data:`LONGEST_TURN`.
     """
     total = sum(weights)
+    if total > LONGEST_TURN:
+        raise TrafficgenError(f"the weights come to {total}", on=on, remedy=f"At most {LONGEST_TURN}: divide them all by the same number.")
     credit = [0] * len(weights)
     order = []
     for _turn in range(total):
@@ -41,7 +47,7 @@ def spread(weights: Sequence[int]) -> list[int]:
 
 def _whole(value: Any, on: str) -> int:
     """``value`` as a whole number, also when it came as a string from a template."""
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,64}\s*", value):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TrafficgenError(f"{value!r} is not a whole number", on=on)
@@ -56,7 +62,7 @@ def _size(value: Any, on: str) -> int:
 
 
 def _keys(form: dict[str, Any], needed: set[str], optional: set[str], on: str) -> None:
-    unknown = sorted(set(form) - needed - optional)
+    unknown = sorted(set(form) - needed - optional, key=str)
     missing = sorted(needed - set(form))
     if unknown or missing:
         wrong = f"unknown key {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
@@ -66,8 +72,8 @@ def _keys(form: dict[str, Any], needed: set[str], optional: set[str], on: str) -
         )  # fmt: skip
 
 
-def _weighted(pairs: Sequence[tuple[int, int]]) -> list[int]:
-    return [pairs[index][0] for index in spread([weight for _size, weight in pairs])]
+def _weighted(pairs: Sequence[tuple[int, int]], on: str) -> list[int]:
+    return [pairs[index][0] for index in spread([weight for _size, weight in pairs], on)]
 
 
 def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
@@ -85,11 +91,11 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
         return [_size(form, on)]
     if "imix" in form:
         _keys(form, {"imix"}, set(), on)
-        if form["imix"] not in IMIX_PROFILES:
+        if not isinstance(form["imix"], str) or form["imix"] not in IMIX_PROFILES:
             raise TrafficgenError(f"no IMIX profile {form['imix']!r}", on=on, remedy=f"There are: {', '.join(IMIX_PROFILES)}.")
         if base != "wire":
             raise TrafficgenError(f"IMIX sizes are wire frames, not size_of: {base}", on=on, remedy="Leave size_of out.")
-        return _weighted(IMIX_PROFILES[form["imix"]])
+        return _weighted(IMIX_PROFILES[form["imix"]], on)
     if "weights" in form:
         _keys(form, {"weights"}, set(), on)
         if not isinstance(form["weights"], list) or not form["weights"]:
@@ -100,10 +106,10 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
                 raise TrafficgenError(f"{entry!r} is no {{size, weight}}", on=on)
             _keys(entry, {"size", "weight"}, set(), on)
             weight = _whole(entry["weight"], on)
-            if not 1 <= weight <= 10_000:
-                raise TrafficgenError(f"weight {weight} is out of range", on=on, remedy="A weight lies between 1 and 10000.")
+            if weight < 1:
+                raise TrafficgenError(f"weight {weight} is out of range", on=on, remedy="A weight is a whole number from 1 on.")
             pairs.append((_size(entry["size"], on), weight))
-        return _weighted(pairs)
+        return _weighted(pairs, on)
     _keys(form, {"start", "end"}, {"step"}, on)
     start, end, step = _size(form["start"], on), _size(form["end"], on), _whole(form.get("step", 1), on)
     if step < 1:

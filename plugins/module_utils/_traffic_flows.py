@@ -70,10 +70,13 @@ def _apart(one: _Box, other: _Box) -> bool:
     if one.parts == other.parts:
         return one.fixed != other.fixed
     others = dict(other.parts)
-    for place, ranges in one.parts:
-        if place in others and not any(range(max(a.start, b.start), min(a.stop, b.stop)) for a in ranges for b in others[place]):
-            return True
-    return False
+    return any(place in others and not _overlap(ranges, others[place]) for place, ranges in one.parts)
+
+
+def _overlap(some: tuple[range, ...], others: tuple[range, ...]) -> bool:
+    """Whether a number is in both. Of either, no number is in two ranges."""
+    ordered = sorted((part.start, part.stop) for part in (*some, *others))
+    return any(one[1] > other[0] for one, other in zip(ordered, ordered[1:]))
 
 
 def count_flows(streams: list[Stream], link_type: int) -> int | None:
@@ -91,10 +94,10 @@ def count_flows(streams: list[Stream], link_type: int) -> int | None:
             continue  # no IP: no flows
         same = [known for known in distinct if known.fixed == box.fixed and known.parts == box.parts]
         if same:
-            # The same product in the same order: the longer of the two holds the other.
-            more = max(same[0].flows(), box.flows())
-            total += more - same[0].flows()
-            if box.stream.frames > same[0].stream.frames:
+            # The same product in the same order: the one with more flows holds the other's.
+            more = box.flows() - same[0].flows()
+            if more > 0:
+                total += more
                 distinct[distinct.index(same[0])] = box
         elif all(_apart(known, box) for known in distinct):
             distinct.append(box)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Clock, Stream, Traffic
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import LayerSpec, read_layer
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import LayerSpec, no_fields, read_layer
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sizes import RFC2544_SIZES, size_cycle
 
 # What the rest of a frame is filled with, repeated.
@@ -48,6 +48,8 @@ def _merged(preset: list[Any], own: Any, on: str) -> list[Any]:
     for name, fields in _layer_entries(own, on):
         for known, into in merged:
             if known == name:
+                if not isinstance(fields or {}, dict):
+                    raise no_fields(name, fields, on)
                 into.update(fields or {})
                 break
         else:

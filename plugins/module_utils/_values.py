@@ -15,7 +15,7 @@ from typing import Any, Callable
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
-_NUMBER = r"(?:0[xX][0-9a-fA-F]+|\d+)"
+_NUMBER = r"(?:0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64})"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*-\s*({_NUMBER})\s*\Z")
 _MAC = r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}"
 _MAC_RANGE = re.compile(rf"\s*({_MAC})\s*-\s*({_MAC})\s*\Z")
@@ -82,6 +82,11 @@ def _bounded(low: int, high: int, bits: int, shown: Any, on: str) -> range:
     return range(low, high + 1)
 
 
+def _number(text: str) -> int:
+    # Zeros in front, with which YAML hands a number on as a string (0080), are decimal as well.
+    return int(text, 16 if "x" in text.lower() else 10)
+
+
 def number_range(item: Any, bits: int, on: str, by_name: Callable[[str], int]) -> range:
     """A whole number, ``a-b`` (inclusive; decimal or 0x), or a name that ``by_name`` knows, of a field of ``bits`` bits."""
     if isinstance(item, bool) or not isinstance(item, (int, str)):
@@ -91,9 +96,9 @@ def number_range(item: Any, bits: int, on: str, by_name: Callable[[str], int]) -
     text = item.strip()
     found = _RANGE.match(text)
     if found:
-        return _bounded(int(found[1], 0), int(found[2], 0), bits, item, on)
+        return _bounded(_number(found[1]), _number(found[2]), bits, item, on)
     if re.fullmatch(rf"-?{_NUMBER}", text):
-        return _bounded(int(text, 0), int(text, 0), bits, item, on)
+        return _bounded(_number(text), _number(text), bits, item, on)
     value = by_name(text)
     return _bounded(value, value, bits, item, on)
 
@@ -111,7 +116,8 @@ def address_range(item: Any, version: int, on: str) -> range:
             net = network(text)
             return range(int(net.network_address), int(net.broadcast_address) + 1)
         low, dash, high = text.partition("-")
-        return _bounded(int(kind(low.strip())), int(kind(high.strip() if dash else low.strip())), bits, item, on)
+        first = int(kind(low.strip()))
+        return _bounded(first, int(kind(high.strip())) if dash else first, bits, item, on)
     except ValueError as error:
         raise TrafficgenError(
             f"{item!r} is no IPv{version} address, prefix or range", on=on, said=str(error), remedy="Host names are not looked up."

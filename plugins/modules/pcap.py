@@ -208,6 +208,7 @@ pcap:
     sha256: 3d3df2bd1d9b6ee6c5a5ec7ec2d47ea0b1b8a7e0d1e4a3ac7c0e6bb1a0f5c7d9
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -256,8 +257,14 @@ def main() -> None:
         )
     except TrafficgenError as error:
         module.fail_json(msg=error.message)
-    attributes: dict[str, Any] = module.load_file_common_arguments(module.params)
-    result["changed"] = module.set_fs_attributes_if_different(attributes, result["changed"])
+    # Of a link it is the file behind it that was written.
+    attributes: dict[str, Any] = module.load_file_common_arguments(module.params, path=os.path.realpath(module.params["path"]))
+    attributes_diff: dict[str, dict[str, Any]] = {}
+    new = result["changed"]
+    result["changed"] = module.set_fs_attributes_if_different(attributes, new, attributes_diff)
+    if module._diff and not new:  # a new file's attributes are in no diff, since check mode does not know them
+        for side, values in attributes_diff.items():
+            result["diff"][side] += "".join(f"{name}: {value}\n" for name, value in values.items() if name != "path")
     module.exit_json(**result)
 
 

@@ -108,6 +108,18 @@ PRODUCTS = {
         [Ether(**MACS) / IP(**IPS) / TCP(flags=flags, dport=port, options=[("MSS", 1460), ("NOP", None)])
          for flags in ("S", "SA", "F") for port in range(1, 71)],
     ),
+    "a value that makes its layer longer": (
+        layers("Ether", "IP", {"ICMP": {"type": "0-20", "seq": "7-9"}}),
+        Ether(**MACS) / IP(**IPS) / ICMP(type=list(range(21)), seq=[7, 8, 9], ts_ori=0, ts_rx=0, ts_tx=0),
+    ),
+    "a timestamp in an option": (
+        layers("Ether", "IP", {"TCP": {"dport": "1-9", "options": [["NOP", None], ["NOP", None], ["Timestamp", [1, 2]]]}}),
+        Ether(**MACS) / IP(**IPS) / TCP(dport=list(range(1, 10)), options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))]),
+    ),
+    "numbers with zeros in front": (
+        layers("Ether", "IP", {"UDP": {"sport": "0080", "dport": "08-0x12"}}),
+        Ether(**MACS) / IP(**IPS) / UDP(sport=80, dport=list(range(8, 19))),
+    ),
     "a checksum given": (
         layers("Ether", {"IP": {"chksum": 0xBEEF}}, {"UDP": {"chksum": 0, "dport": "1-9"}}),
         Ether(**MACS) / IP(**IPS, chksum=0xBEEF) / UDP(chksum=0, dport=list(range(1, 10))),
@@ -172,6 +184,21 @@ def test_sizes_go_round_while_the_fields_go_on():
     for number in (0, 11, 12, 4999, 25000, 49999):
         packet = Ether(**MACS) / IP(**IPS) / UDP(dport=number + 1)
         assert made[number] == bytes(packet / Raw(bytes(lengths[number % 12] - 42)))
+
+
+def test_many_sizes_are_few_templates_and_small_blocks():
+    # A full sweep's templates with their padding, or a thousand jumbo frames in a block, would be a hundred megabytes.
+    sweep = layers("Ether", "IP", {"UDP": {"dport": "1-900"}}, size={"start": 9000, "end": 19000}, count=3000)
+    traffic, _link_type, _nanoseconds = read_traffic([sweep], 0)
+    assert max(len(block) for block in traffic.blocks()) <= _frames.BLOCK
+    (stream,) = traffic.streams
+    assert len(stream._templates) == 3000
+    assert max(len(template.head) for template in stream._templates.values()) == 16 + 42
+    # Many places in a cycle of sizes that are the same size are one template.
+    weights = {"weights": [{"size": 64, "weight": 997}, {"size": 100, "weight": 991}]}
+    traffic, _link_type, _nanoseconds = read_traffic([layers("Ether", "IP", "UDP", size=weights, count=4000)], 0)
+    assert sum(len(block) for block in traffic.blocks()) == 4000 * 16 + traffic.total_bytes()
+    assert len(traffic.streams[0]._templates) == 2
 
 
 def test_count_cuts_the_product_short_or_goes_through_it_again():

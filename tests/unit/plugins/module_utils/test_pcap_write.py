@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import signal
+import time
 
 import pytest
 from scapy.utils import rdpcap
@@ -86,11 +88,18 @@ def test_a_link_is_followed(tmp_path):
 
 @pytest.mark.parametrize(
     ("where", "says"),
-    [("nowhere/a.pcap", "no such folder"), ("folder", "is a directory"), ("pipe", "is no regular file")],
+    [
+        ("nowhere/a.pcap", "no such folder"),
+        ("folder", "is a directory"),
+        ("pipe", "is no regular file"),
+        ("loop", "link to itself"),
+        ("a\0b", "is no path"),
+    ],
 )
 def test_places_where_no_file_can_be(tmp_path, where, says):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
     before = sorted(os.listdir(tmp_path))
     for replace in (os.replace, None):
         with pytest.raises(TrafficgenError) as caught:
@@ -115,6 +124,51 @@ def test_a_failure_half_way_leaves_the_old_file_and_no_other(tmp_path, monkeypat
     assert "470024 bytes" in caught.value.message
     assert path.read_bytes() == b"the old file"
     assert os.listdir(tmp_path) == ["scan.pcap"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_killed_leaves_the_old_file_and_no_other(tmp_path, number):
+    path = tmp_path / "scan.pcap"
+    path.write_bytes(b"the old file")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+        def stuck(_self):
+            yield bytearray(1 << 20)
+            os.write(writing, b"x")
+            time.sleep(60)
+            os._exit(1)
+
+        Traffic.blocks = stuck
+        make(path)
+        os._exit(0)
+    assert os.read(reading, 1) == b"x"
+    os.kill(child, number)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
+    assert path.read_bytes() == b"the old file"
+    assert os.listdir(tmp_path) == ["scan.pcap"]
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_names_of_any_length_and_alphabet_and_file_systems_without_unnamed_files(tmp_path, monkeypatch, unnamed):
+    if not unnamed:
+        real = os.open
+
+        def old(path, flags, *mode, **options):
+            if flags & os.O_TMPFILE == os.O_TMPFILE:
+                raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+            return real(path, flags, *mode, **options)
+
+        monkeypatch.setattr(os, "open", old)
+    name = "\N{SATELLITE ANTENNA}" * 63 + "ab"
+    make(tmp_path / name)
+    assert os.listdir(tmp_path) == [name]
+    monkeypatch.chdir(tmp_path)
+    make("there.pcap")
+    assert make(name)["changed"] is False
+    assert sorted(os.listdir(tmp_path)) == ["there.pcap", name]
 
 
 def test_what_cannot_fit_is_refused_before_it_is_written(tmp_path):

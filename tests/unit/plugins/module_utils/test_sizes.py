@@ -18,6 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
     [
         (64, [64]),
         ("64", [64]),
+        (" 0064 ", [64]),
         ([64, 1518], [64, 1518]),
         ({"start": 64, "end": 128, "step": 32}, [64, 96, 128]),
         ({"start": 64, "end": 66}, [64, 65, 66]),
@@ -53,6 +54,10 @@ def test_weights_are_spread_and_exact():
         ({"start": 64, "end": 100, "step": 0}, "wire", "step 0"),
         ({"start": 64}, "wire", "no 'end'"),
         ({"start": 64, "end": 100, "stop": 1}, "wire", "unknown key 'stop'"),
+        ("²", "wire", "not a whole number"),
+        ({"start": 64, 1: 2, "a": 3}, "wire", "unknown key 1"),
+        ({"imix": ["simple"]}, "wire", "no IMIX profile"),
+        ({"weights": [{"size": 64, "weight": 10**9}]}, "wire", "the weights come to 1000000000. At most 50000:"),
         ({"imix": "complex"}, "wire", "no IMIX profile 'complex'"),
         ({"imix": "simple"}, "ip", "IMIX sizes are wire frames"),
         ({"weights": []}, "wire", "no list"),

@@ -26,6 +26,10 @@ SPECS = {
     "a value twice": [stream(udp={"dport": [80, 80, "79-81"]})],
     "apart": [stream(udp={"dport": "1-50"}), stream(udp={"dport": "51-60"}), stream(ip={"src": "10.0.0.1"})],
     "the same in two sizes": [stream(udp={"dport": "1-50"}, size=64), stream(udp={"dport": "1-50"}, size=1500, count=30)],
+    "the same, cut at other places": [
+        {"layers": ["Ether", {"IP": {"src": "198.18.0.0/28"}}, {"TCP": {"seq": seq}}], "count": count}
+        for seq, count in ((5, 16), ("1-9", 18), (5, 16))
+    ],
     "overlapping": [stream(udp={"dport": "1-50"}), stream(udp={"dport": "40-90"})],
     "the protocol": [stream(ip={"proto": "0-255"})],
     "payloads": [{"layers": ["Ether", "IP", {"UDP": {"dport": "1-5"}}, {"Raw": {"load": ["a", "bb"]}}]}],
@@ -48,6 +52,9 @@ def test_more_flows_than_can_be_looked_at():
         return count_flows(traffic.streams, link_type)
 
     assert flows(stream(ip={"src": "10.0.0.0/8"}, udp={"dport": "0-65535"}, count=10_000_000_000)) == 10_000_000_000
+    # Neither every value of one with every one of the other, nor every frame.
+    odd, even = ([f"10.{number >> 8}.{number & 255}.1" for number in range(start, 50_000, 2)] for start in (1, 0))
+    assert flows(stream(ip={"src": odd}, udp={"dport": "1-9"}), stream(ip={"src": even}, udp={"dport": "1-9"})) == 450_000
     # Two overlapping streams of a million flows: no number is better than a wrong one.
     overlapping = [stream(ip={"src": f"10.{start}.0.0-10.{start + 15}.255.255"}) for start in (0, 8)]
     assert flows(*overlapping) is None

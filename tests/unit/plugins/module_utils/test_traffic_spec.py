@@ -46,7 +46,10 @@ BAD = {
     "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is no layer."),
     "no layers": ({"layers": []}, "streams[0]: no layers."),
     "no outermost layer": ({"layers": ["UDP"]}, "streams[0]: UDP cannot be the outermost layer of a pcap. Start with Ether."),
-    "a layer of chance": ({"layers": ["Ether", "IP", "UDP", "NTP"]}, "another random value each time"),
+    "a layer of chance": ({"layers": ["Ether", "IP", "UDP", "NTP"]}, "another value each time: a random one, or the time of day"),
+    "too many digits": (udp(dport="9" * 5000), "is no value of this field"),
+    "a preset's layer without fields": ({"preset": "imix", "layers": [{"IP": [1]}]}, "streams[0], IP: [1] are no fields."),
+    "a load that is no text at all": ({"layers": ["Ether", {"Raw": {"load": "\ud800"}}]}, "is not text"),
     "count 0": ({**udp(), "count": 0}, "streams[0]: count is 0."),
     "weight 0": ({**udp(), "weight": 0}, "weight is 0."),
     "size below the headers": ({**udp(), "size": 45}, "size 45 (size_of: wire) is smaller than the headers. The layers alone are a frame "
@@ -78,6 +81,7 @@ def test_a_named_stream_is_called_by_its_name():
     ("streams", "interval", "says"),
     [
         ([], 0, "streams: no streams."),
+        ([{**udp(), "weight": 10**9}, {**udp(), "weight": 1}], 0, "weight: the weights come to 1000000001. At most 50000:"),
         ([{**udp(), "weight": 1}, udp()], 0, "streams: some streams have a weight, and some have none."),
         ([udp(), {"layers": ["IP"]}], 0, "streams: the streams start with different kinds of layers."),
         ([udp()], -1, "interval: -1 is not a time between frames."),
@@ -119,6 +123,12 @@ def test_the_port_scan_presets_are_a_frame_a_port():
         assert {len(stream.scapy_frame(number)) for number in (0, 64510)} == {78}
         assert stream.scapy_frame(0)[23] == protocol
         assert [int.from_bytes(stream.scapy_frame(number)[36:38], "big") for number in (0, 64510)] == [1024, 65534]
+
+
+def test_the_time_of_day_is_in_no_frame():
+    # Scapy's default of ICMP's timestamps is the time at which it was imported.
+    (request,) = frames({"layers": ["Ether", "IP", {"ICMP": {"type": "timestamp-request"}}]})
+    assert request[42:] == bytes(12)
 
 
 def test_names_of_hosts_are_never_looked_up(monkeypatch):
