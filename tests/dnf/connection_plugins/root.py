@@ -16,6 +16,12 @@ options:
     type: path
     vars:
       - name: ansible_host
+  remote_user:
+    description: Who to be in there.
+    type: str
+    default: root
+    vars:
+      - name: ansible_user
 """
 
 from typing import Any
@@ -33,7 +39,8 @@ class Connection(Local):
 
     def exec_command(self, cmd: str, in_data: Any = None, sudoable: bool = True) -> Any:
         """Run a command, as the shell in there takes it."""
-        return super().exec_command(f"chroot {self._shell.quote(self._root())} /bin/sh -c {self._shell.quote(cmd)}", in_data, sudoable)
+        user, root, cmd = (self._shell.quote(word) for word in (str(self.get_option("remote_user")), self._root(), cmd))
+        return super().exec_command(f"chroot --userspec={user} {root} /bin/sh -c {cmd}", in_data, sudoable)
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file in."""

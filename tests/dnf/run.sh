@@ -1,0 +1,184 @@
+#!/bin/sh
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# run.sh FOLDER: the roles without a kernel's part, on a system shaped like Rocky 9 below FOLDER (see make_root.sh). Needs root.
+# It enters namespaces of its own, so its mounts go with it and nothing can be fetched from anywhere.
+set -eu
+folder=$1
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+if [ -z "${DNF_TEST_INSIDE:-}" ]; then
+    unshare --mount sh "$here/make_root.sh" "$folder"
+    DNF_TEST_INSIDE=1 exec unshare --mount --net sh "$0" "$folder"
+fi
+
+root=$(CDPATH='' cd -- "$folder" && pwd -P)/root
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+ip link set lo up
+ip link add tgport0 type veth peer name tgport1
+ip link add tgmanage type veth peer name tgother
+ip address add 192.0.2.1/24 dev tgmanage
+ip link set tgother up
+ip link set tgmanage up
+ip route add default via 192.0.2.2
+
+# --- What the roles are given ---
+kernel=5.14.0-503.22.1.el9_5.x86_64
+mkdir -p "$root/srv/netmap/sys/net"
+echo '/* stands in for netmap.h */' | tee "$root/srv/netmap/sys/net/netmap.h" >"$root/srv/netmap/sys/net/netmap_user.h"
+
+# tarball NAME: of the stand-in's sources, as they are in $folder/tcpreplay.
+tarball() {
+    tar -C "$folder" -czf "$root/srv/$1.tar.gz" --transform 's,^tcpreplay,tcpreplay-4.4.2,' tcpreplay
+}
+rm -rf "$folder/tcpreplay"
+cp -R "$here/../sources/tcpreplay" "$folder/tcpreplay"
+tarball good
+echo 4.4.4 >"$folder/tcpreplay/VERSION"
+tarball broken-version
+echo 4.4.2 >"$folder/tcpreplay/VERSION"
+echo '#error this does not compile' >>"$folder/tcpreplay/src/tcpreplay.c"
+tarball broken
+
+checksum() {
+    echo "sha256:$(sha256sum "$root/srv/$1.tar.gz" | cut -d ' ' -f 1)"
+}
+
+cat >"$folder/hosts" <<END
+[generators]
+rocky ansible_host=$root ansible_connection=root ansible_python_interpreter=/usr/bin/python3 ansible_become=false ansible_remote_tmp=/tmp/.ansible
+[generators:vars]
+provision_roles=["dev_tools", "tcpreplay", "scapy"]
+dev_tools_kernel_version=["$kernel"]
+tcpreplay_netmap_dir=/srv/netmap
+tcpreplay_url=/srv/good.tar.gz
+tcpreplay_checksum=$(checksum good)
+generator_interfaces=["tgport0"]
+END
+
+# --- What is looked at ---
+play() {
+    ANSIBLE_CONNECTION_PLUGINS=$here/connection_plugins ansible-playbook -i "$folder/hosts" "$@" wirespeed.trafficgen.provision
+}
+
+only() {
+    only_role=$1
+    shift
+    play -e "{provision_roles: [$only_role]}" "$@"
+}
+
+say() {
+    echo "=== $*"
+}
+
+wrong() {
+    echo "WRONG: $*" >&2
+    exit 1
+}
+
+# unchanged COMMAND…: a run that changes nothing.
+unchanged() {
+    "$@" >"$folder/log" 2>&1 || { cat "$folder/log"; wrong "$* failed"; }
+    grep -q ' changed=0 ' "$folder/log" || { cat "$folder/log"; wrong "$* has changed something"; }
+}
+
+# refused WORDS COMMAND…: a run that fails and says these words (a pattern; line ends are spaces).
+refused() {
+    words=$1
+    shift
+    if "$@" >"$folder/log" 2>&1; then
+        cat "$folder/log"
+        wrong "this was not refused: $*"
+    fi
+    grep '^fatal: ' "$folder/log" | tail -n 1 | sed 's/\\n/ /g' >"$folder/said"
+    grep -q "$words" "$folder/said" || { cat "$folder/log"; wrong "it was not said: $words"; }
+    cat "$folder/said"
+}
+
+files() {
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./dev -o -path ./tmp -o -path ./root -o -path ./var/cache -o -path ./var/log \
+        -o -path ./var/lib/dnf -o -path ./var/lib/rpm -o -name __pycache__ \) -prune -o -print | sort)
+}
+
+packages() {
+    chroot "$root" rpm -qa | sort
+}
+
+program() {
+    sha256sum "$root/usr/local/bin/tcpreplay"
+}
+
+files >"$folder/files"
+packages >"$folder/packages"
+
+say 'Check mode on a bare host: says what would be, and does nothing'
+play --check >"$folder/log" 2>&1 || { cat "$folder/log"; wrong 'check mode failed'; }
+grep -q 'Would install: @development bzip2' "$folder/log" || { cat "$folder/log"; wrong 'the packages were not foretold'; }
+grep -q "Would install: kernel-devel-$kernel" "$folder/log" || wrong 'the headers were not foretold'
+grep -q 'Would build tcpreplay 4.4.2' "$folder/log" || wrong 'the build was not foretold'
+files | diff "$folder/files" -
+packages | diff "$folder/packages" -
+
+say 'From bare to provisioned'
+play
+packages >"$folder/log"
+grep -qx "kernel-devel-$kernel" "$folder/log" || wrong 'the very kernel has no headers'
+[ "$(grep -c '^kernel-devel' "$folder/log")" = 1 ] || wrong 'headers that nobody asked for'
+grep -q '^libpcap-devel' "$folder/log" || wrong 'nothing from CRB'
+grep -q '^flex' "$folder/log" || wrong 'nothing from the group'
+grep -qx 'enabled=0' "$root/etc/yum.repos.d/crb.repo" || wrong 'CRB stays on'
+chroot "$root" /usr/local/bin/tcpreplay --version 2>&1 | grep -qx 'Optional injection method: netmap' || wrong 'no tcpreplay with netmap'
+chroot "$root" python3 -c 'import scapy.layers.inet' || wrong 'no Scapy'
+grep -qx 'unmanaged-devices+=interface-name:tgport0' "$root/etc/NetworkManager/conf.d/90-trafficgen.conf" || wrong 'NetworkManager would take the port'
+chroot "$root" /etc/ansible/facts.d/trafficgen.fact |
+    python -c 'import json, sys; said = json.load(sys.stdin)["tcpreplay"]; assert said["version"] == "4.4.2" and said["built"], said'
+
+say 'Again: nothing changes, and that quickly'
+begin=$(date +%s)
+unchanged play
+echo "$(($(date +%s) - begin)) s"
+unchanged play --check
+
+say 'The headers of a kernel that the repositories have no more'
+refused 'Two ways out:.*dnf upgrade.*dev_tools_vault_url' only dev_tools -e '{dev_tools_kernel_version: [5.14.0-427.13.1.el9_4.x86_64]}'
+only dev_tools -e '{dev_tools_kernel_version: [5.14.0-427.13.1.el9_4.x86_64], dev_tools_vault_url: "file:///srv/vault"}'
+packages | grep -qx kernel-devel-5.14.0-427.13.1.el9_4.x86_64 || wrong 'the vault was not used'
+refused 'Two ways out' \
+    only dev_tools -e '{dev_tools_kernel_version: [5.14.0-362.8.1.el9_3.x86_64], dev_tools_vault_url: "file:///srv/unsigned"}'
+if packages | grep -q 5.14.0-362; then wrong 'a package without a signature was installed'; fi
+
+say 'What must not be built, or cannot: the program stays as it is'
+program >"$folder/program"
+refused 'tcpreplay_url must be' only tcpreplay -e tcpreplay_url=http://127.0.0.1/tcpreplay.tar.gz
+refused 'checksum' only tcpreplay -e tcpreplay_url=/srv/broken.tar.gz
+refused 'Fetch the tarball' only tcpreplay -e tcpreplay_url=https://192.0.2.2/tcpreplay.tar.gz -e tcpreplay_checksum="$(checksum broken)"
+refused 'no netmap.h below /srv/nothing' only tcpreplay -e tcpreplay_netmap_dir=/srv/nothing
+refused 'Make: .*does not compile' only tcpreplay -e tcpreplay_url=/srv/broken.tar.gz -e tcpreplay_checksum="$(checksum broken)"
+refused 'netmap of this tcpreplay 4.4.4 does not work: .*issues/810' \
+    only tcpreplay -e tcpreplay_version=4.4.4 -e tcpreplay_url=/srv/broken-version.tar.gz -e tcpreplay_checksum="$(checksum broken-version)"
+refused 'holds tcpreplay 4.4.4, and tcpreplay_version is 4.4.2' \
+    only tcpreplay -e tcpreplay_url=/srv/broken-version.tar.gz -e tcpreplay_checksum="$(checksum broken-version)"
+refused 'has no netmap: set tcpreplay_netmap: false' only tcpreplay -e tcpreplay_install_method=package
+refused 'needs root' only tcpreplay -e ansible_user=nobody -e ansible_remote_tmp=/tmp/.ansible-nobody
+refused 'no such interface' only tcpreplay -e '{generator_interfaces: [nosuch0]}'
+refused 'default route' only tcpreplay -e '{generator_interfaces: [tgport0, tgmanage]}'
+program | diff "$folder/program" -
+unchanged play
+
+say 'A program that is gone, or another compiler: built again'
+rm "$root/usr/local/bin/tcpreplay"
+only tcpreplay
+program | diff "$folder/program" -
+only tcpreplay -e tcpreplay_prefix=/opt/tcpreplay
+[ -x "$root/opt/tcpreplay/bin/tcpreplay" ] || wrong 'not where it was to go'
+[ ! -e "$root/usr/local/bin/tcpreplay" ] || wrong 'the files of the build before are still there'
+
+say 'Absent: as it was'
+echo 'requires gcc' >/dev/null
+play -e provision_state=absent
+packages | diff "$folder/packages" -
+files | diff "$folder/files" -
+unchanged play -e provision_state=absent
+say 'All as it should be'
