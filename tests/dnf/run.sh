@@ -16,6 +16,7 @@ fi
 root=$(CDPATH='' cd -- "$folder" && pwd -P)/root
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
+mount -t sysfs sysfs "$root/sys"
 ip link set lo up
 ip link add tgport0 type veth peer name tgport1
 ip link add tgmanage type veth peer name tgother
@@ -98,7 +99,7 @@ refused() {
 }
 
 files() {
-    (cd "$root" && find . -xdev \( -path ./proc -o -path ./dev -o -path ./tmp -o -path ./root -o -path ./var/cache -o -path ./var/log \
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp -o -path ./root -o -path ./var/cache -o -path ./var/log \
         -o -path ./var/lib/dnf -o -path ./var/lib/rpm -o -name __pycache__ \) -prune -o -print | sort)
 }
 
