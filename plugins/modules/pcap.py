@@ -13,11 +13,12 @@ version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes a pcap file of one or several streams of frames. Scapy builds a frame of each shape; the fields that vary and all checksums are
-    patched into its copies, so millions of frames take less than a second and little memory.
+    patched into its copies, so a million frames take about a second, and any number of them little memory.
   - The same description gives the same bytes, always and on every host. So the module needs no side file to know whether there is
     work; it compares the file that is there with what it would write.
-  - Writing is atomic. When it fails, the old file is still there and no other.
-  - The temporary file lies in the same folder, which has to have room for the old and the new file.
+  - Writing is atomic. When it fails or is interrupted, the old file is still there and no other. (A file system without unnamed
+    files, such as NFS, keeps a C(.trafficgen.*) of a module that was killed.)
+  - The new file is written in the same folder, which has to have room for the old one and the new one.
 extends_documentation_fragment:
   - ansible.builtin.files
   - wirespeed.trafficgen._attributes
@@ -69,6 +70,8 @@ options:
             is taken.
           - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest; in a layer the one
             that stands first in the header does.
+          - A number is decimal, or hexadecimal after C(0x); zeros in front mean nothing. (YAML itself reads V(010) without quotes as 8.)
+          - What Scapy would take from the clock or at random is refused, but for ICMP's timestamps, which are zero.
           - Fields that are left out are Scapy's defaults. Those that Scapy would take from the host are C(02:00:00:00:00:01) and
             C(02:00:00:00:00:02), C(198.18.0.1) and C(198.18.0.2), C(2001:2::1) and C(2001:2::2) as source and destination.
           - Layer C(Raw) is the payload, with C(load) as text or C(hex) as hexadecimal digits.
@@ -81,7 +84,7 @@ options:
           - A number or a list of numbers, taken in turn.
           - C({start, end, step}), taken in turn, O(ignore:end) included.
           - "C({imix: simple}): wire frames of 64, 570 and 1518 bytes, 7:4:1. C({imix: simple_594}) has 594 in the middle."
-          - "C({weights: [{size: 64, weight: 7}, ...]}): spread as evenly as can be, the same each time."
+          - "C({weights: [{size: 64, weight: 7}, ...]}): spread as evenly as can be, the same each time. They may come to 50000."
         type: raw
       size_of:
         description:
@@ -98,8 +101,8 @@ options:
         type: int
       weight:
         description:
-          - How many frames this stream has in each turn of the interleaved streams. A stream that is at its end drops out; the others
-            go on.
+          - How many frames this stream has in each turn of the interleaved streams, 50000 in all at most. A stream that is at its end
+            drops out; the others go on.
         type: int
       fill:
         description: What the payload that O(streams[].size) asks for consists of, zero bytes or bytes that count up.
@@ -193,7 +196,8 @@ pcap:
     flows:
       description:
         - How many flows, as M(wirespeed.trafficgen.pcap_info) counts them.
-        - V(none) where streams share flows so that only a look at each frame would tell, and there are more than 100,000.
+        - V(none) where only a look at each frame would tell, since streams share flows or a field has a value twice, and there are more
+          than 100,000 frames to look at.
       type: int
     sha256:
       description: The file's SHA-256, in hexadecimal.
@@ -205,7 +209,7 @@ pcap:
     file_bytes: 6064058
     sizes: {"78": 64511}
     flows: 64511
-    sha256: 3d3df2bd1d9b6ee6c5a5ec7ec2d47ea0b1b8a7e0d1e4a3ac7c0e6bb1a0f5c7d9
+    sha256: b95c5f2cc32d20edc0aef3a750284a019b63d63a87c381ec95471d1018655cee
 """
 
 import os
