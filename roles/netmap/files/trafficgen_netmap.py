@@ -589,26 +589,29 @@ def install(
     new = {f"/lib/modules/{kernel}/extra/{name}.ko": path for name, path in modules.items()}
     # Also a netmap.ko that was there before this role, perhaps compressed.
     old = {*before.get("files", {}), *new, *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz"))}
-    kept = {path: host.path(path).read_bytes() for path in sorted(old) if host.path(path).is_file()}
+    kept = {path: host.path(path).read_bytes() for path in sorted({*old, SETTINGS}) if host.path(path).is_file()}
     if kernel == host.running and settings["service"] and (problem := use_problem(host)):
         raise Problem(problem)
     try:
         target.mkdir(parents=True, exist_ok=True)
         for path, built in new.items():
             write_file(host.path(path), built.read_bytes())
-        for path in set(kept) - set(new):
+        for path in set(kept) - {*new, SETTINGS}:
             host.path(path).unlink()
         settle(host, kernel)
+        # The unit goes by them. As the role writes them, byte for byte.
+        asked = {name: value for name, value in settings.items() if name != "module_options"}
+        write_file(host.path(SETTINGS), (json.dumps(asked, indent=4, sort_keys=True) + "\n").encode())
         if kernel == host.running and settings["service"]:
             activate(host, settings)
     except (Problem, OSError) as error:
-        for path in new:
+        for path in (*new, SETTINGS):
             host.path(path).unlink(missing_ok=True)
         for path, content in kept.items():
             write_file(host.path(path), content)
         settle(host, kernel)
         again = ""
-        if kept and kernel == host.running and settings["service"]:
+        if set(kept) - {SETTINGS} and kernel == host.running and settings["service"]:
             try:
                 activate(host, settings)
             except Problem as second:
@@ -1078,9 +1081,10 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        for folder in ("build", "archives", "stamps"):
+        host.path(f"{STATE}/netmap.lock").unlink(missing_ok=True)
+        for folder in ("/build", "/archives", "/stamps", ""):
             with contextlib.suppress(OSError):
-                host.path(f"{STATE}/{folder}").rmdir()
+                host.path(f"{STATE}{folder}").rmdir()
         if unit:
             must(["systemctl", "daemon-reload"], "systemd did not reload")
     return {"changed": changed, "kernels": kernels, "paths": [str(path) for path in paths]}
