@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link, Port
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, undone
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
@@ -70,19 +71,21 @@ class Hold:
 
 
 @contextlib.contextmanager
-def held(interface: str, netns: str | None) -> Iterator[Hold]:
+def held(interface: str, netns: str | None, found: NicState) -> Iterator[Hold]:
     """Take an interface into netmap mode, and let go of it when the block ends.
 
     If this process is killed, the kernel lets go of it.
+
+    :param found: what it was found in, as :func:`left_as_found` gives it.
     """
     with Port(netns) as port:
         # Before it is taken: where this resets the port, the link is waited for once.
-        _nic_state.turn_offloads_off(interface, netns)
+        _nic_state.turn_offloads_off(found, interface, netns)
         yield Hold(port, interface, netns)
 
 
 @contextlib.contextmanager
-def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Iterator[None]:
+def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Iterator[NicState]:
     """Put back what a run through netmap changes of an interface when the block ends, however it ends: also by SIGKILL.
 
     tcpreplay leaves promiscuous mode on, and the offloads off when it is killed. What cannot be put back is a warning.
@@ -93,10 +96,7 @@ def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Ite
     def put_back() -> None:
         if os.getpid() != process:
             time.sleep(_LAST_BREATH)
-        try:
-            _nic_state.put_back(before, interface, netns)
-        except TrafficgenError as error:
-            warnings.append(error.message)
+        warnings.extend(_nic_state.put_back(before, interface, netns))
 
     with undone(put_back):
-        yield
+        yield before

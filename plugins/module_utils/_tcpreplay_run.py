@@ -338,10 +338,15 @@ def _receiver(plan: Plan, warnings: list[str]) -> Iterator[_Receiver]:
 def _netmap_mode(plan: Plan, warnings: list[str]) -> Iterator[Hold | None]:
     """What a run through netmap needs around it; nothing for another one."""
     request = plan.request
-    with contextlib.ExitStack() as stack:
-        if plan.injection_method == "netmap":
-            stack.enter_context(left_as_found(request.interface, request.netns, warnings))
-        yield stack.enter_context(held(request.interface, request.netns)) if plan.hold else None
+    if plan.injection_method != "netmap":
+        yield None
+        return
+    with left_as_found(request.interface, request.netns, warnings) as found:
+        if not plan.hold:
+            yield None
+            return
+        with held(request.interface, request.netns, found) as hold:
+            yield hold
 
 
 def _settled_link(request: Request) -> dict[str, Any]:

@@ -115,18 +115,23 @@ def test_the_rings_drain(monkeypatch):
 def test_offloads_go_off_before_it_is_taken(monkeypatch):
     port = Port()
     monkeypatch.setattr(hold, "Port", lambda netns: port)
-    monkeypatch.setattr(_nic_state, "turn_offloads_off", lambda interface, netns: port.events.append(f"off {interface} {netns}"))
-    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns"):
+    monkeypatch.setattr(_nic_state, "turn_offloads_off", lambda found, interface, netns: port.events.append(f"off {found} {netns}"))
+    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns", "found"):
         port.events.append("run")
         raise ZeroDivisionError
-    assert port.events == ["off ens17 ns", "take ens17", "run", "close"]
+    assert port.events == ["off found ns", "take ens17", "run", "close"]
 
 
 @pytest.fixture
 def state(monkeypatch, tmp_path):
     log = tmp_path / "put-back"
+
+    def put_back(before, interface, netns):
+        log.write_text(f"{before} {interface} {netns}")
+        return []
+
     monkeypatch.setattr(_nic_state, "read", lambda interface, netns: f"{interface} {netns} before")
-    monkeypatch.setattr(_nic_state, "put_back", lambda before, interface, netns: log.write_text(f"{before} {interface} {netns}"))
+    monkeypatch.setattr(_nic_state, "put_back", put_back)
     monkeypatch.setattr(hold, "_LAST_BREATH", 0.0)
     return log
 
@@ -154,11 +159,8 @@ def test_left_as_found_after_sigkill(state):
 
 
 def test_what_cannot_be_put_back_is_a_warning(state, monkeypatch):
-    def refuse(*args):
-        raise TrafficgenError("is gone", on="ens17")
-
-    monkeypatch.setattr(_nic_state, "put_back", refuse)
+    monkeypatch.setattr(_nic_state, "put_back", lambda *args: ["ens17: is gone."])
     warnings = []
-    with hold.left_as_found("ens17", None, warnings):
-        pass
+    with hold.left_as_found("ens17", None, warnings) as found:
+        assert found == "ens17 None before"
     assert warnings == ["ens17: is gone."]

@@ -80,11 +80,12 @@ class Host:
     @contextlib.contextmanager
     def left_as_found(self, interface, netns, warnings):
         self.events.append(f"record {interface}")
-        yield
+        yield "found"
         self.events.append("put back")
 
     @contextlib.contextmanager
-    def held(self, interface, netns):
+    def held(self, interface, netns, found):
+        assert found == "found"
         self.events.append(f"take {interface}")
         yield self
         self.events.append("let go")
