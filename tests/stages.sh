@@ -175,7 +175,7 @@ stage_changelog() { antsibull-changelog lint; }
 
 stage_sanity() {
     # Some of its tests run in venvs that it makes here, from PyPI.
-    PIP_QUIET=1 ansible-test sanity --color no
+    ansible-test sanity --color no
     sed -n 's/.*WARNING: Skipping \(.*could not be found\).*/\1/p' "$logs/$stage.log" | sort -u >skipped
     while read -r what; do not_run "$what"; done <skipped
 }
@@ -272,7 +272,9 @@ run_stage() {
     printf '%-8s %5d s\n' "$verdict" "$seconds"
     if [ "$verdict" = FAILED ]; then
         echo "--- the end of .cache/logs/$stage.log ---"
-        tail -n 80 "$logs/$stage.log"
+        # Without what pip says of its downloads.
+        grep -vE '^ *(Collecting|Downloading|Installing (collected|requirements)|Successfully installed|Looking in|Processing|Using cached|━) ?' \
+            "$logs/$stage.log" | tail -n 80
         echo "---"
     fi
 }
