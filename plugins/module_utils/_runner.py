@@ -223,13 +223,12 @@ def supervise(
     netns: str | None = None,
     cpus: AbstractSet[int] | None = None,
     grace: float = 3.0,
-    grace_gone: float = 0.5,
 ) -> Supervised:
     """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
 
     It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended ``grace``
-    (``grace_gone`` where nobody waits) later. It is a session of its own, and what is left of that when it has ended is killed.
-    If this process dies, even by SIGKILL, the kernel kills it.
+    seconds later. It is a session of its own, and what is left of that when it has ended is killed. If this process dies, even by
+    SIGKILL, the kernel kills it.
 
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
@@ -247,7 +246,7 @@ def supervise(
         reason = watch.why() or ("timeout" if now >= deadline else None)
         if ended == "exited" and reason:
             ended = reason
-            deadline = now + (grace_gone if reason == "gone" else grace)
+            deadline = now + grace
             _signal_group(process.pid, signal.SIGINT)
         elif ended != "exited" and now >= deadline:
             if killed:

@@ -93,7 +93,7 @@ class Plan:
     rate: RatePlan
     argv: list[str]
     link: dict[str, Any]
-    link_speed_mbps: float | None
+    link_speed_mbps: int | None
     injection_method: str | None
     netmap_mode: str | None
     netmap_delay: int

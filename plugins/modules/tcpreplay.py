@@ -37,9 +37,10 @@ options:
     description:
       - Classic pcap files with Ethernet frames, on the managed node.
       - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for the whole.
-      - In the speed of the recording (O(multiplier), or no rate) the time from the end of one file to the start of the next is not waited.
-      - tcpreplay counts each file as a pass. With several files it therefore multiplies the flows' packets (RV(stats.flow_packets)) by
-        their number, and O(unique_ip) changes the addresses from file to file.
+      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits neither from the end of a file to the start of the
+        next, nor for the first gap of a run.
+      - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file to file, and
+        before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
     type: list
     elements: path
     required: true
@@ -376,7 +377,7 @@ run:
       type: str
     link_speed_mbps:
       description: The speed of its line. V(null) where there is none.
-      type: float
+      type: int
     mtu:
       description: Its MTU.
       type: int
