@@ -7,7 +7,7 @@
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 artefact integration integration-2.14 molecule demo demo-2.14 demo-interrupted"
+all_stages="$lint_stages sanity units units-python3.9 artefact integration integration-2.14 molecule dnf demo demo-2.14 demo-interrupted"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -71,6 +71,7 @@ prepare() {
     need shellcheck shellcheck ShellCheck
     need tshark tshark wireshark-cli
     need tar tar tar
+    if command -v apt-get >/dev/null; then need mmdebstrap mmdebstrap mmdebstrap; fi
     if ! newest_python >/dev/null; then need_package python3-venv python3.12; fi
     install_missing
 
@@ -169,7 +170,7 @@ stage_mypy() {
     mypy --config-file "$tree/pyproject.toml" "${tree#"$collections/"}/plugins"
 }
 
-stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh .ci/run; }
+stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
 
 stage_changelog() { antsibull-changelog lint; }
 
