@@ -224,6 +224,12 @@ stage_integration_2_14() {
     integration
 }
 
+stage_dnf() {
+    need_namespaces
+    command -v mmdebstrap >/dev/null || skip "mmdebstrap, which makes the Rocky-shaped root of Debian's packages, is missing"
+    timeout 1200 sh tests/dnf/run.sh "$cache/dnf"
+}
+
 stage_molecule() {
     need_namespaces
     NO_COLOR=1 timeout 900 molecule test --all
