@@ -88,9 +88,12 @@ def held(interface: str, netns: str | None, found: NicState) -> Iterator[Hold]:
 def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Iterator[NicState]:
     """Put back what a run through netmap changes of an interface when the block ends, however it ends: also by SIGKILL.
 
-    tcpreplay leaves promiscuous mode on, and the offloads off when it is killed. What cannot be put back is a warning.
+    tcpreplay leaves promiscuous mode on, and the offloads off when it is killed. What cannot be put back is a warning. At the normal
+    end a link that was up is up again, so that what comes next finds it so.
     """
     before = _nic_state.read(interface, netns)
+    with Link(interface, netns) as link:
+        was_running = link.running()
     process = os.getpid()
 
     def put_back() -> None:
@@ -100,3 +103,10 @@ def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Ite
 
     with undone(put_back):
         yield before
+    until = time.monotonic() + LINK_LIMIT
+    try:
+        with Link(interface, netns) as link:
+            while was_running and not link.running() and time.monotonic() < until:
+                time.sleep(_LINK_STEP)
+    except TrafficgenError as error:
+        warnings.append(error.message)

@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap_hold as hold
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch
 
 
 class Port:
@@ -59,57 +58,81 @@ class Link:
         return self.word == "up"
 
 
+class Clock:
+    """Time that passes only where somebody waits; the tests of this machine's own speed are elsewhere."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Waiting:
+    """A watch that lets the clock run, and tells to stop after ``stop`` seconds."""
+
+    def __init__(self, clock, stop=1e9):
+        self.clock = clock
+        self.until = clock.now + stop
+
+    def wait(self, seconds):
+        self.clock.sleep(seconds)
+
+    def why(self):
+        return "signal" if self.clock.now >= self.until else None
+
+
 @pytest.fixture(autouse=True)
-def fast(monkeypatch):
+def clock(monkeypatch):
+    clock = Clock()
     monkeypatch.setattr(hold, "Link", Link)
-    monkeypatch.setattr(hold, "_LINK_STEP", 0.005)
-    monkeypatch.setattr(hold, "_LINK_STEADY", 0.05)
-    monkeypatch.setattr(hold, "LINK_LIMIT", 0.4)
+    monkeypatch.setattr(hold, "time", clock)
+    return clock
 
 
-def wait(script, monkeypatch, delay=0.0, signalled=None):
+def wait(clock, script, monkeypatch, delay=0.0, stop=1e9):
     monkeypatch.setattr(Link, "script", script)
-    with Watch(()) as watch:
-        if signalled:
-            os.kill(os.getpid(), signalled)
-        began = time.monotonic()
-        hold.Hold(Port(), "ens17", None).wait_for_link(watch, delay)
-        return time.monotonic() - began
+    began = clock.now
+    hold.Hold(Port(), "ens17", None).wait_for_link(Waiting(clock, stop), delay)
+    return clock.now - began
 
 
-def test_the_link_is_waited_for(monkeypatch):
-    assert 0.05 + 5 * 0.005 <= wait("down down down down down up", monkeypatch) < 0.3
+def test_the_link_is_waited_for(clock, monkeypatch):
+    # Down for 100 looks, every 20 ms, then steady for 0.1 s.
+    assert wait(clock, "down " * 100 + "up", monkeypatch) == pytest.approx(2.1, abs=0.03)
 
 
-def test_a_link_that_seems_up_before_it_goes_down(monkeypatch):
-    assert 0.05 + 0.04 <= wait("up up down down down down down down up", monkeypatch) < 0.35
+def test_a_link_that_seems_up_before_it_goes_down(clock, monkeypatch):
+    assert wait(clock, "up up " + "down " * 48 + "up", monkeypatch) == pytest.approx(1.1, abs=0.03)
 
 
-def test_a_delay_is_counted_from_the_taking(monkeypatch):
-    assert 0.2 <= wait("down up", monkeypatch, delay=0.2) < 0.35
+def test_a_delay_is_counted_from_the_taking(clock, monkeypatch):
+    assert wait(clock, "down up", monkeypatch, delay=4) == pytest.approx(4, abs=0.03)
 
 
-@pytest.mark.parametrize(("delay", "limit"), [(0.0, 0.4), (0.6, 0.6)])
-def test_a_link_that_does_not_come_up(monkeypatch, delay, limit):
-    began = time.monotonic()
+@pytest.mark.parametrize(("delay", "limit"), [(0, 30), (45, 45)])
+def test_a_link_that_does_not_come_up(clock, monkeypatch, delay, limit):
+    began = clock.now
     with pytest.raises(TrafficgenError, match=rf"ens17: its link did not come up within {limit} s.*netmap_delay"):
-        wait("up down", monkeypatch, delay=delay)
-    assert limit <= time.monotonic() - began < limit + 0.3
+        wait(clock, "up down", monkeypatch, delay=delay)
+    assert clock.now - began == pytest.approx(limit, abs=0.03)
 
 
-def test_a_signal_ends_the_wait(monkeypatch):
-    assert wait("down", monkeypatch, signalled=signal.SIGTERM) < 0.2
+def test_a_signal_ends_the_wait(clock, monkeypatch):
+    assert wait(clock, "down", monkeypatch, stop=1) == pytest.approx(1, abs=0.03)
 
 
-def test_the_rings_drain(monkeypatch):
+def test_the_rings_drain(clock, monkeypatch):
     port = Port()
     port.frames = 95
     assert hold.Hold(port, "ens17", None).drain() == 0
-    monkeypatch.setattr(hold, "_DRAIN_LIMIT", 0.05)
     monkeypatch.setattr(port, "waiting", lambda: 3)
-    began = time.monotonic()
+    began = clock.now
     assert hold.Hold(port, "ens17", None).drain() == 3
-    assert time.monotonic() - began < 0.5
+    assert clock.now - began == pytest.approx(2, abs=0.03)
 
 
 def test_offloads_go_off_before_it_is_taken(monkeypatch):
@@ -132,7 +155,6 @@ def state(monkeypatch, tmp_path):
 
     monkeypatch.setattr(_nic_state, "read", lambda interface, netns: f"{interface} {netns} before")
     monkeypatch.setattr(_nic_state, "put_back", put_back)
-    monkeypatch.setattr(hold, "_LAST_BREATH", 0.0)
     return log
 
 
@@ -164,3 +186,35 @@ def test_what_cannot_be_put_back_is_a_warning(state, monkeypatch):
     with hold.left_as_found("ens17", None, warnings) as found:
         assert found == "ens17 None before"
     assert warnings == ["ens17: is gone."]
+
+
+def left(clock, script, monkeypatch):
+    """How long the end takes, with a link that is as ``script`` says."""
+    words = iter(script.split())
+    monkeypatch.setattr(Link, "running", lambda self: next(words) == "up")
+    with hold.left_as_found("ens17", None, []):
+        began = clock.now
+    return clock.now - began
+
+
+def test_a_link_that_was_up_is_up_in_the_end(clock, state, monkeypatch):
+    assert left(clock, "up " + "down " * 100 + "up", monkeypatch) == pytest.approx(2, abs=0.03)
+    assert left(clock, "down", monkeypatch) == 0
+
+
+def test_the_end_is_not_waited_for_without_limit(clock, state, monkeypatch):
+    assert left(clock, "up " + "down " * 10000, monkeypatch) == pytest.approx(30, abs=0.03)
+
+
+def test_a_port_that_is_gone_in_the_end(state, monkeypatch):
+    class Gone(Link):
+        def __init__(self, interface, netns=None):
+            if state.exists():
+                raise TrafficgenError("its state cannot be read", on=interface)
+            super().__init__(interface)
+
+    monkeypatch.setattr(hold, "Link", Gone)
+    warnings = []
+    with hold.left_as_found("ens17", None, warnings):
+        pass
+    assert warnings == ["ens17: its state cannot be read."]
