@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -30,6 +32,10 @@ DELAY = {"native": 10, "emulated": 1}
 _EMULATED_ONLY = 2  # of the parameter admode; 0 takes what there is, 1 native only
 # The variable SecureBoot of the UEFI specification's global namespace: four bytes of attributes, one of value.
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+# An ELF note NT_GNU_BUILD_ID: the sizes of name and content, its type, its name, then SHA-1.
+_BUILD_ID = re.compile(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0(.{20})", re.DOTALL)
+_UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+_TOLD = ("path", "vermagic", "srcversion", "build_id", "signer")  # of a build
 _NO_RINGS = {"tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None}
 
 
@@ -84,13 +90,31 @@ def _not_loaded(said: str, remedy: str) -> TrafficgenError:
     return TrafficgenError("netmap is not loaded on this host", said=said, remedy=remedy)
 
 
-def version(root: str = "/") -> str | None:
-    """What tells one build of the loaded module from another: its version, else the kernel's checksum of its sources."""
-    for name in ("version", "srcversion"):
-        said = _text(os.path.join(root, "sys/module/netmap", name))
-        if said:
-            return said
-    return None
+def version(root: str = "/", kernel: str | None = None) -> str | None:
+    """What tells the loaded module from others: its version, which netmap's own has none of, the commit it was built from where the
+    role built it, the kernel's checksum of its sources, or the linker's of the whole (its build ID)."""
+    module = os.path.join(root, "sys/module/netmap")
+    build = builds(root).get(kernel or os.uname().release)
+    commit = commit_of(build["stamp"]) if build and _is_loaded_one(build, root) else None
+    return _text(os.path.join(module, "version")) or commit or _text(os.path.join(module, "srcversion")) or _loaded_build_id(root)
+
+
+def _loaded_build_id(root: str) -> str | None:
+    return _build_id(_bytes(os.path.join(root, "sys/module/netmap/notes/.note.gnu.build-id")))
+
+
+def _build_id(data: bytes) -> str | None:
+    found = _BUILD_ID.search(data)
+    return found[1].hex() if found else None
+
+
+def _is_loaded_one(build: Mapping[str, Any], root: str) -> bool:
+    """Whether what is installed is what is loaded, and not another build that was put there since."""
+    build_id = _loaded_build_id(root)
+    if build_id and build["build_id"]:
+        return bool(build_id == build["build_id"])
+    srcversion = _text(os.path.join(root, "sys/module/netmap/srcversion"))
+    return bool(srcversion) and srcversion == build["srcversion"]
 
 
 def parameters(root: str = "/") -> dict[str, Any]:
@@ -123,7 +147,8 @@ def buffer_size(root: str = "/") -> int:
 def builds(root: str = "/") -> dict[str, dict[str, Any]]:
     """What is installed, by the release of the kernel it lies with.
 
-    Each: ``path``, what ``modinfo`` says (``vermagic``, ``srcversion``, ``signer``), and the ``stamp`` that the role left, or None.
+    Each: ``path``, what ``modinfo`` says (``vermagic``, ``srcversion``, ``signer``), the ``build_id``, and the ``stamp`` that the role
+    left; None for what is not there.
     """
     found: dict[str, dict[str, Any]] = {}
     for file in sorted(Path(root, "lib/modules").glob("*/extra/netmap.ko*")):
@@ -133,6 +158,7 @@ def builds(root: str = "/") -> dict[str, dict[str, Any]]:
         found[release] = {
             "path": "/" + str(file.relative_to(root)),
             **{name: said.get(name) for name in ("vermagic", "srcversion", "signer")},
+            "build_id": _build_id(_unpacked(file)),
             "stamp": stamp,
         }
     return found
@@ -149,8 +175,8 @@ def parse_modinfo(output: str) -> dict[str, str]:
 
 
 def commit_of(stamp: Mapping[str, Any] | None) -> str | None:
-    """The commit of netmap's sources that a stamp names."""
-    said = (stamp or {}).get("commit")
+    """The commit of netmap's sources that a stamp names: the role's netmap_version."""
+    said = (stamp or {}).get("version")
     return said if isinstance(said, str) else None
 
 
@@ -181,10 +207,8 @@ def info(
     kernel = kernel or os.uname().release
     here = loaded(root)
     found = builds(root)
-    srcversion = _text(os.path.join(root, "sys/module/netmap/srcversion")) or None
     build = found.get(kernel)
-    # What was installed may be another build than what was loaded before that.
-    same = build if build and srcversion and build["srcversion"] == srcversion else None
+    same = build if build and here and _is_loaded_one(build, root) else None
     missing = problem(root, kernel)
     names = list(interfaces) if interfaces is not None else interfaces_of(netns)
     port = Port(netns, os.path.join(root, DEVICE.lstrip("/"))) if here else None
@@ -198,16 +222,14 @@ def info(
         "problem": missing.message if missing else None,
         "version": port.version if port else None,
         "parameters": parameters(root),
-        "srcversion": srcversion,
+        "srcversion": _text(os.path.join(root, "sys/module/netmap/srcversion")) or None,
+        "build_id": _loaded_build_id(root),
         "vermagic": same["vermagic"] if same else None,
         "commit": commit_of(same["stamp"]) if same else None,
         "device": DEVICE if os.path.exists(os.path.join(root, "dev/netmap")) else None,
         "kernel": kernel,
         "kernels": sorted(found),
-        "builds": {
-            release: {**{name: one[name] for name in ("path", "vermagic", "srcversion", "signer")}, "commit": commit_of(one["stamp"])}
-            for release, one in found.items()
-        },
+        "builds": {release: {**{name: one[name] for name in _TOLD}, "commit": commit_of(one["stamp"])} for release, one in found.items()},
         "secure_boot": secure_boot(root),
         "signatures_enforced": signatures_enforced(root),
         "interfaces": described,
@@ -228,6 +250,22 @@ def _describe(interface: str, netns: str | None, port: Port | None, root: str) -
 def _modinfo(path: str) -> str:
     done = run(["modinfo", path])
     return done.stdout if done.status == 0 else ""
+
+
+def _unpacked(file: Path) -> bytes:
+    """A module as it was linked; nothing where it is packed in another way."""
+    data = _bytes(str(file))
+    try:
+        return _UNPACK.get(file.suffix, bytes)(data)
+    except (OSError, EOFError, lzma.LZMAError):
+        return b""
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 def _stamp(path: Path) -> dict[str, Any] | None:

@@ -81,9 +81,13 @@ netmap_info:
       type: dict
       sample: {admode: 0, buf_num: 163840, buf_size: 2048}
     srcversion:
-      description: The kernel's checksum of the sources of the loaded module.
+      description: The kernel's checksum of the sources of the loaded module. V(null) where modules are built without (Debian's are).
       type: str
       sample: 55D5E1C7E5B4B1C5D0A3D1F
+    build_id:
+      description: The linker's checksum of the loaded module.
+      type: str
+      sample: 35ee1c4e2b4f5ab6ea57b1ba4ec0b5b2a1d4f2a7
     vermagic:
       description:
         - The kernel the loaded module was built for, and how that was configured.
@@ -114,7 +118,8 @@ netmap_info:
         6.1.0-56-amd64:
           path: /lib/modules/6.1.0-56-amd64/extra/netmap.ko
           vermagic: 6.1.0-56-amd64 SMP preempt mod_unload modversions
-          srcversion: 55D5E1C7E5B4B1C5D0A3D1F
+          srcversion: null
+          build_id: 35ee1c4e2b4f5ab6ea57b1ba4ec0b5b2a1d4f2a7
           signer: null
           commit: 89607e1406c1fa5ac2106bd2ff33417f090c0d60
     secure_boot:

@@ -403,7 +403,7 @@ run:
       type: str
     netmap_version:
       description:
-        - What tells the loaded netmap from another build, its version or the kernel's checksum of its sources.
+        - What tells the loaded netmap from another, the commit it was built from where the role built it, else a checksum of the module.
         - V(null) without netmap.
       type: str
     kernel:

@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import os
 import shutil
 
 import pytest
@@ -34,11 +37,16 @@ def host(tmp_path, monkeypatch):
 
 def modinfo(path):
     """What modinfo says of a file; the fixture's files say it themselves."""
-    with open(path, encoding="ascii") as file:
-        return file.read()
+    with {".xz": lzma.open, ".gz": gzip.open}.get(os.path.splitext(path)[1], open)(path, "rb") as file:
+        return file.read().decode("ascii", "replace")
 
 
-def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None, suffix="", stamp=None):
+def note(build_id):
+    """As in a module's section, and in /sys/module/netmap/notes of a guest: readelf -n tells its build ID."""
+    return bytes.fromhex("040000001400000003000000474e5500") + bytes.fromhex(build_id)
+
+
+def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None, suffix="", stamp=None, build_id=""):
     file = host / f"lib/modules/{release}/extra/netmap.ko{suffix}"
     file.parent.mkdir(parents=True)
     # As kmod 30 prints it, in part.
@@ -48,7 +56,9 @@ def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None,
     ]  # fmt: skip
     if signer:
         lines += ["sig_id:         PKCS#7", f"signer:         {signer}", "sig_hashalgo:   sha256", "signature:      30:45:02"]
-    file.write_text("\n".join(lines) + "\n")
+    content = ("\n".join(lines) + "\n").encode() + (note(build_id) if build_id else b"")
+    pack = {".xz": lzma.compress, ".gz": gzip.compress}
+    file.write_bytes(pack.get(suffix, bytes)(content))
     if stamp is not None:
         path = host / f"var/lib/trafficgen/stamps/netmap-{release}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +205,7 @@ def links(monkeypatch):
 
 
 def test_all_that_is_known(host, links):
-    install(host, RUNNING, stamp={"commit": COMMIT})
+    install(host, RUNNING, stamp={"version": COMMIT})
     install(host, OTHER, srcversion="ANOTHER", signer="me", stamp="not JSON")
     found = _netmap.info(netns="ns", root=str(host), kernel=RUNNING)
     assert found["interfaces"] == {
@@ -213,16 +223,45 @@ def test_all_that_is_known(host, links):
     assert found["kernels"] == [OTHER, RUNNING]
     assert found["builds"][OTHER] == {
         "path": f"/lib/modules/{OTHER}/extra/netmap.ko", "vermagic": f"{OTHER} SMP preempt mod_unload modversions", "srcversion": "ANOTHER",
-        "signer": "me", "commit": None,
+        "build_id": None, "signer": "me", "commit": None,
     }  # fmt: skip
 
 
 def test_what_is_loaded_may_be_another_build_than_what_is_installed(host, links):
-    install(host, RUNNING, srcversion="NEWER", stamp={"commit": COMMIT})
+    install(host, RUNNING, srcversion="NEWER", stamp={"version": COMMIT})
     found = _netmap.info(["v0"], root=str(host), kernel=RUNNING)
     assert (found["srcversion"], found["vermagic"], found["commit"]) == (SRCVERSION, None, None)
     assert found["builds"][RUNNING]["commit"] == COMMIT
     assert set(found["interfaces"]) == {"v0"}
+
+
+@pytest.mark.parametrize("suffix", ["", ".xz", ".gz"])
+def test_a_module_is_known_by_its_build_id(host, links, suffix):
+    ours, other = "35ee1c4e2b4f5ab6ea57b1ba4ec0b5b2a1d4f2a7", "0a" * 20
+    (host / "sys/module/netmap/srcversion").unlink()
+    assert _netmap.version(str(host), RUNNING) is None
+    notes = host / "sys/module/netmap/notes/.note.gnu.build-id"
+    notes.parent.mkdir()
+    notes.write_bytes(note(ours))
+    assert _netmap.version(str(host), RUNNING) == ours
+    install(host, RUNNING, srcversion="", build_id=ours, suffix=suffix, stamp={"version": COMMIT})
+    found = _netmap.info(["v0"], root=str(host), kernel=RUNNING)
+    assert (found["build_id"], found["builds"][RUNNING]["build_id"], found["srcversion"]) == (ours, ours, None)
+    assert (found["commit"], found["vermagic"]) == (COMMIT, f"{RUNNING} SMP preempt mod_unload modversions")
+    assert _netmap.version(str(host), RUNNING) == COMMIT
+    notes.write_bytes(note(other))
+    assert _netmap.info(["v0"], root=str(host), kernel=RUNNING)["commit"] is None
+    assert _netmap.version(str(host), RUNNING) == other
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".gz", ".zst"])
+def test_a_module_that_cannot_be_unpacked(host, links, monkeypatch, suffix):
+    monkeypatch.setattr(_netmap, "_modinfo", lambda path: "")
+    install(host, RUNNING)
+    file = host / f"lib/modules/{RUNNING}/extra/netmap.ko"
+    file.with_suffix(".ko" + suffix).write_bytes(b"broken")
+    file.unlink()
+    assert _netmap.info(["v0"], root=str(host), kernel=RUNNING)["builds"][RUNNING]["build_id"] is None
 
 
 def test_a_host_without_netmap_at_all(host, links):
