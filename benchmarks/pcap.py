@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -21,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
@@ -34,7 +34,7 @@ def scan(size: int, count: int | None = None) -> list[dict[str, object]]:
     return [{"preset": "tcp_port_scan", "size": size, "size_of": "ip", "count": count}]
 
 
-def timed(job, rounds: int) -> float:
+def timed(job: Callable[[], object], rounds: int) -> float:
     """The median of ``rounds`` runs, in seconds."""
     taken = []
     for _round in range(rounds):

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -42,8 +41,7 @@ def timed(job: Callable[[], object], rounds: int) -> float:
 def records(sizes: Iterator[int], frames: int, protocols: tuple[int, ...] = (6,)) -> Iterator[bytes]:
     """Frames, each to a port of its own (64511 in turn), in records of a pcap."""
     ethernet = bytes.fromhex("0200000000020200000000010800")
-    for number in range(frames):
-        size = next(sizes)
+    for number, size in zip(range(frames), sizes):
         ip = struct.pack(">BBHHHBBHII", 0x45, 0, size - 14, 1, 0, 64, protocols[number % len(protocols)], 0, 0xC6120001, 0xC6120002)
         frame = (ethernet + ip + struct.pack(">HH", 1024, 1024 + number % 64511)).ljust(size, b"\0")
         yield struct.pack("<IIII", number // 1_000_000, number % 1_000_000, size, size) + frame

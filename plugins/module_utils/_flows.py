@@ -315,7 +315,7 @@ class FlowCounter:
             if same < looked:
                 # Shapes alternate here: frame by frame for a while.
                 window = self._PROBE
-                for _ in range(min(window, count)):
+                for _turn in range(min(window, count)):
                     self.add(block, first + lead, length)
                     first += step
                     count -= 1

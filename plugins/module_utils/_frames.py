@@ -46,14 +46,18 @@ class Axis:
 
     @property
     def numbers(self) -> Numbers:
-        """The values of an axis that is patched: those are numbers."""
-        assert isinstance(self.values, FieldNumbers)  # noqa: S101  # for the type checker: Stream patches no others
-        return self.values.numbers
+        """The values of an axis that is patched. :raises Inexplicable: they are no numbers."""
+        return self._field.numbers
 
     def scapy_value(self, number: int) -> Any:
         """One of its numbers in the form that Scapy takes."""
-        assert isinstance(self.values, FieldNumbers)  # noqa: S101  # as above
-        return self.values.scapy_value(number)
+        return self._field.scapy_value(number)
+
+    @property
+    def _field(self) -> FieldNumbers:
+        if not isinstance(self.values, FieldNumbers):
+            raise Inexplicable
+        return self.values
 
     def index(self, frame: int) -> int:
         """Which of its values frame number ``frame`` has."""

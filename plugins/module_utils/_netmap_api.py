@@ -139,7 +139,8 @@ class Port:
             fcntl.ioctl(self._fd, _TXSYNC)
         frames = 0
         for ring in self._rings:
-            _, slots, _, _, _, head, _, tail = _RING.unpack_from(self._memory, ring)
+            fields = _RING.unpack_from(self._memory, ring)
+            slots, head, tail = fields[1], fields[5], fields[7]
             frames += (head - tail - 1) % slots
         return frames
 

@@ -251,13 +251,12 @@ def make_pcap(
         made = compare(target, blocks())
     if made is None:
         _check_room(path, needed)
-    if made is None and replace is None:
-        if not os.access(os.path.dirname(target), os.W_OK | os.X_OK):
+        if replace is not None:
+            made = write(target, blocks, needed, replace)
+        elif os.access(os.path.dirname(target), os.W_OK | os.X_OK):
+            made = digest_only(blocks())
+        else:
             raise TrafficgenError("cannot be written to", on=os.path.dirname(target))
-        made = digest_only(blocks())
-    elif made is None and replace is not None:
-        made = write(target, blocks, needed, replace)
-    assert made is not None  # noqa: S101  # for the type checker: one of the three has made it
     frame_bytes = made.file_bytes - GLOBAL_HEADER.size - RECORD.size * traffic.frames
     result: dict[str, Any] = {
         "changed": not made.same,

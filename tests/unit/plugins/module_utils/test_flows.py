@@ -168,7 +168,7 @@ def test_layout_holds_for_what_it_says(name):
     generator = random.Random(name)
     whole = frame(name)
     found = flows.layout(whole, 1)
-    for _ in range(50):
+    for _turn in range(50):
         other = bytearray(generator.randbytes(len(whole)))
         for offset in found.decisive:
             other[offset] = whole[offset]
@@ -177,7 +177,7 @@ def test_layout_holds_for_what_it_says(name):
 
 def mixed_traffic(generator, kinds, count):
     """Frames of these kinds, with a few addresses and ports, some cut."""
-    for _ in range(count):
+    for _turn in range(count):
         one = bytearray(frame(generator.choice(kinds)))
         one[-20 + generator.randrange(20)] = generator.randrange(3)
         if generator.random() < 0.1:
@@ -206,7 +206,7 @@ def test_run_against_keys_one_by_one(seed):
     frames = []
     while len(frames) < 3000:
         one = frame(generator.choice(kinds)).ljust(length, b"\0")[:length]
-        for _ in range(generator.choice((1, 1, 2, 70, 500))):
+        for _turn in range(generator.choice((1, 1, 2, 70, 500))):
             end = generator.randrange(2, 8)
             frames.append(one[:-end] + generator.randbytes(end) if generator.random() < 0.5 else one)
     lead = 16
@@ -220,7 +220,7 @@ def test_counter_forgets_no_flow_when_it_forgets_shapes(monkeypatch):
     monkeypatch.setattr(flows.FlowCounter, "_SHAPES", 2)
     monkeypatch.setattr(flows.FlowCounter, "_FAMILIES", 2)
     counter = flows.FlowCounter()
-    for _ in range(2):
+    for _turn in range(2):
         for name in FRAMES:
             counter.add(frame(name), 0, len(frame(name)))
     assert counter.count == len(set(KEYS.values()) - {None})

@@ -42,8 +42,8 @@ STACK = [
 ]
 
 
-def ask(interface, links=HOST, routes=(), ssh=(), whole_host=True):
-    return why_not(interface, links, routes, ssh, whole_host=whole_host)
+def ask(interface, links=None, routes=(), ssh=(), whole_host=True):
+    return why_not(interface, HOST if links is None else links, routes, ssh, whole_host=whole_host)
 
 
 def test_a_free_interface_may_be_used():

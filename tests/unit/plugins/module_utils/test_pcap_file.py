@@ -161,7 +161,7 @@ def test_against_a_reference(write, monkeypatch, seed):
     frames = []
     while len(frames) < 2500:
         size = generator.choice((0, 1, 11, 12, 13, 42, 60, 61, 60 + 256, 1514))
-        for _ in range(generator.choice((1, 2, 7, 9, 10, 80, 1100))):
+        for _turn in range(generator.choice((1, 2, 7, 9, 10, 80, 1100))):
             frame = udp(max(size, 42), generator.randrange(5), generator.choice(("020000000001", "020000000003")))
             frames.append(frame[:size] if generator.random() < 0.99 else bytes(size))
     path = write(header(order), *(record(frame, order, i) for i, frame in enumerate(frames)))

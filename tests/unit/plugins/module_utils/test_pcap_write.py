@@ -10,6 +10,7 @@ import hashlib
 import os
 import signal
 import time
+from itertools import islice
 
 import pytest
 from scapy.utils import rdpcap
@@ -18,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _pcap_
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Traffic
 
-SCAN = [{"preset": "udp_port_scan", "size": 64, "size_of": "ip", "count": 5000}]
+SCAN = ({"preset": "udp_port_scan", "size": 64, "size_of": "ip", "count": 5000},)
 
 
 def make(path, streams=SCAN, *, replace=os.replace, with_diff=False, interval=0.000001):
@@ -114,7 +115,7 @@ def test_a_failure_half_way_leaves_the_old_file_and_no_other(tmp_path, monkeypat
     real = Traffic.blocks
 
     def failing(self):
-        yield next(iter(real(self)))
+        yield from islice(real(self), 1)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Traffic, "blocks", failing)
