@@ -93,7 +93,7 @@ refused() {
         cat "$folder/log"
         wrong "this was not refused: $*"
     fi
-    grep '^fatal: ' "$folder/log" | tail -n 1 | sed 's/\\n/ /g' >"$folder/said"
+    grep -E '^(fatal|failed): ' "$folder/log" | tail -n 1 | sed 's/\\n/ /g' >"$folder/said"
     grep -q "$words" "$folder/said" || { cat "$folder/log"; wrong "it was not said: $words"; }
     cat "$folder/said"
 }
@@ -177,7 +177,6 @@ only tcpreplay -e tcpreplay_prefix=/opt/tcpreplay
 [ ! -e "$root/usr/local/bin/tcpreplay" ] || wrong 'the files of the build before are still there'
 
 say 'Absent: as it was'
-echo 'requires gcc' >/dev/null
 play -e provision_state=absent
 packages | diff "$folder/packages" -
 files | diff "$folder/files" -
