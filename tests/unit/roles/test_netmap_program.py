@@ -1,0 +1,456 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program of the role netmap, below a root of its own, with the stand-in's source and tools that only pretend to build."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+REPO = Path(__file__).parents[3]
+KERNEL = "5.14.0-503.22.1.el9_5.x86_64"
+
+_spec = importlib.util.spec_from_file_location("trafficgen_netmap", REPO / "roles/netmap/files/trafficgen_netmap.py")
+assert _spec and _spec.loader
+program: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(program)
+
+# The end of what netmap's configure printed for a Debian kernel, drivers of the kernel's source asked for.
+CONFIGURE = """\
+********************************** WARNING **********************************
+*** 'veth.c': no applicable patch found and no override provided.
+*** Disabling driver.
+***
+***     Current configuration values:
+***
+*** native drivers              e1000 veth.c
+*****************************************************************************
+kernel directory            /lib/modules/6.1.0-56-amd64/build
+                            [/usr/src/linux-headers-6.1.0-56-amd64]
+linux version               601c0  [6.1.192]
+module file                 netmap.ko
+
+subsystems                  null ptnetmap generic monitor pipe vale\x20
+apps                       \x20
+native drivers              e1000\x20
+
+Contents of the drivers.mak file:
+e1000@conf := CONFIG_E1000
+"""
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    return {
+        "version": "0" * 40,
+        "repository": "/nowhere",
+        "source_dir": "/usr/src/netmap",
+        "kernels": [KERNEL],
+        "kernel_dir": "",
+        "kernel_sources": "",
+        "jobs": 1,
+        "drivers": [],
+        "no_drivers": ["virtio_net.c"],
+        "missing_drivers": "fail",
+        "external_drivers": [],
+        "driver_suffix": "-netmap",
+        "native_devices": [],
+        "module_options": {},
+        "apps": [],
+        "service": False,
+        "signing_key": "",
+        "signing_cert": "",
+        **changes,
+    }
+
+
+def write(path: Path, content: str = "", mode: int = 0o644) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A host with the headers of one EL kernel, and tools that make files where the real ones make modules."""
+    root = tmp_path / "root"
+    headers = root / f"usr/src/kernels/{KERNEL}"
+    write(headers / ".config", 'CONFIG_CC_VERSION_TEXT="gcc (GCC) 11.5.0"\nCONFIG_MODULE_SIG_HASH="sha256"\n')
+    write(headers / "include/generated/utsrelease.h", f'#define UTS_RELEASE "{KERNEL}"\n')
+    write(headers / "Module.symvers", "0x1 split_page vmlinux EXPORT_SYMBOL\n")
+    (root / f"lib/modules/{KERNEL}/kernel").mkdir(parents=True)
+    tools = tmp_path / "tools"
+    # A module here is a file with the release it is for.
+    make = f"""#!/bin/sh
+case $* in *get-*) exit ;; esac
+if [ -e {tmp_path}/broken ]; then echo 'x.c:1: error: no'; exit 2; fi
+echo "$(cat {tmp_path}/release 2>/dev/null || echo {KERNEL}) SMP" >netmap.ko
+for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap.ko"; done
+"""
+    write(tools / "make", make, 0o755)
+    write(tools / "modinfo", '#!/bin/sh\ncase $2 in vermagic) cat "$3";; esac\n', 0o755)
+    write(tools / "gcc", f"#!/bin/sh\ncat {tmp_path}/compiler 2>/dev/null || echo gcc 11\n", 0o755)
+    for name in ("strip", "depmod"):
+        write(tools / name, "#!/bin/sh\n", 0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setattr(program, "NEEDED_MB", 0)
+    return program.Host(str(root), running="6.6.6-running")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> tuple[str, str, str]:
+    """The stand-in's repository, its commit that builds and its last one."""
+    done = subprocess.run([REPO / "tests/sources/netmap_repository.sh", tmp_path / "repo"], check=True, capture_output=True, text=True)
+    good, last = done.stdout.split()
+    return str(tmp_path / "repo"), good, last
+
+
+@pytest.fixture
+def built(host: Any, source: tuple[str, str, str]) -> Callable[..., dict[str, Any]]:
+    """Fetch and build with these settings; returns them."""
+
+    def build(**changes: Any) -> dict[str, Any]:
+        asked = settings(**{"repository": source[0], "version": source[1], **changes})
+        program.fetch(host, asked)
+        program.build(host, asked, KERNEL)
+        return asked
+
+    return build
+
+
+def module(host: Any, name: str = "netmap") -> Path:
+    return Path(host.path(f"/lib/modules/{KERNEL}/extra/{name}.ko"))
+
+
+# --- What configure says and is told ---
+
+
+def test_native_drivers_are_those_configure_is_left_with() -> None:
+    assert program.native_drivers(CONFIGURE) == ["e1000"]
+
+
+def test_no_native_drivers() -> None:
+    assert program.native_drivers("native drivers              \n\n") == []
+
+
+def test_output_without_that_line_is_refused() -> None:
+    with pytest.raises(program.Problem, match="native drivers"):
+        program.native_drivers("*** native drivers              e1000\n")
+
+
+def test_default_options_download_nothing() -> None:
+    options = program.configure_options(settings(), KERNEL, Path("/k"))
+    assert "--no-ext-drivers" in options and "--no-drivers=virtio_net.c" in options and "--kernel-dir=/k" in options
+
+
+def test_only_the_external_driver_given_is_external() -> None:
+    driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
+    options = program.configure_options(settings(external_drivers=[driver], drivers=["e1000"]), KERNEL, Path("/k"))
+    assert "--drivers=e1000,ixgbe" in options
+    assert "--no-ext-drivers=e1000e,i40e,ice,igb,ixgbevf,mlx5,virtio_net.c" in options
+    assert "--select-version=ixgbe:6.1.6" in options
+    assert program.externals(settings(external_drivers=[driver]))[0]["place"] == "ixgbe/v6.1.6.zip"
+
+
+def test_kernel_sources_follow_the_kernel() -> None:
+    options = program.configure_options(settings(kernel_sources="/src/{kernel}"), KERNEL, Path("/k"))
+    assert f"--kernel-sources=/src/{KERNEL}" in options
+
+
+# --- Headers ---
+
+
+def test_headers_of_the_kernel(host: Any) -> None:
+    assert program.headers_problem(host, settings(), KERNEL) == ""
+
+
+def test_missing_headers_name_the_package(host: Any) -> None:
+    assert "kernel-devel-5.14.0-1" in program.headers_problem(host, settings(), "5.14.0-1")
+
+
+def test_headers_of_another_kernel(host: Any) -> None:
+    said = program.headers_problem(host, settings(kernel_dir=f"/usr/src/kernels/{KERNEL}"), "5.14.0-1")
+    assert KERNEL in said and "5.14.0-1" in said
+
+
+def test_wrong_kernel_folder(host: Any) -> None:
+    assert "no configured kernel folder" in program.headers_problem(host, settings(kernel_dir="/usr/src"), KERNEL)
+
+
+# --- The source ---
+
+
+def test_fetch_and_fetch_again(host: Any, source: tuple[str, str, str]) -> None:
+    asked = settings(repository=source[0], version=source[1])
+    assert program.source_state(host, asked) == "fetch"
+    assert program.fetch(host, asked) == {"changed": True}
+    # Not even a look at the repository.
+    assert program.fetch(host, {**asked, "repository": "/gone"}) == {"changed": False}
+
+
+def test_changed_source_is_fetched_again(host: Any, source: tuple[str, str, str]) -> None:
+    asked = settings(repository=source[0], version=source[1])
+    program.fetch(host, asked)
+    host.path("/usr/src/netmap/configure").write_text("exit 0")
+    assert program.source_state(host, asked) == "fetch"
+    program.fetch(host, asked)
+    assert program.source_state(host, asked) == "ready"
+
+
+def test_somebody_elses_folder_is_left_alone(host: Any, source: tuple[str, str, str]) -> None:
+    mine = write(host.path("/usr/src/netmap/notes"), "mine")
+    with pytest.raises(program.Problem, match="not this role's"):
+        program.fetch(host, settings(repository=source[0], version=source[1]))
+    assert mine.read_text() == "mine"
+
+
+def test_no_repository_leaves_the_old_checkout(host: Any, source: tuple[str, str, str]) -> None:
+    program.fetch(host, settings(repository=source[0], version=source[1]))
+    with pytest.raises(program.Problem, match="cannot be fetched from /gone"):
+        program.fetch(host, settings(repository="/gone", version=source[2]))
+    with pytest.raises(program.Problem, match=f"has no commit {'1' * 40}"):
+        program.fetch(host, settings(repository=source[0], version="1" * 40))
+    assert program.source_state(host, settings(version=source[1])) == "ready"
+    assert [path.name for path in host.path("/usr/src").iterdir() if "netmap" in path.name] == ["netmap"]
+
+
+# --- Building ---
+
+
+def test_build_and_stamp(host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str]) -> None:
+    asked = built(drivers=["e1000"], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
+    stamp = json.loads(host.stamp(KERNEL).read_text())
+    assert stamp["version"] == source[1] and stamp["vermagic"].startswith(KERNEL) and stamp["drivers"] == ["e1000"]
+    assert set(stamp["files"]) == {f"/lib/modules/{KERNEL}/extra/{name}.ko" for name in ("netmap", "e1000-netmap")}
+    assert program.is_built(host, asked, KERNEL)
+    assert program.status(host, asked)["build"] == []
+
+
+def test_a_change_of_what_it_depends_on_builds_again(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    asked = built()
+    assert not program.is_built(host, {**asked, "no_drivers": []}, KERNEL)
+    assert not program.is_built(host, {**asked, "version": "1" * 40}, KERNEL)
+    write(tmp_path / "compiler", "gcc 12")
+    assert not program.is_built(host, asked, KERNEL)
+    (tmp_path / "compiler").unlink()
+    assert program.is_built(host, asked, KERNEL)
+    write(host.path(f"/usr/src/kernels/{KERNEL}/Module.symvers"), "0x2 split_page vmlinux EXPORT_SYMBOL\n")
+    assert not program.is_built(host, asked, KERNEL)
+
+
+def test_a_changed_or_lost_module_is_built_again(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built()
+    module(host).write_text("another")
+    assert program.status(host, asked)["build"] == [KERNEL]
+    module(host).unlink()
+    assert program.status(host, asked)["build"] == [KERNEL]
+
+
+def test_a_failed_build_leaves_what_was_there(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    asked = built()
+    before = module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()
+    write(tmp_path / "broken")
+    with pytest.raises(program.Problem, match=r"make of netmap failed .* x\.c:1: error: no"):
+        built(no_drivers=[])
+    assert (module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()) == before
+    assert program.is_built(host, asked, KERNEL)
+    # And it is tried again.
+    assert program.status(host, {**asked, "no_drivers": []})["build"] == [KERNEL]
+    (tmp_path / "broken").unlink()
+    assert program.is_built(host, built(no_drivers=[]), KERNEL)
+
+
+def test_a_module_for_another_kernel_is_not_installed(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    write(tmp_path / "release", "6.6.6")
+    with pytest.raises(program.Problem, match=f"built for kernel 6.6.6, not for {KERNEL}"):
+        built()
+    assert not module(host).exists() and not host.stamp(KERNEL).exists()
+
+
+def test_a_driver_that_does_not_build(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    kernel_sources = str(host.path("/usr/src/netmap/kernel"))
+    with pytest.raises(program.Problem, match="without the native drivers asked for: igb"):
+        built(drivers=["e1000", "igb"], kernel_sources=kernel_sources)
+    assert not module(host).exists()
+    built(drivers=["e1000", "igb"], kernel_sources=kernel_sources, missing_drivers="warn")
+    assert json.loads(host.stamp(KERNEL).read_text())["missing"] == ["igb"]
+
+
+def test_a_driver_no_longer_asked_for_goes(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    built(drivers=["e1000"], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
+    built()
+    assert module(host).exists() and not module(host, "e1000-netmap").exists()
+
+
+def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    content = "an archive"
+    driver = {
+        "name": "ixgbe",
+        "version": "6.1.6",
+        "url": "https://x/",
+        "checksum": f"sha256:{program.hashlib.sha256(content.encode()).hexdigest()}",
+    }
+    with pytest.raises(program.Problem, match="missing or is not the archive of ixgbe"):
+        built(external_drivers=[driver])
+    write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
+    built(external_drivers=[driver])
+    assert module(host, "ixgbe-netmap").exists()
+
+
+def test_a_killed_installation_is_built_again(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = built()
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "settle", killed)
+    with pytest.raises(KeyboardInterrupt):
+        built(no_drivers=[])
+    assert program.status(host, {**asked, "no_drivers": []})["build"] == [KERNEL]
+
+
+def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "NEEDED_MB", 10**9)
+    with pytest.raises(program.Problem, match="Make room there"):
+        built()
+
+
+# --- In use, refused, in the way ---
+
+
+def loaded(host: Any, users: int, holders: tuple[str, ...] = ()) -> None:
+    write(host.path("/sys/module/netmap/refcnt"), f"{users + len(holders)}\n")
+    for holder in holders:
+        write(host.path(f"/sys/module/netmap/holders/{holder}"))
+
+
+def test_a_driver_of_netmap_is_no_user_of_it(host: Any) -> None:
+    loaded(host, 0, ("e1000_netmap",))
+    assert program.use_problem(host) == ""
+
+
+def test_netmap_in_use_names_who(host: Any) -> None:
+    loaded(host, 1, ("e1000_netmap",))
+    write(host.path("/proc/42/comm"), "tcpreplay\n")
+    host.path("/proc/42/fd").mkdir()
+    host.path("/proc/42/fd/3").symlink_to("/dev/netmap")
+    assert "tcpreplay (process 42)" in program.use_problem(host)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "refused"),
+    [
+        ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n", True),
+        ("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n", False),
+        ("/sys/module/module/parameters/sig_enforce", "Y\n", True),
+        ("/sys/module/module/parameters/sig_enforce", "N\n", False),
+    ],
+)
+def test_a_kernel_that_takes_signed_modules_only(host: Any, file: str, content: str, refused: bool) -> None:
+    write(host.path(file), content)
+    assert ("mokutil" in program.refused_problem(host, settings())) is refused
+    assert program.refused_problem(host, settings(signing_key="/k", signing_cert="/c")) == ""
+
+
+def test_the_port_of_the_default_route_is_not_taken(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for address, name, driver in (("0000:00:03.0", "eth0", "e1000"), ("0000:00:10.0", "eth1", "e1000"), ("0000:00:11.0", "eth2", "ixgbe")):
+        device = host.path(f"/sys/bus/pci/devices/{address}")
+        (device / "net" / name).mkdir(parents=True)
+        (device / "driver").symlink_to(f"../../drivers/{driver}")
+        host.path(f"/sys/class/net/{name}").mkdir(parents=True)
+        host.path(f"/sys/class/net/{name}/device").symlink_to(device)
+    # A VLAN upon it has the route.
+    write(host.path("/sys/class/net/eth0.5/lower_eth0"))
+    write(
+        tmp_path / "tools/ip",
+        '#!/bin/sh\ncase $* in *route*) echo \'[{"dst": "default", "dev": "eth0.5"}]\';; *) echo "[]";; esac\n',
+        0o755,
+    )
+    asked = settings(drivers=["e1000"], native_devices=["eth0", "0000:00:10.0", "eth2", "eth9"])
+    addresses, problems = program.resolve_devices(host, asked)
+    assert addresses == ["0000:00:03.0", "0000:00:10.0", "0000:00:11.0"]
+    assert len(problems) == 3
+    assert "the default route is on eth0.5" in problems[0]
+    assert "ixgbe, which is not in netmap_drivers" in problems[1]
+    assert "eth9" in problems[2]
+
+
+def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    host.running = KERNEL
+    asked = {**built(), "service": True}
+    assert program.needs_restart(host, asked, []) is False
+    loaded(host, 0)
+    note = write(host.path("/sys/module/netmap/notes/.note.gnu.build-id"), KERNEL)
+    assert program.needs_restart(host, asked, []) is False
+    write(host.path("/sys/module/netmap/parameters/buf_num"), "163840\n")
+    assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
+    assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 4096}}, []) is True
+    assert program.needs_restart(host, asked, ["0000:00:10.0"]) is True
+    note.write_text("another build")
+    assert program.needs_restart(host, asked, []) is True
+
+
+def test_this_kernel_has_no_build(host: Any) -> None:
+    with pytest.raises(
+        program.Problem, match=r"no netmap\.ko for the kernel that runs, 6\.6\.6-running.*trafficgen-netmap build 6\.6\.6-running"
+    ):
+        program.load(host, settings(), "6.6.6-running", [])
+
+
+# --- Kernels that come and go ---
+
+
+def test_builds_of_kernels_that_are_gone_are_removed(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = {**built(), "kernels": ["running"]}
+    assert program.status(host, asked)["prune"] == []
+    host.path(f"/lib/modules/{KERNEL}/kernel").rmdir()
+    assert program.status(host, asked)["prune"] == [KERNEL]
+    assert program.prune(host, asked) == {"changed": True, "kernels": [KERNEL]}
+    assert not host.path(f"/lib/modules/{KERNEL}").exists() and not host.stamp(KERNEL).exists()
+
+
+def test_all_installed_kernels(host: Any) -> None:
+    host.path("/lib/modules/5.14.0-1/kernel").mkdir(parents=True)
+    host.path("/lib/modules/5.14.0-0/extra").mkdir(parents=True)  # its kernel is gone
+    assert program.wanted_kernels(host, settings(kernels=["all_installed", "running"])) == ["5.14.0-1", KERNEL, "6.6.6-running"]
+
+
+def test_a_hook_builds_once_and_never_fails(
+    host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = settings(repository=source[0], version=source[1], kernels=["running"])
+    assert program.hook(host, asked, "add", KERNEL)["changed"] is False  # the source is not there
+    assert "no unchanged checkout" in capsys.readouterr().err
+    program.fetch(host, asked)
+    assert program.hook(host, asked, "add", "5.14.0-1")["changed"] is False
+    assert "not there yet" in capsys.readouterr().err
+    assert program.hook(host, asked, "add", KERNEL)["changed"] is True
+    assert program.hook(host, asked, "add", KERNEL)["changed"] is False
+    host.path(f"/lib/modules/{KERNEL}/kernel").rmdir()
+    program.hook(host, asked, "remove", KERNEL)
+    assert not module(host).exists()
+
+
+def test_remove_takes_everything_and_says_so_first(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built()
+    write(host.path("/etc/modprobe.d/trafficgen-netmap.conf"))
+    assert program.remove(host, asked, check=True)["changed"] is True
+    assert module(host).exists()
+    program.remove(host, asked)
+    left = [str(path.relative_to(host.root)) for path in host.root.rglob("*") if path.is_file()]
+    assert [path for path in left if "kernels" not in path] == []
+    assert program.remove(host, asked)["changed"] is False
+
+
+def test_the_shared_folder_of_somebody_else_stays(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built()
+    host.path("/usr/src/netmap/.git/trafficgen").unlink()
+    other = write(host.path("/var/lib/trafficgen/stamps/tcpreplay.json"), "{}")
+    program.remove(host, asked)
+    assert host.path("/usr/src/netmap/configure").exists() and other.exists()
