@@ -413,7 +413,9 @@ def failed_step(step: str, kernel: str, log: Path) -> Problem:
     if "No space left on device" in said:
         return Problem(f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there.")
     lines = [line for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"error|ERROR|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)]
+    errors = [
+        line for line in lines if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
+    ]
     return Problem(f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}.")
 
 
@@ -443,7 +445,7 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(text(log))
     log = folder / "make.log"
-    make = ["make", f"-j{settings['jobs'] or os.cpu_count() or 1}"]
+    make = ["make", f"-j{int(settings['jobs']) or os.cpu_count() or 1}"]
     # The drivers' sources come first: the rule of netmap.ko takes those that are there when it begins.
     steps = [[f"get-{driver}" for driver in drivers]] if drivers else []
     for targets in (*steps, []):
@@ -463,6 +465,8 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
         must(["strip", "--strip-debug", str(path)], f"{path} cannot be stripped")
         sign(host, settings, kernel, path)
         verify(kernel, path, settings)
+    if problem := options_problem(modules["netmap"], settings):
+        raise Problem(problem)
     apps = {name: folder / "build-apps" / name / name for name in settings["apps"]}
     for name, path in apps.items():
         if not path.is_file():
@@ -515,7 +519,7 @@ def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
 
 def module_name(driver: str, settings: Mapping[str, Any]) -> str:
     """The module of a native driver."""
-    return driver[: -len(".c")] + settings["driver_suffix"] if driver.endswith(".c") else driver + settings["driver_suffix"]
+    return f"{driver[:-2] if driver.endswith('.c') else driver}{settings['driver_suffix']}"
 
 
 def collect(folder: Path, suffix: str) -> dict[str, Path]:
@@ -582,45 +586,50 @@ def clear_objects(folder: Path) -> None:
 def install(
     host: Host, settings: Mapping[str, Any], kernel: str, modules: Mapping[str, Path], apps: Mapping[str, Path], stamp: dict[str, Any]
 ) -> None:
-    """Put the modules in place of the old ones and load them if the kernel runs; when that fails, the old ones are back."""
-    target = host.modules(kernel)
-    before = read_stamp(host, kernel)
-    new = {f"/lib/modules/{kernel}/extra/{name}.ko": path for name, path in modules.items()}
+    """Put the modules in place of the old ones, load them if the kernel runs, and write the stamp."""
+    new = {f"/lib/modules/{kernel}/extra/{name}.ko": path.read_bytes() for name, path in modules.items()}
     # Also a netmap.ko that was there before this role, perhaps compressed.
-    old = {*before.get("files", {}), *new, *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz"))}
-    kept = {path: host.path(path).read_bytes() for path in sorted({*old, SETTINGS}) if host.path(path).is_file()}
-    if kernel == host.running and settings["service"] and (problem := use_problem(host)):
-        raise Problem(problem)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for path, built in new.items():
-            write_file(host.path(path), built.read_bytes())
-        for path in set(kept) - {*new, SETTINGS}:
-            host.path(path).unlink()
-        settle(host, kernel)
-        # The unit goes by them. As the role writes them, byte for byte.
-        asked = {name: value for name, value in settings.items() if name != "module_options"}
-        write_file(host.path(SETTINGS), (json.dumps(asked, indent=4, sort_keys=True) + "\n").encode())
-        if kernel == host.running and settings["service"]:
-            activate(host, settings)
-    except (Problem, OSError) as error:
-        for path in (*new, SETTINGS):
-            host.path(path).unlink(missing_ok=True)
-        for path, content in kept.items():
-            write_file(host.path(path), content)
-        settle(host, kernel)
-        again = ""
-        if set(kept) - {SETTINGS} and kernel == host.running and settings["service"]:
-            try:
-                activate(host, settings)
-            except Problem as second:
-                again = f" Loading the old module again failed as well: {second}"
-        raise Problem(f"{error} What was installed before is back in place.{again}") from None
+    old = {*read_stamp(host, kernel).get("files", {}), *new, *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz"))}
+    replace(host, settings, kernel, new, old)
     for name, program in apps.items():
         write_file(host.path(f"/usr/local/bin/{name}"), program.read_bytes(), 0o755)
     stamp["files"] = {path: sha256(host.path(path)) for path in sorted(new)}
     stamp["apps"] = [f"/usr/local/bin/{name}" for name in sorted(apps)]
     write_file(host.stamp(kernel), (json.dumps(stamp, indent=2, sort_keys=True) + "\n").encode())
+
+
+def replace(host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str]) -> None:
+    """Put new files and settings in place of old ones, and load anew if the kernel runs; when that fails, everything old is back."""
+    loads = kernel == host.running and settings["service"]
+    if loads and (problem := use_problem(host)):
+        raise Problem(problem)
+    was_loaded = is_loaded(host)
+    kept = {path: host.path(path).read_bytes() for path in sorted({*old, SETTINGS}) if host.path(path).is_file()}
+    # As the role writes them, byte for byte.
+    everything = {**new, SETTINGS: (json.dumps(settings, indent=4, sort_keys=True) + "\n").encode()}
+    try:
+        for path, content in everything.items():
+            write_file(host.path(path), content)
+        for path in set(kept) - set(everything):
+            host.path(path).unlink()
+        if old:
+            settle(host, kernel)
+        if loads:
+            activate(host, settings)
+    except (Problem, OSError) as error:
+        for path in set(everything) - set(kept):
+            host.path(path).unlink(missing_ok=True)
+        for path, content in kept.items():
+            write_file(host.path(path), content)
+        if old:
+            settle(host, kernel)
+        again = ""
+        if was_loaded and loads:
+            try:
+                activate(host, settings)
+            except Problem as second:
+                again = f" Loading the old module again failed as well: {second}"
+        raise Problem(f"{error} What was there before is back in place.{again}") from None
 
 
 def settle(host: Host, kernel: str) -> None:
@@ -703,6 +712,15 @@ def module_file(host: Host, kernel: str, module: str) -> Path | None:
     return None
 
 
+def options_problem(path: Path | None, settings: Mapping[str, Any]) -> str:
+    """Which of netmap_module_options the module does not have: the kernel would only log that."""
+    if not path or not settings["module_options"]:
+        return ""
+    known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
+    unknown = sorted(set(settings["module_options"]) - known)
+    return f"netmap_module_options: the module has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}." if unknown else ""
+
+
 def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) -> None:
     """Load a module by the absolute path of the running kernel's file: modprobe might find another kernel's through weak-modules."""
     path = module_file(host, kernel, module)
@@ -731,11 +749,11 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
         raise Problem(f"{said}.{remedy}")
 
 
-def load(host: Host, settings: Mapping[str, Any], kernel: str, options: Sequence[str]) -> dict[str, Any]:
+def load(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
     """Load netmap and give the named devices to their native drivers. What is so already stays so; a failure leaves nothing half done."""
     loaded = is_loaded(host)
     if not loaded:
-        insmod(host, kernel, "netmap", options)
+        insmod(host, kernel, "netmap", [f"{name}={value}" for name, value in sorted(settings["module_options"].items())])
     taken = []
     try:
         for address in settings["native_devices"]:
@@ -992,6 +1010,8 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         problems.append(foreign_source(settings))
     problems.append(signing_problem(host, settings))
     runs = settings["service"] and host.running in kernels
+    if runs and host.running not in todo:
+        problems.append(options_problem(module_file(host, host.running, "netmap"), settings))
     restart = runs and host.running not in todo and needs_restart(host, settings, devices)
     if runs and host.running in todo:
         problems += [refused_problem(host, settings), use_problem(host)]
@@ -1116,7 +1136,7 @@ USAGE = """Usage: trafficgen-netmap COMMAND
   status              what is built and loaded, what is to be done, as JSON
   fetch               bring the source to the commit in /etc/trafficgen-netmap.json
   build KERNEL        build for a kernel, verify, install; load if it runs
-  load KERNEL [N=V…]  load netmap, give the named devices to their native drivers
+  load KERNEL         load netmap, give the named devices to their native drivers
   unload              give them back, unload netmap
   activate            unload, and load anew through netmap.service
   prune               remove the builds of kernels that are gone
@@ -1141,7 +1161,7 @@ def read_settings(host: Host) -> dict[str, Any]:
         settings = json.loads(host.path(SETTINGS).read_text())
     except (OSError, ValueError) as error:
         raise Problem(f"{SETTINGS} cannot be read: {error}. Run the role wirespeed.trafficgen.netmap.") from None
-    return {**settings, "module_options": settings.get("module_options", {})}
+    return dict(settings)
 
 
 def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
@@ -1153,8 +1173,8 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
         return status(host, settings)
     if name in ("remove", "remove-check") and not rest:
         return remove(host, settings, check=name == "remove-check")
-    if name == "load" and rest:
-        return load(host, settings, rest[0], rest[1:])
+    if name == "load" and len(rest) == 1:
+        return load(host, settings, rest[0])
     if name == "unload" and not rest:
         return unload(host, settings)
     with alone(host):
@@ -1163,7 +1183,7 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
         if name == "build" and len(rest) == 1:
             return build(host, settings, rest[0])
         if name == "activate" and not rest:
-            activate(host, settings)
+            replace(host, settings, host.running, {}, ())
             return {"changed": True}
         if name == "prune" and not rest:
             return prune(host, settings)

@@ -94,7 +94,7 @@ echo "$(cat {tmp_path}/release 2>/dev/null || echo {KERNEL}) SMP" >netmap.ko
 for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap.ko"; done
 """
     write(tools / "make", make, 0o755)
-    write(tools / "modinfo", '#!/bin/sh\ncase $2 in vermagic) cat "$3";; esac\n', 0o755)
+    write(tools / "modinfo", '#!/bin/sh\ncase $2 in vermagic) cat "$3";; parm) echo buf_num:int;; esac\n', 0o755)
     write(tools / "gcc", f"#!/bin/sh\ncat {tmp_path}/compiler 2>/dev/null || echo gcc 11\n", 0o755)
     for name in ("strip", "depmod"):
         write(tools / name, "#!/bin/sh\n", 0o755)
@@ -400,7 +400,7 @@ def test_this_kernel_has_no_build(host: Any) -> None:
     with pytest.raises(
         program.Problem, match=r"no netmap\.ko for the kernel that runs, 6\.6\.6-running.*trafficgen-netmap build 6\.6\.6-running"
     ):
-        program.load(host, settings(), "6.6.6-running", [])
+        program.load(host, settings(), "6.6.6-running")
 
 
 # --- Kernels that come and go ---
@@ -454,3 +454,35 @@ def test_the_shared_folder_of_somebody_else_stays(host: Any, built: Callable[...
     other = write(host.path("/var/lib/trafficgen/stamps/tcpreplay.json"), "{}")
     program.remove(host, asked)
     assert host.path("/usr/src/netmap/configure").exists() and other.exists()
+
+
+def test_a_parameter_the_module_does_not_have(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(program.Problem, match=r"has no buf_mun\. It has: buf_num"):
+        built(module_options={"buf_mun": 1})
+    assert not module(host).exists()
+    host.running = KERNEL
+    asked = {**built(module_options={"buf_num": 1}), "service": True}
+    assert program.status(host, asked)["problems"] == []
+    assert "buf_mun" in program.status(host, {**asked, "module_options": {"buf_mun": 1}})["problems"][0]
+
+
+def test_a_module_that_does_not_load_gives_way_to_the_old_one(
+    host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = built()
+    before = module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()
+    host.running = KERNEL
+    loaded(host, 0)
+    tried = []
+
+    def activate(*_: Any) -> None:
+        tried.append(host.path(program.SETTINGS).read_text())
+        if len(tried) == 1:
+            raise program.Problem("insmod: Key was rejected by service.")
+
+    monkeypatch.setattr(program, "activate", activate)
+    with pytest.raises(program.Problem, match=r"Key was rejected by service\. What was there before is back in place\.$"):
+        built(no_drivers=[], service=True)
+    assert tried[1] == before[2] != tried[0]
+    assert (module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()) == before
+    assert program.is_built(host, asked, KERNEL)
