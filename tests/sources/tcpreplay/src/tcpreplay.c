@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #ifdef HAVE_NETMAP
+#include <net/if.h>
+#include <stdint.h>
+#include <sys/time.h>
 #include <net/netmap.h>
 #endif
 
