@@ -1004,8 +1004,6 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:
         lacking.insert(0, tools_problem(settings))
-    if os.geteuid() != 0:
-        problems.insert(0, "The role netmap needs root. Set become: true.")
     if source == "foreign":
         problems.append(foreign_source(settings))
     problems.append(signing_problem(host, settings))
@@ -1202,6 +1200,8 @@ def main(words: Sequence[str]) -> int:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     try:
+        if os.geteuid() != 0:
+            raise Problem("netmap's modules and settings need root: run the role with become: true, and this program with sudo.")
         print(json.dumps(command(Host(), words), indent=2))
     except Problem as problem:
         print(problem, file=sys.stderr)
