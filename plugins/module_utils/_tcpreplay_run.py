@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
     read_frame_counter,
     remove_frame_counter,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import Hold, held, left_as_found
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import SOURCE_MACS_LIMIT, PcapSummary, summarize
@@ -150,7 +151,8 @@ def execute(plan: Plan) -> Outcome:
     request = plan.request
     warnings = list(plan.warnings)
     # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
-    with Watch() as watch, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
+    alone = only_run(request.interface, plan.link["ifindex"], request.netns)
+    with Watch() as watch, alone, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
         if hold is not None:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
             hold.wait_for_link(watch, request.netmap_delay or 0)

@@ -15,6 +15,7 @@ description:
   - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and what the counters of
     the sending and the receiving interface prove of it.
   - Everything that can be checked is checked before the first packet is sent.
+  - One run at a time can send on an interface. A second one is refused.
   - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away (its connection, or
     the module itself, also by SIGKILL) tcpreplay goes too.
 extends_documentation_fragment:

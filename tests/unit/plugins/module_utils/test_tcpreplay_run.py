@@ -78,6 +78,16 @@ class Host:
         self.events.append("remove")
 
     @contextlib.contextmanager
+    def only_run(self, interface, ifindex, netns):
+        if self.busy:
+            raise TrafficgenError("another run is sending on it", on=interface)
+        self.busy = True
+        yield
+        self.busy = False
+
+    busy = False
+
+    @contextlib.contextmanager
     def left_as_found(self, interface, netns, warnings):
         self.events.append(f"record {interface}")
         yield "found"
@@ -109,6 +119,7 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "read_frame_counter", host.read)
     monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
+    monkeypatch.setattr(runs, "only_run", host.only_run)
     monkeypatch.setattr(runs, "left_as_found", host.left_as_found)
     monkeypatch.setattr(runs, "held", host.held)
     monkeypatch.setattr(_netmap, "require", lambda: None)
@@ -179,6 +190,17 @@ def test_what_a_hold_finds(host, params):
         runs.carry_out({**params, "injection_method": "netmap"})
 
 
+def test_a_second_run_on_the_interface_is_refused(host, params):
+    host.busy = True
+    with pytest.raises(TrafficgenError, match="v0: another run is sending on it"):
+        runs.carry_out({**params, "injection_method": "netmap"})
+    assert not any(event.startswith(("record", "take")) for event in host.events)
+    assert runs.carry_out(params, check_mode=True).error is None
+    host.busy = False
+    assert runs.carry_out(params).error is None
+    assert host.busy is False
+
+
 def test_a_run_that_is_not_ready_in_time(host, params, monkeypatch):
     monkeypatch.setattr(host, "wait_for_link", lambda watch, delay: time.sleep(0.6))
     outcome = runs.carry_out({**params, "injection_method": "netmap", "start_at": time.time() + 0.3})
@@ -199,8 +221,10 @@ def test_a_link_that_is_coming_up_is_waited_for(host, params, monkeypatch):
     assert runs.carry_out(params, check_mode=True).tree["run"]["interface"] == "v0"
     assert host.events == ["snapshot v0"] * 4 + ["guard v0"]
     host.add("v0", carrier=False)
+    host.events.clear()
     with pytest.raises(TrafficgenError, match="no carrier"):
         runs.carry_out(params, check_mode=True)
+    assert host.events == ["snapshot v0"]
     monkeypatch.setattr(runs, "_LINK_LIMIT", 0.1)
     host.add("v0", carrier=False, bus_info="0000:00:04.0")
     host.events += [""] * 4
