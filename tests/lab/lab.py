@@ -34,6 +34,14 @@ KEY = CACHE / "key"
 # What an image is made of. Another Debian needs other names in setup.sh.
 SUITE = "bookworm"
 DISK = "8G"
+OPTIONS = (
+    "--mode=root",
+    "--variant=minbase",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--skip=cleanup/apt/lists",  # else the guest's apt takes its lists for new, and they are empty
+)
 # "tcg" works everywhere; /dev/kvm may be there and yet never boot a guest, so "kvm" is for who asks for it.
 ACCELERATOR = os.environ.get("TRAFFICGEN_LAB_ACCEL", "tcg")
 # A cloud image instead of the one made here: a path or a URL. It boots its own kernel and is set up by cloud-init.
@@ -74,7 +82,7 @@ def packages() -> str:
 
 def image_folder() -> Path:
     """The folder of the image that packages.txt and setup.sh describe. The key pair is part of it."""
-    what = packages() + (HERE / "setup.sh").read_text() + KEY.with_suffix(".pub").read_text() + SUITE + DISK
+    what = packages() + (HERE / "setup.sh").read_text() + KEY.with_suffix(".pub").read_text() + "".join((SUITE, DISK, *OPTIONS))
     return CACHE / ("image-" + hashlib.sha256(what.encode()).hexdigest()[:16])
 
 
@@ -109,11 +117,7 @@ def make_image() -> Path:
                 try:
                     run(
                         mmdebstrap,
-                        "--mode=root",
-                        "--variant=minbase",
-                        "--dpkgopt=path-exclude=/usr/share/doc/*",
-                        "--dpkgopt=path-exclude=/usr/share/man/*",
-                        "--dpkgopt=path-exclude=/usr/share/locale/*",
+                        *OPTIONS,
                         "--customize-hook=mkdir $1/lab",
                         f"--customize-hook=copy-in {work}/packages.txt {HERE}/setup.sh /lab",
                         f"--customize-hook=upload {KEY}.pub /lab/key.pub",
@@ -430,6 +434,7 @@ def main() -> int:
     up.add_argument("--cpus", type=int, default=2)
     up.add_argument("--seconds", type=int, default=8 * 3600, help="the guest ends after so long (8 hours)")
     up.add_argument("--snapshot", action="store_true", help="from a snapshot taken after a first boot: seconds, not a minute")
+    up.add_argument("--ssh-config", metavar="FILE", help="put a copy of the guest's ssh configuration there")
     ssh = commands.add_parser("ssh", help="log in, as root, or run a command")
     ssh.add_argument("name", nargs="?", default="lab")
     ssh.add_argument("words", nargs=argparse.REMAINDER)
@@ -449,6 +454,8 @@ def main() -> int:
     elif arguments.command == "up":
         guest = Guest(arguments.name)
         guest.up(arguments)
+        if arguments.ssh_config:
+            shutil.copy(guest.folder / "ssh_config", arguments.ssh_config)
         status()
     elif arguments.command == "ssh":
         guest = Guest(arguments.name)
