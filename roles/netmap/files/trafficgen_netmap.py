@@ -354,6 +354,8 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         return {"changed": False}
     if state == "foreign":
         raise Problem(foreign_source(settings))
+    if switch(host, settings):
+        return {"changed": True}
     folder = host.path(settings["source_dir"])
     new = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
@@ -378,6 +380,9 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         done = here("-c", "advice.detachedHead=false", "checkout", "-q", "--detach", version)
         if done.returncode != 0:
             raise Problem(f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and netmap_repository.")
+        # The commit before stays at hand, for a build of this one that fails.
+        if (folder / ".git").exists():
+            here("fetch", "-q", "--update-shallow", str(folder), "+HEAD:refs/trafficgen/before")
         (new / ".git" / MARK).touch()
         if folder.exists():
             folder.rename(old)
@@ -386,6 +391,14 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     return {"changed": True}
+
+
+def switch(host: Host, settings: Mapping[str, Any]) -> bool:
+    """Bring the checkout to the commit where it has that already: without the network."""
+    if not host.path(f"{settings['source_dir']}/.git/{MARK}").exists():
+        return False
+    git(host, settings, "-c", "advice.detachedHead=false", "checkout", "-q", "--force", "--detach", settings["version"])
+    return source_state(host, settings) == "ready"
 
 
 def foreign_source(settings: Mapping[str, Any]) -> str:
@@ -420,14 +433,23 @@ def failed_step(step: str, kernel: str, log: Path) -> Problem:
 
 
 def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
-    """Build for the kernel, verify, install, load if it runs; the stamp comes last. Until then the old module stays as it is."""
+    """Build for the kernel, verify, install, load if it runs; the stamp comes last. What fails leaves everything as it was."""
+    try:
+        return build_and_install(host, settings, kernel)
+    except BaseException:
+        with contextlib.suppress(Problem, OSError):
+            switch(host, read_settings(host))
+        raise
+
+
+def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
+    """What :func:`build` does where nothing fails."""
     problems = [headers_problem(host, settings, kernel), tools_problem(settings), signing_problem(host, settings)]
     if kernel == host.running and settings["service"]:
         problems += [refused_problem(host, settings), use_problem(host)]
     for problem in filter(None, problems):
         raise Problem(problem)
-    if source_state(host, settings) != "ready":
-        raise Problem(f"{settings['source_dir']} is no unchanged checkout of {settings['version']}. Run the role netmap.")
+    fetch(host, settings)
     parts = inputs(host, settings, kernel)
     folder = host.build_folder(kernel)
     started = time.monotonic()
@@ -996,10 +1018,10 @@ def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str
 def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What is there, what is to be done, and what stands against it. Reads only."""
     kernels = wanted_kernels(host, settings)
-    archives = [driver for driver in externals(settings) if sha256(host.path(driver["archive"])) != driver["sha256"]]
     source = source_state(host, settings)
     devices, problems = resolve_devices(host, settings)
-    todo = [kernel for kernel in kernels if source != "ready" or archives or not is_built(host, settings, kernel)]
+    todo = [kernel for kernel in kernels if not is_built(host, settings, kernel)]
+    archives = [driver for driver in externals(settings) if todo and sha256(host.path(driver["archive"])) != driver["sha256"]]
     # What the role dev_tools brings: missing in check mode, where that role did nothing yet, it is no error.
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:

@@ -321,6 +321,21 @@ def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: p
         built()
 
 
+def test_a_commit_that_does_not_build_leaves_the_old_checkout(
+    host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str], tmp_path: Path
+) -> None:
+    asked = built()
+    write(tmp_path / "broken")
+    with pytest.raises(program.Problem, match="make of netmap failed"):
+        built(version=source[2])
+    assert program.status(host, asked)["fetch"] is False
+    assert program.status(host, asked)["build"] == []
+    # From one to the other and back without the repository.
+    gone = {**asked, "repository": "/gone"}
+    assert program.fetch(host, {**gone, "version": source[2]}) == {"changed": True}
+    assert program.fetch(host, gone) == {"changed": True}
+
+
 # --- In use, refused, in the way ---
 
 
@@ -425,8 +440,8 @@ def test_a_hook_builds_once_and_never_fails(
     host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = settings(repository=source[0], version=source[1], kernels=["running"])
-    assert program.hook(host, asked, "add", KERNEL)["changed"] is False  # the source is not there
-    assert "no unchanged checkout" in capsys.readouterr().err
+    assert program.hook(host, {**asked, "repository": "/gone"}, "add", KERNEL)["changed"] is False
+    assert "until the role netmap has run again" in capsys.readouterr().err.lower()
     program.fetch(host, asked)
     assert program.hook(host, asked, "add", "5.14.0-1")["changed"] is False
     assert "not there yet" in capsys.readouterr().err
