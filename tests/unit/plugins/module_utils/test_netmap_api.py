@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -239,7 +240,10 @@ def test_a_link_in_a_network_namespace(netns):
         assert not link.running()
         for name in ("tga0", "tga1"):
             subprocess.run(["ip", "-n", netns, "link", "set", name, "up"], check=True)
-        assert link.running()
+        until = time.monotonic() + 10  # the kernel tells of a carrier up to a second late (net/core/link_watch.c)
+        while not link.running():
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 def test_back_in_its_own_namespace_after_an_error(netns):
