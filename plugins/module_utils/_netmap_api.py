@@ -48,9 +48,11 @@ _OFFSET = struct.Struct("n")
 # struct netmap_ring: buf_ofs; num_slots, nr_buf_size; ringid, dir; head, cur, tail
 _RING = struct.Struct("=qIIHHIII")
 
-_IFREQ = struct.Struct("16sh22x")
-_SIOCGIFFLAGS = 0x8913
-_IFF_RUNNING = 0x40
+# rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
+_NLMSG = struct.Struct("=IHHII")
+_IFINFO = struct.Struct("=BxHiII")
+_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
+_RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
 _CLONE_NEWNET = 0x40000000
 
 
@@ -176,13 +178,17 @@ class Port:
 
 
 class Link:
-    """An interface's state as ``SIOCGIFFLAGS`` tells it, which is what tcpreplay looks at before it sends."""
+    """An interface's state, asked of the kernel so cheaply that it can be polled."""
 
     def __init__(self, interface: str, netns: str | None = None) -> None:
         self._interface = interface
-        self._request = _IFREQ.pack(os.fsencode(interface), 0)
         with inside(netns):
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            try:
+                index = socket.if_nametoindex(interface)
+            except OSError as error:
+                raise self._unreadable(error.strerror or str(error)) from error
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(0, 0, index, 0, 0)
 
     def __enter__(self) -> Link:
         return self
@@ -191,12 +197,20 @@ class Link:
         self._socket.close()
 
     def running(self) -> bool:
-        """Whether it is up and has a carrier."""
-        try:
-            flags = _IFREQ.unpack(fcntl.ioctl(self._socket, _SIOCGIFFLAGS, self._request))[1]
-        except OSError as error:
-            raise TrafficgenError("its state cannot be read", on=self._interface, said=error.strerror or str(error)) from error
-        return bool(flags & _IFF_RUNNING)
+        """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
+
+        The last one alone would not do: the kernel tells of a lost carrier there up to a second late (net/core/link_watch.c).
+        """
+        self._socket.send(self._request)
+        answer = self._socket.recv(65536)
+        if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
+            number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
+            raise self._unreadable(os.strerror(-number))
+        flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
+        return flags & _RUNNING == _RUNNING
+
+    def _unreadable(self, said: str) -> TrafficgenError:
+        return TrafficgenError("its state cannot be read", on=self._interface, said=said)
 
 
 @contextlib.contextmanager
