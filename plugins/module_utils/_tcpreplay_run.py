@@ -152,7 +152,7 @@ def execute(plan: Plan) -> Outcome:
     warnings = list(plan.warnings)
     # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
     alone = only_run(request.interface, plan.link["ifindex"], request.netns)
-    with Watch() as watch, alone, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
+    with Watch() as watch, alone as _lock, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
         if hold is not None:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
             hold.wait_for_link(watch, request.netmap_delay or 0)
