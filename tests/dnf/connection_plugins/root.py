@@ -24,6 +24,7 @@ options:
       - name: ansible_user
 """
 
+import shutil
 from typing import Any
 
 from ansible.plugins.connection.local import Connection as Local
@@ -45,6 +46,7 @@ class Connection(Local):
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file in."""
         super().put_file(in_path, self._root() + out_path)
+        shutil.chown(self._root() + out_path, str(self.get_option("remote_user")))
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file out."""
