@@ -168,7 +168,7 @@ refused 'default route' only tcpreplay -e '{generator_interfaces: [tgport0, tgma
 program | diff "$folder/program" -
 unchanged play
 
-say 'A program that is gone, or another compiler: built again'
+say 'A program that is gone, or another place for it: built again'
 rm "$root/usr/local/bin/tcpreplay"
 only tcpreplay
 program | diff "$folder/program" -
