@@ -235,6 +235,7 @@ class Guest:
             "ansible_user": "lab",
             "ansible_ssh_private_key_file": str(KEY),
             "ansible_ssh_common_args": f"-F {self.folder}/ssh_config",
+            "ansible_host_key_checking": False,  # each image has keys of its own
             "generator_interfaces": ["tg0", "tg1"],
         }
         (self.folder / "inventory.json").write_text(json.dumps({"generators": {"hosts": {self.name: host}}}, indent=2) + "\n")

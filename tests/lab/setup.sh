@@ -59,7 +59,7 @@ for port in mgmt0 tg0 tg1; do
     printf '[Match]\nMACAddress=02:00:00:00:10:0%s\n[Link]\nName=%s\n' "$n" "$port" >"/etc/systemd/network/10-$port.link"
     n=$((n + 1))
 done
-printf '[Match]\nName=mgmt0\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' \
+printf '[Match]\nName=mgmt0\n[Network]\nAddress=10.0.2.15/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' \
     >/etc/systemd/network/20-mgmt0.network
 printf '[Match]\nName=tg0 tg1\n[Link]\nRequiredForOnline=no\n[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nLLDP=no\n' \
     >/etc/systemd/network/20-test.network
