@@ -35,7 +35,7 @@ PRETTY_NAME="Rocky Linux 9.5 (Blue Onyx)"
 END
 echo 'Rocky Linux release 9.5 (Blue Onyx)' >"$root/etc/rocky-release"
 ln -s rocky-release "$root/etc/redhat-release"
-mkdir -p "$root/etc/rpm" "$root/etc/yum.repos.d" "$root/etc/NetworkManager/conf.d" "$root/usr/libexec"
+mkdir -p "$root/etc/rpm" "$root/etc/yum.repos.d" "$root/etc/NetworkManager/conf.d" "$root/usr/libexec" "$root/usr/src/kernels"
 echo '%_dbpath /var/lib/rpm' >"$root/etc/rpm/macros"
 ln -s /usr/bin/python3 "$root/usr/libexec/platform-python"
 

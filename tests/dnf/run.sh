@@ -103,8 +103,9 @@ files() {
         -o -path ./var/lib/dnf -o -path ./var/lib/rpm -o -name __pycache__ \) -prune -o -print | sort)
 }
 
+# Without the distribution's own key, which dnf takes in with the first signed package.
 packages() {
-    chroot "$root" rpm -qa | sort
+    chroot "$root" rpm -qa | grep -v ^gpg-pubkey | sort
 }
 
 program() {
