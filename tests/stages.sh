@@ -171,7 +171,7 @@ stage_mypy() {
     mypy --config-file "$tree/pyproject.toml" "${tree#"$collections/"}/plugins"
 }
 
-stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
+stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/pack.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
 
 stage_changelog() { antsibull-changelog lint; }
 
@@ -303,6 +303,7 @@ remove_labs() {
     for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv; do
         if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
     done
+    if [ -e "$cache/lab/guests/molecule" ]; then TRAFFICGEN_LAB_CACHE=$cache/lab python3 "$here/tests/lab/lab.py" down molecule; fi
 }
 
 run_stages() {
