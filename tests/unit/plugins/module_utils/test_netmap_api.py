@@ -242,7 +242,7 @@ def test_a_link_in_a_network_namespace(netns):
             assert time.monotonic() < until
             time.sleep(0.01)
         # A lost one counts at once, again and again.
-        for _ in range(3):
+        for _value in range(3):
             set_link("set", "tga1", "down")
             assert not link.running()
             set_link("set", "tga1", "up")
