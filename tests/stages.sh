@@ -180,8 +180,8 @@ stage_changelog() { antsibull-changelog lint; }
 stage_sanity() {
     # Some of its tests run in venvs that it makes here, from PyPI.
     ansible-test sanity --color no
-    sed -n 's/.*WARNING: Skipping \(.*could not be found\).*/\1/p' "$logs/$stage.log" | sort -u >skipped
-    while read -r what; do not_run "$what"; done <skipped
+    sed -n 's/.*WARNING: Skipping \(.*could not be found\).*/\1/p' "$logs/$stage.log" | sort -u |
+        while read -r what; do not_run "$what"; done
 }
 
 stage_units() { ansible-test units --color no --python "$("$cache/dev/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; }
