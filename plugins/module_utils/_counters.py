@@ -41,6 +41,8 @@ _EMULATORS = frozenset({0x1AF4, 0x15AD, 0x80EE})
 _EMULATED_E1000E = (0x8086, 0x0000)  # the subsystem QEMU gives its e1000e
 # Offloads that merge arriving frames into larger ones before the ingress hook counts them.
 _MERGING = {"generic-receive-offload": "gro", "large-receive-offload": "lro", "rx-gro-hw": "rx-gro-hw"}
+# What of a snapshot stays what it is as long as the interface does.
+_DEVICE_KEYS = ("driver", "bus_info", "speed_mbps", "merging")
 _IP_NAMES = {"frame_errors": "frame_errors", "missed_errors": "missed_errors", "otherhost": "otherhost_dropped"}
 
 
@@ -51,6 +53,7 @@ def snapshot(
     root: str = "/sys",
     proc: str = "/proc",
     test_frames: Mapping[str, Any] | None = None,
+    like: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read an interface's counters and state now.
 
@@ -59,17 +62,25 @@ def snapshot(
     :param netns: the named network namespace the interface is in.
     :param root: where /sys is; ``proc``: where /proc is.
     :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
+    :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there, which leaves out
+        most of the programs. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters`` documents in its RETURN.
     """
     state = _ip_link(interface, netns)
     name = state["ifname"]
-    ethtool_found, device, driver, bus_info = _identify(state, netns, root)
+    if like is not None and like["ifindex"] == state["ifindex"]:
+        device_is = {key: like[key] for key in _DEVICE_KEYS}
+        device = _device_folder(root, name, netns, state, like["bus_info"])
+    else:
+        device_is, device = _device(state, netns, root)
+    driver = device_is["driver"]
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
         state = _ip_link(name, netns)
     counted = read_frame_counter(test_frames, name, netns) if test_frames else None
-    statistics = parse_statistics(_ethtool(["-S", name], netns)[1])
+    ethtool_found, printed = _ethtool(["-S", name], netns)
+    statistics = parse_statistics(printed)
     now, monotonic = time.time(), time.monotonic()
     kernel = kernel_counters(state)
     flags = state.get("flags", [])
@@ -78,15 +89,12 @@ def snapshot(
         "netns": netns,
         "ifindex": state["ifindex"],
         "boot_id": _text(os.path.join(proc, "sys/kernel/random/boot_id")),
-        "driver": driver,
-        "bus_info": bus_info,
-        "speed_mbps": _speed(device, driver, _ethtool([name], netns)[1] if ethtool_found else None),
+        **device_is,
         "up": "UP" in flags,
         "carrier": "LOWER_UP" in flags,
         "carrier_changes": state.get("stats64", {}).get("tx", {}).get("carrier_changes", 0),
         "mtu": state["mtu"],
         "mac_address": state.get("address"),
-        "merging": _merging(_ethtool(["-k", name], netns)[1]),
         "time": now,
         "monotonic": monotonic,
         "kernel": kernel,
@@ -202,6 +210,15 @@ def interfaces_of(netns: str | None = None) -> list[str]:
     if done.status != 0:
         raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
     return [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry and entry.get("link_type") != "loopback"]
+
+
+def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
+    """What an interface's device is, the values of ``_DEVICE_KEYS``, and where it is below /sys."""
+    name = state["ifname"]
+    ethtool_found, device, driver, bus_info = _identify(state, netns, root)
+    speed = _speed(device, driver, _ethtool([name], netns)[1] if ethtool_found else None)
+    merging = _merging(_ethtool(["-k", name], netns)[1])
+    return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
 
 
 def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[bool, Path | None, str | None, str | None]:

@@ -159,7 +159,7 @@ def execute(plan: Plan) -> Outcome:
         if request.start_at is not None:
             watch.sleep_until(request.start_at - _SET_UP)
         receiver.start()
-        before = snapshot(request.interface, request.netns)
+        before = snapshot(request.interface, request.netns, like=plan.link)
         if request.start_at is not None:
             watch.sleep_until(request.start_at)
             if time.time() - request.start_at > _LATE:
@@ -173,7 +173,7 @@ def execute(plan: Plan) -> Outcome:
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
             warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
-        after = _after(request, warnings)
+        after = _after(plan, warnings)
         receiver.finish()
     return _outcome(plan, done, before, after, receiver, warnings)
 
@@ -251,10 +251,10 @@ def _not_ended_well(
     return None
 
 
-def _after(request: Request, warnings: list[str]) -> dict[str, Any] | None:
+def _after(plan: Plan, warnings: list[str]) -> dict[str, Any] | None:
     """The sender's counters after the run. A run is not lost because its interface is."""
     try:
-        return snapshot(request.interface, request.netns)
+        return snapshot(plan.request.interface, plan.request.netns, like=plan.link)
     except TrafficgenError as error:
         warnings.append(f"The sender's counters after the run are not known: {error.message}")
         return None
@@ -293,7 +293,7 @@ class _Receiver:
             return
         try:
             self._let_drain()
-            self.after = snapshot(self._interface, self._netns, test_frames=self.before["test_frames"])
+            self.after = snapshot(self._interface, self._netns, test_frames=self.before["test_frames"], like=self.before)
         except TrafficgenError as error:
             self._warnings.append(f"What arrived is not known: {error.message}")
             return

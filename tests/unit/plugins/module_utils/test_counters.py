@@ -42,6 +42,7 @@ class Host:
     def __init__(self, monkeypatch, tmp_path):
         self.link, self.ethtool = VETH, {"-i": VETH_DRIVER, "": VETH_SETTINGS, "-S": VETH_STATISTICS, "-k": FEATURES}
         self.netns = set()
+        self.asked = []
         self.sys, self.proc = tmp_path / "sys", tmp_path / "proc"
         self.write("proc/sys/kernel/random/boot_id", "34212773-1fe5-4df4-86d8-90112c9e281b\n")
         self.write("proc/net/softnet_stat", "00109736 00000000 0 0\n0001d94a 0000001f 0 0\n")
@@ -70,6 +71,7 @@ class Host:
 
     def run(self, argv, *, netns=None, timeout=30, stdin=None):
         self.netns.add(netns)
+        self.asked.append(argv[:2])
         status, stdout, stderr = 0, "", ""
         if argv[0] == "ip" and "dev" in argv and argv[-1] != self.link["ifname"]:
             status, stderr = 1, f'Device "{argv[-1]}" does not exist.\n'
@@ -273,3 +275,20 @@ def test_a_since_that_does_not_fit_leaves_the_counter_alone(host, monkeypatch, s
 def test_a_since_of_something_else(host):
     with pytest.raises(TrafficgenError, match="since: not a result of interface_counters"):
         observe(host, since={"changed": False, "stdout": ""})
+
+
+def test_a_second_snapshot_asks_for_the_counters_alone(host):
+    host.nic("ixgbe")
+    first = host.snapshot()
+    host.asked.clear()
+    later = _counters.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)
+    assert host.asked == [["ip", "-j"], ["ethtool", "-S"]]
+    assert {key: later[key] for key in later if key not in ("time", "monotonic")} == {
+        key: first[key] for key in first if key not in ("time", "monotonic")
+    }
+
+
+def test_an_interface_replaced_since_is_looked_at_again(host):
+    host.nic("ixgbe")
+    first = {**host.snapshot(), "ifindex": 99, "driver": "e1000"}
+    assert _counters.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)["driver"] == "ixgbe"

@@ -60,7 +60,7 @@ class Host:
             "host_drops": {"nic": 0, "kernel": 0, "softnet": 0}, **state,
         }  # fmt: skip
 
-    def snapshot(self, interface, netns=None, *, test_frames=None):
+    def snapshot(self, interface, netns=None, *, test_frames=None, like=None):
         if interface not in self.links:
             raise TrafficgenError("no such interface", on=interface)
         self.events.append(f"snapshot {interface}")
