@@ -299,10 +299,10 @@ def _verdict_on_sending(
     stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: _Received | None, notes: list[str]
 ) -> str:
     claimed = stats.get("packets")
-    if claimed is None:
-        notes.append("tcpreplay printed no statistics")
+    if not claimed:
+        notes.append("tcpreplay printed no statistics" if claimed is None else "tcpreplay sent nothing, of which nothing can be proved")
         return "unknown"
-    all_arrived = received is not None and received.exact and received.packets == claimed > 0
+    all_arrived = received is not None and received.exact and received.packets == claimed
     if tx is None:
         if all_arrived:
             notes.append(f"no counter of the sending device ({why}), but a receiver counted each of the {claimed} frames")
@@ -323,7 +323,7 @@ def _verdict_on_sending(
         notes.append(said + (f" (tcpreplay says itself that {failed} failed)" if failed else ""))
         return "short"
     tolerance = _others(claimed)
-    said = f"{tx['source']} counts {more} frames more than tcpreplay"
+    said = f"the device's {tx['source']} counts {more} frames more than tcpreplay"
     if more <= tolerance:
         notes.append(f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})")
         return "consistent"
@@ -370,9 +370,15 @@ def _loss(base: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
         return None
     tolerance = _others(base)
     if more <= tolerance:
-        notes.append(f"{received.source} counts {more} frames more than were sent: others' (tolerance {tolerance}), which may hide a loss")
+        notes.append(
+            f"the receiver's {received.source} counts {more} frames more than were sent: others' (tolerance {tolerance}), "
+            "which may hide a loss"
+        )
         return 0
-    notes.append(f"{received.source} counts {more} frames more than were sent (tolerance {tolerance}): others' frames hide what was lost")
+    notes.append(
+        f"the receiver's {received.source} counts {more} frames more than were sent (tolerance {tolerance}): "
+        "others' frames hide what was lost"
+    )
     return None
 
 

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import struct
 from collections import defaultdict
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import BinaryIO
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import LINKTYPE_ETHERNET, FlowCounter, same_bytes, supported
@@ -39,6 +39,7 @@ LINK_TYPE_NAMES = {
 
 SOURCE_MACS_LIMIT = 256  # more than a set of test traffic's senders in a counter's rule ought to hold
 
+_VLAN = b"\x81\x00"  # the EtherType of IEEE 802.1Q
 _BLOCK = 1 << 20
 _PROBE = 64  # records looked at before a longer run of one size is believed in
 _LENGTHS = range(8, 16)  # the bytes of a record header that hold its two lengths
@@ -99,7 +100,7 @@ class PcapSummary:
     sha256: str
 
 
-def open_pcap(path: str) -> BinaryIO:
+def open_pcap(path: str) -> io.FileIO:
     """Open a regular file for reading, unbuffered. Anything else is refused before it can block: a FIFO, a device, a directory."""
     try:
         mode = os.stat(path).st_mode
@@ -259,6 +260,18 @@ class _Scan:
             f"the record that is cut starts at byte offset {base} (whole packets before it: {packets})",
             on=self.path, remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
         )  # fmt: skip
+
+
+def all_tagged(path: str, over: int) -> bool:
+    """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has none."""
+    with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
+        record = struct.Struct(parse_header(file.read(GLOBAL_HEADER.size), path).order + "8xI4x")
+        while len(head := file.read(record.size)) == record.size:
+            (captured,) = record.unpack(head)
+            if captured > over and file.read(14)[12:] != _VLAN:
+                return False
+            file.seek(captured - (14 if captured > over else 0), os.SEEK_CUR)
+    return True
 
 
 def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> PcapSummary:

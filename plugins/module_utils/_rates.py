@@ -21,6 +21,8 @@ _ETHERNET_HEADER = 14
 
 # The bytes each unit counts of a frame besides those in the pcap.
 _COUNTED = {"mbps": 0, "frame_mbps": 0, "l2_mbps": FCS, "l1_mbps": FCS + LINE_OVERHEAD}
+# Mbps, packets a second or times: beyond any line, and still a number of bits, or packets an hour, that 64 bits hold.
+_MOST = 1e9
 _SIZE_OF = {"frame": 0, "wire": -FCS, "ip": _ETHERNET_HEADER}
 RATE_UNITS = ("pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent")
 
@@ -110,6 +112,8 @@ class RatePlan:
 def _asked(form: str, value: float, steps: int) -> str:
     # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not come out
     # above the line. The thousandth of a step is against a value like 100.3 that in binary is a hair below itself.
+    if value > _MOST:
+        raise TrafficgenError("faster than anything tcpreplay can be asked for", on=f"{form} {value:g}", remedy="Take topspeed.")
     text = f"{math.floor(value * steps + 0.001) / steps:.6f}".rstrip("0").rstrip(".")
     if text == "0":  # which tcpreplay takes for top speed, or refuses
         raise TrafficgenError(

@@ -21,8 +21,10 @@ from typing import IO, Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
-# A non-login root shell's PATH often lacks the sbin folders and /usr/local, where "make install" puts things.
-SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+# Where "make install" puts things. A login shell looks here first, sudo's secure_path on EL not at all.
+_LOCAL_PATH = ("/usr/local/sbin", "/usr/local/bin")
+# What a non-login root shell's PATH often lacks.
+_SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 NETNS_FOLDER = "/run/netns"
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -41,8 +43,10 @@ class Completed:
 
 
 def find_executable(name: str, remedy: str = "") -> str:
-    """The absolute path of a program: PATH first, then the places of :data:`SEARCH_PATH`."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), *SEARCH_PATH])
+    """The absolute path of a program: from PATH, with /usr/local before it where PATH leaves that out, then from the system's folders."""
+    given = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    local = [folder for folder in _LOCAL_PATH if folder not in given]
+    path = os.pathsep.join([*local, *given, *_SYSTEM_PATH])
     found = shutil.which(name, path=path)
     if found is None:
         raise TrafficgenError("not found, or not executable", on=name, remedy=remedy or f"Install {name} on this host.")

@@ -381,13 +381,20 @@ def check_start(start_at: float | None, now: float, timeout: float) -> None:
         )  # fmt: skip
 
 
-def check_frames(request: Request, traffic: Traffic, mtu: int, *, netmap_buffer: int = 2048) -> None:
+def longest_untagged(mtu: int) -> int:
+    """The bytes of the longest frame without a VLAN tag that an interface of this MTU takes."""
+    return mtu + _ETHERNET_HEADER
+
+
+def check_frames(request: Request, traffic: Traffic, mtu: int, *, tagged: bool = False, netmap_buffer: int = 2048) -> None:
     """Refuse frames the interface cannot send whole.
 
     packet_snd() of the kernel (net/packet/af_packet.c) takes the MTU, the Ethernet header, and a tag more for a VLAN's frame.
     netmap cuts a frame at its buffer and sends it with its full length all the same.
+
+    :param tagged: every frame longer than :func:`longest_untagged` has a VLAN tag.
     """
-    most = mtu + _ETHERNET_HEADER + _VLAN_TAG
+    most = longest_untagged(mtu) + (_VLAN_TAG if tagged else 0)
     if request.injection_method == "netmap":
         if traffic.largest > netmap_buffer:
             raise TrafficgenError(

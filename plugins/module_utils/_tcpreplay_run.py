@@ -28,7 +28,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import Hold, held, left_as_found
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import SOURCE_MACS_LIMIT, PcapSummary, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
+    SOURCE_MACS_LIMIT,
+    PcapSummary,
+    all_tagged,
+    summarize,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
     Supervised,
@@ -50,6 +55,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_co
     default_timeout,
     expected_seconds,
     how_it_ended,
+    longest_untagged,
     options_used,
     packets_to_send,
     parse_cpus,
@@ -123,7 +129,7 @@ def make_plan(request: Request) -> Plan:
     link = _settled_link(request)
     _check_link(link, request)
     if request.rx_interface is not None:
-        _check_receiver(snapshot(request.rx_interface, request.rx_netns), request)
+        _check_receiver(snapshot(request.rx_interface, request.rx_netns), link, request)
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
     mode = _netmap.mode(link["driver"]) if method == "netmap" else None
@@ -136,7 +142,9 @@ def make_plan(request: Request) -> Plan:
     argv = build_argv(request, rate, executable, delay)
     for option in options_used(argv):
         require(version, option)
-    check_frames(request, traffic, link["mtu"], netmap_buffer=_netmap.buffer_size())
+    untagged = longest_untagged(link["mtu"])
+    tagged = all(max(one.sizes) <= untagged or all_tagged(one.path, untagged) for one in summaries)
+    check_frames(request, traffic, link["mtu"], tagged=tagged, netmap_buffer=_netmap.buffer_size())
     check_memory(request, traffic, _available_memory())
     coarse = check_pacing(request, rate, traffic, version.release)
     if coarse:
@@ -422,7 +430,13 @@ def _check_link(link: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _check_receiver(link: Mapping[str, Any], request: Request) -> None:
+def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request: Request) -> None:
+    same = (link["ifindex"], link["netns"]) == (sender["ifindex"], sender["netns"])
+    if (same or link["driver"] == "lo") and sender["driver"] != "lo":
+        raise TrafficgenError(
+            "nothing that is sent can arrive there", on=f"rx_interface {link['interface']}",
+            remedy="Name the interface at the other end of the path, and its namespace by rx_netns.",
+        )  # fmt: skip
     if not link["up"]:
         in_ns = f"-n {request.rx_netns} " if request.rx_netns else ""
         raise TrafficgenError(

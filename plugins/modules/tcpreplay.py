@@ -199,7 +199,8 @@ options:
     default: tcpreplay
   executable:
     description:
-      - The tcpreplay to run. By default the first one on E(PATH), then in the usual folders of system programs and C(/usr/local).
+      - The tcpreplay to run. By default the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as
+        that of sudo on EL does.
     type: path
   extra_args:
     description:

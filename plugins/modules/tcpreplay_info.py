@@ -24,7 +24,7 @@ options:
   executable:
     description:
       - The tcpreplay to ask.
-      - Without it, the first one on E(PATH), then in the usual folders of system programs and C(/usr/local).
+      - Without it, the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as that of sudo on EL does.
     type: path
 requirements:
   - tcpreplay 4.0 or later

@@ -70,6 +70,12 @@ def test_no_receiver():
     assert counters["reason"] == ""
 
 
+def test_a_run_that_sent_nothing_proves_nothing():
+    counters = verdict(0, sender(0), receiver(0))
+    assert loss(counters) == ("unknown", None, None)
+    assert counters["reason"].startswith("Tcpreplay sent nothing")
+
+
 def test_what_the_device_lost():
     assert loss(verdict(1000, sender(1000), receiver(900))) == ("consistent", 100, 0.1)
     assert loss(verdict(1000, sender(1000), receiver(0))) == ("consistent", 1000, 1.0)
@@ -264,10 +270,6 @@ def test_a_run_that_printed_nothing():
     assert loss(counters) == ("unknown", None, None)
     assert counters["tx"]["packets"] == 1000
     assert counters["reason"]
-
-
-def test_nothing_sent():
-    assert loss(verdict(0, sender(0), receiver(0))) == ("consistent", 0, None)
 
 
 def test_every_other_verdict_has_a_reason():

@@ -120,6 +120,12 @@ def test_too_slow_would_have_been_top_speed(form):
         _rates.plan_rate(form, 1e-9, 60)
 
 
+@pytest.mark.parametrize("form", ["mbps", "l1_mbps", "pps", "multiplier"])
+def test_too_fast_would_overflow_in_tcpreplay(form):
+    with pytest.raises(TrafficgenError, match="faster than anything"):
+        _rates.plan_rate(form, 1e18, 60)
+
+
 @pytest.mark.parametrize(("size", "size_of", "frame"), [(64, "wire", 60), (60, "frame", 60), (64, "ip", 78), (1500, "ip", 1514)])
 def test_frame_size(size, size_of, frame):
     assert _rates.frame_size(size, size_of) == frame

@@ -33,6 +33,21 @@ def alive(pid):
     return state != "Z"
 
 
+@pytest.mark.parametrize(
+    ("path", "first"), [("/usr/sbin:/usr/bin", "local"), ("system:local", "system"), ("local:system", "local"), ("system", "local")]
+)
+def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, path, first):
+    # sudo's secure_path on EL, for one
+    monkeypatch.setattr(_runner, "_LOCAL_PATH", (str(tmp_path / "local"),))
+    for folder in ("local", "system"):
+        (tmp_path / folder).mkdir()
+        program = tmp_path / folder / "trafficgen-program"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system")))
+    assert _runner.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
+
+
 def until(condition, seconds=10.0):
     """Wait for a condition; whether it came true."""
     end = time.monotonic() + seconds

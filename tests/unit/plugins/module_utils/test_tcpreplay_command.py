@@ -277,24 +277,25 @@ def test_starts():
 
 
 @pytest.mark.parametrize(
-    ("size", "mtu", "method", "refused"),
+    ("size", "tagged", "mtu", "method", "refused"),
     [
-        (1514, 1500, "auto", False),
-        (1518, 1500, "auto", False),  # with a VLAN tag the kernel takes it
-        (1519, 1500, "auto", True),
-        (9014, 9000, "pf_packet", False),
-        (2048, 1500, "netmap", False),
-        (2049, 9000, "netmap", True),
+        (1514, False, 1500, "auto", False),
+        (1515, False, 1500, "auto", True),
+        (1518, True, 1500, "auto", False),
+        (1519, True, 1500, "auto", True),
+        (9014, False, 9000, "pf_packet", False),
+        (2048, False, 1500, "netmap", False),
+        (2049, False, 9000, "netmap", True),
     ],
 )
-def test_frames_that_are_too_large(size, mtu, method, refused):
+def test_frames_that_are_too_large(size, tagged, mtu, method, refused):
     asked = request(injection_method=method)
     traffic = command.Traffic(1, size, 0.0, size, 1)
     if not refused:
-        command.check_frames(asked, traffic, mtu)
+        command.check_frames(asked, traffic, mtu, tagged=tagged)
         return
     with pytest.raises(TrafficgenError, match=f"{size}"):
-        command.check_frames(asked, traffic, mtu)
+        command.check_frames(asked, traffic, mtu, tagged=tagged)
 
 
 def test_what_does_not_fit_into_the_memory():

@@ -53,8 +53,9 @@ class Host:
 
     def add(self, name, **state):
         self.links[name] = {
-            "interface": name, "netns": None, "ifindex": 2, "boot_id": "b", "driver": "veth", "bus_info": None, "speed_mbps": None,
-            "up": True, "carrier": True, "carrier_changes": 2, "mtu": 1500, "mac_address": "02:00:00:00:00:01", "merging": [],
+            "interface": name, "netns": None, "ifindex": len(self.links) + 2, "boot_id": "b", "driver": "veth", "bus_info": None,
+            "speed_mbps": None, "up": True, "carrier": True, "carrier_changes": 2, "mtu": 1500, "mac_address": "02:00:00:00:00:01",
+            "merging": [],
             "kernel": {"rx_packets": 0, "tx_packets": 0, "rx_bytes": 0, "tx_bytes": 0}, "ethtool": {},
             "mac": {"tx": None, "rx": None, "reason": "nobody counts here"},
             "host_drops": {"nic": 0, "kernel": 0, "softnet": 0}, **state,
@@ -249,12 +250,13 @@ def test_native_netmap_waits_for_the_link(host, params, monkeypatch):
 
 def test_check_mode_runs_nothing(host, params, monkeypatch):
     monkeypatch.setattr(runs, "supervise", None)
-    outcome = runs.carry_out({**params, "rx_interface": "v0"}, check_mode=True)
+    host.add("r0")
+    outcome = runs.carry_out({**params, "rx_interface": "r0"}, check_mode=True)
     assert [outcome.tree[part] for part in ("stats", "rates", "counters")] == [None, None, None]
     assert set(outcome.tree["run"]) == RUN_KEYS
     assert outcome.tree["run"]["command"][0] == STAND_IN
     assert outcome.tree["run"]["exit_status"] is None
-    assert host.events == ["snapshot v0", "snapshot v0", "guard v0"]
+    assert host.events == ["snapshot v0", "snapshot r0", "guard v0"]
 
 
 @pytest.mark.parametrize(("version", "said"), [("4.4.4", "issues/810"), ("4.5.1", "issues/810")])
@@ -344,9 +346,10 @@ def test_a_start_to_come_is_kept(host, params):
 
 
 def test_a_module_told_to_stop_before_the_start_sends_nothing(host, params):
+    host.add("r0")
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     with pytest.raises(TrafficgenError, match="told to stop before it began: it got SIGTERM"):
-        runs.carry_out({**params, "start_at": time.time() + 15, "rx_interface": "v0"})
+        runs.carry_out({**params, "start_at": time.time() + 15, "rx_interface": "r0"})
     assert host.events[-1] == "remove"
 
 
@@ -444,6 +447,24 @@ def test_a_receiver_that_is_not_there_or_down_is_refused(host, params):
     with pytest.raises(TrafficgenError, match=r"r0: the receiving interface is down.*`ip -n far link set dev r0 up`"):
         runs.carry_out({**params, "rx_interface": "r0", "rx_netns": "far"})
     assert "remove" not in host.events
+
+
+@pytest.mark.parametrize("change", [{"ifindex": 2}, {"driver": "lo"}])
+def test_a_receiver_that_nothing_can_reach_is_refused(host, params, change):
+    host.add("r0", **change)
+    with pytest.raises(TrafficgenError, match="rx_interface r0: nothing that is sent can arrive there"):
+        runs.carry_out({**params, "rx_interface": "r0"})
+
+
+def test_a_long_frame_needs_a_vlan_tag(host, params, tmp_path):
+    host.add("v0", mtu=74)  # takes 88 bytes, and 92 with a tag
+    plain = write_pcap(tmp_path / "plain.pcap", [60, 90])
+    with pytest.raises(TrafficgenError, match="its MTU is 74, too small for a frame of 90 bytes"):
+        runs.carry_out({**params, "pcaps": [plain]}, check_mode=True)
+    data = bytearray(Path(plain).read_bytes())
+    data[-90 + 12 : -90 + 14] = b"\x81\x00"
+    Path(plain).write_bytes(data)
+    assert runs.carry_out({**params, "pcaps": [plain]}, check_mode=True).warnings == []
 
 
 def test_pcaps_that_cannot_be_sent_are_refused(host, params, tmp_path):
