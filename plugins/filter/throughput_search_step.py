@@ -1,0 +1,235 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_search_step``: which trial a search for the throughput wants next."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_search_step
+short_description: Tell which trial a search for the throughput wants next, or what it found
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Searches for the largest rate at which a device loses no more than a goal allows. From the trials measured so far it tells the
+    next one, and at the end what was found. It measures nothing itself, and keeps nothing between two steps.
+  - The search is FD.io's library MLRsearch, which follows draft-05 of what became RFC 9971.
+  - A trial in which less was sent than asked is no proof of the device's loss. The rates found are never above what was sent.
+    A trial whose loss is not known, or that is not consistent, ends the search as failed.
+requirements:
+  - MLRsearch 1.2 (Python library, on the controller)
+positional: _input
+options:
+  _input:
+    description:
+      - The trials measured so far, in order, each as RV(_value.next) asked for it; an empty list to begin with.
+      - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of M(wirespeed.trafficgen.tcpreplay)
+        with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps), C(verdict) and C(reason);
+        or, when it failed, C(error), a message.
+    type: list
+    elements: dict
+    required: true
+  search:
+    description:
+      - V(ndr) allows no loss in a trial, V(pdr) a share of O(loss_ratio). At a rate, trials are repeated until
+        O(duration_sum) seconds are judged, and O(exceed_ratio) of these may be worse. The defaults are FD.io's.
+      - V(rfc2544) is the plain search of RFC 2544, section 26.1. No loss, and one trial of full length decides.
+    type: str
+    choices: [ndr, pdr, rfc2544]
+    required: true
+  max_pps:
+    description:
+      - The rate to begin at, in frames a second. No higher one is tried.
+      - By default the line rate of frames of O(wire_frame_size) on a link of O(link_speed_mbps).
+    type: float
+  min_pps:
+    description:
+      - The lowest rate to try. By default 1000, or a tenth of O(max_pps) if that is less.
+    type: float
+  wire_frame_size:
+    description: The bytes of a frame with its FCS, or their mean. Without it, what is found has its rate in frames a second only.
+    type: float
+  link_speed_mbps:
+    description: The speed of the link, if it has one.
+    type: float
+  width:
+    description: How far the lower and the upper bound may be apart in the end, as a share of the upper one.
+    type: float
+    default: 0.005
+  loss_ratio:
+    description: For V(pdr), the share of the frames that a trial may lose. By default 0.005.
+    type: float
+  exceed_ratio:
+    description: For V(ndr) and V(pdr), the share of O(duration_sum) that trials with more loss may have. By default 0.5.
+    type: float
+  initial_duration:
+    description:
+      - Seconds of the first trials, which look around. Whole, as tcpreplay's are. By default 1; for V(rfc2544) O(final_duration).
+    type: int
+  final_duration:
+    description: Seconds of the trials that decide. By default 1; for V(rfc2544) 60, the least that RFC 2544 wants.
+    type: int
+  duration_sum:
+    description: For V(ndr) and V(pdr), seconds of trials at a rate until it is judged. By default 21, or O(final_duration) if that is more.
+    type: int
+  rate_tolerance:
+    description: How much less or more than asked may be sent, as a share, in a trial that proves something for the rate asked.
+    type: float
+    default: 0.005
+  max_trials:
+    description: The search fails when it has not ended within so many trials.
+    type: int
+    default: 200
+seealso:
+  - module: wirespeed.trafficgen.tcpreplay
+  - plugin: wirespeed.trafficgen.reconcile
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Which trial is the first one (at line rate, for a second)
+  ansible.builtin.debug:
+    msg: "{{ ([] | wirespeed.trafficgen.throughput_search_step('ndr', wire_frame_size=64, link_speed_mbps=10000)).next }}"
+
+- name: Which is next, after one trial
+  ansible.builtin.set_fact:
+    step: "{{ trials | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000, wire_frame_size=82) }}"
+  vars:
+    trials:
+      - {asked_pps: 500000, duration: 1, result: "{{ tcpreplay }}"}
+
+- name: And after the one that was measured since, in a loop until step.done
+  ansible.builtin.set_fact:
+    step: "{{ (step.measured + [trial]) | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000, wire_frame_size=82) }}"
+  vars:
+    trial: {asked_pps: "{{ step.next.pps }}", duration: "{{ step.next.duration }}", result: "{{ tcpreplay }}"}
+"""
+
+RETURN = r"""
+_value:
+  description: What comes next, or what was found.
+  type: dict
+  contains:
+    done:
+      description: Whether the search has ended.
+      type: bool
+    next:
+      description: The trial to measure, V(null) when done.
+      type: dict
+      contains:
+        pps:
+          description: Frames a second to ask the generator for.
+          type: float
+        duration:
+          description: Its seconds, whole.
+          type: int
+        number:
+          description: Which trial of the search it is, from 1.
+          type: int
+    measured:
+      description: The trials given, each with its figures only. Append the next one to this list.
+      type: list
+      elements: dict
+    result:
+      description: The answer, V(null) until done.
+      type: dict
+      contains:
+        status:
+          description:
+            - V(found); V(not_found) where even C(min_pps) is too fast; V(failed) where a trial proves nothing, or the trials ran out.
+          type: str
+        reason:
+          description: A sentence, for anything but a rate that the device limits.
+          type: str
+        limited_by:
+          description:
+            - V(device), or V(generator) when that could not send more, or V(max_pps) when there is no loss at that rate either.
+              Only the first is the device's throughput; the others are less than it. V(null) when failed.
+          type: str
+        found:
+          description: V(null) unless found.
+          type: dict
+          contains:
+            lower_pps:
+              description: The largest rate found to be within the goal. What was sent, where that is less than what was asked for.
+              type: float
+            upper_pps:
+              description: The smallest rate found not to be, V(null) where the device was not the limit.
+              type: float
+            conditional_pps:
+              description: What the device forwards at C(lower_pps), by the trial that the exceed ratio picks.
+              type: float
+            l1_mbps:
+              description: C(lower_pps) on layer 1. The same rate is in C(l2_mbps), C(frame_mbps) and C(line_rate_percent).
+              type: float
+        goals:
+          description: The goal searched for.
+          type: list
+          elements: dict
+        library:
+          description: The library and its version.
+          type: str
+        trials:
+          description:
+            - C(asked_pps), C(duration), C(pps), C(seconds), C(sent), C(lost), C(loss_ratio), C(verdict) of each, whether it is C(valid) as
+              a proof of what the device does, and the C(reason) for anything that is not as asked.
+          type: list
+          elements: dict
+        trial_seconds:
+          description: The time spent sending.
+          type: float
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search import check_settings, step
+
+
+def throughput_search_step(
+    measured: Any,
+    search: Any,
+    max_pps: Any = None,
+    min_pps: Any = None,
+    wire_frame_size: Any = None,
+    link_speed_mbps: Any = None,
+    width: Any = None,
+    loss_ratio: Any = None,
+    exceed_ratio: Any = None,
+    initial_duration: Any = None,
+    final_duration: Any = None,
+    duration_sum: Any = None,
+    rate_tolerance: Any = None,
+    max_trials: Any = None,
+) -> dict[str, Any]:
+    """What comes next, or what was found."""
+    try:
+        settings = check_settings(
+            search,
+            max_pps=max_pps,
+            min_pps=min_pps,
+            wire_frame_size=wire_frame_size,
+            link_speed_mbps=link_speed_mbps,
+            width=width,
+            loss_ratio=loss_ratio,
+            exceed_ratio=exceed_ratio,
+            initial_duration=initial_duration,
+            final_duration=final_duration,
+            duration_sum=duration_sum,
+            rate_tolerance=rate_tolerance,
+            max_trials=max_trials,
+        )
+        return step(measured, settings)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput_search_step: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_search_step": throughput_search_step}
