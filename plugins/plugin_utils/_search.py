@@ -13,8 +13,9 @@ search is the number of its trials. Its sums of time are of the trials' duration
 What a trial proves (the library's MeasurementResult counts frames that were not sent as lost, and so does FD.io's CSIT):
 
 - The rate asked for was sent, within a tolerance: the loss is the device's.
-- Less was sent. That is no loss, but it is no proof for the rate asked either. To the library, what was not sent is lost, which
-  leads it down to what the generator can send; which of the two it was is told apart again in the answer.
+- Less was sent. That is no loss, but it is no proof for the rate asked either. Where the generator has sent clearly more before,
+  the trial is asked for again. Else what was not sent is lost to the library, which leads it down to what the generator can send;
+  which of the two it was is told apart again in the answer.
 - What was lost is not known, or more was sent than asked, or the trial ended early: no evidence, and the search has failed.
 
 A rate in the answer is never above what a trial sent at that rate.
@@ -49,6 +50,9 @@ _MAX_TRIALS = 200
 _EARLY = 0.05
 # Between two asked rates there is more; a rate that went through YAML and back is nearer.
 _SAME_RATE = 1e-6
+# How often a rate is tried that was not sent, though the generator has sent clearly more before: a hiccup is not its limit.
+_ATTEMPTS = 3
+_CLEARLY = 1.1
 
 
 @dataclass(frozen=True)
@@ -391,27 +395,39 @@ class _Replay:
         self.library = library
         self.trials = trials
         self.settings = settings
+        self.taken = 0
         self.used: list[tuple[float, Trial, str]] = []
+        # The most that the generator has sent.
+        self.able = 0.0
 
     def measure(self, intended_duration: float, intended_load: float) -> Any:
         """The next trial's result; its parameters' names are the library's."""
         duration = math.ceil(intended_duration - 1e-9)
-        number = len(self.used) + 1
+        for _attempt in range(_ATTEMPTS):
+            trial, judged = self._take(duration, intended_load)
+            self.able = max(self.able, trial.pps or 0.0)
+            if not judged.short or self.able < intended_load * _CLEARLY:
+                break
+        self.used.append((intended_load, trial, judged.kind))
+        return self.library.MeasurementResult(**_for_library(trial, judged.short, intended_load, self.settings.goal))
+
+    def _take(self, duration: int, load: float) -> tuple[Trial, Judgement]:
+        number = self.taken + 1
         if number > len(self.trials):
-            raise _RunOut(intended_load, duration)
+            raise _RunOut(load, duration)
         trial = self.trials[number - 1]
-        if trial.duration != duration or not math.isclose(trial.asked_pps, intended_load, rel_tol=_SAME_RATE):
+        if trial.duration != duration or not math.isclose(trial.asked_pps, load, rel_tol=_SAME_RATE):
             raise TrafficgenError(
                 f"not the trial that the search asks for: {trial.asked_pps:.3f} pps for {trial.duration} s instead of "
-                f"{intended_load:.3f} pps for {duration} s",
+                f"{load:.3f} pps for {duration} s",
                 on=f"trial {number}",
                 remedy="Measure what the step says is next, with the same settings throughout a search.",
             )
         judged = judge(trial, self.settings)
         if judged.kind == UNUSABLE:
             raise _NoEvidence(f"Trial {number} ({trial.asked_pps:.1f} pps for {trial.duration} s) proves nothing: {judged.why}.")
-        self.used.append((intended_load, trial, judged.kind))
-        return self.library.MeasurementResult(**_for_library(trial, judged.short, intended_load, self.settings.goal))
+        self.taken = number
+        return trial, judged
 
     def at(self, load: float) -> list[tuple[Trial, str]]:
         """The trials at a load, and what they are."""
@@ -450,8 +466,8 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
         # The library's own corner cases: the trials are kept.
         answer = _failed(f"{_version()} gave up: {' '.join(str(error).split())}.")
     else:
-        if len(replay.used) < len(trials):
-            raise TrafficgenError(f"the search had ended before it, with trial {len(replay.used)}", on=f"trial {len(replay.used) + 1}")
+        if replay.taken < len(trials):
+            raise TrafficgenError(f"the search had ended before it, with trial {replay.taken}", on=f"trial {replay.taken + 1}")
         answer = _answer(found, replay, settings)
     return {
         "done": following is None,
@@ -523,8 +539,9 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
     elif generator:
         limit = "generator"
         most = max(trial.pps or 0.0 for trial, kind in replay.at(float(upper)) if kind == UNSENT)
+        more = f", though {replay.able:.1f} pps once" if replay.able > float(upper) else ""
         reason = (
-            f"The generator could not send more: asked for {float(upper):.1f} pps it sent {most:.1f} at best. "
+            f"The generator could not send more: asked for {float(upper):.1f} pps it sent {most:.1f} at best{more}. "
             "The device was not brought to its limit."
         )
     else:
@@ -546,7 +563,8 @@ def _short(trial: Trial) -> dict[str, Any]:
     if trial.verdict is None:
         return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why}
     figures = asdict(trial)
-    return {**figures, "reason": figures.pop("why")}
+    why = figures.pop("why")
+    return {**figures, "reason": why}
 
 
 def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, Any]) -> dict[str, Any]:
