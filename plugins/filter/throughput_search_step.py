@@ -22,7 +22,7 @@ positional: _input
 options:
   _input:
     description:
-      - The trials measured so far, in order, each as RV(_value.next) asked for it; an empty list to begin with.
+      - The trials measured so far, in order, each as C(next) asked for it; an empty list to begin with.
       - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of M(wirespeed.trafficgen.tcpreplay)
         with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps), C(verdict) and C(reason);
         or, when it failed, C(error), a message.
