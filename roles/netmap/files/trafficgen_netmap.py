@@ -6,6 +6,9 @@
 The role wirespeed.trafficgen.netmap, the unit netmap.service and the hooks of a kernel update all come here, so that a module is built and
 loaded in one way only. Settings are those of the role, in /etc/trafficgen-netmap.json. On success one JSON object is printed; on a known
 error one sentence on standard error, with exit status 3.
+
+The role runs this text itself, before any of it is on the host: then it is in SOURCE, and the settings have the role's other files as
+they are to be ("files": contents by path). These come with the modules and go with them, if that fails: all of it or nothing.
 """
 
 from __future__ import annotations
@@ -31,9 +34,11 @@ SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
 UNIT = "netmap.service"
 STATE = "/var/lib/trafficgen"
-# The role's other files, for "remove".
+LOCK = "/run/trafficgen-netmap.lock"
+UNIT_FILE = "/etc/systemd/system/netmap.service"
+# The role's files beside the modules. Which of them there are is the role's choice.
 OTHER_FILES = (
-    "/etc/systemd/system/netmap.service",
+    UNIT_FILE,
     "/etc/modprobe.d/trafficgen-netmap.conf",
     "/etc/kernel/install.d/95-trafficgen-netmap.install",
     "/etc/kernel/postinst.d/zz-trafficgen-netmap",
@@ -159,6 +164,51 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
     new.chmod(mode)
     new.replace(path)
+
+
+def content_of(path: Path) -> bytes | None:
+    """The content of a file; None where there is none."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+# --- The role's own files ---
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as they are kept: without the files, which the role gives along with them."""
+    return {name: value for name, value in settings.items() if name != "files"}
+
+
+def own_files(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """The files beside the modules as they are to be, None for one that is not to be. Not from the role, only the settings."""
+    wanted: dict[str, bytes | None] = {}
+    if "files" in settings:
+        wanted.update(dict.fromkeys(OTHER_FILES))
+        wanted.update((path, content.encode()) for path, content in settings["files"].items())
+        wanted[PROGRAM] = f"#!/usr/bin/python3\n{globals()['SOURCE']}\n".encode()
+    wanted[SETTINGS] = (json.dumps(plain(settings), indent=4, sort_keys=True) + "\n").encode()
+    return wanted
+
+
+def mode_of(path: str) -> int:
+    """The mode of one of them, or of a module."""
+    return 0o755 if path == PROGRAM or path.startswith("/etc/kernel/") else 0o644
+
+
+def unlike(host: Host, settings: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """Those of them that are not as they are to be."""
+    return {path: content for path, content in own_files(settings).items() if not is_as_wanted(host.path(path), content, mode_of(path))}
+
+
+def is_as_wanted(path: Path, content: bytes | None, mode: int) -> bool:
+    """Whether a file has this content, this mode and this owner; whether it is not there, for None."""
+    if content is None or content_of(path) != content:
+        return content is None and not path.exists()
+    about = path.stat()
+    return about.st_mode & 0o7777 == mode and about.st_uid == os.geteuid()
 
 
 # --- What is asked, what is there ---
@@ -454,6 +504,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     folder = host.build_folder(kernel)
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
+    host.path(STATE).mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.mkdir(parents=True)
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < NEEDED_MB:
@@ -612,7 +663,7 @@ def install(
     new = {f"/lib/modules/{kernel}/extra/{name}.ko": path.read_bytes() for name, path in modules.items()}
     # Also a netmap.ko that was there before this role, perhaps compressed.
     old = {*read_stamp(host, kernel).get("files", {}), *new, *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz"))}
-    replace(host, settings, kernel, new, old)
+    replace(host, settings, kernel, new, old, loads=kernel == host.running and settings["service"])
     for name, program in apps.items():
         write_file(host.path(f"/usr/local/bin/{name}"), program.read_bytes(), 0o755)
     stamp["files"] = {path: sha256(host.path(path)) for path in sorted(new)}
@@ -620,38 +671,57 @@ def install(
     write_file(host.stamp(kernel), (json.dumps(stamp, indent=2, sort_keys=True) + "\n").encode())
 
 
-def replace(host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str]) -> None:
-    """Put new files and settings in place of old ones, and load anew if the kernel runs; when that fails, everything old is back."""
-    loads = kernel == host.running and settings["service"]
+def replace(
+    host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str], *, loads: bool
+) -> dict[str, Any]:
+    """Put new modules and the role's files in place of old ones, and load anew if asked; when that fails, everything old is back."""
     if loads and (problem := use_problem(host)):
         raise Problem(problem)
     was_loaded = is_loaded(host)
-    kept = {path: host.path(path).read_bytes() for path in sorted({*old, SETTINGS}) if host.path(path).is_file()}
-    # As the role writes them, byte for byte.
-    everything = {**new, SETTINGS: (json.dumps(settings, indent=4, sort_keys=True) + "\n").encode()}
+    files = unlike(host, settings)
+    kept = {path: content for path in sorted({*old, *files}) if (content := content_of(host.path(path))) is not None}
+    everything = {**new, **{path: content for path, content in files.items() if content is not None}}
+    no_unit = UNIT_FILE in kept and UNIT_FILE not in everything and UNIT_FILE in files
     try:
+        if no_unit:
+            systemctl(UNIT, "stop")
+            systemctl(UNIT, "disable")
         for path, content in everything.items():
-            write_file(host.path(path), content)
+            write_file(host.path(path), content, mode_of(path))
         for path in set(kept) - set(everything):
             host.path(path).unlink()
         if old:
             settle(host, kernel)
+        if UNIT_FILE in files:
+            reload_systemd()
         if loads:
             activate(host, settings)
     except (Problem, OSError) as error:
         for path in set(everything) - set(kept):
             host.path(path).unlink(missing_ok=True)
         for path, content in kept.items():
-            write_file(host.path(path), content)
+            write_file(host.path(path), content, mode_of(path))
         if old:
             settle(host, kernel)
         again = ""
-        if was_loaded and loads:
-            try:
+        try:
+            if UNIT_FILE in files:
+                reload_systemd()
+                if UNIT_FILE not in kept:
+                    run(["systemctl", "reset-failed", UNIT])
+            if no_unit:
+                systemctl(UNIT, "enable")
+            if was_loaded and (loads or no_unit):
                 activate(host, settings)
-            except Problem as second:
-                again = f" Loading the old module again failed as well: {second}"
+        except Problem as second:
+            again = f" Loading the old module again failed as well: {second}"
         raise Problem(f"{error} What was there before is back in place.{again}") from None
+    return {"changed": loads or bool(everything or kept), "files": sorted(files)}
+
+
+def reload_systemd() -> None:
+    """Have systemd read the unit, or see that it is gone."""
+    must(["systemctl", "daemon-reload"], "systemd did not reload")
 
 
 def settle(host: Host, kernel: str) -> None:
@@ -1035,7 +1105,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     restart = runs and host.running not in todo and needs_restart(host, settings, devices)
     if runs and host.running in todo:
         problems += [refused_problem(host, settings), use_problem(host)]
-    elif restart:
+    elif restart or (not settings["service"] and host.path(UNIT_FILE).exists()):
         problems.append(use_problem(host))
     return {
         "running": host.running,
@@ -1043,7 +1113,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         "fetch": source == "fetch",
         "archives": archives,
         "build": todo,
-        "hooks": [path for path in OTHER_FILES if path.startswith("/etc/kernel/") and host.path(path).exists()],
+        "files": sorted(unlike(host, {**settings, "native_devices": devices})),
         "prune": [kernel for kernel in stamped_kernels(host) if is_gone(host, kernel, kernels)],
         "start": runs,
         "restart": restart,
@@ -1104,7 +1174,7 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
     """Unload netmap and remove all of it; with ``check``, only say what there is."""
     kernels = stamped_kernels(host)
     paths = leftovers(host, settings)
-    unit = host.path(OTHER_FILES[0]).exists()
+    unit = host.path(UNIT_FILE).exists()
     changed = bool(kernels or paths)
     if changed and (problem := use_problem(host)):
         raise Problem(problem)
@@ -1120,12 +1190,12 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        host.path(f"{STATE}/netmap.lock").unlink(missing_ok=True)
+        host.path(LOCK).unlink(missing_ok=True)
         for folder in ("/build", "/archives", "/stamps", ""):
             with contextlib.suppress(OSError):
                 host.path(f"{STATE}{folder}").rmdir()
         if unit:
-            must(["systemctl", "daemon-reload"], "systemd did not reload")
+            reload_systemd()
     return {"changed": changed, "kernels": kernels, "paths": [str(path) for path in paths]}
 
 
@@ -1167,10 +1237,7 @@ USAGE = """Usage: trafficgen-netmap COMMAND
 @contextlib.contextmanager
 def alone(host: Host) -> Iterator[None]:
     """One build at a time."""
-    folder = host.path(STATE)
-    if not folder.is_dir():
-        folder.mkdir(parents=True, mode=0o700)
-    with (folder / "netmap.lock").open("w") as lock:
+    with host.path(LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -1185,7 +1252,7 @@ def read_settings(host: Host) -> dict[str, Any]:
 
 
 def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
-    """Carry out one command; the role gives its settings itself where the host may not have them yet."""
+    """Carry out one command; the role gives its settings itself, as the host may not have them yet."""
     name, rest = words[0] if words else "", list(words[1:])
     given = json.loads(rest.pop()) if rest and rest[-1].startswith("{") else None
     settings = given or read_settings(host)
@@ -1202,9 +1269,8 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
             return fetch(host, settings)
         if name == "build" and len(rest) == 1:
             return build(host, settings, rest[0])
-        if name == "activate" and not rest:
-            replace(host, settings, host.running, {}, ())
-            return {"changed": True}
+        if name in ("activate", "install") and not rest:
+            return replace(host, settings, host.running, {}, (), loads=name == "activate")
         if name == "prune" and not rest:
             return prune(host, settings)
         if name == "hook" and len(rest) == 2 and rest[0] in ("add", "remove"):
@@ -1221,6 +1287,7 @@ def main(words: Sequence[str]) -> int:
     """Run the command."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    os.umask(0o022)
     try:
         if os.geteuid() != 0:
             raise Problem("netmap's modules and settings need root: run the role with become: true, and this program with sudo.")

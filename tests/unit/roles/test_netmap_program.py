@@ -85,6 +85,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     write(headers / "include/generated/utsrelease.h", f'#define UTS_RELEASE "{KERNEL}"\n')
     write(headers / "Module.symvers", "0x1 split_page vmlinux EXPORT_SYMBOL\n")
     (root / f"lib/modules/{KERNEL}/kernel").mkdir(parents=True)
+    (root / "run").mkdir()
     tools = tmp_path / "tools"
     # A module here is a file with the release it is for.
     make = f"""#!/bin/sh
@@ -96,10 +97,13 @@ for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap
     write(tools / "make", make, 0o755)
     write(tools / "modinfo", '#!/bin/sh\ncase $2 in vermagic) cat "$3";; parm) echo buf_num:int;; esac\n', 0o755)
     write(tools / "gcc", f"#!/bin/sh\ncat {tmp_path}/compiler 2>/dev/null || echo gcc 11\n", 0o755)
-    for name in ("strip", "depmod"):
+    for name in ("strip", "depmod", "journalctl"):
         write(tools / name, "#!/bin/sh\n", 0o755)
+    said = f'echo "$*" >>{tmp_path}/systemctl'
+    write(tools / "systemctl", f"#!/bin/sh\n{said}\n[ ! -e {tmp_path}/dead ] || [ $1 != start ]\n", 0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin")
     monkeypatch.setattr(program, "NEEDED_MB", 0)
+    monkeypatch.setattr(program, "SOURCE", "the program", raising=False)
     return program.Host(str(root), running="6.6.6-running")
 
 
@@ -334,6 +338,68 @@ def test_a_commit_that_does_not_build_leaves_the_old_checkout(
     gone = {**asked, "repository": "/gone"}
     assert program.fetch(host, {**gone, "version": source[2]}) == {"changed": True}
     assert program.fetch(host, gone) == {"changed": True}
+
+
+# --- The role's own files ---
+
+UNIT = "/etc/systemd/system/netmap.service"
+HOOK = "/etc/kernel/install.d/95-trafficgen-netmap.install"
+FILES = {UNIT: "[Service]\n", "/etc/modprobe.d/trafficgen-netmap.conf": "blacklist e1000-netmap\n", HOOK: "#!/bin/sh\n"}
+
+
+def own(host: Any) -> list[str]:
+    return [path for path in program.OTHER_FILES if host.path(path).exists()]
+
+
+def test_a_first_run_that_fails_leaves_no_file_of_the_role(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    before = sorted(host.root.rglob("*"))
+    with pytest.raises(program.Problem, match="cannot be fetched from /gone"):
+        program.command(host, ["fetch", json.dumps(settings(files=FILES, repository="/gone"))])
+    assert [path for path in sorted(host.root.rglob("*")) if path not in before] == [host.path(program.LOCK)]
+    write(tmp_path / "broken")
+    with pytest.raises(program.Problem, match="make of netmap failed"):
+        built(files=FILES)
+    assert own(host) == []
+    # Built, and not to be loaded.
+    (tmp_path / "broken").unlink()
+    write(tmp_path / "dead")
+    host.running = KERNEL
+    with pytest.raises(program.Problem, match=r"does not start.* What was there before is back in place"):
+        built(files=FILES, service=True)
+    assert own(host) == [] and not module(host).exists() and not host.stamp(KERNEL).exists()
+    assert (tmp_path / "systemctl").read_text().splitlines()[-2:] == ["daemon-reload", "reset-failed netmap.service"]
+
+
+def test_an_upgrade_that_fails_leaves_the_old_files(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    host.running = KERNEL
+    built(files=FILES, service=True)
+    before = {path: host.path(path).read_bytes() for path in own(host)}
+    write(tmp_path / "dead")
+    with pytest.raises(program.Problem, match="does not start"):
+        built(files={UNIT: "[Unit]\n"}, service=True, no_drivers=[])
+    assert {path: host.path(path).read_bytes() for path in own(host)} == before
+
+
+def test_the_role_s_files_come_with_the_modules(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built(files=FILES)
+    assert sorted(own(host)) == sorted([*FILES, program.PROGRAM, program.SETTINGS])
+    assert host.path(program.PROGRAM).read_text() == "#!/usr/bin/python3\nthe program\n"
+    assert "files" not in json.loads(host.path(program.SETTINGS).read_text())
+    assert [host.path(path).stat().st_mode & 0o777 for path in (UNIT, HOOK, program.PROGRAM)] == [0o644, 0o755, 0o755]
+    assert program.status(host, asked)["files"] == []
+
+
+def test_changed_files_of_the_role_are_written_alone(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    asked = built(files=FILES)
+    new = {**asked, "jobs": 2, "files": {UNIT: "[Unit]\n"}}
+    host.path(program.PROGRAM).chmod(0o777)
+    said = program.status(host, new)
+    assert said["build"] == [] and said["files"] == sorted([*FILES, program.PROGRAM, program.SETTINGS])
+    assert program.command(host, ["install", json.dumps(new)])["changed"] is True
+    assert host.path(UNIT).read_text() == "[Unit]\n" and not host.path(HOOK).exists()
+    assert host.path(program.PROGRAM).stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "systemctl").read_text().splitlines()[-1] == "daemon-reload"
+    assert program.command(host, ["install", json.dumps(new)])["changed"] is False
 
 
 # --- In use, refused, in the way ---
