@@ -402,6 +402,20 @@ def test_changed_files_of_the_role_are_written_alone(host: Any, built: Callable[
     assert program.command(host, ["install", json.dumps(new)])["changed"] is False
 
 
+def test_without_the_boot_unit_that_was_there(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    host.running = KERNEL
+    asked = built(files=FILES, service=True)
+    without = {**asked, "service": False, "files": {path: FILES[path] for path in FILES if path != UNIT}}
+    assert UNIT in program.status(host, without)["files"]
+    loaded(host, 1)
+    assert "netmap is in use" in program.status(host, without)["problems"][0]
+    write(host.path("/sys/module/netmap/refcnt"), "0\n")
+    program.command(host, ["install", json.dumps(without)])
+    assert not host.path(UNIT).exists()
+    assert (tmp_path / "systemctl").read_text().splitlines()[-3:] == ["stop netmap.service", "disable netmap.service", "daemon-reload"]
+    assert program.status(host, without)["files"] == []
+
+
 # --- In use, refused, in the way ---
 
 
