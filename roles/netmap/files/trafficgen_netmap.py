@@ -1205,8 +1205,9 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
 def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> dict[str, Any]:
     """What a kernel's package calls. The kernel's installation must not fail for our sake: a problem is a line of output."""
     try:
-        if action == "remove":
-            if not is_installed(host, kernel):
+        if action in ("remove", "removing"):
+            # Debian calls when a kernel's files are gone, and also when the package was only replaced. EL calls before they go.
+            if kernel != host.running and (action == "removing" or not is_installed(host, kernel)):
                 remove_kernel(host, kernel)
         elif not is_installed(host, kernel) or headers_problem(host, settings, kernel):
             # On Debian the image and its headers come one after the other, in either order, and each calls.
@@ -1230,7 +1231,7 @@ USAGE = """Usage: trafficgen-netmap COMMAND
   unload              give them back, unload netmap
   activate            unload, and load anew through netmap.service
   prune               remove the builds of kernels that are gone
-  hook add|remove KERNEL
+  hook add|removing|remove KERNEL
 """
 
 
@@ -1273,7 +1274,7 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
             return replace(host, settings, host.running, {}, (), loads=name == "activate")
         if name == "prune" and not rest:
             return prune(host, settings)
-        if name == "hook" and len(rest) == 2 and rest[0] in ("add", "remove"):
+        if name == "hook" and len(rest) == 2 and rest[0] in ("add", "removing", "remove"):
             return hook(host, settings, *rest)
     raise Problem(USAGE)
 

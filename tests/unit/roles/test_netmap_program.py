@@ -532,6 +532,37 @@ def test_a_hook_builds_once_and_never_fails(
     assert not module(host).exists()
 
 
+@pytest.mark.parametrize(
+    ("template", "word", "verb"),
+    [
+        # kernel-core's %preun calls "kernel-install remove", with all of the kernel still there.
+        ("kernel-install.j2", "remove", "removing"),
+        ("kernel-install.j2", "add", "add"),
+        ("kernel-postrm.j2", None, "remove"),
+        ("kernel-postinst.j2", None, "add"),
+    ],
+)
+def test_what_a_hook_calls(tmp_path: Path, template: str, word: str | None, verb: str) -> None:
+    called = write(tmp_path / "program", f"#!/bin/sh\necho \"$*\" >{tmp_path}/said\n", 0o755)
+    content = (REPO / "roles/netmap/templates" / template).read_text().replace("{{ __netmap_program }}", str(called))
+    script = write(tmp_path / "hook", content, 0o755)
+    subprocess.run([script, *([word] if word else []), KERNEL, "/boot/vmlinuz"], check=True)
+    assert (tmp_path / "said").read_text().split() == ["hook", verb, KERNEL]
+
+
+def test_a_kernel_about_to_be_removed(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built()
+    program.hook(host, asked, "remove", KERNEL)  # Debian's, after an update of the package: the kernel is still there
+    assert module(host).exists()
+    program.command(host, ["hook", "removing", KERNEL])
+    assert not module(host).exists() and not host.stamp(KERNEL).exists()
+    # Not under the feet of the kernel that runs.
+    built()
+    host.running = KERNEL
+    program.hook(host, asked, "removing", KERNEL)
+    assert module(host).exists()
+
+
 def test_remove_takes_everything_and_says_so_first(host: Any, built: Callable[..., dict[str, Any]]) -> None:
     asked = built()
     write(host.path("/etc/modprobe.d/trafficgen-netmap.conf"))
