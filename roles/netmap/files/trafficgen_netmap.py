@@ -1082,6 +1082,10 @@ def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str
     for name, value in settings["module_options"].items():
         if text(host.path(f"/sys/module/netmap/parameters/{name}")) != str(value):
             return True
+    # One that is asked for no more: what it is by itself only the module knows.
+    with contextlib.suppress(Problem):
+        if set(read_settings(host)["module_options"]) - set(settings["module_options"]):
+            return True
     return {address for module in holders(host) for address in devices_of(host, module)} != set(devices)
 
 

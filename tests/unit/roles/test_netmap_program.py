@@ -487,6 +487,11 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 4096}}, []) is True
     assert program.needs_restart(host, asked, ["0000:00:10.0"]) is True
+    was = write(host.path(program.SETTINGS), json.dumps({**asked, "module_options": {"buf_num": 163840}}))
+    assert program.needs_restart(host, asked, []) is True
+    assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
+    was.unlink()
+    assert program.needs_restart(host, asked, []) is False
     note.write_text("another build")
     assert program.needs_restart(host, asked, []) is True
 
