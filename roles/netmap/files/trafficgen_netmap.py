@@ -64,9 +64,14 @@ ARCHIVES = {
     "igb": "igb/v{version}.zip",
     "ixgbe": "ixgbe/v{version}.zip",
     "ixgbevf": "ixgbevf/v{version}.zip",
-    "mlx5": "MLNX_EN_SRC-debian-{version}.tgz",
+    "virtio_net.c": "virtio_net.c",
 }
-EXTERNAL = (*ARCHIVES, "virtio_net.c")
+# mlx5 is netmap's, and not for us: its archive gives not one module but a family (mlx5_core on top of mlx_compat, mlxfw and others), of
+# which the suffix tells apart the first only. The others would take the place of the stock driver's, the management port's too.
+EXTERNAL = (*ARCHIVES, "mlx5")
+# Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it has for all other
+# PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not take.
+NOT_BESIDE = ("vmxnet3",)
 
 DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which brings it"
 
@@ -287,7 +292,7 @@ def externals(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
     for driver in settings["external_drivers"]:
         name = driver["name"]
-        place = ARCHIVES.get(name, name).format(version=driver["version"])
+        place = ARCHIVES[name].format(version=driver["version"])
         archive = f"{STATE}/archives/netmap/{place}"
         found.append({**driver, "place": place, "archive": archive, "sha256": driver["checksum"].partition(":")[2]})
     return found
@@ -550,7 +555,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         **parts,
         "repository": settings["repository"],
         "kernel_dir": str(kernel_folder(host, settings, kernel)),
-        "drivers": [name for name in drivers if name not in missing],
+        "drivers": [name for name in drivers if module_name(name, settings) in modules],
         "missing": missing,
         "vermagic": modinfo(modules["netmap"], "vermagic"),
         "srcversion": modinfo(modules["netmap"], "srcversion") or None,
@@ -592,7 +597,7 @@ def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
 
 def module_name(driver: str, settings: Mapping[str, Any]) -> str:
     """The module of a native driver."""
-    return f"{driver[:-2] if driver.endswith('.c') else driver}{settings['driver_suffix']}"
+    return f"{driver.removesuffix('.c')}{settings['driver_suffix']}"
 
 
 def collect(folder: Path, suffix: str) -> dict[str, Path]:
@@ -1057,7 +1062,12 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             continue
         addresses.append(address)
         driver = driver_of(host, address)
-        if driver and not driver.endswith(suffix) and driver not in asked_drivers(settings):
+        if driver in NOT_BESIDE:
+            problems.append(
+                f"netmap_native_devices: {name} has the driver {driver}, whose netmap driver has the same name and cannot stand beside it. "
+                "Leave it out: netmap uses the port in its emulated mode."
+            )
+        elif driver and not driver.endswith(suffix) and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]:
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")
         if not driver.endswith(suffix) and (problem := protected_problem(host, address)):
             problems.append(f"netmap_native_devices: {problem}")
