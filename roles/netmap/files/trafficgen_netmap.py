@@ -419,14 +419,16 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     version, repository = settings["version"], settings["repository"]
     new.parent.mkdir(parents=True, exist_ok=True)
 
+    as_owner = upload_pack(repository)
+
     def here(*arguments: str) -> subprocess.CompletedProcess[str]:
         return run(["git", "-C", str(new), *arguments], GIT_TERMINAL_PROMPT="0")
 
     try:
         must(["git", "init", "-q", str(new)], f"{new} cannot be made")
         # One commit without its history, where the server gives it by its hash; else everything.
-        if here("fetch", "-q", "--depth=1", repository, version).returncode != 0:
-            done = here("fetch", "-q", repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+        if here("fetch", "-q", "--depth=1", *as_owner, repository, version).returncode != 0:
+            done = here("fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
             if done.returncode != 0:
                 raise Problem(
                     f"netmap's source cannot be fetched from {repository}: {done.stderr.strip()}. "
@@ -446,6 +448,21 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     return {"changed": True}
+
+
+def upload_pack(repository: str) -> list[str]:
+    """Git's option to read somebody else's repository on this host.
+
+    Git refuses that to root, as what it runs there goes by that repository's settings, so by its owner's will. (safe.directory would have
+    root trust them, and does not reach that program.) So it runs as that owner; what comes of it is known by its hash.
+    """
+    folder = Path(repository.removeprefix("file://"))
+    if not folder.is_absolute() or not folder.is_dir():
+        return []
+    about = (folder / ".git" if (folder / ".git").exists() else folder).stat()
+    if about.st_uid == os.geteuid():
+        return []
+    return [f"--upload-pack=env HOME=/ setpriv --reuid={about.st_uid} --regid={about.st_gid} --clear-groups git upload-pack"]
 
 
 def switch(host: Host, settings: Mapping[str, Any]) -> bool:
@@ -573,10 +590,12 @@ def tools_problem(settings: Mapping[str, Any]) -> str:
     names = ["git", "make", "gcc", "strip", "depmod", "modinfo"]
     if asked_drivers(settings):
         names.append("patch")
-    if any(driver["place"].endswith(".zip") for driver in externals(settings)):
-        names.append("unzip")
-    missing = [name for name in names if not find_program(name)]
-    return f"Missing on this host: {', '.join(missing)}. {DEV_TOOLS}." if missing else ""
+    if missing := [name for name in names if not find_program(name)]:
+        return f"Missing on this host: {', '.join(missing)}. {DEV_TOOLS}."
+    zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
+    if zipped and not find_program("unzip"):
+        return f"unzip is missing on this host, which the archive of {', '.join(zipped)} needs. Install the package unzip."
+    return ""
 
 
 def find_program(name: str) -> str | None:

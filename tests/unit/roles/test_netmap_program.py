@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Callable
 
@@ -225,6 +228,21 @@ def test_no_repository_leaves_the_old_checkout(host: Any, source: tuple[str, str
     assert [path.name for path in host.path("/usr/src").iterdir() if "netmap" in path.name] == ["netmap"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to somebody else")
+def test_somebody_elses_repository_is_read_as_its_owner(host: Any, source: tuple[str, str, str], tmp_path: Path) -> None:
+    who = tmp_path / "who"
+    write(tmp_path / "tools/setpriv", f'#!/bin/sh\necho "$*" >{who}\nexec /usr/bin/setpriv "$@"\n', 0o755)
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path is in folders that are root's alone
+        repository = Path(shutil.copytree(source[0], f"{folder}/netmap"))
+        Path(folder).chmod(0o755)
+        for path in (repository, *repository.rglob("*")):
+            os.chown(path, 65534, 65534)
+        assert program.fetch(host, settings(repository=str(repository), version=source[1])) == {"changed": True}
+    assert who.read_text().startswith("--reuid=65534 --regid=65534 --clear-groups git upload-pack ")
+    assert program.upload_pack("https://github.com/luigirizzo/netmap.git") == []
+    assert program.upload_pack("ssh://host/repo") == []
+
+
 # --- Building ---
 
 
@@ -313,6 +331,14 @@ def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., di
     write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
     built(external_drivers=[driver])
     assert module(host, "ixgbe-netmap").exists()
+
+
+def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
+    monkeypatch.setattr(program, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
+    said = program.tools_problem(settings(external_drivers=[driver]))
+    assert "archive of ixgbe" in said and "dev_tools" not in said
+    assert program.tools_problem(settings()) == ""
 
 
 def test_a_killed_installation_is_built_again(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,7 +593,7 @@ def test_a_hook_builds_once_and_never_fails(
     ],
 )
 def test_what_a_hook_calls(tmp_path: Path, template: str, word: str | None, verb: str) -> None:
-    called = write(tmp_path / "program", f"#!/bin/sh\necho \"$*\" >{tmp_path}/said\n", 0o755)
+    called = write(tmp_path / "program", f'#!/bin/sh\necho "$*" >{tmp_path}/said\n', 0o755)
     content = (REPO / "roles/netmap/templates" / template).read_text().replace("{{ __netmap_program }}", str(called))
     script = write(tmp_path / "hook", content, 0o755)
     subprocess.run([script, *([word] if word else []), KERNEL, "/boot/vmlinuz"], check=True)
