@@ -115,11 +115,14 @@ program() {
 files >"$folder/files"
 packages >"$folder/packages"
 
-say 'Check mode on a bare host: says what would be, and does nothing'
+say 'Check mode on a bare host, in another language: says what would be, and does nothing'
+export LANGUAGE=de LANG=C.UTF-8
+if chroot "$root" rpm -q nosuch | grep -q 'is not installed'; then wrong 'this rpm knows no German'; fi
 play --check >"$folder/log" 2>&1 || { cat "$folder/log"; wrong 'check mode failed'; }
 grep -q 'Would install: @development bzip2' "$folder/log" || { cat "$folder/log"; wrong 'the packages were not foretold'; }
 grep -q "Would install: kernel-devel-$kernel" "$folder/log" || wrong 'the headers were not foretold'
 grep -q 'Would build tcpreplay 4.4.2' "$folder/log" || wrong 'the build was not foretold'
+unset LANGUAGE
 files | diff "$folder/files" -
 packages | diff "$folder/packages" -
 
