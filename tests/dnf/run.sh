@@ -126,6 +126,22 @@ unset LANGUAGE
 files | diff "$folder/files" -
 packages | diff "$folder/packages" -
 
+say 'NetworkManager hears of the test ports, whatever fails, and not before tcpreplay is there'
+cat >"$root/usr/local/bin/systemctl" <<'END'
+#!/bin/sh
+echo "$*" >>/var/log/systemctl
+case $1 in
+    is-active) echo active ;;
+    show) printf 'LoadState=loaded\nActiveState=active\n' ;;
+esac
+END
+chmod +x "$root/usr/local/bin/systemctl"
+refused 'Make: .*does not compile' only tcpreplay -e tcpreplay_url=/srv/broken.tar.gz -e tcpreplay_checksum="$(checksum broken)"
+[ ! -e "$root/etc/NetworkManager/conf.d/90-trafficgen.conf" ] || wrong 'a build that failed has taken the port from NetworkManager'
+refused 'PEP 668' only tcpreplay -e '{provision_roles: [tcpreplay, scapy], scapy_method: pip}'
+grep -qx 'reload NetworkManager.service' "$root/var/log/systemctl" || wrong 'NetworkManager was not told'
+rm "$root/usr/local/bin/systemctl"
+
 say 'From bare to provisioned'
 play
 packages >"$folder/log"
