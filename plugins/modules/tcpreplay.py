@@ -211,7 +211,7 @@ options:
     default: []
 requirements:
   - tcpreplay 4.1.1 or later
-  - iproute2, ethtool
+  - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
   - nftables, for O(rx_interface)
 notes:
   - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN.

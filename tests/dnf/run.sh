@@ -148,6 +148,7 @@ packages >"$folder/log"
 grep -qx "kernel-devel-$kernel" "$folder/log" || wrong 'the very kernel has no headers'
 [ "$(grep -c '^kernel-devel' "$folder/log")" = 1 ] || wrong 'headers that nobody asked for'
 grep -q '^libpcap-devel' "$folder/log" || wrong 'nothing from CRB'
+grep -q '^iproute-tc' "$folder/log" || wrong 'no tc, which the module tcpreplay asks'
 grep -q '^flex' "$folder/log" || wrong 'nothing from the group'
 grep -qx 'enabled=0' "$root/etc/yum.repos.d/crb.repo" || wrong 'CRB stays on'
 chroot "$root" /usr/local/bin/tcpreplay --version 2>&1 | grep -qx 'Optional injection method: netmap' || wrong 'no tcpreplay with netmap'
