@@ -112,6 +112,8 @@ program() {
     sha256sum "$root/usr/local/bin/tcpreplay"
 }
 
+# Somebody's own, and empty so far.
+mkdir "$root/etc/ansible"
 files >"$folder/files"
 packages >"$folder/packages"
 
