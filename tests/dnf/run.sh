@@ -200,6 +200,7 @@ only tcpreplay -e tcpreplay_prefix=/opt/tcpreplay
 [ ! -e "$root/usr/local/bin/tcpreplay" ] || wrong 'the files of the build before are still there'
 
 say 'Absent: as it was'
+refused 'provision_state must be present or absent, and is abscent' play -e provision_state=abscent
 play -e provision_state=absent
 packages | diff "$folder/packages" -
 files | diff "$folder/files" -
