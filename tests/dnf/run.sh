@@ -144,6 +144,12 @@ refused 'PEP 668' only tcpreplay -e '{provision_roles: [tcpreplay, scapy], scapy
 grep -qx 'reload NetworkManager.service' "$root/var/log/systemctl" || wrong 'NetworkManager was not told'
 rm "$root/usr/local/bin/systemctl"
 
+say 'A system that calls CRB by another name'
+sed -i 's/^\[crb\]/[builder]/' "$root/etc/yum.repos.d/crb.repo"
+only scapy -e '{dev_tools_enablerepo: [builder]}'
+only scapy -e provision_state=absent
+sed -i 's/^\[builder\]/[crb]/' "$root/etc/yum.repos.d/crb.repo"
+
 say 'From bare to provisioned'
 play
 packages >"$folder/log"
