@@ -9,7 +9,7 @@
 set -eu
 folder=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-packages=python3,ca-certificates,dnf,python3-dnf,rpm,createrepo-c,gcc,libc6-dev,make,gnupg,iproute2
+packages=python3,ca-certificates,dnf,python3-dnf,rpm,createrepo-c,gcc,libc6-dev,make,gnupg,iproute2,rpm-i18n
 
 mkdir -p "$folder"
 if [ "$(cat "$folder/base.key" 2>/dev/null)" != "$packages" ]; then

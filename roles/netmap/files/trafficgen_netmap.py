@@ -64,11 +64,9 @@ ARCHIVES = {
     "igb": "igb/v{version}.zip",
     "ixgbe": "ixgbe/v{version}.zip",
     "ixgbevf": "ixgbevf/v{version}.zip",
-    "virtio_net.c": "virtio_net.c",
 }
-# mlx5 is netmap's, and not for us: its archive gives not one module but a family (mlx5_core on top of mlx_compat, mlxfw and others), of
-# which the suffix tells apart the first only. The others would take the place of the stock driver's, the management port's too.
-EXTERNAL = (*ARCHIVES, "mlx5")
+# mlx5 is netmap's, and not for us: its module is mlx5_core, on top of others of the same archive (mlx_compat, mlxfw), which have no suffix.
+EXTERNAL = (*ARCHIVES, "mlx5", "virtio_net.c")
 # Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it has for all other
 # PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not take.
 NOT_BESIDE = ("vmxnet3",)
@@ -292,7 +290,7 @@ def externals(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
     for driver in settings["external_drivers"]:
         name = driver["name"]
-        place = ARCHIVES[name].format(version=driver["version"])
+        place = ARCHIVES.get(name, name).format(version=driver["version"])
         archive = f"{STATE}/archives/netmap/{place}"
         found.append({**driver, "place": place, "archive": archive, "sha256": driver["checksum"].partition(":")[2]})
     return found

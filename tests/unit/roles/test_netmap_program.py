@@ -160,8 +160,7 @@ def test_only_the_external_driver_given_is_external() -> None:
     driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
     options = program.configure_options(settings(external_drivers=[driver], drivers=["e1000"]), KERNEL, Path("/k"))
     assert "--drivers=e1000,ixgbe" in options
-    (kept_out,) = [option for option in options if option.startswith("--no-ext-drivers=")]
-    assert sorted(kept_out.partition("=")[2].split(",")) == ["e1000e", "i40e", "ice", "igb", "ixgbevf", "mlx5", "virtio_net.c"]
+    assert "--no-ext-drivers=e1000e,i40e,ice,igb,ixgbevf,mlx5,virtio_net.c" in options
     assert "--select-version=ixgbe:6.1.6" in options
     assert program.externals(settings(external_drivers=[driver]))[0]["place"] == "ixgbe/v6.1.6.zip"
 
