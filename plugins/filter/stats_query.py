@@ -47,45 +47,21 @@ _value:
   type: raw
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-try:
-    import jmespath
-except ImportError:
-    HAS_JMESPATH = False
-else:
-    HAS_JMESPATH = True
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import search
 
 
 def stats_query(data: Any, expression: str) -> Any:
     """What the expression gives over the data."""
-    if not HAS_JMESPATH:
-        raise AnsibleFilterError(
-            "stats_query: the Python library jmespath is missing on the controller. Install it where ansible-core is: "
-            "`pip install jmespath`, or the package python3-jmespath."
-        )
-    if not isinstance(expression, str):
-        raise AnsibleFilterError(f"stats_query: the expression is a string, not {type(expression).__name__}.")
     try:
-        return jmespath.search(expression, _plain(data))
-    except jmespath.exceptions.JMESPathError as error:
-        said = " ".join(str(error).split())
-        raise AnsibleFilterError(f"stats_query: {expression}: {said}. See https://jmespath.org/specification.html.") from None
-
-
-def _plain(data: Any) -> Any:
-    # jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with names of their own.
-    return json.loads(json.dumps(data, default=_plainer))
-
-
-def _plainer(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Iterable) else str(value)
+        return search(expression, data)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"stats_query: {error.message}") from None
 
 
 class FilterModule:

@@ -219,6 +219,19 @@ def reconcile(
     return {**copy.deepcopy(dict(result)), "counters": counters}
 
 
+def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dict[str, Any]:
+    """As :func:`reconcile`, with a bare number: how many frames, the test's or others', ``source`` counted at the receiver meanwhile."""
+    if packets < 0:
+        raise TrafficgenError(
+            f"counted {-packets} frames less after the run than before it", on=source, remedy="Is it a counter, and was it not reset?"
+        )
+    stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
+    tx = earlier.get("tx")
+    why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
+    counters = _judge(stats, rates, run, tx, why, _Received(source, packets, None, 0, 0, False), "")
+    return {**copy.deepcopy(dict(result)), "counters": counters}
+
+
 def _sent(
     stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, str]:

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action plugin of clock_offset: the clock on the controller before and after a host has told its time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Ask a host for its time."""
+
+    _requires_connection = True
+    _VALID_ARGS = frozenset({"samples"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """The quickest of some answers."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            samples = int(self._task.args.get("samples", 8))
+            if samples < 1:
+                raise ValueError
+        except (TypeError, ValueError):
+            raise AnsibleActionFail(f"samples is a whole number from 1 on, not {self._task.args['samples']!r}.") from None
+        # The first sets the connection up.
+        self._low_level_execute_command("date +%s.%N", sudoable=False)
+        taken = []
+        try:
+            for _number in range(samples):
+                before = time.time()
+                answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
+                after = time.time()
+                taken.append(Sample(before, read_time(answer["stdout"], answer["stderr"]), after))
+            result["clock"] = offset(taken)
+        except TrafficgenError as error:
+            raise AnsibleActionFail(error.message) from None
+        result["changed"] = False
+        return result

@@ -1,0 +1,77 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_criteria``: pass or fail."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_criteria
+short_description: Judge a throughput result by named criteria
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Evaluates JMESPath expressions over a result. Each has a name and says true for a pass, false for a failure.
+  - An expression that selects nothing, or yields anything but true or false, is an error and no pass. One that does not parse is refused
+    at once.
+requirements:
+  - jmespath (Python library, on the controller)
+positional: _input, criteria
+options:
+  _input:
+    description: The result. Without one (V(none)), the criteria are only checked.
+    type: dict
+    required: true
+  criteria:
+    description: The criteria, each with C(name) and C(expression).
+    type: list
+    elements: dict
+    required: true
+notes:
+  - That nothing was selected is seen where the expression yields null, and where a side of a comparison that makes the answer does.
+    C(length(trials[?loss > `0`]) == `0`) is true however the fields are written, so count also what should be there.
+seealso:
+  - plugin: wirespeed.trafficgen.stats_query
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Judge an earlier result
+  ansible.builtin.debug:
+    msg: "{{ result | wirespeed.trafficgen.throughput_criteria(criteria) }}"
+  vars:
+    criteria:
+      - name: 64-byte packets above a million a second
+        expression: min(trials[?traffic.ip_size==`64`].rates.pps) > `1000000`
+"""
+
+RETURN = r"""
+_value:
+  description: Each criterion with C(name), C(expression), C(passed), and C(error), V(none) unless it yielded no answer.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge
+
+
+def throughput_criteria(result: Any, criteria: Any) -> list[dict[str, Any]]:
+    """The answers; without a result the criteria, checked."""
+    try:
+        return check_criteria(criteria) if result is None else judge(criteria, result)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput_criteria: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_criteria": throughput_criteria}

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_host``: what a generator is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_host
+short_description: Describe a generator for a throughput result
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Makes of facts, of what modules returned and of what programs printed the entry of a host in a throughput result.
+positional: _input
+options:
+  _input:
+    description:
+      - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters)), C(tcpreplay) (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap)
+        (M(wirespeed.trafficgen.netmap_info)), C(netns), C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(rings), C(pause),
+        C(tuned), what C(ethtool -g), C(ethtool -a) and C(tuned-adm active) printed.
+    type: dict
+    required: true
+  asked:
+    description: The traffic as asked for.
+    type: list
+    elements: dict
+    required: true
+  made:
+    description: Of each traffic, what was registered of M(wirespeed.trafficgen.pcap), skipped or not.
+    type: list
+    elements: dict
+    required: true
+  looked:
+    description: Of each traffic, what was registered of M(wirespeed.trafficgen.pcap_info), skipped or not.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: What the host is
+  ansible.builtin.debug:
+    msg: "{{ found | wirespeed.trafficgen.throughput_host(asked=[], made=[], looked=[]) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(host), as in the result file, C(traffic) with its sizes, and C(netmap), whether it can be used.
+  type: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import check_traffic
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import describe_traffic, host, netmap_of
+
+
+def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:
+    """What the host is, and the traffic on it."""
+    try:
+        found = [{**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)]
+        pairs = zip(check_traffic(asked), found)
+        described = host(**material)
+        return {
+            "host": described,
+            "link_speed_mbps": described["interface"]["link_speed_mbps"],
+            "netmap": netmap_of(material["tcpreplay"], material["netmap"]),
+            "traffic": [describe_traffic(one, each, each["path"]) for one, each in pairs],
+        }
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput: {error.message}") from None
+
+
+def _without_nulls(found: dict[str, Any]) -> dict[str, Any]:
+    # Flows are not counted again where pcap has told how many there are.
+    return {key: value for key, value in found.items() if value is not None}
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_host": throughput_host}

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_junit``: a result as JUnit XML."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_junit
+short_description: Write a throughput result as JUnit XML
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Makes of a result what CI systems show as tests, a test case for each trial, search and criterion.
+requirements:
+  - junitparser (Python library, on the controller)
+positional: _input
+options:
+  _input:
+    description: The result.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Write it
+  ansible.builtin.copy:
+    content: "{{ result | wirespeed.trafficgen.throughput_junit }}"
+    dest: junit.xml
+    mode: "0644"
+"""
+
+RETURN = r"""
+_value:
+  description: The XML.
+  type: str
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._junit import junit
+
+
+def throughput_junit(result: Any) -> str:
+    """The result as JUnit XML."""
+    try:
+        return junit(result)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput_junit: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_junit": throughput_junit}

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_load``: a result file, read."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_load
+short_description: Read the result file of a throughput test
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Reads what the role P(wirespeed.trafficgen.throughput#role) has written, and checks that it is whole and of a schema that is known.
+positional: _input, path
+options:
+  _input:
+    description: What is in the file.
+    type: str
+    required: true
+  path:
+    description: The file's name, for messages.
+    type: str
+    default: the result
+"""
+
+EXAMPLES = r"""
+- name: The verdicts of an earlier test
+  ansible.builtin.debug:
+    msg: "{{ result.trials | map(attribute='counters.verdict') }}"
+  vars:
+    result: "{{ lookup('ansible.builtin.file', 'result.json') | wirespeed.trafficgen.throughput_load('result.json') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The result.
+  type: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import load
+
+
+def throughput_load(text: Any, path: str = "the result") -> dict[str, Any]:
+    """The result that is in a file."""
+    if not isinstance(text, str):
+        raise AnsibleFilterError(f"throughput_load: {path}: give the file's text, not {type(text).__name__}.")
+    try:
+        return load(text, path)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput_load: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_load": throughput_load}

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_plan``: the trials of a matrix."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_plan
+short_description: Make the list of trials of a throughput test
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Makes of traffic, injection methods, rates and repeats the trials of a test, in this order, and an estimate of the time they take.
+  - The role P(wirespeed.trafficgen.throughput#role) takes its trials from here.
+  - What makes no sense is an error, an empty list among it.
+positional: _input
+options:
+  _input:
+    description: The traffic, as O(wirespeed.trafficgen.throughput#role:throughput_traffic).
+    type: list
+    elements: dict
+    required: true
+  rates:
+    description: The rates of traffic that has none of its own, each a dictionary with one key.
+    type: list
+    elements: dict
+  methods:
+    description: The injection methods. Without them V(auto), and V(netmap) besides on the hosts that can use it.
+    type: list
+    elements: str
+  repeats:
+    description: How often each trial is made.
+    type: int
+    default: 3
+  duration:
+    description: Seconds that a trial lasts.
+    type: int
+    default: 10
+  warmup:
+    description: Seconds of a warm-up before the trials of one kind.
+    type: int
+    default: 0
+  pause:
+    description: Seconds between two trials.
+    type: float
+    default: 0
+  margin:
+    description: Seconds that a common start of several hosts is set ahead.
+    type: float
+    default: 0
+  search:
+    description: A search instead of the rates.
+    type: str
+    choices: [ndr, pdr, rfc2544]
+  search_options:
+    description: The settings of the search.
+    type: dict
+  strict:
+    description: Whether a rate above a host's line is an error.
+    type: bool
+    default: false
+  hosts:
+    description: By name, what C(netmap), C(link_speed_mbps) and C(traffic) were found on each.
+    type: dict
+  libraries:
+    description: Python libraries that have to be on the controller.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: How long will it take
+  ansible.builtin.debug:
+    msg: "{{ (traffic | wirespeed.trafficgen.throughput_plan(rates=[{'topspeed': true}], repeats=5)).seconds }} s"
+  vars:
+    traffic:
+      - name: tcp_port_scan_64
+        pcap: /var/lib/scan_64.pcap
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration), C(hosts); C(searches);
+      C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there are and how long all takes.
+  type: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import plan
+
+
+def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:
+    """The trials, and the time they take."""
+    try:
+        _libraries.check(list(libraries))
+        return plan(traffic, **{"rates": None, **options})
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_plan": throughput_plan}

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_trial``: one trial of a result."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_trial
+short_description: Make a trial of the result from what the modules returned
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Puts what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and a receiver's counters into one trial of a result.
+positional: _input, ran
+options:
+  _input:
+    description: The trial, as P(wirespeed.trafficgen.throughput_plan#filter) has it.
+    type: dict
+    required: true
+  ran:
+    description: What was registered of M(wirespeed.trafficgen.tcpreplay).
+    type: dict
+  host:
+    description: The sending host's name in the inventory.
+    type: str
+    required: true
+  traffic:
+    description: All the host's traffic, with its sizes.
+    type: list
+    elements: dict
+    required: true
+  start_at:
+    description: When it was to start, by the controller's clock, in seconds since the epoch.
+    type: float
+  offset:
+    description: The host's clock minus the controller's, in seconds.
+    type: float
+    default: 0
+  receiver:
+    description: The receiver, with its C(kind), one of C(none), C(local), C(remote), C(command).
+    type: dict
+  before:
+    description: What was registered of the receiver's counters before the trial.
+    type: dict
+  after:
+    description: The same after it.
+    type: dict
+  of:
+    description: How many trials there are, for the line.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Say what came of a trial
+  ansible.builtin.debug:
+    msg: "{{ (item | wirespeed.trafficgen.throughput_trial(sent, host='gen1', traffic=sizes)).line }}"
+"""
+
+RETURN = r"""
+_value:
+  description: C(trial), as in the result file, and C(line), the same in a line for the screen.
+  type: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import line, trial
+
+
+def throughput_trial(item: Any, ran: Any = None, *, host: str, traffic: Any, of: int | None = None, **options: Any) -> dict[str, Any]:
+    """The trial, and a line that tells of it."""
+    try:
+        known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
+        made = trial(item, ran, host=host, traffic=known, **options)
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput: {error.message}") from None
+    return {"trial": made, "line": line(made, of)}
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_trial": throughput_trial}

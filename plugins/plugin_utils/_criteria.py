@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JMESPath over results, and criteria: expressions that a run of trials passes or fails by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+
+_REMEDY = "See https://jmespath.org/specification.html."
+
+
+def parse(expression: Any) -> Any:
+    """The compiled expression."""
+    jmespath = _libraries.require("jmespath")
+    if not isinstance(expression, str):
+        raise TrafficgenError(f"the expression is a string, not {type(expression).__name__}")
+    try:
+        return jmespath.compile(str(expression))
+    except jmespath.exceptions.JMESPathError as error:
+        raise _refused(expression, error) from None
+
+
+def search(expression: Any, data: Any) -> Any:
+    """What the expression gives over the data."""
+    jmespath = _libraries.require("jmespath")
+    try:
+        return parse(expression).search(plain(data))
+    except jmespath.exceptions.JMESPathError as error:
+        raise _refused(expression, error) from None
+
+
+def _refused(expression: str, error: Exception) -> TrafficgenError:
+    return TrafficgenError(" ".join(str(error).split()), on=str(expression), remedy=_REMEDY)
+
+
+def plain(data: Any) -> Any:
+    """The data in Python's own types.
+
+    jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with names of their own.
+    """
+    return json.loads(json.dumps(data, default=_plainer))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+def check_criteria(criteria: Any) -> list[dict[str, str]]:
+    """The criteria as ``{name, expression}``, each with a name of its own and an expression that parses."""
+    if not isinstance(criteria, Sequence) or isinstance(criteria, str):
+        raise TrafficgenError("not a list of criteria", on="throughput_criteria", remedy="Each is {name: ..., expression: ...}.")
+    checked: list[dict[str, str]] = []
+    for number, one in enumerate(criteria, 1):
+        on = f"throughput_criteria, entry {number}"
+        if not isinstance(one, Mapping) or set(one) != {"name", "expression"} or not str(one["name"]).strip():
+            raise TrafficgenError("not a criterion", on=on, remedy="It is {name: ..., expression: ...}, and nothing else.")
+        if any(other["name"] == one["name"] for other in checked):
+            raise TrafficgenError(f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own.")
+        try:
+            parse(one["expression"])
+        except TrafficgenError as error:
+            raise TrafficgenError(error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy) from None
+        checked.append({"name": str(one["name"]), "expression": str(one["expression"])})
+    return checked
+
+
+def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
+    """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it yields no answer."""
+    checked = check_criteria(criteria)
+    bare = plain(data) if checked else None
+    return [_judged(one, bare) for one in checked]
+
+
+def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
+    jmespath = _libraries.require("jmespath")
+    error = None
+    value = None
+    try:
+        compiled = parse(one["expression"])
+        value = compiled.search(data)
+        nothing = _selects_nothing(compiled.parsed, data)
+    except jmespath.exceptions.JMESPathError as failed:
+        error = " ".join(str(failed).split())
+    else:
+        if value is None or nothing:
+            error = "it selects nothing"
+        elif not isinstance(value, bool):
+            text = json.dumps(value)
+            error = f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
+    return {**one, "passed": error is None and value is True, "error": error}
+
+
+def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
+    """Whether a side of a comparison selects nothing, which `!=` and `!` would turn into a pass.
+
+    Only where the answer is made (and, or, not, comparison), not within a filter, where a field may well be null.
+    """
+    if node["type"] in ("and_expression", "or_expression", "not_expression"):
+        return any(_selects_nothing(child, data) for child in node["children"])
+    if node["type"] == "comparator":
+        visit = _libraries.require("jmespath").visitor.TreeInterpreter().visit
+        return any(child["type"] != "literal" and visit(child, data) is None for child in node["children"])
+    return False

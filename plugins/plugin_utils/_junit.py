@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A throughput result as JUnit XML: a test case for each trial, search and criterion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import line
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(result: Mapping[str, Any]) -> str:
+    """The XML. A criterion that is not met is a failure; a trial or search that failed, or a criterion without an answer, an error."""
+    library = _libraries.require("junitparser")
+    suites = library.JUnitXml(_clean(result["name"]))
+
+    def suite(name: str, cases: list[tuple[str, str, float, Any]]) -> None:
+        one = library.TestSuite(name)
+        for title, group, seconds, outcome in cases:
+            case = library.TestCase(_clean(title), classname=_clean(f"throughput.{group}"), time=round(seconds, 3))
+            if outcome is not None:
+                case.result = [outcome]
+            one.add_testcase(case)
+        if cases:
+            suites.add_testsuite(one)
+
+    suite("trials", [_trial(one, library) for one in result["trials"]])
+    suite("searches", [_search(one, library) for one in result["searches"]])
+    suite("criteria", [(one["name"], "criteria", 0.0, _criterion(one, library)) for one in result["criteria"]])
+    suites.update_statistics()
+    text: Any = suites.tostring()
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
+def _trial(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
+    title, _, _said = line({**one, "status": "failed"}).partition(": FAILED: ")
+    run = one["run"] or {}
+    seconds = run["ended"] - run["started"] if run.get("started") and run.get("ended") else 0.0
+    return title, one["host"], seconds, library.Error(_clean(one["error"])) if one["status"] != "ok" else None
+
+
+def _search(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
+    title = f"{one['host']}, {one['search']}: {one['traffic']['name']}, {one['injection_method']}"
+    seconds = sum(step.get("seconds") or 0.0 for step in one["trials"])
+    return title, one["host"], seconds, library.Error(_clean(one["reason"])) if one["status"] == "failed" else None
+
+
+def _criterion(one: Mapping[str, Any], library: Any) -> Any:
+    if one["error"]:
+        return library.Error(_clean(f"{one['expression']}: {one['error']}"))
+    return None if one["passed"] else library.Failure(_clean(f"not met: {one['expression']}"))
+
+
+def _clean(text: Any) -> str:
+    """Without the characters that XML has no way to write."""
+    return _NOT_XML.sub("?", str(text))

@@ -1,0 +1,460 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a throughput run, schema version 1 (docs/result-schema.md): put together, totalled over the fleet, read back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import reconcile, reconcile_count
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import sizes
+
+SCHEMA = "wirespeed.trafficgen/throughput"
+SCHEMA_VERSION = 1
+
+_KEYS = {
+    "name": str, "collection_version": str, "ansible_version": str, "started": (int, float), "ended": (int, float),
+    "estimated_seconds": (int, float), "trial_seconds": (int, float), "settings": dict, "traffic": list, "hosts": dict, "notes": list,
+    "trials": list, "searches": list, "fleet": list, "criteria": list, "failures": list, "passed": bool,
+}  # fmt: skip
+_ENTRY_KEYS = {
+    "traffic": {"name", "ip_size", "frame_size", "wire_frame_size"},
+    "trials": {"host", "number", "traffic", "injection_method", "rate", "repeat", "status", "error", "stats", "rates", "run", "counters"},
+    "searches": {"host", "traffic", "injection_method", "search", "status", "reason", "found", "trials"},
+    "fleet": {"number", "traffic", "injection_method", "rate", "repeat", "hosts", "pps"},
+    "criteria": {"name", "expression", "passed", "error"},
+}
+# How the message of a trial begins whose host could not be reached.
+GONE = "the host went away"
+
+_TREE = ("stats", "rates", "run", "counters")
+
+
+# --- Reading ---
+
+
+def load(text: str, on: str = "the result") -> dict[str, Any]:
+    """A result file's content, checked to be one; ``on`` names it in errors."""
+    again = "Name a result.json of the role throughput."
+    if not text.strip():
+        raise TrafficgenError("is empty", on=on, remedy=again)
+    try:
+        result = json.loads(text)
+    except json.JSONDecodeError as error:
+        # A file that was cut short ends in the middle: what is missing is missing at its end.
+        cut = text.lstrip().startswith("{") and (error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg)
+        what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
+        raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        said = f"its schema is {result['schema']!r}" if isinstance(result, dict) and "schema" in result else "it names no schema"
+        raise TrafficgenError("is not a throughput result", on=on, said=said, remedy=again)
+    version = result.get("schema_version")
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise TrafficgenError(
+            f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}", on=on,
+            remedy="Read it with a newer wirespeed.trafficgen." if newer else again,
+        )  # fmt: skip
+    _check_keys(result, on)
+    return result
+
+
+def _check_keys(result: Mapping[str, Any], on: str) -> None:
+    wrong = [key for key, kind in _KEYS.items() if not isinstance(result.get(key), kind)]
+    if wrong:
+        raise TrafficgenError(
+            f"has no {', '.join(wrong)}, or not of the kind it should be", on=on, remedy="Was it edited? Take the original."
+        )
+    for key, wanted in _ENTRY_KEYS.items():
+        for number, entry in enumerate(result[key], 1):
+            missing = sorted(wanted - set(entry)) if isinstance(entry, Mapping) else sorted(wanted)
+            if missing:
+                raise TrafficgenError(
+                    f"{key}, entry {number}, has no {', '.join(missing)}", on=on, remedy="Was it edited? Take the original."
+                )
+
+
+# --- A trial ---
+
+
+def trial(
+    item: Mapping[str, Any],
+    ran: Mapping[str, Any] | None,
+    *,
+    host: str,
+    traffic: Mapping[str, Any],
+    start_at: float | None = None,
+    offset: float = 0.0,
+    receiver: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One trial of the result, from what the modules registered.
+
+    :param item: the plan's entry.
+    :param ran: what the module tcpreplay returned, successful or not; None where it was not called.
+    :param traffic: ``{name, ip_size, frame_size, wire_frame_size}``.
+    :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the controller's, in seconds.
+    :param receiver: ``{kind: none | local | remote | command, host, ...}``.
+    :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the same after.
+    """
+    tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
+    error = _why_not_run(receiver, before) or _why_failed(ran)
+    kind = (receiver or {}).get("kind", "none")
+    if error is None and kind in ("remote", "command"):
+        error = _why_failed(after, f"the receiver on {_receiver_host(receiver)} could not be read after the trial")
+        if error is None:
+            try:
+                tree = _counted(tree, kind, before or {}, after or {}, receiver or {})
+            except TrafficgenError as wrong:
+                error = wrong.message
+    started = (tree["run"] or {}).get("started")
+    return {
+        "host": host,
+        "number": item["number"],
+        "traffic": {key: traffic.get(key) for key in ("name", "ip_size", "frame_size", "wire_frame_size")},
+        "injection_method": item["injection_method"],
+        "rate": item["rate"],
+        "repeat": item["repeat"],
+        "status": "ok" if error is None else "failed",
+        "error": error,
+        "start_delay_seconds": None if start_at is None or started is None else round(started - offset - start_at, 6),
+        **tree,
+    }
+
+
+def _receiver_host(receiver: Mapping[str, Any] | None) -> str:
+    return (receiver or {}).get("host") or "the controller"
+
+
+def _why_not_run(receiver: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> str | None:
+    if (receiver or {}).get("kind") not in ("remote", "command"):
+        return None
+    return _why_failed(before, f"not sent, since the receiver on {_receiver_host(receiver)} could not be read")
+
+
+def _why_failed(ran: Mapping[str, Any] | None, what: str = "") -> str | None:
+    """Why a registered task failed, in a sentence; None where it did not."""
+    if ran is None or ran.get("skipped"):
+        return what or "not sent"
+    if ran.get("unreachable"):
+        message = f"{GONE}: {ran.get('msg') or 'unreachable'}"
+    elif ran.get("rc"):
+        message = f"status {ran['rc']}: {ran.get('stderr') or ran.get('stdout') or ran.get('msg') or 'without a word'}"
+    elif ran.get("msg") and (ran.get("failed") or "failed_when_result" in ran or "exception" in ran):
+        message = str(ran["msg"])
+    else:
+        return None
+    message = " ".join(message.split())
+    return f"{what}: {message}" if what else message
+
+
+def _counted(
+    tree: dict[str, Any], kind: str, before: Mapping[str, Any], after: Mapping[str, Any], receiver: Mapping[str, Any]
+) -> dict[str, Any]:
+    if kind == "remote":
+        return reconcile(tree, before, after)
+    words = " ".join(str(word) for word in receiver.get("command", ()))
+    source = receiver.get("name") or f"command {words}"
+    return reconcile_count(tree, source, printed_count(after, words) - printed_count(before, words))
+
+
+def printed_count(registered: Mapping[str, Any], command: str) -> int:
+    """The counter that a command printed: one whole number and nothing else."""
+    printed = str(registered.get("stdout", "")).strip()
+    if not re.fullmatch(r"[0-9]+", printed):
+        raise TrafficgenError(
+            f"printed {printed[:60]!r}, not one whole number", on=f"the receiver's command {command}",
+            remedy="It is to print a counter of packets, in decimal, and nothing else.",
+        )  # fmt: skip
+    return int(printed)
+
+
+def line(one: Mapping[str, Any], count: int | None = None) -> str:
+    """A trial in a line, for the screen."""
+    of = f"/{count}" if count else ""
+    rate = ", ".join("top speed" if form == "topspeed" else f"{form} {value:g}" for form, value in one["rate"].items())
+    what = f"{one['host']}, trial {one['number']}{of}: {one['traffic']['name']}, {one['injection_method']}, {rate}"
+    what += f", repeat {one['repeat']}" if one["repeat"] else ", warm-up"
+    if one["status"] != "ok":
+        return f"{what}: FAILED: {one['error']}"
+    rates, counters = one["rates"], one["counters"]
+    said = [f"{rates['pps'] or 0:,.0f} pps", f"{rates['l1_mbps'] or 0:,.1f} Mbps L1"]
+    if rates.get("line_rate_percent") is not None:
+        said.append(f"{rates['line_rate_percent']:.2f} % of the line")
+    if counters["loss_packets"] is not None:
+        said.append(f"{counters['loss_packets']:,} lost")
+    if one["run"]["capped"]:
+        said.append("capped at the line's rate")
+    return f"{what}: {', '.join(said)}, {counters['verdict']}"
+
+
+# --- The whole ---
+
+
+def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a run.
+
+    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for, ``hosts`` (by name
+        ``{host, traffic, trials, searches}``), ``plan``, ``criteria``.
+    """
+    plan, hosts = material["plan"], material["hosts"]
+    trials = sorted((one for host in hosts.values() for one in host.get("trials", ())), key=lambda one: one["number"])
+    searches = [
+        {**one, "traffic": _sizes_of(one["traffic"], host), "host": name}
+        for name, host in hosts.items()
+        for one in host.get("searches", ())
+    ]
+    trials += _never_run(plan, hosts, trials)
+    trials.sort(key=lambda one: one["number"])
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "name": material["name"],
+        "collection_version": collection_version(),
+        **{key: material[key] for key in ("ansible_version", "started", "ended")},
+        "estimated_seconds": plan["seconds"],
+        "trial_seconds": trial_seconds(trials, searches),
+        "settings": material["settings"],
+        "traffic": _traffic(material["traffic"], hosts),
+        "hosts": {name: one["host"] for name, one in hosts.items()},
+        "notes": [*plan["notes"], *_different(hosts)],
+        "trials": trials,
+        "searches": searches,
+        "fleet": fleet(trials) if len(hosts) > 1 else [],
+    }
+    result["criteria"] = _criteria.judge(material["criteria"], result) if material["criteria"] else []
+    result["failures"] = failures(result)
+    result["passed"] = not result["failures"]
+    return result
+
+
+def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
+    if not found["packets"]:
+        raise TrafficgenError("has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
+    return {
+        "name": one["name"],
+        **sizes(one, found["packets"], found["bytes"]),
+        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
+        "streams": one["streams"],
+        "path": path,
+        "source_macs": found.get("source_macs"),
+    }
+
+
+def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for one in asked:
+        described = next((each for host in hosts.values() for each in host.get("traffic", ()) if each["name"] == one["name"]), None)
+        if described is not None:
+            found.append({key: value for key, value in described.items() if key != "source_macs"})
+    return found
+
+
+def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each traffic that is not the same file on all hosts: it can be a pcap of the hosts' own."""
+    seen: dict[str, dict[str, list[str]]] = {}
+    for name, host in hosts.items():
+        for each in host.get("traffic", ()):
+            seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)
+    return [
+        f"{traffic} is not the same file on all hosts: "
+        + "; ".join(f"{sha[:12]}... on {', '.join(names)}" for sha, names in files.items())
+        + "."
+        for traffic, files in seen.items()
+        if len(files) > 1
+    ]
+
+
+def _never_run(plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The planned trials of which nothing is known: the host was lost before them."""
+    done = {(one["host"], one["number"]) for one in trials}
+    gone = {one["host"]: one["number"] for one in reversed(trials) if one["error"] and one["error"].startswith(GONE)}
+    lost = []
+    for item in plan["trials"]:
+        for name in item["hosts"]:
+            if not item["warmup"] and (name, item["number"]) not in done:
+                one = trial(item, None, host=name, traffic=_sizes_of(item["traffic"], hosts.get(name, {})))
+                lost.append({**one, "error": f"not sent, since {GONE} in trial {gone[name]}"} if name in gone else one)
+    return lost
+
+
+def _sizes_of(traffic: str, host: Mapping[str, Any]) -> dict[str, Any]:
+    known = next((one for one in host.get("traffic", ()) if one["name"] == traffic), {"name": traffic})
+    return {key: known.get(key) for key in ("name", "ip_size", "frame_size", "wire_frame_size")}
+
+
+def collection_version() -> str:
+    """The version of this collection, as installed or in a clone; ``unknown`` where neither says."""
+    top = Path(__file__).parents[2]
+    for name, pattern in (("MANIFEST.json", r'"version": "([^"]+)"'), ("galaxy.yml", r"^version: (\S+)")):
+        with contextlib.suppress(OSError):
+            found = re.search(pattern, (top / name).read_text(encoding="utf-8"), re.MULTILINE)
+            if found:
+                return found[1]
+    return "unknown"
+
+
+def trial_seconds(trials: Iterable[Mapping[str, Any]], searches: Iterable[Mapping[str, Any]] = ()) -> float:
+    """The sum of the trials' own time; of trials that were started together, the longest."""
+    longest: dict[int, float] = {}
+    for one in trials:
+        run = one["run"] or {}
+        if run.get("started") and run.get("ended"):
+            longest[one["number"]] = max(longest.get(one["number"], 0.0), run["ended"] - run["started"])
+    # The hosts of a fleet search at the same time.
+    by_host: dict[str, float] = {}
+    for one in searches:
+        by_host[one["host"]] = by_host.get(one["host"], 0.0) + sum(step.get("seconds") or 0.0 for step in one["trials"])
+    return round(sum(longest.values()) + max(by_host.values(), default=0.0), 3)
+
+
+def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Totals over the hosts that were started together, one entry a trial number. A host that failed is not among its hosts."""
+    together: dict[int, list[Mapping[str, Any]]] = {}
+    for one in trials:
+        together.setdefault(one["number"], []).append(one)
+    totals = []
+    for number, ones in sorted(together.items()):
+        sent = [one for one in ones if one["status"] == "ok"]
+        loss = _total([one["counters"]["loss_packets"] for one in sent])
+        # What the loss is a share of: the frames that left, by the counter where there is one.
+        base = _total([_left(one) for one in sent])
+        delays = [one["start_delay_seconds"] for one in sent if one["start_delay_seconds"] is not None]
+        totals.append(
+            {
+                "number": number,
+                "traffic": ones[0]["traffic"]["name"],
+                **{key: ones[0][key] for key in ("injection_method", "rate", "repeat")},
+                "hosts": [one["host"] for one in sent],
+                **{unit: _total([one["rates"][unit] for one in sent]) for unit in ("pps", "l1_mbps", "l2_mbps")},
+                "packets": _total([one["stats"]["packets"] for one in sent]),
+                "loss_packets": loss,
+                "loss_ratio": loss / base if loss is not None and base else None,
+                "start_spread_seconds": round(max(delays) - min(delays), 6) if delays else None,
+            }
+        )
+    return totals
+
+
+def _left(one: Mapping[str, Any]) -> int | None:
+    sent, tx = one["stats"]["packets"], one["counters"]["tx"]
+    return sent if tx is None or sent is None else min(sent, tx["packets"])
+
+
+def _total(values: Sequence[Any]) -> Any:
+    """The sum, None where one of them is not known, or there is none."""
+    return None if not values or any(value is None for value in values) else sum(values)
+
+
+def failures(result: Mapping[str, Any]) -> list[str]:
+    """What makes the play fail, a sentence each."""
+    found = [line(one) for one in result["trials"] if one["status"] != "ok"]
+    found += [
+        f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: FAILED: {one['reason']}"
+        for one in result["searches"]
+        if one["status"] == "failed"
+    ]
+    for one in result["criteria"]:
+        if not one["passed"]:
+            why = f"is no answer, {one['error']}" if one["error"] else "is not met"
+            found.append(f"Criterion {one['name']!r} {why}: {one['expression']}")
+    return found
+
+
+# --- A host ---
+
+
+def host(
+    *,
+    facts: Mapping[str, Any],
+    link: Mapping[str, Any],
+    tcpreplay: Mapping[str, Any],
+    netmap: Mapping[str, Any],
+    netns: str | None = None,
+    link_speed_mbps: Any = None,
+    cpu_list: str | None = None,
+    rings: str = "",
+    pause: str = "",
+    tuned: str = "",
+    clock: Mapping[str, Any] | None = None,
+    receiver: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A host's entry in the result, from facts, modules' results (interface_counters, tcpreplay_info, netmap_info) and programs' output."""
+    processor = facts.get("processor") or []
+    guest = facts.get("virtualization_role") == "guest"
+    interface = link["interface"]
+    on_netmap = (netmap.get("interfaces") or {}).get(interface) or {}
+    count = facts.get("processor_vcpus") or facts.get("processor_nproc")
+    return {
+        "interface": {
+            "name": interface,
+            "netns": netns or None,
+            "driver": link["driver"],
+            "bus_info": link["bus_info"],
+            "link_speed_mbps": int(link_speed_mbps) if link_speed_mbps else link["speed_mbps"],
+            "mtu": link["mtu"],
+            "mac_address": link["mac_address"],
+            "rings": parse_rings(rings),
+            "pause": parse_pause(pause),
+        },
+        "receiver": _described(receiver),
+        "kernel": facts.get("kernel"),
+        "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
+        # number, maker, model, for each CPU; on some architectures less
+        "cpu": {"model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None), "count": count},
+        "memory_mb": facts.get("memtotal_mb"),
+        "virtualization": facts.get("virtualization_type") if guest else None,
+        "tuned_profile": parse_tuned(tuned),
+        "cpu_list": cpu_list or None,
+        "tcpreplay": {"version": tcpreplay["version"], "executable": tcpreplay["path"], "netmap": tcpreplay["netmap"]["usable"]},
+        "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
+        "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
+    }
+
+
+def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
+    """``{usable, reason}``: whether a host can send through netmap, and if not, why."""
+    if tcpreplay["netmap"]["usable"] is False:
+        return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
+    if not netmap["loaded"]:
+        return {"usable": False, "reason": netmap.get("problem") or "netmap is not loaded"}
+    return {"usable": True, "reason": ""}
+
+
+def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not receiver or receiver.get("kind", "none") == "none":
+        return None
+    by = "command" if receiver["kind"] == "command" else "test frames"
+    return {**{key: receiver.get(key) or None for key in ("host", "interface", "netns")}, "counted_by": by}
+
+
+def parse_rings(text: str) -> dict[str, int] | None:
+    """``{tx, rx}``, the rings' current sizes, from ``ethtool -g``; None where it has none to tell of."""
+    return _current(text, r"^(RX|TX):\s+(\d+)$", int)
+
+
+def parse_pause(text: str) -> dict[str, str] | None:
+    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has none."""
+    return _current(text, r"^(RX|TX):\s+(on|off)$", str)
+
+
+def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
+    _, _, current = text.partition("Current hardware settings:")
+    found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
+    return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
+
+
+def parse_tuned(text: str) -> str | None:
+    """The profile that ``tuned-adm active`` names; None where tuned is not there or has none."""
+    found = re.search(r"^Current active profile: (\S+)", text, re.MULTILINE)
+    return found[1] if found else None
