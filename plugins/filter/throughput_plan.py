@@ -102,7 +102,8 @@ def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[s
     """The trials, and the time they take."""
     try:
         _libraries.check(list(libraries))
-        return plan(traffic, **{"rates": None, **options})
+        # ansible-core 2.14 makes an empty string of a template that says none.
+        return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})
     except TrafficgenError as error:
         raise AnsibleFilterError(f"throughput: {error.message}") from None
 

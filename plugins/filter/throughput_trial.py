@@ -24,12 +24,12 @@ options:
   host:
     description: The sending host's name in the inventory.
     type: str
-    required: true
+    default: ""
   traffic:
     description: All the host's traffic, with its sizes.
     type: list
     elements: dict
-    required: true
+    default: []
   start_at:
     description: When it was to start, by the controller's clock, in seconds since the epoch.
     type: float
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(trial), as in the result file, and C(line), the same in a line for the screen.
+  description: C(trial), as in the result file, and C(title) and C(line), what it is and what came of it, for the screen.
   type: dict
 """
 
@@ -69,17 +69,20 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import line, trial
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, title, trial
 
 
-def throughput_trial(item: Any, ran: Any = None, *, host: str, traffic: Any, of: int | None = None, **options: Any) -> dict[str, Any]:
+def throughput_trial(
+    item: Any, ran: Any = None, *, host: str = "", traffic: Any = (), of: int | None = None, **options: Any
+) -> dict[str, Any]:
     """The trial, and a line that tells of it."""
     try:
         known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
         made = trial(item, ran, host=host, traffic=known, **options)
     except TrafficgenError as error:
         raise AnsibleFilterError(f"throughput: {error.message}") from None
-    return {"trial": made, "line": line(made, of)}
+    what = title(item, item["traffic"], of)
+    return {"trial": made, "title": what, "line": line(made, what)}
 
 
 class FilterModule:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import line
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import title
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -22,8 +22,8 @@ def junit(result: Mapping[str, Any]) -> str:
 
     def suite(name: str, cases: list[tuple[str, str, float, Any]]) -> None:
         one = library.TestSuite(name)
-        for title, group, seconds, outcome in cases:
-            case = library.TestCase(_clean(title), classname=_clean(f"throughput.{group}"), time=round(seconds, 3))
+        for case_name, group, seconds, outcome in cases:
+            case = library.TestCase(_clean(case_name), classname=_clean(f"throughput.{group}"), time=round(seconds, 3))
             if outcome is not None:
                 case.result = [outcome]
             one.add_testcase(case)
@@ -39,16 +39,25 @@ def junit(result: Mapping[str, Any]) -> str:
 
 
 def _trial(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
-    title, _, _said = line({**one, "status": "failed"}).partition(": FAILED: ")
     run = one["run"] or {}
     seconds = run["ended"] - run["started"] if run.get("started") and run.get("ended") else 0.0
-    return title, one["host"], seconds, library.Error(_clean(one["error"])) if one["status"] != "ok" else None
+    return (
+        f"{one['host']}, {title(one, one['traffic']['name'])}",
+        one["host"],
+        seconds,
+        library.Error(_clean(one["error"])) if one["status"] != "ok" else None,
+    )
 
 
 def _search(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
-    title = f"{one['host']}, {one['search']}: {one['traffic']['name']}, {one['injection_method']}"
+    name = f"{one['host']}, {one['search']}: {one['traffic']['name']}, {one['injection_method']}"
     seconds = sum(step.get("seconds") or 0.0 for step in one["trials"])
-    return title, one["host"], seconds, library.Error(_clean(one["reason"])) if one["status"] == "failed" else None
+    return (
+        name,
+        one["host"],
+        seconds,
+        library.Error(_clean(one["reason"])) if one["status"] == "failed" else None,
+    )
 
 
 def _criterion(one: Mapping[str, Any], library: Any) -> Any:
