@@ -179,7 +179,7 @@ def _methods_of(explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any
         return {method: list(hosts) for method in explicit}, []
     able = [name for name, one in hosts.items() if one["netmap"]["usable"]]
     notes = [
-        f"{name} has no netmap, so it was tried without alone: {one['netmap'].get('reason') or 'not known why'}".rstrip(".") + "."
+        f"{name} has no netmap, so its trials are without it alone: {one['netmap'].get('reason') or 'not known why'}".rstrip(".") + "."
         for name, one in hosts.items()
         if name not in able
     ]

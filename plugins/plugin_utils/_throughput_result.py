@@ -46,7 +46,8 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
         result = json.loads(text)
     except json.JSONDecodeError as error:
         # A file that was cut short ends in the middle: what is missing is missing at its end.
-        cut = text.lstrip().startswith("{") and (error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg)
+        whole = text.strip()
+        cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
         what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
         raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of criteria: what passes, what fails, what is no answer."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge
+
+pytest.importorskip("jmespath")
+
+RESULT = {
+    "trials": [
+        {"traffic": {"ip_size": 64}, "rates": {"pps": 2e6}, "counters": {"loss_packets": 0, "verdict": "consistent"}},
+        {"traffic": {"ip_size": 1500}, "rates": {"pps": 8e5}, "counters": {"loss_packets": 3, "verdict": "consistent"}},
+        {"traffic": {"ip_size": 1500}, "rates": None, "counters": None},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "passed", "error"),
+    [
+        ("min(trials[?traffic.ip_size==`64`].rates.pps) > `1000000`", True, None),
+        ("min(trials[?traffic.ip_size==`1500`].rates.pps) > `1000000`", False, None),
+        ("length(trials[?counters.loss_packets > `0`]) == `1`", True, None),
+        ("!(min(trials[?traffic.ip_size==`64`].rates.pps) > `1000000`)", False, None),
+        # Nothing selected: null, or a comparison with it, which says true for unequal and, negated, for equal.
+        ("min(trials[?traffic.ip_size==`65`].rates.pps) > `1000000`", False, "selects nothing"),
+        ("min(trials[?traffic.ip_size==`65`].rates.pps) != `0`", False, "selects nothing"),
+        ("!(min(trials[?traffic.ip_size==`65`].rates.pps) == `0`)", False, "selects nothing"),
+        ("trials[0].rates.pps > `1` || trial[0].rates.pps != `1`", False, "selects nothing"),
+        ("trials[0].rate", False, "selects nothing"),
+        ("trials[?traffic.ip_size==`65`]", False, r"yields \[\], neither true nor false"),
+        ("max(trials[].rates.pps)", False, r"yields 2000000.0, neither"),
+        ("`1`", False, "yields 1, neither"),
+        ("'true'", False, 'yields "true", neither'),
+        ("length(nothing) == `0`", False, "invalid type"),
+    ],
+)
+def test_answers(expression, passed, error):
+    (one,) = judge([{"name": "it", "expression": expression}], RESULT)
+    assert one["passed"] is passed
+    if error is None:
+        assert one["error"] is None
+    else:
+        assert re.search(error, one["error"]), one["error"]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "message"),
+    [
+        ([{"name": "a", "expression": "min(trials[?"}], r"criterion 'a': min\(trials\[\?: .*jmespath\.org"),
+        ([{"name": "a", "expression": ""}], "criterion 'a'"),
+        ([{"name": "a"}], "entry 1: not a criterion"),
+        ([{"name": " ", "expression": "a"}], "entry 1: not a criterion"),
+        ([{"name": "a", "expression": "a", "extra": 1}], "not a criterion"),
+        ([{"name": "a", "expression": "b"}, {"name": "a", "expression": "c"}], "another's"),
+        ([{"name": "a", "expression": 1}], "is a string, not int"),
+        (["min(a)"], "not a criterion"),
+        ("min(a)", "not a list"),
+    ],
+)
+def test_refused_before_anything_is_sent(criteria, message):
+    with pytest.raises(TrafficgenError, match=message):
+        check_criteria(criteria)
+
+
+def test_without_jmespath(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jmespath", None)
+    with pytest.raises(TrafficgenError, match=r"jmespath.*pip install jmespath"):
+        check_criteria([{"name": "a", "expression": "a"}])

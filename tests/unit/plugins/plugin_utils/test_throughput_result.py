@@ -1,0 +1,196 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the result file: put together, and read back."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_result as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import plan
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import trial
+
+TRAFFIC = {
+    "name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "packets": 10, "bytes": 780, "flows": 10, "sha256": "ab" * 32,
+    "streams": None, "path": "/scan.pcap", "source_macs": ["02:00:00:00:00:01"],
+}  # fmt: skip
+ASKED = [{"name": "scan", "pcap": "/scan.pcap"}]
+
+
+def ran(pps, lost=0, started=1000.0, seconds=10.0):
+    packets = int(pps * seconds)
+    return {
+        "stats": {"packets": packets, "pps": pps},
+        "rates": {"pps": pps, "l1_mbps": pps * 102 * 8 / 1e6, "l2_mbps": pps * 82 * 8 / 1e6},
+        "run": {"started": started, "ended": started + seconds, "capped": False},
+        "counters": {"tx": None, "rx": None, "loss_packets": lost, "loss_ratio": 0.0, "verdict": "consistent", "reason": "."},
+    }
+
+
+def material(runs, *, criteria=(), repeats=1):
+    """What the role hands over. runs: by host, what the module returned for each trial."""
+    hosts = {name: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": [TRAFFIC]} for name in runs}
+    planned = plan(ASKED, rates=[{"topspeed": True}], methods=["auto"], repeats=repeats, hosts=hosts)
+    done = {
+        name: {
+            "host": {"kernel": "6.1"},
+            "traffic": [TRAFFIC],
+            "searches": [],
+            "trials": [
+                trial(item, each, host=name, traffic=TRAFFIC, start_at=999.99)
+                for item, each in zip(planned["trials"], trials)
+                if each is not ...
+            ],
+        }
+        for name, trials in runs.items()
+    }
+    return {
+        "name": "a test", "ansible_version": "2.19.14", "started": 990.0, "ended": 1100.0, "settings": {}, "traffic": ASKED,
+        "hosts": done, "plan": planned, "criteria": list(criteria),
+    }  # fmt: skip
+
+
+def test_a_fleet():
+    made = module.assemble(material({"gen1": [ran(100.0, 5)], "gen2": [ran(50.0, 1, started=1000.5)]}))
+    assert made["passed"] is True
+    assert len(made["fleet"]) == 1
+    total = made["fleet"][0]
+    assert (total["number"], total["hosts"], total["pps"], total["packets"]) == (1, ["gen1", "gen2"], 150.0, 1500)
+    assert (total["loss_packets"], total["loss_ratio"]) == (6, 6 / 1500)
+    assert total["start_spread_seconds"] == 0.5
+    # Together they took as long as one.
+    assert made["trial_seconds"] == 10.0
+    assert [key for key in made["traffic"][0] if key == "source_macs"] == []
+    json.dumps(made)
+
+
+def test_one_machine_is_no_fleet():
+    assert module.assemble(material({"gen1": [ran(100.0)]}))["fleet"] == []
+
+
+def test_a_host_that_failed_is_not_in_the_total():
+    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [{"msg": "it broke", "failed": True}]}))["fleet"][0]
+    assert (total["hosts"], total["pps"]) == (["gen1"], 100.0)
+
+
+def test_a_loss_unknown_on_one_is_unknown_in_all():
+    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [ran(100.0, None)]}))["fleet"][0]
+    assert (total["loss_packets"], total["loss_ratio"], total["pps"]) == (None, None, 200.0)
+
+
+def test_a_trial_that_failed_in_the_middle():
+    made = module.assemble(material({"gen1": [ran(100.0), {"msg": "it broke", "failed": True}, ran(100.0)]}, repeats=3))
+    assert made["passed"] is False
+    assert made["failures"] == ["gen1, trial 2: scan, auto, top speed, repeat 2: FAILED: it broke"]
+    assert [one["status"] for one in made["trials"]] == ["ok", "failed", "ok"]
+
+
+def test_a_host_that_went_away():
+    made = module.assemble(material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3))
+    assert [one["error"] for one in made["trials"]] == [
+        None,
+        "the host went away: timed out",
+        "not sent, since the host went away in trial 2",
+    ]
+
+
+def test_a_criterion_that_is_not_met_fails_it():
+    pytest.importorskip("jmespath")
+    criteria = [
+        {"name": "slow", "expression": "min(trials[].rates.pps) > `10`"},
+        {"name": "fast", "expression": "min(trials[].rates.pps) > `1000`"},
+    ]
+    made = module.assemble(material({"gen1": [ran(100.0)]}, criteria=criteria))
+    assert [one["passed"] for one in made["criteria"]] == [True, False]
+    assert made["failures"] == ["Criterion 'fast' is not met: min(trials[].rates.pps) > `1000`"]
+
+
+def test_files_that_differ_are_told():
+    given = material({"gen1": [ran(1.0)], "gen2": [ran(1.0)]})
+    given["hosts"]["gen2"]["traffic"] = [{**TRAFFIC, "sha256": "cd" * 32}]
+    assert module.assemble(given)["notes"] == ["scan is not the same file on all hosts: abababababab... on gen1; cdcdcdcdcdcd... on gen2."]
+
+
+# --- Read back ---
+
+
+@pytest.fixture
+def written():
+    return module.assemble(material({"gen1": [ran(100.0)]}))
+
+
+def test_it_is_read_back(written):
+    assert module.load(json.dumps(written)) == written
+
+
+def changed(result, **keys):
+    other = copy.deepcopy(result)
+    for key, value in keys.items():
+        if value is ...:
+            del other[key]
+        else:
+            other[key] = value
+    return json.dumps(other)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"schema": "another"}, r"a\.json: is not a throughput result: its schema is 'another'"),
+        ({"schema": ...}, "it names no schema"),
+        ({"schema_version": 2}, r"schema version 2, and this collection reads 1\. Read it with a newer wirespeed\.trafficgen"),
+        ({"schema_version": "1"}, "schema version '1'"),
+        ({"trials": ...}, "has no trials"),
+        ({"trials": {}}, "has no trials"),
+        ({"trials": [{"host": "gen1"}]}, "trials, entry 1, has no counters, error"),
+        ({"passed": "yes"}, "has no passed"),
+    ],
+)
+def test_not_our_result(written, keys, message):
+    with pytest.raises(TrafficgenError, match=message):
+        module.load(changed(written, **keys), "a.json")
+
+
+def test_cut_short_at_any_place(written):
+    text = json.dumps(written, indent=1)
+    for end in range(1, len(text) - 1, 7):
+        with pytest.raises(TrafficgenError, match=r"is cut short.*Copy it again"):
+            module.load(text[:end], "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), ("# a report", "is not JSON"), ("[]", "not a throughput result"), ("3", "not a throughput")]
+)
+def test_no_result_at_all(text, message):
+    with pytest.raises(TrafficgenError, match=message):
+        module.load(text)
+
+
+# --- A host: what ethtool 6.1 and tuned-adm 2.21 print ---
+
+RINGS = """Ring parameters for ens17:
+Pre-set maximums:
+RX:\t\t4096
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t4096
+Current hardware settings:
+RX:\t\t512
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t1024
+"""
+PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\n"
+
+
+def test_what_programs_print():
+    assert module.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
+    assert module.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
+    assert module.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
+    for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
+        assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (None, None, None)

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of a trial of the result: what failed and why, what another receiver counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, trial
+
+ITEM = {"number": 3, "warmup": False, "traffic": "scan", "injection_method": "auto", "rate": {"mbps": 1000}, "repeat": 1, "hosts": ["gen1"]}
+TRAFFIC = {"name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "path": "/scan.pcap"}
+RAN = {
+    "changed": True,
+    "failed": False,
+    "failed_when_result": False,
+    "stats": {"packets": 1000, "pps": 100.0},
+    "rates": {"pps": 100.0, "l1_mbps": 0.0816, "l2_mbps": 0.0656, "line_rate_percent": None},
+    "run": {"started": 1000.25, "ended": 1010.25, "capped": False, "injection_method": "pf_packet"},
+    "counters": {
+        "tx": {"source": "veth tx_packets", "packets": 1000, "bytes": None}, "rx": None, "loss_packets": None, "loss_ratio": None,
+        "verdict": "consistent", "reason": "",
+    },
+}  # fmt: skip
+COMMAND = {"kind": "command", "command": ["count"], "name": "the router"}
+
+
+def made(ran, **more):
+    return trial(ITEM, ran, host="gen1", traffic=TRAFFIC, **more)
+
+
+def test_a_trial_that_went_well():
+    one = made(RAN, start_at=1000.0, offset=0.2)
+    assert (one["status"], one["error"], one["number"], one["repeat"]) == ("ok", None, 3, 1)
+    assert one["traffic"] == {"name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82}
+    assert one["stats"]["packets"] == 1000
+    # The host's clock is 0.2 s ahead: what it calls 1000.25 is 1000.05.
+    assert one["start_delay_seconds"] == pytest.approx(0.05)
+    assert made(RAN)["start_delay_seconds"] is None
+    assert line(one).startswith("gen1, trial 3: scan, auto, mbps 1000, repeat 1: 100 pps")
+
+
+@pytest.mark.parametrize(
+    ("ran", "error"),
+    [
+        ({"failed_when_result": False, "msg": "snd0: the interface is down."}, "snd0: the interface is down."),
+        ({"unreachable": True, "msg": "Failed to connect"}, "the host went away: Failed to connect"),
+        ({"skipped": True}, "not sent"),
+        (None, "not sent"),
+        ({"failed_when_result": False, "rc": 1, "msg": "MODULE FAILURE\nsee stderr"}, "status 1: MODULE FAILURE see stderr"),
+    ],
+)
+def test_a_trial_that_failed(ran, error):
+    one = made(ran)
+    assert (one["status"], one["error"]) == ("failed", error)
+    assert [one[key] for key in ("stats", "rates", "run", "counters")] == [None] * 4
+    assert line(one).endswith(f": FAILED: {error}")
+
+
+def test_what_a_failed_trial_measured_is_kept():
+    one = made({**RAN, "msg": "snd0: the link was lost."})
+    assert (one["status"], one["stats"]["packets"]) == ("failed", 1000)
+
+
+def printed(count):
+    return {"rc": 0, "stdout": f"{count}\n", "msg": "", "failed_when_result": False}
+
+
+def test_a_command_counts():
+    one = made(RAN, receiver=COMMAND, before=printed(5000), after=printed(5900))
+    assert one["counters"]["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": 0}
+    assert (one["counters"]["loss_packets"], one["counters"]["loss_ratio"]) == (100, 0.1)
+    assert one["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "error"),
+    [
+        (
+            {"unreachable": True, "msg": "no route"},
+            None,
+            "not sent, since the receiver on the controller could not be read: the host went away: no route",
+        ),
+        (
+            printed(1),
+            {"rc": 1, "stdout": "", "stderr": "denied", "msg": "non-zero return code"},
+            "could not be read after the trial: status 1: denied",
+        ),
+        (printed(1), printed("12 frames"), "printed '12 frames', not one whole number"),
+        (printed(10), printed(9), "the router: counted 1 frames less after the run than before it"),
+        (None, None, "not sent, since the receiver"),
+    ],
+)
+def test_a_command_that_does_not_count(before, after, error):
+    one = made(RAN if before and "rc" in before else {"skipped": True}, receiver=COMMAND, before=before, after=after)
+    assert one["status"] == "failed"
+    assert error in one["error"]
+
+
+def test_a_receiver_of_a_warm_up_is_not_asked():
+    assert made(RAN, receiver={"kind": "none"})["status"] == "ok"
+
+
+def test_counters_of_another_host_have_to_be_counters():
+    one = made(RAN, receiver={"kind": "remote", "host": "rcv"}, before={"interface": "x"}, after={"interface": "x"})
+    assert one["status"] == "failed"
+    assert "not a result of interface_counters" in one["error"]
