@@ -236,6 +236,7 @@ stage_dnf() {
 stage_molecule() {
     need_namespaces
     NO_COLOR=1 timeout 900 molecule test --scenario-name default
+    NO_COLOR=1 timeout 900 molecule test --scenario-name throughput
 }
 
 # The image is made once and kept. What is tested in the guests is the roles; mitogen only makes that take a fraction of the time.
@@ -302,7 +303,7 @@ run_stage() {
 }
 
 remove_labs() {
-    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv; do
+    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgn-snd tgn-fwd tgn-rcv; do
         if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
     done
     if [ -e "$cache/lab/guests/molecule" ]; then TRAFFICGEN_LAB_CACHE=$cache/lab python3 "$here/tests/lab/lab.py" down molecule; fi

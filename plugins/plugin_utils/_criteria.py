@@ -105,7 +105,9 @@ def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
     """
     if node["type"] in ("and_expression", "or_expression", "not_expression"):
         return any(_selects_nothing(child, data) for child in node["children"])
+    visit = _libraries.require("jmespath").visitor.TreeInterpreter().visit
+    if node["type"] == "pipe":
+        return _selects_nothing(node["children"][1], visit(node["children"][0], data))
     if node["type"] == "comparator":
-        visit = _libraries.require("jmespath").visitor.TreeInterpreter().visit
         return any(child["type"] != "literal" and visit(child, data) is None for child in node["children"])
     return False

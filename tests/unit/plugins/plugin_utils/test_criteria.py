@@ -36,6 +36,7 @@ RESULT = {
         ("min(trials[?traffic.ip_size==`65`].rates.pps) != `0`", False, "selects nothing"),
         ("!(min(trials[?traffic.ip_size==`65`].rates.pps) == `0`)", False, "selects nothing"),
         ("trials[0].rates.pps > `1` || trial[0].rates.pps != `1`", False, "selects nothing"),
+        ("trials[?traffic.ip_size==`65`].rates.pps | [0] != `1000`", False, "selects nothing"),
         ("trials[0].rate", False, "selects nothing"),
         ("trials[?traffic.ip_size==`65`]", False, r"yields \[\], neither true nor false"),
         ("max(trials[].rates.pps)", False, r"yields 2000000.0, neither"),
