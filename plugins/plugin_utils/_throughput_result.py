@@ -20,12 +20,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_t
 SCHEMA = "wirespeed.trafficgen/throughput"
 SCHEMA_VERSION = 1
 
-_KEYS = {
+_KEYS: dict[str, Any] = {
     "name": str, "collection_version": str, "ansible_version": str, "started": (int, float), "ended": (int, float),
     "estimated_seconds": (int, float), "trial_seconds": (int, float), "settings": dict, "traffic": list, "hosts": dict, "notes": list,
     "trials": list, "searches": list, "fleet": list, "criteria": list, "failures": list, "passed": bool,
 }  # fmt: skip
-_ENTRY_KEYS = {
+_ENTRY_KEYS: dict[str, Any] = {
     "traffic": {"name", "ip_size", "frame_size", "wire_frame_size"},
     "trials": {"host", "number", "traffic", "injection_method", "rate", "repeat", "status", "error", "stats", "rates", "run", "counters"},
     "searches": {"host", "traffic", "injection_method", "search", "status", "reason", "found", "trials"},
@@ -229,8 +229,9 @@ def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _left(one: Mapping[str, Any]) -> int | None:
-    sent, tx = one["stats"]["packets"], one["counters"]["tx"]
-    return sent if tx is None or sent is None else min(sent, tx["packets"])
+    sent: int | None = one["stats"]["packets"]
+    tx = one["counters"]["tx"]
+    return sent if tx is None or sent is None else int(min(sent, tx["packets"]))
 
 
 def _total(values: Sequence[Any]) -> Any:
