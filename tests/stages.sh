@@ -303,7 +303,7 @@ run_stage() {
 }
 
 remove_labs() {
-    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgn-snd tgn-fwd tgn-rcv; do
+    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv; do
         if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
     done
     if [ -e "$cache/lab/guests/molecule" ]; then TRAFFICGEN_LAB_CACHE=$cache/lab python3 "$here/tests/lab/lab.py" down molecule; fi
