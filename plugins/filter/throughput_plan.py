@@ -17,7 +17,7 @@ description:
 positional: _input
 options:
   _input:
-    description: The traffic, as O(wirespeed.trafficgen.throughput#role:throughput_traffic).
+    description: The traffic, as O(wirespeed.trafficgen.throughput#role:main:throughput_traffic).
     type: list
     elements: dict
     required: true
