@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``throughput_markdown``: results of the role throughput as a report in Markdown."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: throughput_markdown
+short_description: Make a report in Markdown of results of the role throughput
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Makes a report of one result of the role P(wirespeed.trafficgen.throughput#role), or a comparison of several.
+  - It has the tables of the report in HTML. What the charts show there stands here in words.
+  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the reason. A rate whose
+    verdict is V(short) or V(impossible) is struck through, and no gain is claimed from it.
+  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges of the repeats do not
+    touch and each has two at least.
+positional: _input
+options:
+  _input:
+    description: A result as in the role's result file, of schema version 1, or a list of them for a comparison.
+    type: raw
+    required: true
+seealso:
+  - plugin: wirespeed.trafficgen.throughput_html
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Write the report of a result
+  ansible.builtin.copy:
+    content: "{{ lookup('ansible.builtin.file', 'result.json') | from_json | wirespeed.trafficgen.throughput_markdown }}"
+    dest: report.md
+    mode: "0644"
+
+- name: Write a comparison, before and after a kernel update
+  ansible.builtin.copy:
+    content: "{{ results | wirespeed.trafficgen.throughput_markdown }}"
+    dest: comparison.md
+    mode: "0644"
+  vars:
+    results:
+      - "{{ lookup('ansible.builtin.file', 'before.json') | from_json }}"
+      - "{{ lookup('ansible.builtin.file', 'after.json') | from_json }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The report, the text of a file in Markdown.
+  type: str
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_markdown import to_markdown
+
+
+def throughput_markdown(value: Any) -> str:
+    """The report of a result, or of a list of them, in Markdown."""
+    try:
+        return to_markdown(page(value))
+    except TrafficgenError as error:
+        raise AnsibleFilterError(f"throughput_markdown: {error.message}") from None
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"throughput_markdown": throughput_markdown}

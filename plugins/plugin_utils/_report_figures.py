@@ -1,0 +1,289 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result of the role throughput as figures: repeats put together, gains, rates between samples. Pure.
+
+Each figure is a median over the repeats, with the lowest and the highest.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import line_rate_pps, to_pps
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path, plain
+
+SCHEMA = "wirespeed.trafficgen/throughput"
+SCHEMA_VERSION = 1
+
+# The worst first: a group of repeats has the worst verdict of its trials.
+VERDICTS = ("impossible", "short", "unknown", "consistent")
+UNQUOTABLE = ("impossible", "short")
+VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consistent": "good"}
+
+# A trial that reached so much of the rate asked for was held by that rate, not by the path.
+REACHED = 0.99
+
+KERNEL = "pf_packet"
+NETMAP = "netmap"
+
+
+# --- What comes in ---
+
+_NEEDED = {"name": str, "traffic": list, "hosts": Mapping, "trials": list, "passed": bool}
+_TRIAL_NEEDED = ("host", "traffic", "injection_method", "rate", "repeat", "status")
+
+
+def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
+    """A result of schema 1 as plain data; :class:`TrafficgenError` for anything else."""
+    remedy = "Give a result file that the role throughput wrote, read with from_json."
+    if not isinstance(value, Mapping):
+        raise TrafficgenError(f"not a result of the role throughput, but a {_kind(value)}", on=on, remedy=remedy)
+    if value.get("schema") != SCHEMA:
+        raise TrafficgenError(f"not a result of the role throughput: its schema is {plain(value.get('schema'))}", on=on, remedy=remedy)
+    version = value.get("schema_version")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise TrafficgenError(
+            f"a result of schema version {plain(version)}, and this collection reads version {SCHEMA_VERSION}", on=on,
+            remedy="Use the version of wirespeed.trafficgen that wrote it, or a newer one.",
+        )  # fmt: skip
+    # Ansible's strings and containers are subclasses of their own; beyond here they are Python's.
+    result = json.loads(json.dumps(value, default=_plainer))
+    wrong = [key for key, kind in _NEEDED.items() if not isinstance(result.get(key), dict if kind is Mapping else kind)]
+    if wrong:
+        raise TrafficgenError(f"incomplete, or of another form: see {', '.join(wrong)}", on=on, remedy=remedy)
+    for key in ("searches", "fleet", "criteria", "failures"):
+        if not isinstance(result.setdefault(key, []), list):
+            raise TrafficgenError(f"{key} is no list", on=on, remedy=remedy)
+    for index, entry in enumerate(result["traffic"]):
+        if not isinstance(entry, dict) or "name" not in entry:
+            raise TrafficgenError(f"traffic[{index}] has no name", on=on, remedy=remedy)
+    for index, trial in enumerate(result["trials"]):
+        missing = [key for key in _TRIAL_NEEDED if not isinstance(trial, dict) or key not in trial]
+        if missing:
+            raise TrafficgenError(f"trials[{index}] has no {', '.join(missing)}", on=on, remedy=remedy)
+        if not isinstance(trial["traffic"], dict) or "name" not in trial["traffic"]:
+            raise TrafficgenError(f"the traffic of trials[{index}] has no name", on=on, remedy=remedy)
+    for key in ("searches", "fleet", "criteria"):
+        for index, entry in enumerate(result[key]):
+            if not isinstance(entry, dict):
+                raise TrafficgenError(f"{key}[{index}] is a {_kind(entry)}", on=on, remedy=remedy)
+    return result  # type: ignore[no-any-return]
+
+
+def _kind(value: Any) -> str:
+    return {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.strip("_"))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+# --- Groups: the repeats of one thing ---
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quantity over the repeats: median, lowest, highest, and over how many; ``median`` None where nobody knows it."""
+
+    median: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def figure(values: Iterable[Any]) -> Figure:
+    """The figure of the values that are numbers."""
+    known = [value for value in values if is_number(value)]
+    if not known:
+        return Figure(None, None, None, 0)
+    return Figure(statistics.median(known), min(known), max(known), len(known))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trials of one traffic, host, injection method and rate."""
+
+    traffic: str
+    host: str
+    asked_method: str
+    rate: Any
+    trials: tuple[dict[str, Any], ...]
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it this group."""
+        return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
+
+    @property
+    def ok(self) -> list[dict[str, Any]]:
+        """The trials that did not fail."""
+        return [trial for trial in self.trials if trial["status"] == "ok"]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """The trials that failed."""
+        return [trial for trial in self.trials if trial["status"] != "ok"]
+
+    @property
+    def used_method(self) -> str:
+        """The method that sent the frames, as the runs say; the one asked for where no run says."""
+        used = sorted({str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")})
+        return " and ".join(used) if used else self.asked_method
+
+    @property
+    def method(self) -> str:
+        """How the method is called at each figure: netmap says whether it was native or emulated."""
+        used = self.used_method
+        label = used
+        if used == KERNEL:
+            label = "kernel path (pf_packet)"
+        elif used == NETMAP:
+            label = f"netmap, {self.mode}"
+        return f"{label}, by auto" if self.asked_method == "auto" and used != "auto" else label
+
+    @property
+    def mode(self) -> str:
+        """Native or emulated, as the runs say."""
+        return " and ".join(sorted({str(path(trial, "run", "netmap_mode") or "mode not known") for trial in self.ok})) or "did not run"
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of its trials."""
+        found = {path(trial, "counters", "verdict") or "unknown" for trial in self.ok}
+        return next((verdict for verdict in VERDICTS if verdict in found), "unknown")
+
+    @property
+    def capped(self) -> bool:
+        """Whether more was asked for than the line takes."""
+        return any(path(trial, "run", "capped") is True for trial in self.ok)
+
+    def figure(self, *names: str) -> Figure:
+        """A quantity of the trials' trees, such as ``rates``, ``pps``."""
+        return figure(path(trial, *names) for trial in self.ok)
+
+    @property
+    def frame(self) -> float | None:
+        """The mean bytes of a frame, as in the file."""
+        size = path(self.trials[0], "traffic", "frame_size")
+        return float(size) if is_number(size) and size > 0 else None
+
+    @property
+    def link_speed(self) -> float | None:
+        """The line's Mbit/s, None where the link has none."""
+        speed = next((path(trial, "run", "link_speed_mbps") for trial in self.ok), None)
+        return float(speed) if is_number(speed) and speed > 0 else None
+
+    @property
+    def asked_pps(self) -> float | None:
+        """The rate asked for in frames per second, at most the line's; None where only the run can tell."""
+        if not isinstance(self.rate, Mapping) or not self.rate or self.frame is None:
+            return None
+        form, value = next(iter(self.rate.items()))
+        if form in ("topspeed", "multiplier") or not is_number(value):
+            return None
+        try:
+            pps = to_pps(float(value), str(form), self.frame, self.link_speed)
+        except (TrafficgenError, KeyError):
+            return None
+        return min(pps, line_rate_pps(self.frame, self.link_speed)) if self.link_speed else pps
+
+    @property
+    def reached(self) -> float | None:
+        """The share of the rate asked for that the median trial sent."""
+        asked, sent = self.asked_pps, self.figure("rates", "pps").median
+        return sent / asked if asked and sent is not None else None
+
+
+def rate_key(rate: Any) -> str:
+    """The same for the same rate, also where one was read as 10 and another as 10.0."""
+    if not isinstance(rate, Mapping) or not rate:
+        return "recorded"
+    form, value = next(iter(rate.items()))
+    return f"{form} {float(value) if is_number(value) else value}"
+
+
+def groups(result: Mapping[str, Any]) -> list[Group]:
+    """The groups of a result, traffic by traffic in the order asked for; warm-ups are not among the trials."""
+    order = {entry["name"]: index for index, entry in reversed(list(enumerate(result["traffic"])))}
+    found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for trial in result["trials"]:
+        key = (str(trial["traffic"]["name"]), str(trial["host"]), str(trial["injection_method"]), rate_key(trial["rate"]))
+        found.setdefault(key, []).append(trial)
+    made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _), trials in found.items()]
+    hosts = {host: index for index, host in enumerate(dict.fromkeys(group.host for group in made))}
+    rates = {key: index for index, key in enumerate(dict.fromkeys(rate_key(group.rate) for group in made))}
+    return sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)]))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a method brings over the kernel path: the ratio of the medians, or None and why."""
+
+    ratio: float | None
+    reason: str = ""  # beside a ratio: what it does not say
+
+
+def gain(group: Group, kernel: Group | None) -> Gain:
+    """The gain of a group over the group of the kernel path with the same traffic, host and rate."""
+    if kernel is None:
+        return Gain(None, "no gain: the kernel path was not tried at this rate")
+    for side in (group, kernel):
+        if not side.ok:
+            return Gain(None, f"no gain: each trial of {side.method} failed")
+        if side.verdict in UNQUOTABLE:
+            return Gain(None, f"no gain: the verdict of {side.method} is {side.verdict}, its rate is not to be quoted")
+    mine, other = group.figure("rates", "pps"), kernel.figure("rates", "pps")
+    if not mine.median or not other.median:
+        return Gain(None, "no gain: a rate is unknown")
+    ratio = mine.median / other.median
+    if all(side.reached is not None and side.reached >= REACHED for side in (group, kernel)):
+        return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
+    reasons = []
+    if "unknown" in (group.verdict, kernel.verdict):
+        reasons.append("the gain is of rates that no counter confirms (verdict unknown)")
+    if mine.n < 2 or other.n < 2:
+        reasons.append("the gain is of single trials, whose spread is not known")
+    elif not apart(mine, other):
+        reasons.append("the ranges of the repeats overlap: this is no difference")
+    return Gain(ratio, "; ".join(reasons))
+
+
+def apart(one: Figure, other: Figure) -> bool:
+    """Whether two figures differ by more than their repeats do: each has two at least, and their ranges do not touch."""
+    if one.n < 2 or other.n < 2 or None in (one.low, one.high, other.low, other.high):
+        return False
+    return one.low > other.high or one.high < other.low  # type: ignore[operator]
+
+
+def steps_of(trial: Mapping[str, Any]) -> list[tuple[float, float, float]]:
+    """The rate in each interval between two samples, as (begin, end, pps): differences, since the samples count from the start.
+
+    tcpreplay prints seconds with two decimals, too coarse for an interval of one second; packets over its own mean pps
+    gives the same time exactly.
+    """
+    stats = trial.get("stats")
+    if not isinstance(stats, Mapping):
+        return []
+    samples = stats.get("samples")
+    points = [*(samples if isinstance(samples, list) else []), stats]
+    made: list[tuple[float, float, float]] = []
+    begin, packets = 0.0, 0.0
+    for point in points:
+        sent, mean, seconds = path(point, "packets"), path(point, "pps"), path(point, "seconds")
+        if not is_number(sent):
+            continue
+        end = sent / mean if is_number(mean) and mean > 0 else seconds
+        # The last sample may be the total itself, or a few ms before it: a rate over so short a time is noise.
+        if not is_number(end) or end - begin < 0.1 or sent < packets:
+            continue
+        made.append((begin, float(end), (sent - packets) / (end - begin)))
+        begin, packets = float(end), float(sent)
+    return made if len(made) > 1 else []
