@@ -19,7 +19,7 @@ def page(value: Any) -> Page:
 
     :raises TrafficgenError: something in it is no result of schema 1.
     """
-    if isinstance(value, Mapping) or isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+    if isinstance(value, (Mapping, str, bytes)) or not isinstance(value, Sequence):
         return result_page(value)
     if not value:
         raise TrafficgenError("nothing to report: the list of results is empty", on="the result")

@@ -28,7 +28,11 @@ else:
 
 STYLES = 6  # colours, dashes, marks and patterns in the page's style sheet
 
-_WIDTH, _HEIGHT = 640, 300
+# So wide that on a phone, where it is drawn at about this width, the text is still to be read.
+_WIDTH, _HEIGHT = 420, 230
+_LETTER, _LINE = 6.6, 12  # of a label, in the same unit
+_MOST_LINES = 3
+_MARGIN = 6
 _GONE = ("style", "script", "desc", "defs", "title")
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 MARKS = (
@@ -68,25 +72,53 @@ def ticks(top: float) -> list[float]:
     return [index * step for index in range(math.ceil(top / step - 1e-9) + 1)]
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """Steps of 1, 2 and 5 times a power of ten around ``low`` and ``high``; of ten alone where these are many."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = [digit * 10.0**decade for decade in decades for digit in ((1, 2, 5) if len(decades) <= 4 else (1,))]
+    below = max(step for step in steps if step <= low * (1 + 1e-9))
+    above = min(step for step in [*steps, 10.0 ** (decades[-1] + 1)] if step >= high * (1 - 1e-9))
+    return [step for step in [*steps, 10.0 ** (decades[-1] + 1)] if below <= step <= above]
+
+
 def svg(chart: Chart) -> str:
     """One chart as an ``<svg>`` element, for a page that has the style sheet."""
     need_pygal()
     drawn = {"lines": _lines, "bars": _bars, "steps": _steps}[chart.kind](chart)
     root = drawn.render_tree()
     _levels(root, chart)
+    if chart.kind == "bars":
+        _wrap(root, chart)
     return _lean(root, chart)
 
 
-def _top(chart: Chart) -> float:
-    """The highest step of the axis of values."""
+def _values(chart: Chart) -> list[float]:
+    """What the axis of values has to hold."""
     points = [point for series in chart.series for point in series.points if point is not None]
     drawn = [point[2] for point in points] if chart.kind == "bars" else [y for _, y in points]
     # Above a level there is room for its label, and for a bar that is as high.
-    return ticks(max([*drawn, *(level * 1.08 for _, level in chart.levels)], default=0.0))[-1]
+    return [*drawn, *(level * (1 if chart.kind == "steps" else 1.08) for _, level in chart.levels)]
+
+
+def logarithmic(chart: Chart) -> bool:
+    """A search goes over decades, and ends in steps that a linear axis would not tell apart."""
+    values = _values(chart)
+    return chart.kind == "steps" and bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
+
+
+def axis(chart: Chart) -> list[float]:
+    """The steps of the axis of values."""
+    values = _values(chart)
+    return log_ticks(min(values), max(values)) if logarithmic(chart) else ticks(max(values, default=0.0))
+
+
+def place(chart: Chart, value: float) -> float:
+    """Where a value stands on the axis. pygal's own logarithmic axes are always two."""
+    return math.log10(value) if logarithmic(chart) else value
 
 
 def _options(chart: Chart) -> dict[str, Any]:
-    labels = ticks(_top(chart))
+    labels = axis(chart)
     return {
         "width": _WIDTH,
         "height": _HEIGHT,
@@ -95,11 +127,10 @@ def _options(chart: Chart) -> dict[str, Any]:
         "style": Style(label_font_size=11, major_label_font_size=11, legend_font_size=12, title_font_size=12),
         "show_legend": False,  # the page's own, in HTML, wraps on a phone
         "x_title": chart.x_title or None,
-        "y_title": chart.y_title or None,
-        "include_x_axis": True,
-        "y_labels": labels,
-        "range": (0, labels[-1]),
-        "margin": 6,
+        "include_x_axis": not logarithmic(chart),
+        "y_labels": [{"value": place(chart, value), "label": short(value)} for value in labels],
+        "range": (place(chart, labels[0]), place(chart, labels[-1])),
+        "margin": _MARGIN,
         "no_data_text": "no data",
         "value_formatter": short,
     }
@@ -136,12 +167,13 @@ def _steps(chart: Chart) -> Any:
         },
     )
     for series in chart.series:
-        drawn.add(series.label, list(series.points))
+        drawn.add(series.label, [(x, place(chart, y)) for x, y in series.points])
     return drawn
 
 
 def _bars(chart: Chart) -> Any:
-    drawn = pygal.Bar(**{**_options(chart), "x_labels": list(chart.categories), "truncate_label": 40})
+    lines = max((len(label) for label in _labels(chart)), default=1)
+    drawn = pygal.Bar(**{**_options(chart), "x_labels": list(chart.categories), "margin_bottom": _MARGIN + _LINE * (lines - 1)})
     for series in chart.series:
         values: list[Any] = []
         for point in series.points:
@@ -152,6 +184,34 @@ def _bars(chart: Chart) -> Any:
             values.append({"value": value, "ci": {"low": low, "high": high}} if low != high else value)
         drawn.add(series.label, values)
     return drawn
+
+
+def _labels(chart: Chart) -> list[list[str]]:
+    """The names below the bars, each in as many lines as its room asks for; the words below the chart have them whole."""
+    room = max(3, int((_WIDTH - 60) / max(1, len(chart.categories)) / _LETTER))
+    made = []
+    for name in chart.categories:
+        lines: list[str] = []
+        for part in re.findall(r"[^\s_.:/-]*[\s_.:/-]?", name):
+            pieces = [part[begin : begin + room] for begin in range(0, len(part), room)]
+            for piece in pieces:
+                if lines and len(lines[-1]) + len(piece) <= room:
+                    lines[-1] += piece
+                else:
+                    lines.append(piece)
+        if len(lines) > _MOST_LINES:
+            lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][: room - 1]}…"]
+        made.append(lines or [""])
+    return made
+
+
+def _wrap(root: Any, chart: Chart) -> None:
+    axis_x = next((group for group in root.iter("g") if str(group.get("class")).startswith("axis x")), None)
+    texts = [] if axis_x is None else list(axis_x.iter("text"))
+    for text, lines in zip(texts, _labels(chart)):
+        text.text = lines[0]
+        for line in lines[1:]:
+            ElementTree.SubElement(text, "tspan", {"x": text.get("x"), "dy": str(_LINE)}).text = line
 
 
 def _levels(root: Any, chart: Chart) -> None:
@@ -169,14 +229,12 @@ def _levels(root: Any, chart: Chart) -> None:
 
 def _height_of(plot: Any, chart: Chart, value: float) -> float:
     """Where a value lies, by the lines that pygal drew for the lowest and the highest step of the axis."""
-    axis = next(group for group in plot.iter("g") if str(group.get("class")).startswith("axis y"))
-    lines = [
-        float(re.split("[ ,]", path.get("d"))[1])
-        for path in axis.iter("path")
-        if "guide" in path.get("class") or "axis" in path.get("class")
-    ]
+    group = next(group for group in plot.iter("g") if str(group.get("class")).startswith("axis y"))
+    drawn = [path for path in group.iter("path") if {"guide", "axis"} & set(path.get("class").split())]
+    lines = [float(re.split("[ ,]", path.get("d"))[1]) for path in drawn]
     bottom, top = max(lines), min(lines)
-    return bottom - (bottom - top) * value / _top(chart)
+    low, high = place(chart, axis(chart)[0]), place(chart, axis(chart)[-1])
+    return bottom - (bottom - top) * (place(chart, value) - low) / (high - low)
 
 
 def _shape(element: Any, style: int) -> None:

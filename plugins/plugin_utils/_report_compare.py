@@ -199,7 +199,9 @@ def _rate_row(table: Table, entries: Sequence[_Entry], key: tuple[str, str, str,
     row = [Cell(next(iter(labels.values())) if same else key[2], notes=() if same else _label_notes(table, labels))]
     if by_host:
         row.append(Cell(key[1]))
-    row.append(Cell(next(rate_label(group.rate) for group in here.values() if group)))
+    capped = any(group.capped for group in here.values() if group)
+    notes = (table.note("capped: more was asked for than the line takes"),) if capped else ()
+    row.append(Cell(next(rate_label(group.rate) for group in here.values() if group) + (", capped" if capped else ""), notes=notes))
     for entry in entries:
         row.append(_pps_cell(table, here[entry.letter], entry.letter))
         if entry is not base:
@@ -239,12 +241,10 @@ def _pps_cell(table: Table, group: Group | None, letter: str) -> Cell:
     notes = []
     if group.failed:
         notes.append(table.note(f"{len(group.failed)} of {len(group.trials)} failed in {letter}"))
-    if group.capped:
-        notes.append(table.note("capped: more was asked for than the line takes"))
     detail = spread(known.low, known.high, pps_figure)
     return Cell(
         pps_figure(known.median),
-        detail=f"{detail} of {known.n}" if detail else f"of {known.n}",
+        detail=f"{detail}, n = {known.n}" if detail else f"n = {known.n}",
         notes=tuple(notes),
         look="unquotable" if group.verdict in UNQUOTABLE else "",
     )
@@ -294,9 +294,10 @@ def _charts(entries: Sequence[_Entry], by_host: bool) -> list[Chart]:
                     points.append(None if known.median is None else (known.median, known.low, known.high))
                     if group and known.median is not None:
                         used, label = group.method, rate_label(group.rate)
-                        words.append(f"{entry.letter} {name} {used} {mbps_figure(known.median)}")
                 if any(point is not None for point in points):
                     series.append(Series(f"{entry.letter}: {used}", len(series), tuple(points)))
+                    told = [f"{name} {mbps_figure(point[0])}" for name, point in zip(names, points) if point]
+                    words.append(f"{entry.letter}, {used}: {', '.join(told)}")
         if series:
             title = f"L1 Mbps at {label}" + (f", {host}" if by_host else "")
             made.append(Chart("bars", title, "; ".join(words) + ".", "", "L1 Mbps", tuple(series), names))

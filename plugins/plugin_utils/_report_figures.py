@@ -146,13 +146,13 @@ class Group:
         if used == KERNEL:
             label = "kernel path (pf_packet)"
         elif used == NETMAP:
-            label = f"netmap, {self.mode}"
+            label = f"netmap, {self.mode}" if self.ok else NETMAP
         return f"{label}, by auto" if self.asked_method == "auto" and used != "auto" else label
 
     @property
     def mode(self) -> str:
         """Native or emulated, as the runs say."""
-        return " and ".join(sorted({str(path(trial, "run", "netmap_mode") or "mode not known") for trial in self.ok})) or "did not run"
+        return " and ".join(sorted({str(path(trial, "run", "netmap_mode") or "mode not known") for trial in self.ok}))
 
     @property
     def verdict(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_charts import MARKS, STYLES, need_pygal, svg
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_charts import MARKS, STYLES, logarithmic, need_pygal, svg
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import Chart, Page, Series
 
 _FOLDER = Path(__file__).parent
@@ -62,6 +62,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "kind": chart.kind,
         "title": chart.title,
         "text": chart.text,
+        "unit": f"{chart.y_title}, logarithmic" if logarithmic(chart) else chart.y_title,
         "legend": list(keys.values()),
         "svg": Markup(svg(chart)),  # noqa: S704  (an XML library wrote it)
     }

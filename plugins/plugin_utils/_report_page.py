@@ -131,7 +131,7 @@ def percent(value: Any) -> str:
 
 def change(value: float) -> str:
     """A difference in percent, with its sign."""
-    return f"{value * 100:+.1f} %"
+    return f"{value * 100:+.1f} %" if value else "0 %"
 
 
 def is_number(value: Any) -> bool:
@@ -214,4 +214,4 @@ def spread(low: Any, high: Any, shown: Callable[[Any], str]) -> str:
     """``LOW..HIGH``, or nothing where both look the same."""
     if low is None or high is None or shown(low) == shown(high):
         return ""
-    return f"{shown(low)}..{shown(high)}"
+    return f"{shown(low).removesuffix(' %')}..{shown(high)}"

@@ -73,7 +73,7 @@ def result_page(value: Any) -> Page:
         passed=result["passed"],
         verdict="Passed" if result["passed"] else "Failed",
         asked=_asked(result, found),
-        answers=[],
+        answers=_in_one_sentence(found),
         failures=[str(failure) for failure in result["failures"]],
         sections=sections,
     )
@@ -96,7 +96,12 @@ def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
         )
     if result["searches"]:
         asked.append(f"{count(len(result['searches']), 'search').replace('searchs', 'searches')} for the largest rate within a loss goal.")
-    sentence = f"{count(len(trials), 'trial')}" + (f", {len(failed)} of them failed." if failed else ", none failed.")
+    steps = sum(len(entry.get("trials") or []) for entry in result["searches"])
+    parts = (
+        [count(len(trials), "trial") + (f", {len(failed)} of them failed" if failed else ", none failed")] if trials or not steps else []
+    )
+    parts += [count(steps, "search trial")] if steps else []
+    sentence = f"{' and '.join(parts)}."
     took, sending = _difference(result.get("started"), result.get("ended")), result.get("trial_seconds")
     if took is not None:
         sentence += f" Begun {moment(result.get('started'))}, it took {duration(took)}"
@@ -107,6 +112,23 @@ def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
 
 def _difference(begin: Any, end: Any) -> float | None:
     return end - begin if is_number(begin) and is_number(end) else None
+
+
+def _in_one_sentence(found: Sequence[Group]) -> list[str]:
+    """What netmap brings, over all that was measured: only gains that nothing is to be said against."""
+    gains = [(group, gain(group, _kernel_of(group, found))) for group in found if group.used_method == NETMAP]
+    if not gains:
+        return []
+    clear = [(brought.ratio, group) for group, brought in gains if brought.ratio is not None and not brought.reason]
+    if not clear:
+        return ["What netmap brings over the kernel path cannot be told from this run; the notes below say why."]
+    low, high = min(ratio for ratio, _ in clear), max(ratio for ratio, _ in clear)
+    modes = " and ".join(dict.fromkeys(group.mode for _, group in clear))
+    ratios = " to ".join(dict.fromkeys((number(low, 2), number(high, 2))))
+    sentence = f"netmap ({modes}) sent {ratios} times what the kernel path did"
+    if len(clear) < len(gains):
+        sentence += f", in {len(clear)} of {len(gains)} cases; the others do not tell, and the notes say why"
+    return [f"{sentence}."]
 
 
 def _brought_section(found: Sequence[Group], many_hosts: bool) -> Section:
@@ -124,7 +146,7 @@ def _brought_section(found: Sequence[Group], many_hosts: bool) -> Section:
             known = side.figure("rates", "pps") if side else figure(())
             why = _missing_reason(side) if side else "the kernel path was not tried at this rate"
             row.append(_figure_cell(table, known, pps_figure, why, (), side is not None and side.verdict in UNQUOTABLE and bool(side.ok)))
-        row.append(Cell(group.mode))
+        row.append(Cell(group.mode) if group.ok else Cell(DASH, notes=(table.note(_missing_reason(group)),)))
         row.append(_gain_cell(table, group, found))
         table.rows.append(row)
     if table.rows:
@@ -395,7 +417,10 @@ def _search_where(entry: Mapping[str, Any], many_hosts: bool) -> str:
 def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     table = Table(
         "The largest rate within the loss goal",
-        ["Traffic", *(["Host"] if many_hosts else []), "Method", "Search", "Loss goal", "Found pps", "Not above", "L1 Mbps", "L2 Mbps", "Line rate", "Trials"],
+        [
+            "Traffic", *(["Host"] if many_hosts else []), "Method", "Search", "Loss goal", "Found pps", "Not above", "L1 Mbps", "L2 Mbps",
+            "Line rate", "Trials",
+        ],
     )  # fmt: skip
     first = table.columns.index("Loss goal")
     table.numeric = tuple(range(first, len(table.columns)))
@@ -421,7 +446,11 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
                 Cell(plain(path(entry, "traffic", "name"))),
                 *([Cell(plain(entry.get("host")))] if many_hosts else []),
                 Cell(plain(entry.get("injection_method"))),
-                Cell(plain(entry.get("search")), detail=status if status != "found" else "", look="bad" if status != "found" else ""),
+                Cell(
+                    plain(entry.get("search")),
+                    detail=status.replace("_", " ") if status != "found" else "",
+                    look="bad" if status != "found" else "",
+                ),
                 Cell(_goal(entry)),
                 Cell(lower.text, notes=tuple(dict.fromkeys((*lower.notes, *notes)))),
                 cell("upper_pps", pps_figure),
@@ -456,8 +485,8 @@ def _chart_sections(result: Mapping[str, Any], found: Sequence[Group], many_host
         section = Section(
             "Rate over time",
             [
-                "Each line is a trial. Each point is the rate since the point before it, not the mean since the start, so unsteadiness shows.",
-                *([f"{count(left, 'chart')} more would follow; only the first {MAX_RATE_CHARTS} are drawn."] if left else []),
+                "Each line is a trial, each point the rate since the point before it, not the mean since the start: so unsteadiness shows.",
+                *([f"Only the first {MAX_RATE_CHARTS} charts are drawn, {left} are left out."] if left else []),
             ],
             charts=lines,
         )
@@ -676,7 +705,7 @@ def _settings_section(result: Mapping[str, Any]) -> Section:
 
 
 def _trial_section(result: Mapping[str, Any]) -> Section:
-    columns = ["Trial", "Host", "Traffic", "Method", "Asked", "Repeat", "pps", "Loss", "Verdict", "Ended by", "Command"]
+    columns = ["Trial", "Host", "Traffic", "Method", "Asked", "Repeat", "pps", "Loss", "Verdict", "Command"]
     table = Table("Each trial", columns, numeric=(6, 7))
     for trial in result["trials"]:
         ok = trial["status"] == "ok"
@@ -687,6 +716,7 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
         ratio = path(trial, "counters", "loss_ratio")
         command = path(trial, "run", "command")
         late = trial.get("start_delay_seconds")
+        ended = path(trial, "run", "ended_by")
         unsaid = "no figure: see the verdict"
         pps, loss = pps_figure(path(trial, "rates", "pps")), percent(ratio * 100 if is_number(ratio) else None)
         table.rows.append(
@@ -699,8 +729,12 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
                 Cell(plain(trial["repeat"]), detail=f"begun {late * 1000:+.0f} ms" if is_number(late) else ""),
                 Cell(pps, notes=(table.note(unsaid),) if pps == DASH else ()),
                 Cell(loss, notes=(table.note(unsaid),) if loss == DASH else ()),
-                Cell(verdict if ok else "failed", notes=notes, look=VERDICT_LOOK.get(verdict, "") if ok else "bad"),
-                Cell(plain(path(trial, "run", "ended_by"))),
+                Cell(
+                    verdict if ok else "failed",
+                    detail=f"ended by {ended}" if ended else "",
+                    notes=notes,
+                    look=VERDICT_LOOK.get(verdict, "") if ok else "bad",
+                ),
                 Cell(command_line(command), look="code"),
             ]
         )
