@@ -7,7 +7,7 @@
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 artefact integration integration-2.14 molecule demo demo-2.14 demo-interrupted"
+all_stages="$lint_stages sanity units units-python3.9 report artefact integration integration-2.14 molecule demo demo-2.14 demo-interrupted"
 # These run when they are named. They join the others once they have been seen to pass from a clean clone within the tests' time.
 named_stages='guest dnf'
 
@@ -74,6 +74,7 @@ prepare() {
     need tshark tshark wireshark-cli
     need tar tar tar
     if command -v apt-get >/dev/null; then need mmdebstrap mmdebstrap mmdebstrap; fi
+    case " $stages " in *' report '*) if [ "$(id -u)" = 0 ]; then need chromium chromium chromium; fi ;; esac
     case " $stages " in *' guest '*) if [ "$(id -u)" = 0 ]; then need_lab_tools; fi ;; esac
     if ! newest_python >/dev/null; then need_package python3-venv python3.12; fi
     install_missing
@@ -190,6 +191,15 @@ stage_units_python3_9() {
     [ -n "$python39" ] || skip "no Python 3.9 here"
     PATH=$cache/dev/bin:$cache/python3.9/bin:$tool_path
     ansible-test units --color no --target-python 3.9
+}
+
+# The HTML reports in a browser. The pages, screenshots and PDFs stay in .cache/report to be looked at.
+stage_report() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || skip "chromium, which shows the reports, is missing"
+    rm -rf "$cache/report"
+    python tests/fixtures/throughput/make.py "$cache/report/made-up"
+    for made in "$cache"/report/made-up/*.json; do cmp "$made" "tests/fixtures/throughput/${made##*/}"; done
+    PYTHONPATH=$collections timeout 400 python tests/report/browser.py "$cache/report"
 }
 
 stage_artefact() {

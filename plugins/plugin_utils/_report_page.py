@@ -171,7 +171,7 @@ def rate_label(rate: Any) -> str:
     form, value = next(iter(rate.items()))
     if form == "topspeed":
         return "top speed" if value else "recorded speed"
-    shown = f"{value:,.10g}" if is_number(value) else str(value)
+    shown = f"{value:,.10g}" if is_number(value) else plain(value)
     words = {
         "mbps": "{} frame Mbps",
         "l2_mbps": "{} L2 Mbps",

@@ -685,8 +685,9 @@ def _traffic_table(result: Mapping[str, Any]) -> Table:
             text = number(value, 0 if not isinstance(value, float) or value.is_integer() else 1)
             reason = "not IP over Ethernet" if key == "ip_size" else "not known"
             cells.append(Cell(text, notes=(table.note(reason),) if text == DASH else ()))
-        cells.append(Cell(plain(entry.get("sha256")), look="code"))
-        cells.append(Cell(plain(entry.get("path")), look="code"))
+        for key in ("sha256", "path"):
+            text = plain(entry.get(key))
+            cells.append(Cell(text, notes=(table.note("not known"),) if text == DASH else (), look="code"))
         table.rows.append(cells)
     return table
 
@@ -698,7 +699,7 @@ def _settings_section(result: Mapping[str, Any]) -> Section:
         "collection": result.get("collection_version"),
         "ansible-core": result.get("ansible_version"),
         **(settings if isinstance(settings, Mapping) else {}),
-        "estimated time": duration(result.get("estimated_seconds")),
+        "estimated time": duration(result.get("estimated_seconds")) if is_number(result.get("estimated_seconds")) else None,
     }
     table.rows = [[Cell(str(key)), Cell("none" if value is None else plain(value))] for key, value in rows.items()]
     return Section("Settings of the run", tables=[table], folded=True)
@@ -717,7 +718,12 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
         command = path(trial, "run", "command")
         late = trial.get("start_delay_seconds")
         ended = path(trial, "run", "ended_by")
-        unsaid = "no figure: see the verdict"
+        why = "no figure: the trial failed" if not ok else "no figure: the run did not tell"
+        uncounted = (
+            "loss is not known: nothing counted what arrived"
+            if path(trial, "counters", "rx") is None
+            else "loss is not known: see the verdict"
+        )
         pps, loss = pps_figure(path(trial, "rates", "pps")), percent(ratio * 100 if is_number(ratio) else None)
         table.rows.append(
             [
@@ -727,15 +733,15 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
                 Cell(plain(path(trial, "run", "injection_method") or trial["injection_method"]), detail=plain(mode) if mode else ""),
                 Cell(rate_label(trial["rate"]), detail="capped" if path(trial, "run", "capped") is True else ""),
                 Cell(plain(trial["repeat"]), detail=f"begun {late * 1000:+.0f} ms" if is_number(late) else ""),
-                Cell(pps, notes=(table.note(unsaid),) if pps == DASH else ()),
-                Cell(loss, notes=(table.note(unsaid),) if loss == DASH else ()),
+                Cell(pps, notes=(table.note(why),) if pps == DASH else ()),
+                Cell(loss, notes=(table.note(uncounted if ok else why),) if loss == DASH else ()),
                 Cell(
                     verdict if ok else "failed",
                     detail=f"ended by {ended}" if ended else "",
                     notes=notes,
                     look=VERDICT_LOOK.get(verdict, "") if ok else "bad",
                 ),
-                Cell(command_line(command), look="code"),
+                Cell(command_line(command), notes=() if command else (table.note(why),), look="code"),
             ]
         )
     return Section("Each trial", tables=[table], folded=True)
@@ -758,15 +764,20 @@ def _search_trials(entry: Mapping[str, Any], many_hosts: bool) -> Table:
         notes = (table.note(one_line(str(reason))),) if reason else ()
         known = is_number(ratio) and valid is not False
         outcome = "no proof" if not known else "loss" if ratio > 0 else "no loss"
+        why = "not in the result" if known else "no figure: see the outcome"
+
+        def cell(text: str, why: str = why) -> Cell:
+            return Cell(text, notes=(table.note(why),) if text == DASH else ())
+
         table.rows.append(
             [
                 Cell(str(index)),
-                Cell(pps_figure(path(trial, "asked_pps"))),
-                Cell(pps_figure(path(trial, "pps"))),
-                Cell(number(path(trial, "seconds"), 2)),
-                Cell(number(path(trial, "sent"))),
-                Cell(number(path(trial, "lost"))),
-                Cell(percent(ratio * 100 if is_number(ratio) else None)),
+                cell(pps_figure(path(trial, "asked_pps"))),
+                cell(pps_figure(path(trial, "pps"))),
+                cell(number(path(trial, "seconds"), 2)),
+                cell(number(path(trial, "sent"))),
+                cell(number(path(trial, "lost"))),
+                cell(percent(ratio * 100 if is_number(ratio) else None)),
                 Cell(outcome, notes=notes, look={"no proof": "warn", "loss": "bad", "no loss": "good"}[outcome]),
             ]
         )

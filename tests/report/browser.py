@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -66,9 +67,14 @@ class Browser:
             os.dup2(write, 4)
 
         self.process = subprocess.Popen(
-            [program, *OPTIONS, f"--user-data-dir={self.profile}"], preexec_fn=ends, close_fds=False, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [program, *OPTIONS, f"--user-data-dir={self.profile}"],
+            preexec_fn=ends,  # noqa: PLW1509  (there is one thread)
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(theirs_read)
         os.close(theirs_write)
         self.reader, self.writer = os.fdopen(ours_read, "rb"), os.fdopen(ours_write, "wb")
@@ -257,8 +263,39 @@ BREAKS = {
     "a series is gone": "document.querySelectorAll('svg.chart g.s1').forEach(group => group.remove())",
     "the colours are gone": "document.querySelector('style').textContent = ''",
     "the charts are gone": "document.querySelectorAll('svg.chart > g').forEach(group => group.remove())",
-    "the values are off the chart": "document.querySelectorAll('svg.chart g.s0').forEach(g => g.setAttribute('transform', 'translate(0 9999)'))",
+    "a series is off the chart": "document.querySelectorAll('svg.chart g.s0').forEach(g => g.style.transform = 'translate(0, 9999px)')",
 }
+
+
+# A page spoiled in each way, and what the checks have to say of it.
+NO_CHART = (
+    '<figure><h3>x</h3><ul class="keys"><li><svg><g class="s0"></g></svg>x</li></ul><svg class="chart"><title></title></svg></figure>'
+)
+SPOILED = {
+    '<img src="http://192.0.2.1/x.png">': "runs or loads",
+    '<link rel="stylesheet" href="http://192.0.2.1/x.css">': "on the console",  # the page's own policy refuses it
+    "<script>document.title = 1</script>": "on the console",
+    '<p style="width:600px">': "px wide on a screen",
+    NO_CHART: "does not show x",
+}
+
+
+def spoiled(browser, page, folder):
+    """The checks that find nothing in a spoiled page."""
+    text = page.read_text(encoding="utf-8")
+    wrong = []
+    other = folder / "spoiled.html"
+    for what, said in SPOILED.items():
+        other.write_text(text.replace("</main>", what + "</main>"), encoding="utf-8")
+        found, _ = check(browser, other, "phone", VIEWS["phone"], folder)
+        if not any(said in sentence for sentence in found):
+            wrong.append(f"a check that sees nothing: {what}: {found}")
+    unguarded = re.sub("<meta http-equiv[^>]*>", "", text)
+    other.write_text(unguarded.replace("</main>", '<img src="http://127.0.0.1:9/x.png"></main>'), encoding="utf-8")
+    found, _ = check(browser, other, "phone", VIEWS["phone"], folder)
+    if not any("it asks for http://127.0.0.1:9" in sentence for sentence in found):
+        wrong.append(f"a check that sees no request: {found}")
+    return wrong
 
 
 def main():
@@ -292,6 +329,7 @@ def main():
             browser.run(script)
             if not any(empty_series(browser, chart) for chart in charts):
                 wrong.append(f"a check that sees nothing: {how}, and no chart was found empty")
+        wrong += spoiled(browser, folder / "search.html", folder)
     finally:
         browser.close()
     print("\n".join(wrong))
