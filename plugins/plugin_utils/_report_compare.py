@@ -280,7 +280,7 @@ def _charts(entries: Sequence[_Entry], by_host: bool) -> list[Chart]:
     for host, rate in dict.fromkeys((key[1], key[3]) for key in keys):
         here = [key for key in keys if (key[1], key[3]) == (host, rate)]
         names = tuple(dict.fromkeys(key[0] for key in here))
-        series = []
+        series: list[Series] = []
         words = []
         label = ""
         for method in dict.fromkeys(key[2] for key in here):

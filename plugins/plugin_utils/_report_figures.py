@@ -178,8 +178,8 @@ class Group:
     @property
     def link_speed(self) -> float | None:
         """The line's Mbit/s, None where the link has none."""
-        speed = next((path(trial, "run", "link_speed_mbps") for trial in self.ok), None)
-        return float(speed) if is_number(speed) and speed > 0 else None
+        speeds = [path(trial, "run", "link_speed_mbps") for trial in self.ok]
+        return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
 
     @property
     def asked_pps(self) -> float | None:

@@ -30,6 +30,11 @@ class Cell:
     notes: tuple[int, ...] = ()
     look: str = ""
 
+    @property
+    def long(self) -> bool:
+        """Whether a word of it, such as a hash, is so long that it has to be broken."""
+        return self.look != "code" and any(len(word) > 24 for word in self.text.split())
+
 
 @dataclass
 class Table:

@@ -275,7 +275,7 @@ SPOILED = {
     '<img src="http://192.0.2.1/x.png">': "runs or loads",
     '<link rel="stylesheet" href="http://192.0.2.1/x.css">': "on the console",  # the page's own policy refuses it
     "<script>document.title = 1</script>": "on the console",
-    '<p style="width:600px">': "px wide on a screen",
+    '<p style="width:600px">wide</p>': "px wide on a screen",
     NO_CHART: "does not show x",
 }
 
