@@ -95,9 +95,9 @@ def svg(chart: Chart) -> str:
 def _values(chart: Chart) -> list[float]:
     """What the axis of values has to hold."""
     points = [point for series in chart.series for point in series.points if point is not None]
-    drawn = [point[2] for point in points] if chart.kind == "bars" else [y for _, y in points]
+    drawn = [point[2] for point in points] if chart.kind == "bars" else [y for _dummy, y in points]
     # Above a level there is room for its label, and for a bar that is as high.
-    return [*drawn, *(level * (1 if chart.kind == "steps" else 1.08) for _, level in chart.levels)]
+    return [*drawn, *(level * (1 if chart.kind == "steps" else 1.08) for _dummy, level in chart.levels)]
 
 
 def logarithmic(chart: Chart) -> bool:
@@ -138,7 +138,7 @@ def _options(chart: Chart) -> dict[str, Any]:
 
 def _lines(chart: Chart) -> Any:
     points = [point for series in chart.series for point in series.points]
-    labels = ticks(max((x for x, _ in points), default=0.0))
+    labels = ticks(max((x for x, _dummy in points), default=0.0))
     drawn = pygal.XY(
         **{
             **_options(chart),
@@ -155,7 +155,7 @@ def _lines(chart: Chart) -> Any:
 
 def _steps(chart: Chart) -> Any:
     points = [point for series in chart.series for point in series.points]
-    last = max((x for x, _ in points), default=1)
+    last = max((x for x, _dummy in points), default=1)
     every = max(1, math.ceil(last / 12))
     drawn = pygal.XY(
         **{

@@ -217,7 +217,7 @@ def groups(result: Mapping[str, Any]) -> list[Group]:
     for trial in result["trials"]:
         key = (str(trial["traffic"]["name"]), str(trial["host"]), str(trial["injection_method"]), rate_key(trial["rate"]))
         found.setdefault(key, []).append(trial)
-    made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _), trials in found.items()]
+    made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _dummy), trials in found.items()]
     hosts = {host: index for index, host in enumerate(dict.fromkeys(group.host for group in made))}
     rates = {key: index for index, key in enumerate(dict.fromkeys(rate_key(group.rate) for group in made))}
     return sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)]))

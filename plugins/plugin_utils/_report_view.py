@@ -122,8 +122,8 @@ def _in_one_sentence(found: Sequence[Group]) -> list[str]:
     clear = [(brought.ratio, group) for group, brought in gains if brought.ratio is not None and not brought.reason]
     if not clear:
         return ["What netmap brings over the kernel path cannot be told from this run; the notes below say why."]
-    low, high = min(ratio for ratio, _ in clear), max(ratio for ratio, _ in clear)
-    modes = " and ".join(dict.fromkeys(group.mode for _, group in clear))
+    low, high = min(ratio for ratio, _dummy in clear), max(ratio for ratio, _dummy in clear)
+    modes = " and ".join(dict.fromkeys(group.mode for _dummy, group in clear))
     ratios = " to ".join(dict.fromkeys((number(low, 2), number(high, 2))))
     sentence = f"netmap ({modes}) sent {ratios} times what the kernel path did"
     if len(clear) < len(gains):
@@ -383,7 +383,7 @@ def _fleet_section(result: Mapping[str, Any]) -> Section:
     for entry in result["fleet"]:
         traffic = path(entry, "traffic", "name") or entry.get("traffic")
         found.setdefault((plain(traffic), plain(entry.get("injection_method")), rate_key(entry.get("rate"))), []).append(entry)
-    for (traffic, method, _), entries in found.items():
+    for (traffic, method, _dummy), entries in found.items():
         sizes = figure(len(entry["hosts"]) if isinstance(entry.get("hosts"), list) else None for entry in entries)
         cells = [
             Cell(traffic),
@@ -542,7 +542,7 @@ def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool
                 steps = steps_of(trial)
                 if not steps:
                     continue
-                intervals += [pps for _, _, pps in steps]
+                intervals += [pps for _dummy, _dummy, pps in steps]
                 series.append(
                     Series(group.method, labels.index(group.method), tuple(((begin + end) / 2, pps) for begin, end, pps in steps))
                 )
@@ -583,7 +583,9 @@ def _search_chart(entry: Mapping[str, Any], many_hosts: bool) -> Chart | None:
         levels.append((f"not above: {pps_figure(upper)} pps", upper))
     title = f"{plain(entry.get('search')).upper()} of {_search_where(entry, many_hosts)}"
     words = ", ".join(f"{count(len(points), 'trial')} with {label}" for label, points in kept.items() if points)
-    text = f"{words}; " + (", ".join(label for label, _ in levels) if levels else f"{plain(entry.get('status')).replace('_', ' ')}") + "."
+    text = (
+        f"{words}; " + (", ".join(label for label, _dummy in levels) if levels else f"{plain(entry.get('status')).replace('_', ' ')}") + "."
+    )
     return Chart("steps", title, text, "trial", "pps asked for", series, levels=tuple(levels))
 
 

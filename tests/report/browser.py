@@ -159,7 +159,7 @@ def pixels(png):
         size, kind = struct.unpack(">I4s", png[at : at + 8])
         body = png[at + 8 : at + 8 + size]
         if kind == b"IHDR":
-            width, _, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+            width, depth, colour, interlaced = struct.unpack(">I4xBB2xB", body)
             channels = {2: 3, 6: 4}[colour]
             assert (depth, interlaced) == (8, 0)
         elif kind == b"IDAT":
@@ -209,7 +209,7 @@ CHARTS = """
 
 def empty_series(browser, chart):
     """The series of a chart that cannot be seen in it."""
-    seen = dict.fromkeys((label for label, _ in chart["colours"]), 0)
+    seen = dict.fromkeys((label for label, _dummy in chart["colours"]), 0)
     counted = {}
     for pixel in pixels(browser.shot(chart["box"])):
         counted[pixel] = counted.get(pixel, 0) + 1
@@ -287,12 +287,12 @@ def spoiled(browser, page, folder):
     other = folder / "spoiled.html"
     for what, said in SPOILED.items():
         other.write_text(text.replace("</main>", what + "</main>"), encoding="utf-8")
-        found, _ = check(browser, other, "phone", VIEWS["phone"], folder)
+        found, _dummy = check(browser, other, "phone", VIEWS["phone"], folder)
         if not any(said in sentence for sentence in found):
             wrong.append(f"a check that sees nothing: {what}: {found}")
     unguarded = re.sub("<meta http-equiv[^>]*>", "", text)
     other.write_text(unguarded.replace("</main>", '<img src="http://127.0.0.1:9/x.png"></main>'), encoding="utf-8")
-    found, _ = check(browser, other, "phone", VIEWS["phone"], folder)
+    found, _dummy = check(browser, other, "phone", VIEWS["phone"], folder)
     if not any("it asks for http://127.0.0.1:9" in sentence for sentence in found):
         wrong.append(f"a check that sees no request: {found}")
     return wrong

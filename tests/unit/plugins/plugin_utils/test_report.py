@@ -131,7 +131,7 @@ def test_rates_in_words():
 
 def test_figures_are_medians_with_their_ranges():
     result = load("first_user")
-    rows, _ = table_of(page(result), "tcp_port_scan_1500 (")
+    rows, _dummy = table_of(page(result), "tcp_port_scan_1500 (")
     netmap = next(row for row in rows if row["Method"].text == "netmap, emulated" and "capped" in row["Asked"].text)
     rates = [
         trial["rates"]
@@ -148,7 +148,7 @@ def test_figures_are_medians_with_their_ranges():
 
 
 def test_the_gain_is_the_ratio_of_medians():
-    rows, _ = table_of(page(load("first_user")), "What netmap brings")
+    rows, _dummy = table_of(page(load("first_user")), "What netmap brings")
     assert [(row["Traffic"].text, row["Gain"].text) for row in rows if "capped" in row["Asked"].text and "1500" in row["Traffic"].text] == [
         ("tcp_port_scan_1500", "1.73 ×"),  # noqa: RUF001  (the first user's figures: 9706 and 5624 Mbps)
         ("udp_port_scan_1500", "1.59 ×"),  # noqa: RUF001  (9775 and 6279, of which the line takes 9844)
@@ -208,13 +208,13 @@ def test_steps_are_differences():
         "samples": [{"packets": 1000, "pps": 1000.0, "seconds": 1.0}, {"packets": 1500, "pps": 750.0, "seconds": 2.0}],
         "packets": 3500, "pps": 3500 / 3, "seconds": 3.0,
     }  # fmt: skip
-    assert [round(pps) for _, _, pps in steps_of({"stats": stats})] == [1000, 500, 2000]
+    assert [round(pps) for _dummy, _dummy, pps in steps_of({"stats": stats})] == [1000, 500, 2000]
 
 
 def test_steps_do_not_use_the_rounded_seconds():
     # 0.996 s, which tcpreplay prints as 1.00
     stats = {"samples": [{"packets": 996, "pps": 1000.0, "seconds": 1.0}], "packets": 1996, "pps": 1000.0, "seconds": 2.0}
-    assert [pps for _, _, pps in steps_of({"stats": stats})] == pytest.approx([1000, 1000])
+    assert [pps for _dummy, _dummy, pps in steps_of({"stats": stats})] == pytest.approx([1000, 1000])
 
 
 def test_a_total_that_is_the_last_sample_is_no_step():
@@ -227,7 +227,7 @@ def test_a_total_that_is_the_last_sample_is_no_step():
 def test_recorded_unsteadiness_is_seen():
     """The mean since the start hides it: of this recorded run it differs by 15 %, the rate itself by more."""
     trial = load("namespaces")["trials"][0]
-    rates = [pps for _, _, pps in steps_of(trial)]
+    rates = [pps for _dummy, _dummy, pps in steps_of(trial)]
     means = [sample["pps"] for sample in trial["stats"]["samples"]]
     assert max(rates) / min(rates) > max(means) / min(means) > 1.1
 
@@ -381,7 +381,7 @@ def test_searches():
     assert "no trial could send what was asked for" in notes_of(rows[2]["Found pps"], notes)[0]
     chart = next(chart for section in made.sections for chart in section.charts)
     assert [series.label for series in chart.series] == ["no loss", "loss", "no proof"]
-    assert [value for _, value in chart.levels] == pytest.approx([low, high], abs=1)
+    assert [value for _dummy, value in chart.levels] == pytest.approx([low, high], abs=1)
 
 
 # --- Comparisons ---
@@ -410,8 +410,8 @@ def test_other_traffic_under_the_same_name_is_not_compared():
 
 def test_settings_that_differ_are_apart_from_the_others():
     made = page([load("first_user"), load("first_user_native")])
-    differ, _ = table_of(made, "Different")
-    same, _ = table_of(made, "The same in all")
+    differ, _dummy = table_of(made, "Different")
+    same, _dummy = table_of(made, "The same in all")
     assert {row["Setting"].text for row in differ} == {"Kernel", "netmap", "udp_port_scan_1500: SHA-256"}
     assert {row["Setting"].text for row in same} >= {"Driver", "MTU", "tcpreplay", "tcp_port_scan_64: SHA-256"}
     assert next(section for section in made.sections if section.title == "What is the same in the setting").folded
@@ -437,7 +437,7 @@ def test_what_is_in_one_result_only():
     rows, notes = table_of(page([one, two]), "tcp_port_scan_64")
     assert all(notes_of(row["B against A"], notes) == ["not in B"] for row in rows if "capped" in row["Asked"].text)
     three = page([one, two, load("first_user_native")])
-    rows, _ = table_of(three, "tcp_port_scan_64")
+    rows, _dummy = table_of(three, "tcp_port_scan_64")
     assert "C against A" in rows[0]
 
 
@@ -451,7 +451,7 @@ def test_verdicts_that_forbid_a_comparison():
 
 
 def test_several_hosts_are_compared_each_with_itself():
-    rows, _ = table_of(page([load("troubles"), load("troubles")]), "tcp_port_scan_64")
+    rows, _dummy = table_of(page([load("troubles"), load("troubles")]), "tcp_port_scan_64")
     assert {row["Host"].text for row in rows} == {"gen1", "gen2"}
 
 
@@ -466,7 +466,7 @@ def test_html_is_whole_and_needs_nothing_else(names):
     text = to_html(page(results))
     document = Document(text)
     assert (document.open, document.unclosed) == ([], [])
-    tags = {tag for tag, _ in document.elements}
+    tags = {tag for tag, _dummy in document.elements}
     assert not tags & {"script", "iframe", "img", "object", "embed", "base", "form"}
     for tag, attributes in document.elements:
         assert not [name for name in attributes if name.startswith("on")], tag
@@ -477,8 +477,8 @@ def test_html_is_whole_and_needs_nothing_else(names):
     for rows in document.tables:
         assert len(set(rows)) == 1, "each row has a cell for each column"
     links = {attributes["href"][1:] for tag, attributes in document.elements if tag == "a"}
-    assert links <= {attributes.get("id") for _, attributes in document.elements}
-    identities = [attributes["id"] for _, attributes in document.elements if "id" in attributes]
+    assert links <= {attributes.get("id") for _dummy, attributes in document.elements}
+    identities = [attributes["id"] for _dummy, attributes in document.elements if "id" in attributes]
     assert len(identities) == len(set(identities))
     charts = sum(len(section.charts) for section in page(results).sections)
     drawn = [attributes for tag, attributes in document.elements if tag == "svg" and attributes.get("role") == "img"]
@@ -492,8 +492,8 @@ def test_html_is_small():
 def test_names_do_not_break_the_html():
     text = to_html(page(load("troubles")))
     document = Document(text)
-    assert "script" not in {tag for tag, _ in document.elements}
-    assert not {"em", "b", "i"} & {tag for tag, _ in document.elements}
+    assert "script" not in {tag for tag, _dummy in document.elements}
+    assert not {"em", "b", "i"} & {tag for tag, _dummy in document.elements}
     assert '<script>alert(1)</script> | "x" `y` *z* {{ 7 * 7 }}\n# head' in "".join(document.words)
     assert not re.search(r"\{[{%#]", text), "Ansible would take it for a template"
 
@@ -515,8 +515,8 @@ def test_a_level_is_where_the_axis_has_it():
     )  # fmt: skip
     drawn = _report_charts.svg(chart)
     level = float(re.search(r'level-0"><path d="M0 ([\d.]+)', drawn)[1])
-    bar = float(re.search(r'<rect x="[\d.]+" y="([\d.]+)"', drawn)[1])
-    assert level == pytest.approx(bar, abs=0.2)
+    column = float(re.search(r'<rect x="[\d.]+" y="([\d.]+)"', drawn)[1])
+    assert level == pytest.approx(column, abs=0.2)
 
 
 def test_ticks():
