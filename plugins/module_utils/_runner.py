@@ -183,8 +183,9 @@ class _Output:
 
     HEAD, TAIL = 1 << 20, 4 << 20
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], listen: Callable[[bytes], None] | None = None) -> None:
         self.descriptor = stream.fileno()
+        self._listen = listen
         self.open = True
         self._head = bytearray()
         self._tail: deque[bytes] = deque()
@@ -199,6 +200,8 @@ class _Output:
         except BlockingIOError:
             return True
         self.open = bool(data)
+        if self._listen is not None:
+            self._listen(data)
         room = self.HEAD - len(self._head)
         self._head += data[:room]
         if len(data) > room:
@@ -227,6 +230,7 @@ def supervise(
     netns: str | None = None,
     cpus: AbstractSet[int] | None = None,
     grace: float = 3.0,
+    listen: Callable[[bytes], None] | None = None,
 ) -> Supervised:
     """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
 
@@ -236,6 +240,7 @@ def supervise(
 
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
+    :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every second.
     """
     full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
     started = time.time()
@@ -243,7 +248,7 @@ def supervise(
     process = _spawn(full, cpus)
     if process.stdout is None or process.stderr is None:
         raise AssertionError("pipes were asked for")
-    outputs = [_Output(process.stdout), _Output(process.stderr)]
+    outputs = [_Output(process.stdout, listen), _Output(process.stderr)]
     ended, killed = "exited", False
     while not _has_ended(process.pid):
         now = time.monotonic()
@@ -260,6 +265,8 @@ def supervise(
                 )  # fmt: skip
             killed, deadline = True, now + _UNKILLABLE
             _signal_group(process.pid, signal.SIGKILL)
+        if listen is not None:
+            listen(b"")
         watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
     finished = time.time()
     _signal_group(process.pid, signal.SIGKILL)  # what it forked; it itself is a zombie, which keeps the number from being reused

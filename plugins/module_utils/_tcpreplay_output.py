@@ -86,6 +86,12 @@ def _measures(text: str) -> list[tuple[dict[str, Any], int, int]]:
     return found
 
 
+def last_measures(text: str) -> dict[str, Any] | None:
+    """The last whole pair of lines in what tcpreplay printed so far; its beginning may be missing."""
+    pairs = _measures(_without_stderr(_without_terminal(text)))
+    return pairs[-1][0] if pairs else None
+
+
 def _devices(text: str, start: int) -> list[dict[str, Any]]:
     devices = []
     heads = list(_DEVICE.finditer(text, start))

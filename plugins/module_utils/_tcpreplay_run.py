@@ -34,6 +34,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file im
     all_tagged,
     summarize,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE, Progress
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
     Supervised,
@@ -174,9 +175,13 @@ def execute(plan: Plan) -> Outcome:
                 warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
-        done = supervise(
-            plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay
-        )
+        with _progress(plan) as progress:
+            done = supervise(
+                plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
+                listen=progress.listen,
+            )  # fmt: skip
+            if done.ended in ("gone", "signal"):
+                progress.leave_nothing()
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
@@ -184,6 +189,17 @@ def execute(plan: Plan) -> Outcome:
         after = _after(plan, warnings)
         receiver.finish()
     return _outcome(plan, done, before, after, receiver, warnings)
+
+
+def _progress(plan: Plan) -> Progress:
+    request = plan.request
+    return Progress(
+        # Not for the programs started here.
+        os.environ.pop(VARIABLE, None),
+        to_send=packets_to_send(request, plan.traffic),
+        duration=request.duration,
+        expected=expected_seconds(request, plan.rate, plan.traffic, plan.netmap_delay),
+    )
 
 
 def run_tree(plan: Plan, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
