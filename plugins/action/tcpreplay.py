@@ -40,11 +40,10 @@ _PATIENCE = 0.5  # seconds for a reading under way when the module has ended
 class ActionModule(ActionBase):
     """What ansible.builtin.normal does, and the lines."""
 
-    _supports_check_mode = True
-    _supports_async = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, and return its result."""
+        # Not of the class: ansible-core 2.14 sets them when it makes the object.
+        self._supports_check_mode = self._supports_async = True
         result: dict[str, Any] = super().run(tmp, task_vars)
         if result.get("skipped"):
             return result

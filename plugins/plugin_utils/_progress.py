@@ -17,7 +17,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 SETTING = "trafficgen_progress_interval"
 # On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end is not known,
 # by which factor each line comes later than the one before at least.
-_TERMINAL = (5.0, 20, 1.25)
+_TERMINAL = (5.0, 20, 1.5)
 _LOG = (30.0, 5, 2.0)
 _ENDS = 1.0  # what ends sooner than that needs no line
 _SHORTEST = 0.2  # seconds between two samples whose difference is a rate: tcpreplay's have two decimals
@@ -45,14 +45,14 @@ def interval(setting: object) -> float | None:
     """Seconds from the setting, None where it is not set. Raises ValueError."""
     if setting is None:
         return None
-    if isinstance(setting, bool) or not isinstance(setting, (int, float, str)):
-        raise ValueError("not a number of seconds")
     try:
+        if isinstance(setting, bool) or not isinstance(setting, (int, float, str)):
+            raise ValueError
         seconds = float(setting)
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError
     except ValueError:
-        raise ValueError("not a number of seconds") from None
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError("not a number of seconds, 0 or more")
+        raise ValueError(f"not a number of seconds: {setting!r}") from None
     return seconds
 
 
