@@ -18,20 +18,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress import SETTING, Pace, Sample, interval, line, parse
 
-# Ansible loads this before it forks its workers, whose standard output may be another.
+# The lines go to the standard error: the other may be for a program to read, and comes late where it is no terminal.
+# Ansible loads this before it forks its workers, whose standard error may be another.
 try:
-    _TERMINAL = sys.stdout.isatty()
+    _TERMINAL = sys.stderr.isatty()
 except (AttributeError, ValueError):
     _TERMINAL = False
-# Another one's standard output may be for a program to read.
-_TAKES_LINES = ("default", "ansible.builtin.default")
 _FILE = "progress"
 _FAILURES = 3  # in a row: then no more is asked, lest a host takes it for an attack
 _PATIENCE = 0.5  # seconds for a reading under way when the module has ended
@@ -126,7 +124,7 @@ class ActionModule(ActionBase):
                         show(partial(self._without, task_vars, error))
                 if report is not None and pace.due(report):
                     text = line(self._where(task_vars), report, before)
-                    show(partial(self._display.display, text, stderr=C.DEFAULT_STDOUT_CALLBACK not in _TAKES_LINES))
+                    show(partial(self._display.display, text, stderr=True))
                     before = report.sample or before
             with contextlib.suppress(Exception):
                 connection.close()

@@ -69,7 +69,9 @@ def parse(printed: str) -> Report | None:
 
 
 def _report(read: Mapping[str, Any]) -> Report | None:
-    elapsed, left, sample = (read.get(name) for name in ("elapsed", "left", "sample"))
+    elapsed: Any = read.get("elapsed")
+    left: Any = read.get("left")
+    sample = read.get("sample")
     if not _number(elapsed) or not (left is None or _number(left)):
         return None
     if sample is None:
