@@ -216,13 +216,14 @@ requirements:
 notes:
   - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN.
   - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
-  - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate since the line before,
-    and about how long it still takes, on the controller's standard error; where that is no terminal, about every 30. A long run has about 20
-    lines in all (5 where it is no terminal). What is not measured or not known is left out; at top speed there are figures only at the end
-    of a file.
-  - The variable C(trafficgen_progress_interval) sets the seconds from one line to the next, on any output; V(0) shows none. None are shown
-    in check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the one logged in, nor where the connection cannot
-    be had a second time (as mitogen's). With C(-v) the reason is told. The run and its result are the same with and without.
+  - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate since the line
+    before, and about how long it still takes, on the controller's standard error; where that is no terminal, about every 30. A long run
+    has about 20 lines in all (5 where it is no terminal). What is not measured or not known is left out; at top speed there are figures
+    only at the end of a file.
+  - The variable C(trafficgen_progress_interval) sets the seconds from one line to the next, on any output; V(0) shows none. None are
+    shown in check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the one logged in, nor where the
+    connection cannot be had a second time (as mitogen's). With C(-v) the reason is told. The run and its result are the same with and
+    without.
 seealso:
   - module: wirespeed.trafficgen.pcap
   - module: wirespeed.trafficgen.interface_counters
