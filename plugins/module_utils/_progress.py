@@ -62,17 +62,14 @@ class Progress:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._path is not None:
-            for name in (self._path, self._path + ".new"):
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
-
-    def leave_nothing(self) -> None:
-        """Remove the folder too, if it is empty: Ansible has gone away, and the plugin with it."""
-        self.__exit__()
-        if self._path is not None:
+        if self._path is None:
+            return
+        for name in (self._path, self._path + ".new"):
             with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(self._path))
+                os.unlink(name)
+        # The folder too where nothing else is in it: if Ansible has gone away, the plugin has as well.
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self._path))
 
     def listen(self, printed: bytes) -> None:
         """Take what tcpreplay printed, which may be nothing, and write where it is time to."""

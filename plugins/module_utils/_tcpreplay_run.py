@@ -112,10 +112,11 @@ class Plan:
 
 def carry_out(params: Mapping[str, Any], *, check_mode: bool = False) -> Outcome:
     """Do one run, or in check mode only plan it."""
+    progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
     plan = make_plan(parse_request(params, _online_cpus()))
     if check_mode:
         return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, plan.warnings)
-    return execute(plan)
+    return execute(plan, progress_file)
 
 
 def make_plan(request: Request) -> Plan:
@@ -155,7 +156,7 @@ def make_plan(request: Request) -> Plan:
     return Plan(request, traffic, summaries, version, rate, argv, link, speed, method, mode, delay, hold, timeout, warnings)
 
 
-def execute(plan: Plan) -> Outcome:
+def execute(plan: Plan, progress_file: str | None = None) -> Outcome:
     """Send, count, and make the result of it, whatever became of it."""
     request = plan.request
     warnings = list(plan.warnings)
@@ -175,13 +176,11 @@ def execute(plan: Plan) -> Outcome:
                 warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
-        with _progress(plan) as progress:
+        with _progress(plan, progress_file) as progress:
             done = supervise(
                 plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
                 listen=progress.listen,
             )  # fmt: skip
-            if done.ended in ("gone", "signal"):
-                progress.leave_nothing()
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
@@ -191,11 +190,10 @@ def execute(plan: Plan) -> Outcome:
     return _outcome(plan, done, before, after, receiver, warnings)
 
 
-def _progress(plan: Plan) -> Progress:
+def _progress(plan: Plan, path: str | None) -> Progress:
     request = plan.request
     return Progress(
-        # Not for the programs started here.
-        os.environ.pop(VARIABLE, None),
+        path,
         to_send=packets_to_send(request, plan.traffic),
         duration=request.duration,
         expected=expected_seconds(request, plan.rate, plan.traffic, plan.netmap_delay),

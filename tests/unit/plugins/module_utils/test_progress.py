@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -53,7 +54,8 @@ def bounds(**other):
 
 def test_what_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(_progress, "_EVERY", 0.0)
-    path = tmp_path / "progress"
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "progress"
     before = os.umask(0o077)
     try:
         with Progress(str(path), **bounds()) as progress:
@@ -66,7 +68,7 @@ def test_what_is_written(tmp_path, monkeypatch):
             assert json.loads(path.read_text())["sample"] is None
             progress.listen(text[cut:])
             read = json.loads(path.read_text())
-            assert os.listdir(tmp_path) == ["progress"]
+            assert os.listdir(tmp_path / "folder") == ["progress"]
             # Whoever owns the folder may be another user.
             assert stat.S_IMODE(path.stat().st_mode) == 0o644
     finally:
@@ -90,7 +92,6 @@ def test_without_a_path_or_a_folder_the_run_goes_on(tmp_path):
         with Progress(path, **bounds()) as progress:
             progress.listen(b"")
             progress.listen(RECORDED.read_bytes())
-            progress.leave_nothing()
     assert os.listdir(tmp_path) == []
 
 
@@ -103,25 +104,25 @@ def test_no_link_is_followed(tmp_path):
     assert (tmp_path / "other").read_text() == "theirs"
 
 
-def test_when_ansible_has_gone_the_folder_goes_too(tmp_path):
+def test_the_folder_goes_too_where_it_is_empty(tmp_path):
     for name in ("empty", "used"):
         (tmp_path / name).mkdir()
     (tmp_path / "used" / "AnsiballZ_tcpreplay.py").touch()
     for name in ("empty", "used"):
         with Progress(str(tmp_path / name / "progress"), **bounds()) as progress:
             progress.listen(b"")
-            progress.leave_nothing()
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["used", "used/AnsiballZ_tcpreplay.py"]
 
 
 def test_a_run_is_listened_to(tmp_path):
-    path = tmp_path / "progress"
+    path = tmp_path / "folder" / "progress"
+    path.parent.mkdir()
     seen = []
 
     def look():
         end = time.monotonic() + 5
         while time.monotonic() < end and not (seen and seen[-1]["sample"]):
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError):
                 seen.append(json.loads(path.read_text()))
             time.sleep(0.02)
 
