@@ -57,6 +57,9 @@ class ActionModule(ActionBase):
         """Show the lines while the block lasts, if there are to be any."""
         stop = None
         pace = self._pace(task_vars)
+        if pace is not None and (why := self._one_connection_only()):
+            self._without(task_vars, why)
+            pace = None
         # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made anyway.
         if pace is not None and not self._is_pipelining_enabled("new", False) and self._connection._shell.tmpdir is None:
             self._make_tmp_path()
@@ -140,13 +143,18 @@ class ActionModule(ActionBase):
 
         return stop
 
+    def _one_connection_only(self) -> str:
+        """Why there can be no second connection, asked before anything is: mitogen's actions have not all that Ansible's have."""
+        kind = type(self._connection)
+        if any(one.__module__.startswith("ansible_mitogen") for one in kind.__mro__):
+            return "mitogen's connections cannot be had twice"
+        if self._connection.supports_persistence or self._connection.force_persistence:
+            return f"a connection of the kind {self._connection.transport} is kept by another process"
+        return ""
+
     def _second_connection(self) -> Any:
         """Another connection like the module's, so that the module's is not touched."""
         first = self._connection
-        if any(kind.__module__.startswith("ansible_mitogen") for kind in type(first).__mro__):
-            raise ValueError("mitogen's connections cannot be had twice")
-        if first.supports_persistence or first.force_persistence:
-            raise ValueError(f"a connection of the kind {first.transport} is kept by another process")
         second = self._shared_loader_obj.connection_loader.get(
             self._play_context.connection, self._play_context, new_stdin=None, task_uuid=self._task._uuid,
             ansible_playbook_pid=getattr(first, "_ansible_playbook_pid", None),
