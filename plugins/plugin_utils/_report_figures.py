@@ -16,10 +16,8 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import line_rate_pps, to_pps
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path, plain
-
-SCHEMA = "wirespeed.trafficgen/throughput"
-SCHEMA_VERSION = 1
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import check
 
 # The worst first: a group of repeats has the worst verdict of its trials.
 VERDICTS = ("impossible", "short", "unknown", "consistent")
@@ -35,45 +33,18 @@ NETMAP = "netmap"
 
 # --- What comes in ---
 
-_NEEDED = {"name": str, "traffic": list, "hosts": Mapping, "trials": list, "passed": bool}
-_TRIAL_NEEDED = ("host", "traffic", "injection_method", "rate", "repeat", "status")
-
 
 def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
     """A result of schema 1 as plain data; :class:`TrafficgenError` for anything else."""
-    remedy = "Give a result file that the role throughput wrote, read with from_json."
     if not isinstance(value, Mapping):
-        raise TrafficgenError(f"not a result of the role throughput, but a {_kind(value)}", on=on, remedy=remedy)
-    if value.get("schema") != SCHEMA:
-        raise TrafficgenError(f"not a result of the role throughput: its schema is {plain(value.get('schema'))}", on=on, remedy=remedy)
-    version = value.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
         raise TrafficgenError(
-            f"a result of schema version {plain(version)}, and this collection reads version {SCHEMA_VERSION}", on=on,
-            remedy="Use the version of wirespeed.trafficgen that wrote it, or a newer one.",
+            f"not a result of the role throughput, but a {_kind(value)}", on=on,
+            remedy="Give a result file that the role throughput wrote, read with throughput_load.",
         )  # fmt: skip
     # Ansible's strings and containers are subclasses of their own; beyond here they are Python's.
-    result = json.loads(json.dumps(value, default=_plainer))
-    wrong = [key for key, kind in _NEEDED.items() if not isinstance(result.get(key), dict if kind is Mapping else kind)]
-    if wrong:
-        raise TrafficgenError(f"incomplete, or of another form: see {', '.join(wrong)}", on=on, remedy=remedy)
-    for key in ("searches", "fleet", "criteria", "failures"):
-        if not isinstance(result.setdefault(key, []), list):
-            raise TrafficgenError(f"{key} is no list", on=on, remedy=remedy)
-    for index, entry in enumerate(result["traffic"]):
-        if not isinstance(entry, dict) or "name" not in entry:
-            raise TrafficgenError(f"traffic[{index}] has no name", on=on, remedy=remedy)
-    for index, trial in enumerate(result["trials"]):
-        missing = [key for key in _TRIAL_NEEDED if not isinstance(trial, dict) or key not in trial]
-        if missing:
-            raise TrafficgenError(f"trials[{index}] has no {', '.join(missing)}", on=on, remedy=remedy)
-        if not isinstance(trial["traffic"], dict) or "name" not in trial["traffic"]:
-            raise TrafficgenError(f"the traffic of trials[{index}] has no name", on=on, remedy=remedy)
-    for key in ("searches", "fleet", "criteria"):
-        for index, entry in enumerate(result[key]):
-            if not isinstance(entry, dict):
-                raise TrafficgenError(f"{key}[{index}] is a {_kind(entry)}", on=on, remedy=remedy)
-    return result  # type: ignore[no-any-return]
+    result: dict[str, Any] = json.loads(json.dumps(value, default=_plainer))
+    check(result, on)
+    return result
 
 
 def _kind(value: Any) -> str:

@@ -73,7 +73,7 @@ def result_page(value: Any) -> Page:
         passed=result["passed"],
         verdict="Passed" if result["passed"] else "Failed",
         asked=_asked(result, found),
-        answers=_in_one_sentence(found),
+        answers=[*_in_one_sentence(found), *map(str, result["notes"])],
         failures=[str(failure) for failure in result["failures"]],
         sections=sections,
     )
@@ -414,6 +414,10 @@ def _search_where(entry: Mapping[str, Any], many_hosts: bool) -> str:
     return f"{plain(traffic)}, {plain(entry.get('injection_method'))}" + (f", {plain(entry.get('host'))}" if many_hosts else "")
 
 
+# What a search was stopped by. A generator's limit says nothing of the device.
+_LIMITS = {"device": "the device's limit", "generator": "the generator's limit", "max_pps": "the most that was asked"}
+
+
 def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     table = Table(
         "The largest rate within the loss goal",
@@ -452,7 +456,7 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
                     look="bad" if status != "found" else "",
                 ),
                 Cell(_goal(entry)),
-                Cell(lower.text, notes=tuple(dict.fromkeys((*lower.notes, *notes)))),
+                Cell(lower.text, detail=_LIMITS.get(str(entry.get("limited_by")), ""), notes=tuple(dict.fromkeys((*lower.notes, *notes)))),
                 cell("upper_pps", pps_figure),
                 cell("l1_mbps", mbps_figure),
                 cell("l2_mbps", mbps_figure),

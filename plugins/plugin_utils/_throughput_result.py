@@ -50,18 +50,24 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
         cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
         what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
         raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
+    check(result, on)
+    return result  # type: ignore[no-any-return]
+
+
+def check(result: Any, on: str = "the result") -> None:
+    """Raise :class:`TrafficgenError` unless ``result`` is one of this schema, plain data as JSON has it."""
+    again = "Name a result.json of the role throughput."
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         said = f"its schema is {result['schema']!r}" if isinstance(result, dict) and "schema" in result else "it names no schema"
         raise TrafficgenError("is not a throughput result", on=on, said=said, remedy=again)
     version = result.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise TrafficgenError(
             f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}", on=on,
             remedy="Read it with a newer wirespeed.trafficgen." if newer else again,
         )  # fmt: skip
     _check_keys(result, on)
-    return result
 
 
 def _check_keys(result: Mapping[str, Any], on: str) -> None:
@@ -77,6 +83,9 @@ def _check_keys(result: Mapping[str, Any], on: str) -> None:
                 raise TrafficgenError(
                     f"{key}, entry {number}, has no {', '.join(missing)}", on=on, remedy="Was it edited? Take the original."
                 )
+            named = key in ("trials", "searches")
+            if named and not (isinstance(entry["traffic"], Mapping) and "name" in entry["traffic"]):
+                raise TrafficgenError(f"the traffic of {key}, entry {number}, has no name", on=on, remedy="Take the original.")
 
 
 # --- The whole ---

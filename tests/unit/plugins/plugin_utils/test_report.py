@@ -295,7 +295,7 @@ def test_each_dash_has_a_reason(name):
 
 
 def nulls(tree):
-    """A result in which every figure that may be null is."""
+    """A result in which every figure that may be null is. Those of the schema's own keys may not."""
     if isinstance(tree, dict):
         kept = (
             "schema",
@@ -305,6 +305,12 @@ def nulls(tree):
             "hosts",
             "trials",
             "passed",
+            "collection_version",
+            "ansible_version",
+            "started",
+            "ended",
+            "estimated_seconds",
+            "trial_seconds",
             "host",
             "injection_method",
             "rate",
@@ -348,18 +354,18 @@ def test_without_trials():
         (lambda result: [], "the list of results is empty"),
         (lambda result: None, "not a result of the role throughput, but a null"),
         (lambda result: "{}", "but a str"),
-        (lambda result: {}, "its schema is –"),  # noqa: RUF001
-        (lambda result: {**result, "schema": "other"}, "its schema is other"),
-        (lambda result: {**result, "schema_version": 2}, "schema version 2, and this collection reads version 1.* newer one"),
-        (lambda result: {**result, "schema_version": True}, "schema version yes"),
-        (lambda result: {key: value for key, value in result.items() if key != "trials"}, "see trials"),
-        (lambda result: {**result, "hosts": []}, "see hosts"),
-        (lambda result: {**result, "traffic": ["x"]}, r"traffic\[0\] has no name"),
-        (lambda result: {**result, "trials": ["x"]}, r"trials\[0\] has no host, traffic"),
-        (lambda result: {**result, "trials": [{**result["trials"][0], "traffic": {}}]}, r"traffic of trials\[0\] has no name"),
-        (lambda result: {**result, "searches": {}}, "searches is no list"),
-        (lambda result: {**result, "criteria": [None]}, r"criteria\[0\] is a null"),
-        (lambda result: [result, {}], "result 2: not a result"),
+        (lambda result: {}, "it names no schema"),
+        (lambda result: {**result, "schema": "other"}, "its schema is 'other'"),
+        (lambda result: {**result, "schema_version": 2}, "schema version 2, and this collection reads 1.*newer"),
+        (lambda result: {**result, "schema_version": True}, "schema version True"),
+        (lambda result: {key: value for key, value in result.items() if key != "trials"}, "has no trials"),
+        (lambda result: {**result, "hosts": []}, "has no hosts"),
+        (lambda result: {**result, "traffic": ["x"]}, "traffic, entry 1, has no"),
+        (lambda result: {**result, "trials": ["x"]}, "trials, entry 1, has no"),
+        (lambda result: {**result, "trials": [{**result["trials"][0], "traffic": {}}]}, "traffic of trials, entry 1, has no name"),
+        (lambda result: {**result, "searches": {}}, "has no searches"),
+        (lambda result: {**result, "criteria": [None]}, "criteria, entry 1, has no"),
+        (lambda result: [result, {}], "result 2: is not a throughput result"),
     ],
 )
 def test_what_is_no_result(spoil, message):
@@ -367,7 +373,21 @@ def test_what_is_no_result(spoil, message):
         page(spoil(load("first_user")))
 
 
+def test_what_the_run_has_to_say_of_itself():
+    result = load("first_user")
+    result["notes"] = ["gen1 has no netmap: it sends by its kernel alone."]
+    assert "gen1 has no netmap: it sends by its kernel alone." in to_markdown(page(result))
+
+
 # --- Searches ---
+
+
+def test_what_limited_a_search_stands_beside_the_rate():
+    result = load("search")
+    result["searches"][1]["limited_by"] = "generator"
+    rows, _notes = table_of(page(result), "The largest rate within the loss goal")
+    assert "the device's limit" in str(rows[0])
+    assert "the generator's limit" in str(rows[1])
 
 
 def test_searches():
