@@ -341,7 +341,7 @@ def parse_pause(text: str) -> dict[str, str] | None:
 
 
 def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
-    _, _, current = text.partition("Current hardware settings:")
+    current = text.partition("Current hardware settings:")[2]
     found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
     return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
 
