@@ -397,7 +397,8 @@ def _loss(base: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
 
 def _host_has_a_share(loss: int, received: _Received, notes: list[str]) -> bool:
     """Whether the loss cannot be laid at the door of the device under test."""
-    if received.merging:
+    # However many frames are merged into one, that one is counted.
+    if received.merging and received.packets:
         notes.append(
             f"the receiver merges frames before it counts them ({', '.join(received.merging)}), so the {loss} lost frames may be none: "
             "switch that off with ethtool -K"

@@ -101,6 +101,7 @@ class Plan:
     rate: RatePlan
     argv: list[str]
     link: dict[str, Any]
+    rx_link: dict[str, Any] | None
     link_speed_mbps: int | None
     injection_method: str | None
     netmap_mode: str | None
@@ -130,8 +131,10 @@ def make_plan(request: Request) -> Plan:
     traffic = _traffic(summaries, warnings)
     link = _settled_link(request)
     _check_link(link, request)
+    rx_link = None
     if request.rx_interface is not None:
-        _check_receiver(snapshot(request.rx_interface, request.rx_netns), link, request)
+        rx_link = snapshot(request.rx_interface, request.rx_netns)
+        _check_receiver(rx_link, link, request)
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
     mode = _netmap.mode(link["driver"]) if method == "netmap" else None
@@ -153,7 +156,7 @@ def make_plan(request: Request) -> Plan:
         warnings.append(coarse)
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
-    return Plan(request, traffic, summaries, version, rate, argv, link, speed, method, mode, delay, hold, timeout, warnings)
+    return Plan(request, traffic, summaries, version, rate, argv, link, rx_link, speed, method, mode, delay, hold, timeout, warnings)
 
 
 def execute(plan: Plan, progress_file: str | None = None) -> Outcome:
@@ -289,6 +292,7 @@ class _Receiver:
         self.before: dict[str, Any] | None = None
         self.after: dict[str, Any] | None = None
         self._interface = plan.request.rx_interface
+        self._link = plan.rx_link
         self._netns = plan.request.rx_netns
         self._warnings = warnings
         macs = [one.source_macs for one in plan.summaries]
@@ -301,7 +305,7 @@ class _Receiver:
         """Set up the counter; one that cannot be is told as the reason of an unknown loss."""
         if self._interface is None:
             return
-        self.before = snapshot(self._interface, self._netns)
+        self.before = snapshot(self._interface, self._netns, like=self._link)
         if self._without:
             return
         try:

@@ -76,6 +76,11 @@ def test_a_run_that_sent_nothing_proves_nothing():
     assert counters["reason"].startswith("Tcpreplay sent nothing")
 
 
+def test_merging_is_no_excuse_where_nothing_arrived():
+    assert loss(verdict(1000, sender(1000), receiver(1, merging=["gro"])))[0] == "unknown"
+    assert loss(verdict(1000, sender(1000), receiver(0, merging=["gro"]))) == ("consistent", 1000, 1.0)
+
+
 def test_what_the_device_lost():
     assert loss(verdict(1000, sender(1000), receiver(900))) == ("consistent", 100, 0.1)
     assert loss(verdict(1000, sender(1000), receiver(0))) == ("consistent", 1000, 1.0)
