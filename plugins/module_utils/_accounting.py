@@ -53,10 +53,14 @@ def delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]
     seconds = after["monotonic"] - before["monotonic"]
     resets: set[str] = set()
 
-    def difference(old: Mapping[str, int], new: Mapping[str, int], prefix: str = "") -> dict[str, int | None]:
+    def difference(old: Mapping[str, int | None], new: Mapping[str, int | None], prefix: str = "") -> dict[str, int | None]:
         differences: dict[str, int | None] = {}
         for name, value in new.items():
-            change = value - old.get(name, 0)
+            earlier = old.get(name, 0)
+            if value is None or earlier is None:
+                differences[name] = None
+                continue
+            change = value - earlier
             differences[name] = change if change >= 0 else None
             if change < 0:
                 resets.add(prefix + name)
@@ -152,13 +156,13 @@ def check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 
 @dataclass
 class _Received:
-    """What a receiver proves. ``uncounted``: frames its host may have dropped before ``packets`` counted them."""
+    """What a receiver proves. ``uncounted``: frames its host may have dropped before ``packets`` counted them; None: nobody knows."""
 
     source: str
     packets: int
     size: int | None
-    host_drops: int
-    uncounted: int
+    host_drops: int | None
+    uncounted: int | None
     # Whether only test frames are counted; a MAC counts every frame of its port.
     exact: bool
     merging: list[str] = field(default_factory=list)
@@ -263,17 +267,18 @@ def _received(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None)
         return None, ""
     change = delta(before, after)
     drops = change["host_drops"]
-    nic, kernel = drops["nic"] or 0, drops["kernel"] or 0
+    nic, kernel = drops["nic"], drops["kernel"] or 0
     if after["driver"] in SOFTWARE_TX:
         # The rx_dropped of these also grows for frames that were counted and that no protocol wanted. What they lose before
         # the ingress hook, they lose for a full backlog, which the host counts as well.
         kernel = min(kernel, drops["softnet"] or 0)
     frames, mac = change["test_frames"], change["mac"]["rx"]
+    both = None if nic is None else nic + kernel
     if frames:
-        return _Received(frames["source"], frames["packets"], frames["bytes"], nic + kernel, nic + kernel, True, list(after["merging"])), ""
+        return _Received(frames["source"], frames["packets"], frames["bytes"], both, both, True, list(after["merging"])), ""
     if mac:
         uncounted = 0 if mac["drops_counted"] else nic
-        return _Received(mac["source"], mac["packets"], mac["bytes"], nic + kernel, uncounted, False), ""
+        return _Received(mac["source"], mac["packets"], mac["bytes"], both, uncounted, False), ""
     return None, change["mac"]["reason"]
 
 
@@ -402,6 +407,12 @@ def _host_has_a_share(loss: int, received: _Received, notes: list[str]) -> bool:
         notes.append(
             f"the receiver merges frames before it counts them ({', '.join(received.merging)}), so the {loss} lost frames may be none: "
             "switch that off with ethtool -K"
+        )
+        return True
+    if received.uncounted is None:
+        notes.append(
+            f"whether the receiving host itself dropped some of the {loss} lost frames is not known: its port does not count those, "
+            "or was reset"
         )
         return True
     if not received.uncounted:

@@ -215,7 +215,9 @@ host_drops:
   returned: success
   contains:
     nic:
-      description: For which the NIC had no room (the driver's own names, else C(rx_missed_errors)).
+      description:
+        - For which the NIC had no room (the driver's own names, else C(rx_missed_errors)).
+        - V(null) on an emulated e1000, where that counter grows by itself.
       type: int
     kernel:
       description: The kernel's C(rx_dropped). It also counts frames that no protocol on the host wanted.

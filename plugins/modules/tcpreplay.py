@@ -443,7 +443,8 @@ counters:
       type: dict
       sample: {source: e1000 tx_packets, packets: 322555000, bytes: null}
     rx:
-      description: What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself lost.
+      description: What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself
+        lost, V(null) where its port does not count that.
       type: dict
     loss_packets:
       description: Frames of the test that left and did not arrive. V(null) where either is not known.

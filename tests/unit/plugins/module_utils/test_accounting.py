@@ -81,6 +81,14 @@ def test_merging_is_no_excuse_where_nothing_arrived():
     assert loss(verdict(1000, sender(1000), receiver(0, merging=["gro"]))) == ("consistent", 1000, 1.0)
 
 
+def test_a_loss_where_the_hosts_own_drops_are_not_known():
+    counters = verdict(1000, sender(1000), receiver(900, drops=(None, 0, 0), driver="e1000"))
+    assert loss(counters) == ("unknown", 100, 0.1)
+    assert counters["rx"]["host_drops"] is None
+    assert "whether the receiving host itself dropped some of the 100 lost frames is not known" in counters["reason"].lower()
+    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(None, 0, 0), driver="e1000"))) == ("consistent", 0, 0.0)
+
+
 def test_what_the_device_lost():
     assert loss(verdict(1000, sender(1000), receiver(900))) == ("consistent", 100, 0.1)
     assert loss(verdict(1000, sender(1000), receiver(0))) == ("consistent", 1000, 1.0)
