@@ -294,10 +294,10 @@ def _judge(
     notes: list[str] = []
     sending = _verdict_on_sending(stats, tx, why, received, notes)
     verdict = _verdict_on_rate(stats, rates, run, sending, notes)
-    loss, base = None, None
+    loss, sent = None, None
     if received and sending != "unknown":
-        base = _sent_by_the_test(stats["packets"], tx, received)
-        loss = _loss(base, tx, received, notes)
+        sent = stats["packets"] if tx is None else min(stats["packets"], tx["packets"])
+        loss = _loss(sent, tx, received, notes)
         untold = loss is None or (loss > 0 and _host_has_a_share(loss, received, notes))
         if untold and verdict == "consistent":
             verdict = "unknown"
@@ -307,7 +307,7 @@ def _judge(
         "tx": None if tx is None else {key: tx[key] for key in ("source", "packets", "bytes")},
         "rx": received.tree() if received else None,
         "loss_packets": loss,
-        "loss_ratio": loss / base if loss is not None and base else None,
+        "loss_ratio": loss / sent if loss is not None and sent else None,
         "verdict": verdict,
         "reason": _sentence(notes),
     }
@@ -368,17 +368,12 @@ def _verdict_on_rate(stats: Mapping[str, Any], rates: Mapping[str, Any], run: Ma
     return verdict if verdict == "short" else "impossible"
 
 
-def _sent_by_the_test(claimed: int, tx: Mapping[str, Any] | None, received: _Received) -> int:
-    """How many frames left that the receiver's counter counts: the test's, or for a MAC also others'."""
-    if tx is None:
-        return claimed
-    return int(min(claimed, tx["packets"]) if received.exact else tx["packets"])
-
-
-def _loss(base: int, tx: Mapping[str, Any] | None, received: _Received, notes: list[str]) -> int | None:
-    """Frames lost out of ``base``. More arrived than left: None, but for others' frames within the tolerance."""
+def _loss(sent: int, tx: Mapping[str, Any] | None, received: _Received, notes: list[str]) -> int | None:
+    """How many of the test's ``sent`` frames were lost. More arrived than left: None, but for others' frames within the tolerance."""
+    # A MAC, or a command, counts others' frames too, and so what left with them. Of those lost, no more than it sent are the test's.
+    base = sent if tx is None or received.exact else int(tx["packets"])
     if received.packets <= base:
-        return base - received.packets
+        return min(base - received.packets, sent)
     more = received.packets - base
     if received.exact:
         # The device's count may be the better one: an interrupted tcpreplay stopped counting before its last frames.

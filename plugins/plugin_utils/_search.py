@@ -241,13 +241,28 @@ def read_trial(entry: object, number: int) -> Trial:
             "not a trial: it has no asked_pps and duration", on=on, remedy="Append what the step said was next, measured."
         )
     asked, duration = positive(entry["asked_pps"], f"{on}, asked_pps"), _whole(entry["duration"], f"{on}, duration")
-    figures: Mapping[str, Any] = entry
-    if entry.get("result") is not None and not entry.get("error"):
-        if not isinstance(entry["result"], Mapping):
-            raise TrafficgenError("not a result of the tcpreplay module", on=on)
-        figures = _of_result(entry["result"])
+    result = entry.get("result")
+    if result is not None and not isinstance(result, Mapping):
+        raise TrafficgenError("not a result of the tcpreplay module", on=on)
+    if entry.get("error"):
+        return _no_trial(asked, duration, entry["error"])
+    if result is None:
+        return _measured(asked, duration, entry, on)
+    figures = _of_result(result)
     if figures.get("error"):
-        return Trial(asked, duration, None, None, None, None, None, str(figures["error"]))
+        return _no_trial(asked, duration, figures["error"])
+    try:
+        return _measured(asked, duration, figures, on)
+    except TrafficgenError as error:
+        # It is the run's doing, not the caller's: the trial proves nothing, and the search ends with that, and with its trials.
+        return _no_trial(asked, duration, f"what it counted cannot be: {error.what}")
+
+
+def _no_trial(asked: float, duration: int, why: object) -> Trial:
+    return Trial(asked, duration, None, None, None, None, None, str(why))
+
+
+def _measured(asked: float, duration: int, figures: Mapping[str, Any], on: str) -> Trial:
     missing = [name for name in ("sent", "lost", "seconds") if name not in figures]
     if missing:
         raise TrafficgenError(f"it has no {', '.join(missing)}", on=on, remedy="Give null for what is not known.")

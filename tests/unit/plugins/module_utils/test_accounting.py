@@ -7,7 +7,7 @@ import copy
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta, reconcile
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta, reconcile, reconcile_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 
@@ -261,6 +261,15 @@ def test_others_frames_on_the_receiving_mac():
     assert loss(counters) == ("consistent", 0, 0.0)
     assert "tolerance 10" in counters["reason"]
     assert loss(verdict(1000, sender(1000), mac_receiver(1100))) == ("unknown", None, None)
+
+
+def test_no_more_is_lost_than_the_test_sent():
+    """Others' frames are in what a MAC or a command counts on both sides; where all is lost, theirs are not the test's loss."""
+    counters = verdict(1000, sender(1003), mac_receiver(0))
+    assert loss(counters) == ("consistent", 1000, 1.0)
+    assert loss(verdict(1000, sender(1003), mac_receiver(500))) == ("consistent", 503, 0.503)
+    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1003, "bytes": None}}}
+    assert loss(reconcile_count(run, "the router", 0)["counters"]) == ("consistent", 1000, 1.0)
 
 
 def test_a_mac_that_does_not_count_what_it_had_no_room_for():

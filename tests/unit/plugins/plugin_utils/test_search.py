@@ -374,6 +374,18 @@ def test_results_of_the_module():
     assert "it failed: it has no statistics." in early["reason"]
 
 
+def test_a_result_that_cannot_be_ends_the_search_with_its_trials():
+    """More lost than sent, half a frame: no error of the play, in which the other hosts' results would be lost."""
+    settings = settings_of("ndr", max_pps=100000)
+    stats = {"packets": 100000, "seconds": 1.0, "pps": 99999.5}
+    for lost, why in ((100003, "lost 100003 of 100000 frames"), (0.5, "not a whole number of frames"), (-1, "")):
+        result = {"stats": stats, "counters": {"tx": {"packets": 100003}, "loss_packets": lost, "verdict": "consistent"}}
+        tree = step([{"asked_pps": 100000, "duration": 1, "result": result}], settings)
+        assert (tree["done"], tree["result"]["status"], len(tree["result"]["trials"])) == (True, "failed", 1)
+        assert f"proves nothing: it failed: what it counted cannot be: {why}" in tree["result"]["reason"]
+        assert step(tree["measured"], settings) == tree
+
+
 @pytest.mark.parametrize(
     ("measured", "message"),
     [
