@@ -98,16 +98,33 @@ def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
     return {**one, "passed": error is None and value is True, "error": error}
 
 
-def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
-    """Whether a side of a comparison selects nothing, which `!=` and `!` would turn into a pass.
+# What these say of nothing is an answer.
+_OF_NOTHING = ("length", "not_null", "type")
 
-    Only where the answer is made (and, or, not, comparison), not within a filter, where a field may well be null.
+
+def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
+    """Whether a part that the answer is made of selects nothing, which a comparison, a negation or a function would turn into a pass.
+
+    Only where the answer is made (and, or, not, comparison, function), not within a filter, where a field may well be null.
     """
-    if node["type"] in ("and_expression", "or_expression", "not_expression"):
-        return any(_selects_nothing(child, data) for child in node["children"])
-    visit = _libraries.require("jmespath").visitor.TreeInterpreter().visit
-    if node["type"] == "pipe":
-        return _selects_nothing(node["children"][1], visit(node["children"][0], data))
-    if node["type"] == "comparator":
-        return any(child["type"] != "literal" and visit(child, data) is None for child in node["children"])
+    kind, children = node["type"], node["children"]
+    if kind in ("and_expression", "or_expression"):
+        return any(_selects_nothing(child, data) for child in children)
+    if kind in ("not_expression", "comparator"):
+        return any(_is_nothing(child, data, (None, [])) for child in children)
+    if kind == "function_expression":
+        return node["value"] not in _OF_NOTHING and any(_is_nothing(child, data, ([],)) for child in children)
+    if kind == "pipe":
+        return _selects_nothing(children[0], data) or _selects_nothing(children[1], _value(children[0], data))
     return False
+
+
+def _is_nothing(node: Mapping[str, Any], data: Any, nothing: Sequence[Any]) -> bool:
+    """Whether the part's value is one of ``nothing``, or is made of what selects nothing. What is written out was meant."""
+    if node["type"] in ("literal", "expref"):
+        return False
+    return _value(node, data) in nothing or _selects_nothing(node, data)
+
+
+def _value(node: Mapping[str, Any], data: Any) -> Any:
+    return _libraries.require("jmespath").visitor.TreeInterpreter().visit(node, data)

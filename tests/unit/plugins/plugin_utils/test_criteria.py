@@ -20,7 +20,8 @@ RESULT = {
         {"traffic": {"ip_size": 64}, "rates": {"pps": 2e6}, "counters": {"loss_packets": 0, "verdict": "consistent"}},
         {"traffic": {"ip_size": 1500}, "rates": {"pps": 8e5}, "counters": {"loss_packets": 3, "verdict": "consistent"}},
         {"traffic": {"ip_size": 1500}, "rates": None, "counters": None},
-    ]
+    ],
+    "searches": [],
 }
 
 
@@ -38,6 +39,20 @@ RESULT = {
         ("trials[0].rates.pps > `1` || trial[0].rates.pps != `1`", False, "selects nothing"),
         ("trials[?traffic.ip_size==`65`].rates.pps | [0] != `1000`", False, "selects nothing"),
         ("trials[0].rate", False, "selects nothing"),
+        # An empty list is nothing, too: its sum is 0, and it contains nothing and equals nothing.
+        ("sum(trials[?trafic.ip_size==`64`].counters.loss_packets) == `0`", False, "selects nothing"),
+        ("abs(sum(trials[?trafic.ip_size==`64`].counters.loss_packets)) == `0`", False, "selects nothing"),
+        ("sum(trials[?trafic.ip_size==`64`].counters.loss_packets) | @ == `0`", False, "selects nothing"),
+        ("!contains(trials[?trafic.ip_size==`64`].counters.verdict, 'short')", False, "selects nothing"),
+        ("trials[?trafic.ip_size==`64`] != `[1]`", False, "selects nothing"),
+        ("!(trials[?trafic.ip_size==`64`])", False, "selects nothing"),
+        ("!(trials[0].counter)", False, "selects nothing"),
+        ("length(searches) == `0` && length(trials[?traffic.ip_size==`65`]) == `0`", True, None),
+        ("sum(trials[?traffic.ip_size==`64`].counters.loss_packets) == `0`", True, None),
+        ("!contains(trials[].counters.verdict, 'short')", True, None),
+        ("max_by(trials[?rates], &rates.pps).traffic.ip_size == `64`", True, None),
+        ("trials[].counters.loss_packets == `[0, 3]`", True, None),
+        ("type(searches) == 'array' && not_null(searches[0], `true`)", True, None),
         ("trials[?traffic.ip_size==`65`]", False, r"yields \[\], neither true nor false"),
         ("max(trials[].rates.pps)", False, r"yields 2000000.0, neither"),
         ("`1`", False, "yields 1, neither"),
