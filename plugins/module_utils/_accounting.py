@@ -156,7 +156,10 @@ def check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 
 @dataclass
 class _Received:
-    """What a receiver proves. ``uncounted``: frames its host may have dropped before ``packets`` counted them; None: nobody knows."""
+    """What a receiver proves. ``host_drops``: frames its host dropped, None where nobody knows.
+
+    ``uncounted``: those that it may have dropped before ``packets`` counted them, None where nobody knows, which spoils a verdict.
+    """
 
     source: str
     packets: int
@@ -224,7 +227,10 @@ def reconcile(
 
 
 def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dict[str, Any]:
-    """As :func:`reconcile`, with a bare number: how many frames, the test's or others', ``source`` counted at the receiver meanwhile."""
+    """As :func:`reconcile`, with a bare number: how many frames, the test's or others', ``source`` counted at the receiver meanwhile.
+
+    A number says nothing of what its host dropped: ``rx.host_drops`` is None. It is taken to count before that, as a router's port does.
+    """
     if packets < 0:
         raise TrafficgenError(
             f"counted {-packets} frames less after the run than before it", on=source, remedy="Is it a counter, and was it not reset?"
@@ -232,7 +238,7 @@ def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dic
     stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     tx = earlier.get("tx")
     why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
-    counters = _judge(stats, rates, run, tx, why, _Received(source, packets, None, 0, 0, False), "")
+    counters = _judge(stats, rates, run, tx, why, _Received(source, packets, None, None, 0, False), "")
     return {**copy.deepcopy(dict(result)), "counters": counters}
 
 

@@ -272,6 +272,13 @@ def test_no_more_is_lost_than_the_test_sent():
     assert loss(reconcile_count(run, "the router", 0)["counters"]) == ("consistent", 1000, 1.0)
 
 
+def test_a_bare_number_says_nothing_of_drops():
+    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    counters = reconcile_count(run, "the router", 900)["counters"]
+    assert counters["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None}
+    assert loss(counters) == ("consistent", 100, 0.1)
+
+
 def test_a_mac_that_does_not_count_what_it_had_no_room_for():
     assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0)))) == ("unknown", 100, 0.1)
     # one that counts it: what is missing was lost before
