@@ -16,7 +16,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(result: Mapping[str, Any]) -> str:
-    """The XML. A criterion that is not met is a failure; a trial or search that failed, or a criterion without an answer, an error."""
+    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer, is an error."""
     library = _libraries.require("junitparser")
     suites = library.JUnitXml(_clean(result["name"]))
 
@@ -52,12 +52,11 @@ def _trial(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
 def _search(one: Mapping[str, Any], library: Any) -> tuple[str, str, float, Any]:
     name = f"{one['host']}, {one['search']}: {one['traffic']['name']}, {one['injection_method']}"
     seconds = sum(step.get("seconds") or 0.0 for step in one["trials"])
-    return (
-        name,
-        one["host"],
-        seconds,
-        library.Error(_clean(one["reason"])) if one["status"] == "failed" else None,
-    )
+    outcome = None
+    if one["status"] != "found":
+        kind = library.Failure if one["status"] == "not_found" else library.Error
+        outcome = kind(_clean(one["reason"]))
+    return name, one["host"], seconds, outcome
 
 
 def _criterion(one: Mapping[str, Any], library: Any) -> Any:

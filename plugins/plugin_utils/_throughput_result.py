@@ -252,9 +252,10 @@ def failures(result: Mapping[str, Any]) -> list[str]:
     """What makes the play fail, a sentence each."""
     found = [line(one) for one in result["trials"] if one["status"] != "ok"]
     found += [
-        f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: FAILED: {one['reason']}"
+        f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: "
+        f"{'FOUND NOTHING' if one['status'] == 'not_found' else 'FAILED'}: {one['reason']}"
         for one in result["searches"]
-        if one["status"] == "failed"
+        if one["status"] != "found"
     ]
     for one in result["criteria"]:
         if not one["passed"]:

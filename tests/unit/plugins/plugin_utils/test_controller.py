@@ -77,3 +77,15 @@ def test_junit():
     assert trials[1].find("error").get("message") == "it ?[1mbroke"
     assert criteria[1].find("failure") is not None
     assert "selects nothing" in criteria[2].find("error").get("message")
+
+
+def test_junit_of_searches():
+    pytest.importorskip("junitparser")
+    one = {"host": "gen1", "traffic": {"name": "scan"}, "injection_method": "auto", "search": "ndr", "trials": [{"seconds": 1.0}]}
+    ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
+    searches = [{**one, "status": status, "reason": reason} for status, reason in ends]
+    root = ET.fromstring(junit({"name": "a test", "trials": [], "searches": searches, "criteria": []}))
+    found, nothing, failed = root.find("testsuite")
+    assert [len(found), len(nothing), len(failed)] == [0, 1, 1]
+    assert nothing.find("failure").get("message") == "There is a loss even at min_pps."
+    assert failed.find("error").get("message") == "Trial 1 proves nothing."

@@ -110,6 +110,20 @@ def test_a_criterion_that_is_not_met_fails_it():
     assert made["failures"] == ["Criterion 'fast' is not met: min(trials[].rates.pps) > `1000`"]
 
 
+def test_a_search_that_found_nothing_fails_it():
+    """It gave no answer, whether the device or the generator is to blame for that."""
+    run = material({"gen1": [ran(100.0)]})
+    one = {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "reason": "", "found": None, "trials": []}
+    ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
+    run["hosts"]["gen1"]["searches"] = [{**one, "status": status, "reason": reason} for status, reason in ends]
+    made = module.assemble(run)
+    assert made["passed"] is False
+    assert made["failures"] == [
+        "gen1, search ndr of scan, auto: FOUND NOTHING: There is a loss even at min_pps.",
+        "gen1, search ndr of scan, auto: FAILED: Trial 1 proves nothing.",
+    ]
+
+
 def test_files_that_differ_are_told():
     given = material({"gen1": [ran(1.0)], "gen2": [ran(1.0)]})
     given["hosts"]["gen2"]["traffic"] = [{**TRAFFIC, "sha256": "cd" * 32}]
