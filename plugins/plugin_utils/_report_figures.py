@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import line_rate_pps, to_pps
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path, plain
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import check
 
 # The worst first: a group of repeats has the worst verdict of its trials.
@@ -78,6 +78,28 @@ def figure(values: Iterable[Any]) -> Figure:
     return Figure(statistics.median(known), min(known), max(known), len(known))
 
 
+def method_label(asked: str, used: str, mode: str) -> str:
+    """How a method is called that was asked for, with the one used and its ``mode``, native or emulated, empty where nothing was sent."""
+    label = used
+    if used == KERNEL:
+        label = "kernel path (pf_packet)"
+    elif used == NETMAP and mode:
+        label = f"netmap, {mode}"
+    return f"{label}, by auto" if asked == "auto" and used != "auto" else label
+
+
+def search_method(entry: Mapping[str, Any]) -> str:
+    """The same of a search, by what its trials say of themselves."""
+    asked = plain(entry.get("injection_method"))
+    trials = [trial for trial in entry.get("trials") or [] if path(trial, "injection_method")]
+    used = " and ".join(sorted({str(trial["injection_method"]) for trial in trials})) or asked
+    return method_label(asked, used, _modes(trial.get("netmap_mode") for trial in trials))
+
+
+def _modes(modes: Iterable[Any]) -> str:
+    return " and ".join(sorted({str(mode or "mode not known") for mode in modes}))
+
+
 @dataclass(frozen=True)
 class Group:
     """The trials of one traffic, host, injection method and rate."""
@@ -112,18 +134,12 @@ class Group:
     @property
     def method(self) -> str:
         """How the method is called at each figure: netmap says whether it was native or emulated."""
-        used = self.used_method
-        label = used
-        if used == KERNEL:
-            label = "kernel path (pf_packet)"
-        elif used == NETMAP:
-            label = f"netmap, {self.mode}" if self.ok else NETMAP
-        return f"{label}, by auto" if self.asked_method == "auto" and used != "auto" else label
+        return method_label(self.asked_method, self.used_method, self.mode)
 
     @property
     def mode(self) -> str:
         """Native or emulated, as the runs say."""
-        return " and ".join(sorted({str(path(trial, "run", "netmap_mode") or "mode not known") for trial in self.ok}))
+        return _modes(path(trial, "run", "netmap_mode") for trial in self.ok)
 
     @property
     def verdict(self) -> str:

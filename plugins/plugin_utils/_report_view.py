@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figur
     gain,
     groups,
     rate_key,
+    search_method,
     steps_of,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import (
@@ -416,6 +417,8 @@ def _search_where(entry: Mapping[str, Any], many_hosts: bool) -> str:
 
 # What a search was stopped by. A generator's limit says nothing of the device.
 _LIMITS = {"device": "the device's limit", "generator": "the generator's limit", "max_pps": "the most that was asked"}
+# Why there is no rate that did not meet the goal.
+_NO_UPPER = {"max_pps": "no rate above max_pps was tried", "generator": "the generator could not send a rate that was too much"}
 
 
 def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
@@ -437,10 +440,12 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
         invalid = [trial for trial in trials if trial.get("valid") is False]
         notes = (table.note(why),) if status != "found" or entry.get("reason") else ()
 
-        def cell(key: str, shown: Any, found: Any = found, why: str = why) -> Cell:
+        absent = {"line_rate_percent": "this link has no line rate", "upper_pps": _NO_UPPER.get(str(entry.get("limited_by")), "")}
+
+        def cell(key: str, shown: Any, found: Any = found, why: str = why, absent: Mapping[str, str] = absent) -> Cell:
             value = path(found, key)
             if value is None:
-                reason = why if found is None else "this link has no line rate" if key == "line_rate_percent" else "the search did not tell"
+                reason = why if found is None else absent.get(key) or "the search did not tell"
                 return Cell(DASH, notes=(table.note(reason),))
             return Cell(shown(value))
 
@@ -449,7 +454,7 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
             [
                 Cell(plain(path(entry, "traffic", "name"))),
                 *([Cell(plain(entry.get("host")))] if many_hosts else []),
-                Cell(plain(entry.get("injection_method"))),
+                Cell(search_method(entry)),
                 Cell(
                     plain(entry.get("search")),
                     detail=status.replace("_", " ") if status != "found" else "",

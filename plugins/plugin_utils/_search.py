@@ -23,10 +23,11 @@ A rate in the answer is never above what a trial sent at that rate.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -176,10 +177,17 @@ def check_settings(
 
 # --- Trials ---
 
+# Of a trial's run, and its counters: how it was sent, and what each side counted. All trials are handed from step to step, so it is little.
+_OF_RUN = ("command", "injection_method", "netmap_mode")
+_KEPT = (*_OF_RUN, "counters")
+
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial that failed."""
+    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial that failed.
+
+    ``kept``: what the search does not look at, and its reader does (:data:`_KEPT`).
+    """
 
     asked_pps: float
     duration: int
@@ -189,6 +197,7 @@ class Trial:
     lost: int | None
     verdict: str | None
     why: str
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def loss_ratio(self) -> float | None:
@@ -244,6 +253,18 @@ def read_trial(entry: object, number: int) -> Trial:
     result = entry.get("result")
     if result is not None and not isinstance(result, Mapping):
         raise TrafficgenError("not a result of the tcpreplay module", on=on)
+    return dataclasses.replace(_figures(asked, duration, entry, result, on), kept=_kept(entry, result))
+
+
+def _kept(entry: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
+    of: Mapping[str, Any] = entry
+    if result is not None:
+        run = result.get("run") or {}
+        of = {**{name: run.get(name) for name in _OF_RUN}, "counters": result.get("counters")}
+    return {name: of[name] for name in _KEPT if of.get(name) is not None}
+
+
+def _figures(asked: float, duration: int, entry: Mapping[str, Any], result: Mapping[str, Any] | None, on: str) -> Trial:
     if entry.get("error"):
         return _no_trial(asked, duration, entry["error"])
     if result is None:
@@ -576,10 +597,10 @@ def _device_lost(trials: Iterable[tuple[Trial, str]], goal: Goal) -> bool:
 
 def _short(trial: Trial) -> dict[str, Any]:
     if trial.verdict is None:
-        return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why}
+        return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why, **trial.kept}
     figures = asdict(trial)
-    why = figures.pop("why")
-    return {**figures, "reason": why}
+    why, kept = figures.pop("why"), figures.pop("kept")
+    return {**figures, "reason": why, **kept}
 
 
 def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -597,6 +618,7 @@ def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, An
             "verdict": trial.verdict,
             "valid": judged.kind in (GOOD, LOSSY),
             "reason": judged.why[:1].upper() + judged.why[1:] + "." if judged.why else "",
+            **{name: trial.kept.get(name) for name in _KEPT},
         })  # fmt: skip
     return {
         "search": settings.search,

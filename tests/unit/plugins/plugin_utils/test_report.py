@@ -390,6 +390,33 @@ def test_what_limited_a_search_stands_beside_the_rate():
     assert "the generator's limit" in str(rows[1])
 
 
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [("max_pps", "no rate above max_pps was tried"), ("generator", "the generator could not send a rate that was too much")],
+)
+def test_a_search_without_an_upper_bound_says_why(limit, why):
+    result = load("search")
+    result["searches"][0]["limited_by"] = limit
+    result["searches"][0]["found"]["upper_pps"] = None
+    rows, notes = table_of(page(result), "The largest rate within the loss goal")
+    assert rows[0]["Not above"].text == DASH
+    assert notes_of(rows[0]["Not above"], notes) == [why]
+
+
+def test_the_method_of_a_search_is_the_one_used():
+    result = load("search")
+    first, second, third = result["searches"]
+    for trial in first["trials"]:
+        trial.update(injection_method="netmap", netmap_mode="emulated")
+    first["trials"][0].update(injection_method=None, netmap_mode=None)  # nothing is known of this one
+    second["injection_method"] = "auto"
+    for trial in second["trials"]:
+        trial.update(injection_method="pf_packet", netmap_mode=None)
+    rows, _notes = table_of(page(result), "The largest rate within the loss goal")
+    assert [row["Method"].text for row in rows] == ["netmap, emulated", "kernel path (pf_packet), by auto", "kernel path (pf_packet)"]
+    assert "injection_method" not in third["trials"][0]  # a result from before that was kept
+
+
 def test_searches():
     made = page(load("search"))
     rows, notes = table_of(made, "The largest rate within the loss goal")

@@ -366,12 +366,42 @@ def test_results_of_the_module():
             "pps": 99999.5,
             "verdict": "consistent",
             "reason": "2 of others.",
+            "counters": tree["counters"],
         }
     ]
     failed = step([{"asked_pps": 100000, "duration": 1, "result": {"failed": True, "msg": "no such interface"}}], settings)["result"]
     assert "it failed: no such interface." in failed["reason"]
     early = step([{"asked_pps": 100000, "duration": 1, "result": {"stats": None, "counters": None}}], settings)["result"]
     assert "it failed: it has no statistics." in early["reason"]
+
+
+def test_how_each_trial_was_sent_and_counted_is_kept():
+    """As of any trial: the command line, the method that was used, and what each side counted. No more, as it goes from step to step."""
+    settings = settings_of("rfc2544", max_pps=100000, final_duration=1)
+    counters = {"tx": {"source": "a", "packets": 100000}, "rx": {"source": "b", "packets": 100000, "host_drops": 0}, "loss_packets": 0}
+    tree = {
+        "stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5, "intervals": [1] * 1000},
+        "run": {"command": ["tcpreplay", "-i", "ens17"], "injection_method": "netmap", "netmap_mode": "emulated", "stdout": "x" * 1000},
+        "counters": {**counters, "verdict": "consistent", "reason": ""},
+        "error": None,
+    }
+    kept = {
+        "command": ["tcpreplay", "-i", "ens17"], "injection_method": "netmap", "netmap_mode": "emulated", "counters": tree["counters"],
+    }  # fmt: skip
+    made = step([{"asked_pps": 100000, "duration": 1, "result": tree, "error": None}], settings)
+    again = step(json.loads(json.dumps(made["measured"])), settings)
+    assert again == made
+    (one,) = again["result"]["trials"]
+    assert {name: one[name] for name in kept} == kept
+    assert len(json.dumps(again["measured"])) < 600
+    # Of one that failed too, and null where nobody knows.
+    failed = step([{"asked_pps": 100000, "duration": 1, "result": {**tree, "counters": None}, "error": "it broke"}], settings)
+    failed = step(failed["measured"], settings)
+    assert failed["result"]["reason"].endswith("it failed: it broke.")
+    (one,) = failed["result"]["trials"]
+    assert {name: one[name] for name in kept} == {**kept, "counters": None}
+    (one,) = step([{"asked_pps": 100000, "duration": 1, "error": "the host went away"}], settings)["result"]["trials"]
+    assert {name: one[name] for name in kept} == dict.fromkeys(kept)
 
 
 def test_a_result_that_cannot_be_ends_the_search_with_its_trials():
