@@ -261,7 +261,14 @@ def _kept(entry: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[st
     if result is not None:
         run = result.get("run") or {}
         of = {**{name: run.get(name) for name in _OF_RUN}, "counters": result.get("counters")}
-    return {name: of[name] for name in _KEPT if of.get(name) is not None}
+    return {name: _bare(of[name]) for name in _KEPT if of.get(name) is not None}
+
+
+def _bare(value: Any) -> Any:
+    """The value in Python's own containers: Ansible's refuse to be copied."""
+    if isinstance(value, Mapping):
+        return {str(key): _bare(each) for key, each in value.items()}
+    return [_bare(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _figures(asked: float, duration: int, entry: Mapping[str, Any], result: Mapping[str, Any] | None, on: str) -> Trial:
@@ -598,9 +605,9 @@ def _device_lost(trials: Iterable[tuple[Trial, str]], goal: Goal) -> bool:
 def _short(trial: Trial) -> dict[str, Any]:
     if trial.verdict is None:
         return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why, **trial.kept}
-    figures = asdict(trial)
-    why, kept = figures.pop("why"), figures.pop("kept")
-    return {**figures, "reason": why, **kept}
+    figures = asdict(dataclasses.replace(trial, kept={}))
+    del figures["kept"]
+    return {**figures, "reason": figures.pop("why"), **trial.kept}
 
 
 def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, Any]) -> dict[str, Any]:

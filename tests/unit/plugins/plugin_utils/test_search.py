@@ -404,6 +404,28 @@ def test_how_each_trial_was_sent_and_counted_is_kept():
     assert {name: one[name] for name in kept} == dict.fromkeys(kept)
 
 
+class Lazy(dict):
+    """As ansible-core's containers in a template: nobody else may make one."""
+
+    def __init__(self, *_arguments):
+        raise TypeError("Direct construction of lazy containers is not supported.")
+
+    @classmethod
+    def made(cls, value):
+        one = cls.__new__(cls)
+        one.update({key: cls.made(each) if isinstance(each, dict) else each for key, each in value.items()})
+        return one
+
+
+def test_results_in_ansibles_own_containers():
+    settings = settings_of("rfc2544", max_pps=100000, final_duration=1)
+    counters = {"tx": {"packets": 100000}, "loss_packets": 0, "verdict": "consistent", "reason": ""}
+    result = {"stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5}, "run": {"command": ["tcpreplay"]}, "counters": counters}
+    made = step([Lazy.made({"asked_pps": 100000, "duration": 1, "result": result})], settings)
+    assert step([Lazy.made(made["measured"][0])], settings) == made
+    assert type(made["measured"][0]["counters"]["tx"]) is dict
+
+
 def test_a_result_that_cannot_be_ends_the_search_with_its_trials():
     """More lost than sent, half a frame: no error of the play, in which the other hosts' results would be lost."""
     settings = settings_of("ndr", max_pps=100000)
