@@ -606,8 +606,8 @@ def _short(trial: Trial) -> dict[str, Any]:
     if trial.verdict is None:
         return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why, **trial.kept}
     figures = asdict(dataclasses.replace(trial, kept={}))
-    del figures["kept"]
-    return {**figures, "reason": figures.pop("why"), **trial.kept}
+    del figures["kept"], figures["why"]
+    return {**figures, "reason": trial.why, **trial.kept}
 
 
 def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, Any]) -> dict[str, Any]:
