@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figures import (
@@ -421,6 +422,13 @@ _LIMITS = {"device": "the device's limit", "generator": "the generator's limit",
 _NO_UPPER = {"max_pps": "no rate above max_pps was tried", "generator": "the generator could not send a rate that was too much"}
 
 
+def _found_cell(table: Table, found: Any, why: str, reasons: Mapping[str, str], key: str, shown: Callable[[Any], str]) -> Cell:
+    value = path(found, key)
+    if value is None:
+        return Cell(DASH, notes=(table.note(why if found is None else reasons.get(key) or "the search did not tell"),))
+    return Cell(shown(value))
+
+
 def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     table = Table(
         "The largest rate within the loss goal",
@@ -432,7 +440,7 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     first = table.columns.index("Loss goal")
     table.numeric = tuple(range(first, len(table.columns)))
     for entry in result["searches"]:
-        found, status = entry.get("found"), plain(entry.get("status"))
+        status = plain(entry.get("status"))
         why = f"{_search_where(entry, many_hosts)}: {status.replace('_', ' ')}" + (
             f": {one_line(str(entry['reason']))}" if entry.get("reason") else ""
         )
@@ -440,15 +448,8 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
         invalid = [trial for trial in trials if trial.get("valid") is False]
         notes = (table.note(why),) if status != "found" or entry.get("reason") else ()
 
-        absent = {"line_rate_percent": "this link has no line rate", "upper_pps": _NO_UPPER.get(str(entry.get("limited_by")), "")}
-
-        def cell(key: str, shown: Any, found: Any = found, why: str = why, absent: Mapping[str, str] = absent) -> Cell:
-            value = path(found, key)
-            if value is None:
-                reason = why if found is None else absent.get(key) or "the search did not tell"
-                return Cell(DASH, notes=(table.note(reason),))
-            return Cell(shown(value))
-
+        reasons = {"line_rate_percent": "this link has no line rate", "upper_pps": _NO_UPPER.get(str(entry.get("limited_by")), "")}
+        cell = partial(_found_cell, table, entry.get("found"), why, reasons)
         lower = cell("lower_pps", pps_figure)
         table.rows.append(
             [
