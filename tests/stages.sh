@@ -329,9 +329,14 @@ run_all() {
 remove_labs() {
     # A stage beside another one is the child's child, and is told so that it tells its own.
     if [ -n "$beside" ]; then pkill -TERM -P "$beside"; fi
-    for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv; do
-        if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
-    done
+    # Those of another clone's run are left alone by a run that makes none.
+    case " $stages " in
+        *' integration'* | *' molecule '*)
+            for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv; do
+                if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
+            done
+            ;;
+    esac
     if [ -e "$cache/lab/guests/molecule" ]; then TRAFFICGEN_LAB_CACHE=$cache/lab python3 "$here/tests/lab/lab.py" down molecule; fi
 }
 
