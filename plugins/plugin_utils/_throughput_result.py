@@ -95,15 +95,18 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a run.
 
     :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for, ``hosts`` (by name
-        ``{host, traffic, trials, searches}``), ``plan``, ``criteria``.
+        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``, ``criteria``.
     """
     plan, hosts = material["plan"], material["hosts"]
-    trials = sorted((one for host in hosts.values() for one in host.get("trials", ())), key=lambda one: one["number"])
+    trials = sorted(
+        (one for name, host in hosts.items() for one in host.get("trials", ()) if _planned(plan, name, one)), key=lambda one: one["number"]
+    )
     searches = [
         {**one, "traffic": _sizes_of(one["traffic"], host), "host": name}
         for name, host in hosts.items()
         for one in host.get("searches", ())
     ]
+    searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
     trials += _never_run(plan, hosts, trials)
     trials.sort(key=lambda one: one["number"])
     result: dict[str, Any] = {
@@ -166,6 +169,32 @@ def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _planned(plan: Mapping[str, Any], host: str, one: Mapping[str, Any]) -> bool:
+    """Whether a trial is one of this plan's, and not of another run's."""
+    return any(
+        not item["warmup"] and host in item["hosts"] and item["traffic"] == one["traffic"]["name"]
+        and all(item[key] == one[key] for key in ("number", "injection_method", "rate", "repeat"))
+        for item in plan["trials"]
+    )  # fmt: skip
+
+
+def _never_ended(
+    plan: Mapping[str, Any], hosts: Mapping[str, Any], searches: Sequence[Mapping[str, Any]], search: str | None
+) -> list[dict[str, Any]]:
+    """The planned searches of which nothing is known: a host was lost in them, or before."""
+    done = {(one["host"], one["traffic"]["name"], one["injection_method"]) for one in searches}
+    return [
+        {
+            "host": name, "traffic": _sizes_of(item["traffic"], hosts.get(name, {})), "injection_method": item["injection_method"],
+            "search": search, "goals": [], "status": "failed", "reason": hosts.get(name, {}).get("broke") or "It has not ended.",
+            "limited_by": None, "found": None, "trial_seconds": 0.0, "trials": [],
+        }
+        for item in plan["searches"]
+        for name in item["hosts"]
+        if (name, item["traffic"], item["injection_method"]) not in done
+    ]  # fmt: skip
+
+
 def _never_run(plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The planned trials of which nothing is known: the host was lost before them."""
     done = {(one["host"], one["number"]) for one in trials}
@@ -175,7 +204,9 @@ def _never_run(plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequen
         for name in item["hosts"]:
             if not item["warmup"] and (name, item["number"]) not in done:
                 one = trial(item, None, host=name, traffic=_sizes_of(item["traffic"], hosts.get(name, {})))
-                lost.append({**one, "error": f"not sent, since {GONE} in trial {gone[name]}"} if name in gone else one)
+                broke = hosts.get(name, {}).get("broke")
+                why = f"{GONE} in trial {gone[name]}" if name in gone else broke
+                lost.append({**one, "error": f"not sent, since {why}"} if why else one)
     return lost
 
 
@@ -218,8 +249,7 @@ def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for number, ones in sorted(together.items()):
         sent = [one for one in ones if one["status"] == "ok"]
         loss = _total([one["counters"]["loss_packets"] for one in sent])
-        # What the loss is a share of: the frames that left, by the counter where there is one.
-        base = _total([_left(one) for one in sent])
+        base = _total([_base(one) for one in sent])
         delays = [one["start_delay_seconds"] for one in sent if one["start_delay_seconds"] is not None]
         totals.append(
             {
@@ -237,7 +267,11 @@ def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return totals
 
 
-def _left(one: Mapping[str, Any]) -> int | None:
+def _base(one: Mapping[str, Any]) -> int | None:
+    """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all that left."""
+    loss, ratio = one["counters"]["loss_packets"], one["counters"]["loss_ratio"]
+    if loss and ratio:
+        return round(loss / ratio)
     sent: int | None = one["stats"]["packets"]
     tx = one["counters"]["tx"]
     return sent if tx is None or sent is None else int(min(sent, tx["packets"]))

@@ -99,6 +99,45 @@ def test_a_host_that_went_away():
     ]
 
 
+def test_a_trial_of_another_run_is_none_of_this():
+    given = material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3)
+    stray = {**given["hosts"]["gen1"]["trials"][0], "number": 3, "repeat": 3}
+    for other in ({"rate": {"pps": 7}}, {"injection_method": "netmap"}, {"traffic": {**TRAFFIC, "name": "other"}}):
+        given["hosts"]["gen1"]["trials"][2:] = [{**stray, **other}]
+        assert [one["error"] for one in module.assemble(given)["trials"]][2] == "not sent, since the host went away in trial 2"
+
+
+def test_a_host_that_broke_off():
+    given = material({"gen1": [ran(100.0), ran(100.0)], "gen2": [ran(100.0), ...]}, repeats=2)
+    given["hosts"]["gen2"]["broke"] = "Settle when it starts: no such thing"
+    assert module.assemble(given)["failures"] == [
+        "gen2, trial 2: scan, auto, top speed, repeat 2: FAILED: not sent, since Settle when it starts: no such thing"
+    ]
+
+
+def test_a_search_that_broke_off():
+    given = material({"gen1": [], "gen2": []})
+    item = {"traffic": "scan", "injection_method": "auto", "hosts": ["gen1", "gen2"]}
+    given["plan"] = {**given["plan"], "trials": [], "searches": [item]}
+    given["settings"] = {"search": "ndr"}
+    given["hosts"]["gen1"]["searches"] = [
+        {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "status": "found", "reason": "", "found": {},
+         "trials": []}
+    ]  # fmt: skip
+    given["hosts"]["gen2"]["broke"] = "Choose the next rate: lost 3 of 2 frames"
+    made = module.assemble(given)
+    assert [(one["host"], one["status"]) for one in made["searches"]] == [("gen1", "found"), ("gen2", "failed")]
+    assert made["failures"] == ["gen2, search ndr of scan, auto: FAILED: Choose the next rate: lost 3 of 2 frames"]
+    assert module.load(json.dumps(made)) == made
+
+
+# A counter of all frames at the receiver is held against all frames that left, of which 50 are others'.
+def test_the_fleets_loss_is_no_more_than_all():
+    lossy = ran(100.0, 1050)
+    lossy["counters"] = {**lossy["counters"], "tx": {"source": "tx", "packets": 1050, "bytes": None}, "loss_ratio": 1.0}
+    assert module.assemble(material({"gen1": [lossy], "gen2": [lossy]}))["fleet"][0]["loss_ratio"] == 1.0
+
+
 def test_a_criterion_that_is_not_met_fails_it():
     pytest.importorskip("jmespath")
     criteria = [
