@@ -84,7 +84,8 @@ RETURN = r"""
 _value:
   description:
     - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration), C(hosts); C(searches);
-      C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there are and how long all takes.
+      C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there are and how long all takes;
+      C(seconds) is none for a search without C(hosts).
   type: dict
 """
 

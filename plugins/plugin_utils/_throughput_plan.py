@@ -26,6 +26,8 @@ NETMAP = 3.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _ETHER, _TAG = 14, 4
+# Settings of a search are checked before the port and the frames are known: no rate is above this line.
+_ANY_LINE = {"wire_frame_size": 64, "link_speed_mbps": 1e9}
 
 
 def check_traffic(traffic: Any) -> list[dict[str, Any]]:
@@ -129,7 +131,7 @@ def plan(
     :param margin: seconds that a common start of several hosts is set ahead.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
     :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size}]}``. Without it, what was asked
-        for is checked, and the plan is that of one host that has netmap.
+        for is checked, and the plan is that of one host that has netmap; how long a search takes is not known then.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method, rate, repeat,
         duration, hosts}``; a warm-up's number is that of the trial that follows.
     """
@@ -166,11 +168,16 @@ def plan(
         _check_reachable(asked, general, hosts, strict)
     elif hosts is not None and search is not None:
         searching = _estimate_search(hosts, search, search_options or {})
+    elif search is not None:
+        _check_search("", search, {**_ANY_LINE, **(search_options or {})})
     between = max(wait, A_TRIAL, ahead if len(known) > 1 else 0)
     took = sum(one["duration"] + between + (NETMAP if one["injection_method"] == "netmap" else 0) for one in trials)
     for one in searches:
         took += searching[1] + searching[0] * (between + (NETMAP if one["injection_method"] == "netmap" else 0))
-    return {"trials": trials, "searches": searches, "notes": notes, "count": number, "seconds": round(ONCE + took, 1)}
+    known_time = hosts is not None or search is None
+    return {
+        "trials": trials, "searches": searches, "notes": notes, "count": number, "seconds": round(ONCE + took, 1) if known_time else None
+    }  # fmt: skip
 
 
 def _methods_of(explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, list[str]], list[str]]:
@@ -206,19 +213,23 @@ def _check_reachable(
 
 
 def _estimate_search(hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]) -> tuple[int, float]:
-    """How many trials and seconds one search takes at most, each host's and traffic's settings being checked."""
+    """How many trials and seconds the longest search takes where the device is steady, each host's and traffic's settings being checked."""
     most = (0, 0.0)
     for name, host in hosts.items():
         for one in host.get("traffic", ()):
             known = {"wire_frame_size": one["wire_frame_size"], "link_speed_mbps": host.get("link_speed_mbps")}
-            try:
-                trials, seconds = _search.estimate(_search.check_settings(search, **{**known, **options}))
-            except TypeError as error:
-                raise TrafficgenError("not a setting of a search", on="throughput_search_options", said=str(error)) from None
-            except TrafficgenError as error:
-                raise TrafficgenError(error.what, on=f"{name}, {one['name']}, {error.on}", said=error.said, remedy=error.remedy) from None
+            trials, seconds = _search.estimate(_check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
             most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
     return most
+
+
+def _check_search(where: str, search: str, options: Mapping[str, Any]) -> _search.Settings:
+    try:
+        return _search.check_settings(search, **options)
+    except TypeError as error:
+        raise TrafficgenError("not a setting of a search", on="throughput_search_options", said=str(error)) from None
+    except TrafficgenError as error:
+        raise TrafficgenError(error.what, on=f"{where}{error.on}", said=error.said, remedy=error.remedy) from None
 
 
 def ip_overhead(streams: Sequence[Mapping[str, Any]]) -> int | None:

@@ -362,7 +362,7 @@ def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not receiver or receiver.get("kind", "none") == "none":
         return None
     by = "command" if receiver["kind"] == "command" else "test frames"
-    return {**{key: receiver.get(key) or None for key in ("host", "interface", "netns")}, "counted_by": by}
+    return {**{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")}, "counted_by": by}
 
 
 def parse_rings(text: str) -> dict[str, int] | None:

@@ -82,6 +82,13 @@ def test_percent_of_no_line():
         plan([SCAN], rates=[{"line_rate_percent": 50}], hosts={"gen1": machine(speed=None)})
 
 
+def test_how_long_a_search_takes_is_not_known_before():
+    made = plan([SCAN], rates=TOP, search="rfc2544", search_options={"width": 0.01})
+    assert (len(made["searches"]), made["seconds"]) == (2, None)
+    # No line is known that this would be above.
+    assert plan([SCAN], rates=TOP, search="ndr", search_options={"min_pps": 1e8})["seconds"] is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -107,6 +114,8 @@ def test_percent_of_no_line():
         ({"traffic": [{"name": "x", "pcap": "/a", "rate": []}]}, "unknown: rate"),
         ({"traffic": [{"name": "x", "pcap": "/a", "rates": []}]}, "rates of x: an empty matrix"),
         ({"search": "fastest"}, "not a search: fastest"),
+        ({"search": "ndr", "search_options": {"nonsense": 3}}, "throughput_search_options: not a setting of a search.*nonsense"),
+        ({"search": "ndr", "search_options": {"width": 2}}, "^width 2: not a ratio"),
     ],
 )
 def test_what_makes_no_sense(change, message):

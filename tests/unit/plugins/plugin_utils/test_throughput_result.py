@@ -241,6 +241,14 @@ TX:\t\t1024
 PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\n"
 
 
+def test_a_command_that_counts_is_named():
+    described = module._described({"kind": "command", "command": ["cat", "/count"], "name": "device", "host": None})
+    assert described == {
+        "host": None, "interface": None, "netns": None, "command": ["cat", "/count"], "name": "device", "counted_by": "command"
+    }  # fmt: skip
+    assert module._described({"kind": "none"}) is None
+
+
 def test_what_programs_print():
     assert module.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
     assert module.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
