@@ -271,7 +271,7 @@ def _base(one: Mapping[str, Any]) -> int | None:
     """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all that left."""
     loss, ratio = one["counters"]["loss_packets"], one["counters"]["loss_ratio"]
     if loss and ratio:
-        return round(loss / ratio)
+        return round(float(loss) / float(ratio))
     sent: int | None = one["stats"]["packets"]
     tx = one["counters"]["tx"]
     return sent if tx is None or sent is None else int(min(sent, tx["packets"]))
