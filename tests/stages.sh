@@ -238,7 +238,7 @@ stage_integration_2_14() {
 stage_dnf() {
     need_namespaces
     command -v mmdebstrap >/dev/null || skip "mmdebstrap, which makes the Rocky-shaped root of Debian's packages, is missing"
-    exec timeout 1200 sh tests/dnf/run.sh "$cache/dnf"
+    exec timeout 2400 sh tests/dnf/run.sh "$cache/dnf"
 }
 
 stage_molecule() {
