@@ -1,37 +1,129 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run at a time on an interface."""
+"""One run at a time on an interface, whoever starts it."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import pwd
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import inside
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch
+
+SENDING, COUNTING = "sending", "counting"
+_STEP = 0.1  # seconds from one try to the next
+_NAMED = 3  # processes
 
 
 @contextlib.contextmanager
-def only_run(interface: str, ifindex: int, netns: str | None) -> Iterator[None]:
-    """Refuse a second run on an interface for as long as the block lasts.
+def only_run(
+    interface: str, netns: str | None, what: str = SENDING, patience: float = 0.0, streams: Sequence[int] = (1, 2)
+) -> Iterator[int]:
+    """Have an interface for this run alone for as long as the block lasts.
 
-    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, it leaves no file, and it goes with the
-    process, however that ends.
+    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the interface's
+    index, which stays when it is renamed. It leaves no file. The kernel lets go of it when the last process that has it open is gone:
+    this one and whatever it has handed the descriptor to, which is what the block gets.
 
-    :raises TrafficgenError: if another run has it.
+    :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one, another the other.
+    :param patience: seconds to wait for another run's end.
+    :param streams: the descriptors at whose other end somebody waits, as for :class:`Watch`.
+    :raises TrafficgenError: if another run has it, naming its processes; or if there is no such interface or namespace.
     """
     with inside(netns):
-        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    with lock:
         try:
-            lock.bind(f"\0wirespeed.trafficgen/sending/{ifindex}")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise TrafficgenError("it could not be reserved for this run", on=interface, said=str(error)) from error
-            raise TrafficgenError(
-                "another run is sending on it", on=interface, remedy="Wait until that has ended: two at once would spoil both results."
-            ) from error
-        yield
+            index = socket.if_nametoindex(interface)
+        except OSError:
+            # What reads the interface's state says it better.
+            index = 0
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    name = f"wirespeed.trafficgen/{what}/{index}"
+    with lock:
+        if index and not _bound(lock, name, interface):
+            _wait(lock, name, interface, netns, what, patience, streams)
+        yield lock.fileno()
+
+
+def _wait(lock: socket.socket, name: str, interface: str, netns: str | None, what: str, patience: float, streams: Sequence[int]) -> None:
+    until = time.monotonic() + patience
+    with Watch(streams) as watch:
+        while (left := until - time.monotonic()) > 0 and watch.why() is None:
+            watch.wait(min(left, _STEP))
+            if _bound(lock, name, interface):
+                return
+        stopped = watch.why() is not None
+    if stopped:
+        raise TrafficgenError("it was told to stop while it waited for another run's end", on=interface)
+    waited = f" after {patience:g} s of waiting" if patience else ""
+    held = holders(name, netns)
+    raise TrafficgenError(
+        f"another run is {what} on it{waited}", on=interface, said=held and f"it is held by {held}",
+        remedy="Wait until that has ended, or have lock_timeout wait for it: two at once would spoil both results.",
+    )  # fmt: skip
+
+
+def _bound(lock: socket.socket, name: str, interface: str) -> bool:
+    try:
+        lock.bind(f"\0{name}")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise TrafficgenError("it could not be reserved for this run", on=interface, said=str(error)) from error
+        return False
+    return True
+
+
+def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
+    """The processes that have the socket of an abstract name open, the eldest first; empty where none can be seen."""
+    with inside(netns):
+        sockets = _lines(os.path.join(proc, "thread-self/net/unix"))
+    inode = next((line.split()[6] for line in sockets if line.endswith(f" @{name}")), None)
+    if inode is None:
+        return ""
+    boot = next((int(line.split()[1]) for line in _lines(os.path.join(proc, "stat")) if line.startswith("btime ")), 0)
+    found = sorted(_started(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]"))
+    told = [_describe(proc, pid, boot + ticks / os.sysconf("SC_CLK_TCK")) for ticks, pid in found[:_NAMED]]
+    more = len(found) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "")
+
+
+def _describe(proc: str, pid: int, started: float) -> str:
+    name = " ".join(_lines(os.path.join(proc, str(pid), "comm"))) or "?"
+    try:
+        uid = os.stat(os.path.join(proc, str(pid))).st_uid
+        login = pwd.getpwuid(uid).pw_name
+    except OSError:
+        login = "?"
+    except KeyError:
+        login = str(uid)
+    return f"process {pid} ({name}) of {login} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(started))}"
+
+
+def _started(proc: str, pid: str) -> tuple[int, int]:
+    # The fields after the program's name, which stands in brackets and may hold any; starttime is the 22nd in all.
+    fields = " ".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 else 0, int(pid)
+
+
+def _has_open(proc: str, pid: str, link: str) -> bool:
+    folder = os.path.join(proc, pid, "fd")
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if os.readlink(os.path.join(folder, descriptor)) == link:
+                    return True
+    return False
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []

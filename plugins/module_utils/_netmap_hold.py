@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holding an interface in netmap mode around a run of tcpreplay, and leaving it as it was found.
+"""Holding an interface in netmap mode around a run of tcpreplay.
 
 Whoever takes a NIC first resets it, and so does the last one to let go; between them the link goes down and up. tcpreplay alone
 is both, and sleeps on either side of it as long as it was told (``--nm-delay``), whether the link is up or not. When the NIC is
@@ -11,20 +11,15 @@ held already it finds the rings in use, nothing is reset, and it can start and e
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link, Port
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, undone
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import LINK_LIMIT, LINK_STEADY, LINK_STEP
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch
 
-LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
-_LINK_STEP, _LINK_STEADY = 0.02, 0.1
 _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
-_LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has let go of the NIC too
 
 
 class Hold:
@@ -53,14 +48,15 @@ class Hold:
             while watch.why() is None:
                 now = time.monotonic()
                 up_since = (up_since or now) if link.running() else None
-                if up_since is not None and now - up_since >= _LINK_STEADY and now - self._taken >= delay:
+                if up_since is not None and now - up_since >= LINK_STEADY and now - self._taken >= delay:
                     return
                 if now - self._taken >= limit and up_since is None:
                     raise TrafficgenError(
                         f"its link did not come up within {limit:g} s after netmap had taken it", on=self.interface,
                         remedy="See that the cable and the other side are up. A link that takes longer needs a longer netmap_delay.",
                     )  # fmt: skip
-                watch.wait(_LINK_STEP)
+                watch.beat()
+                watch.wait(LINK_STEP)
 
     def drain(self) -> int:
         """Wait until what tcpreplay put into the rings has left; how many frames have not within a time in which any NIC sends a ring."""
@@ -71,42 +67,10 @@ class Hold:
 
 
 @contextlib.contextmanager
-def held(interface: str, netns: str | None, found: NicState) -> Iterator[Hold]:
+def held(interface: str, netns: str | None) -> Iterator[Hold]:
     """Take an interface into netmap mode, and let go of it when the block ends.
 
-    If this process is killed, the kernel lets go of it.
-
-    :param found: what it was found in, as :func:`left_as_found` gives it.
+    If this process is killed, the kernel lets go of it. Settings are made before: where they reset the port, the link is waited for once.
     """
     with Port(netns) as port:
-        # Before it is taken: where this resets the port, the link is waited for once.
-        _nic_state.turn_offloads_off(found, interface, netns)
         yield Hold(port, interface, netns)
-
-
-@contextlib.contextmanager
-def left_as_found(interface: str, netns: str | None, warnings: list[str]) -> Iterator[NicState]:
-    """Put back what a run through netmap changes of an interface when the block ends, however it ends: also by SIGKILL.
-
-    tcpreplay leaves promiscuous mode on, and the offloads off when it is killed. What cannot be put back is a warning. At the normal
-    end a link that was up is up again, so that what comes next finds it so.
-    """
-    before = _nic_state.read(interface, netns)
-    with Link(interface, netns) as link:
-        was_running = link.running()
-    process = os.getpid()
-
-    def put_back() -> None:
-        if os.getpid() != process:
-            time.sleep(_LAST_BREATH)
-        warnings.extend(_nic_state.put_back(before, interface, netns))
-
-    with undone(put_back):
-        yield before
-    until = time.monotonic() + LINK_LIMIT
-    try:
-        with Link(interface, netns) as link:
-            while was_running and not link.running() and time.monotonic() < until:
-                time.sleep(_LINK_STEP)
-    except TrafficgenError as error:
-        warnings.append(error.message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -27,6 +29,7 @@ _LOCAL_PATH = ("/usr/local/sbin", "/usr/local/bin")
 _SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 NETNS_FOLDER = "/run/netns"
 
+_MARK = "TRAFFICGEN_RUN"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
 _UNKILLABLE = 10.0  # seconds after SIGKILL
@@ -110,15 +113,21 @@ class Watch:
     Signals are only noted, so that every ``finally`` still runs. Ansible has gone when the other end of our standard output or
     error is closed (its connection broke), or when our parent is another process than it was.
 
-    :param streams: the file descriptors at whose other end somebody waits for the result.
+    Where Ansible was killed, and its ssh client goes on without it, nobody would notice: a client finds its own output closed when it
+    writes there. So while a program is supervised it is given something to write, an empty line every few seconds, which Ansible leaves out
+    before the result.
+
+    :param streams: the file descriptors at whose other end somebody waits for the result; the lines go to the first one.
     """
 
     _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    _BEAT = 3.0  # seconds
 
     def __init__(self, streams: Sequence[int] = (1, 2)) -> None:
         self.signal: int | None = None
         self._streams = streams
         self._closed = False
+        self._next_beat = time.monotonic() + self._BEAT
 
     def __enter__(self) -> Watch:
         self._parent = os.getppid()
@@ -172,9 +181,24 @@ class Watch:
                 self._poll.unregister(descriptor)
                 self._closed = self._closed or bool(event & (select.POLLERR | select.POLLHUP))
 
+    def beat(self) -> None:
+        """Give the client something to write, where it is time to."""
+        now = time.monotonic()
+        if not self._streams or self._closed or now < self._next_beat:
+            return
+        self._next_beat = now + self._BEAT
+        # A pipe that nobody reads from and that is full must not hold us up.
+        if not select.select([], self._streams[:1], [], 0)[1]:
+            return
+        try:
+            os.write(self._streams[0], b"\n")
+        except OSError:
+            self._closed = True
+
     def sleep_until(self, moment: float) -> None:
         """Sleep until an epoch time, whatever is done to the clock meanwhile; return sooner where it is time to stop."""
         while (left := moment - time.time()) > 0 and self.why() is None:
+            self.beat()
             self.wait(left)
 
 
@@ -231,21 +255,25 @@ def supervise(
     cpus: AbstractSet[int] | None = None,
     grace: float = 3.0,
     listen: Callable[[bytes], None] | None = None,
+    mark: str | None = None,
+    hand_on: Sequence[int] = (),
 ) -> Supervised:
     """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
 
     It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended ``grace``
-    seconds later. It is a session of its own, and what is left of that when it has ended is killed. If this process dies, even by
-    SIGKILL, the kernel kills it.
+    seconds later. What it has started and left behind is killed when it has ended. If this process dies, even by SIGKILL, the kernel
+    kills it; :func:`nothing_left` then sees to the rest.
 
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
     :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every second.
+    :param mark: that of :func:`nothing_left`.
+    :param hand_on: descriptors that it gets as well, so that they are open for as long as it lives.
     """
     full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
     started = time.time()
     deadline = time.monotonic() + timeout
-    process = _spawn(full, cpus)
+    process = _spawn(full, cpus, mark, hand_on)
     if process.stdout is None or process.stderr is None:
         raise AssertionError("pipes were asked for")
     outputs = [_Output(process.stdout, listen), _Output(process.stderr)]
@@ -267,9 +295,13 @@ def supervise(
             _signal_group(process.pid, signal.SIGKILL)
         if listen is not None:
             listen(b"")
+        watch.beat()
         watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
     finished = time.time()
-    _signal_group(process.pid, signal.SIGKILL)  # what it forked; it itself is a zombie, which keeps the number from being reused
+    # What it forked; it itself is a zombie, which keeps the number of its group from being reused.
+    _signal_group(process.pid, signal.SIGKILL)
+    if mark is not None:
+        end_marked(mark)
     until = time.monotonic() + _DRAIN
     while any(output.open for output in outputs) and time.monotonic() < until:
         watch.wait(until - time.monotonic(), {output.descriptor: output.read for output in outputs if output.open})
@@ -279,7 +311,7 @@ def supervise(
     return Supervised(tuple(full), status, outputs[0].text(), outputs[1].text(), ended, killed, started, finished)
 
 
-def _spawn(argv: list[str], cpus: AbstractSet[int] | None) -> subprocess.Popen[bytes]:
+def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, hand_on: Sequence[int]) -> subprocess.Popen[bytes]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
@@ -297,7 +329,8 @@ def _spawn(argv: list[str], cpus: AbstractSet[int] | None) -> subprocess.Popen[b
                 raise OSError("the system allows this process only some of them (cpuset)")
         try:
             return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=c_locale(), cwd="/",
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", pass_fds=hand_on,
+                env=c_locale() if mark is None else {**c_locale(), _MARK: mark},
                 start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )  # fmt: skip
         except OSError as error:
@@ -321,15 +354,46 @@ def _signal_group(pid: int, number: int) -> None:
 
 
 @contextlib.contextmanager
-def undone(undo: Callable[[], None]) -> Iterator[None]:
+def nothing_left(hand_on: Sequence[int] = ()) -> Iterator[str]:
+    """A mark for :func:`supervise`. Whatever carries it when the block ends is ended, also when this process is killed by SIGKILL.
+
+    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself.
+    """
+    mark = secrets.token_hex(16)
+    with undone(partial(end_marked, mark), hand_on):
+        yield mark
+
+
+def end_marked(mark: str, proc: str = "/proc") -> None:
+    """Kill what carries a mark, until there is nothing any more."""
+    wanted = f"{_MARK}={mark}".encode()
+    until = time.monotonic() + _UNKILLABLE
+    while (found := [pid for pid in os.listdir(proc) if pid.isdigit() and _carries(proc, pid, wanted)]) and time.monotonic() < until:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _carries(proc: str, pid: str, wanted: bytes) -> bool:
+    # What has ended, a zombie, has none any more; of other users' processes it cannot be read.
+    with contextlib.suppress(OSError), open(os.path.join(proc, pid, "environ"), "rb") as file:
+        return wanted in file.read().split(b"\0")
+    return False
+
+
+@contextlib.contextmanager
+def undone(undo: Callable[[], None], hand_on: Sequence[int] = ()) -> Iterator[None]:
     """Call ``undo`` when the block ends, however it ends: also when this process is killed by SIGKILL.
 
     For that a process of its own, forked here, waits for the other end of a pipe to close.
+
+    :param hand_on: descriptors that it keeps open until it has undone.
     """
     reading, writing = os.pipe()
     keeper = os.fork()
     if keeper == 0:
-        _keep(reading, undo)
+        _keep(reading, undo, hand_on)
     os.close(reading)
     try:
         yield
@@ -343,7 +407,7 @@ def undone(undo: Callable[[], None]) -> Iterator[None]:
             os.waitpid(keeper, 0)
 
 
-def _keep(reading: int, undo: Callable[[], None]) -> NoReturn:
+def _keep(reading: int, undo: Callable[[], None], hand_on: Sequence[int]) -> NoReturn:
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -352,7 +416,7 @@ def _keep(reading: int, undo: Callable[[], None]) -> NoReturn:
         # Nobody shall wait for our end of Ansible's pipes, nor we for our own writing end.
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor not in (reading, null):
+            if descriptor not in (reading, null, *hand_on):
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
         for descriptor in {0, 1, 2} - {reading, null}:

@@ -21,6 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, RatePlan, from_pps, positive
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
+SETTINGS = ("auto", "off", "keep")  # of offloads and flow control; auto: off through netmap, which resets the port anyway
 WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
 MAX_FILES = 1024  # src/defines.h
 
@@ -86,6 +87,11 @@ class Request:
     cpus: frozenset[int] | None
     start_at: float | None
     timeout: int | None
+    lock_timeout: int
+    offloads: str
+    flow_control: str
+    tx_ring_size: int | None
+    rx_ring_size: int | None
     allow_management_interface: bool
     fact_name: str
     executable: str
@@ -255,7 +261,10 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             f"names {len(params['pcaps'])} files, and tcpreplay takes {MAX_FILES}", on="pcaps",
             remedy="Merge them (`mergecap -F pcap -w OUT IN...`).",
         )  # fmt: skip
-    lowest = {"loop": 0, "duration": 1, "limit": 1, "stats_interval": 0, "netmap_delay": 0, "link_speed_mbps": 1, "timeout": 1}
+    lowest = {
+        "loop": 0, "duration": 1, "limit": 1, "stats_interval": 0, "netmap_delay": 0, "link_speed_mbps": 1, "timeout": 1,
+        "lock_timeout": 0, "tx_ring_size": 1, "rx_ring_size": 1,
+    }  # fmt: skip
     for name, least in lowest.items():
         if params[name] is not None and params[name] < least:
             raise TrafficgenError(f"must be {least} at least", on=f"{name} {params[name]}")
@@ -263,10 +272,9 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         raise TrafficgenError("would never end", on="loop 0", remedy="Give duration or limit as well.")
     if params["unique_ip"] and params["loop"] == 1:
         raise TrafficgenError("changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0.")
-    if params["injection_method"] not in INJECTION_METHODS:
-        raise TrafficgenError(
-            "not an injection method", on=repr(params["injection_method"]), remedy=f"It is one of {', '.join(INJECTION_METHODS)}."
-        )
+    for name, words in (("injection_method", INJECTION_METHODS), ("offloads", SETTINGS), ("flow_control", SETTINGS)):
+        if params[name] not in words:
+            raise TrafficgenError(f"{params[name]!r} is not known", on=name, remedy=f"It is one of {', '.join(words)}.")
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
@@ -290,7 +298,8 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             name: params[name]
             for name in (
                 "injection_method", "strict_rate", "loop", "duration", "limit", "preload", "flow_stats", "unique_ip", "stats_interval",
-                "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "allow_management_interface", "fact_name",
+                "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "lock_timeout", "offloads", "flow_control",
+                "tx_ring_size", "rx_ring_size", "allow_management_interface", "fact_name",
             )
         },
     )  # fmt: skip

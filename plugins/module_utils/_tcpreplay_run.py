@@ -12,11 +12,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -25,9 +25,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
     read_frame_counter,
     remove_frame_counter,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import only_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import COUNTING, SENDING, only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import Hold, held, left_as_found
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import held
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState, Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
     SOURCE_MACS_LIMIT,
     PcapSummary,
@@ -41,6 +42,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner impor
     Watch,
     find_executable,
     in_netns,
+    nothing_left,
     run,
     supervise,
     undone,
@@ -101,6 +103,8 @@ class Plan:
     rate: RatePlan
     argv: list[str]
     link: dict[str, Any]
+    nic: NicState
+    settings: Settings
     rx_link: dict[str, Any] | None
     link_speed_mbps: int | None
     injection_method: str | None
@@ -114,10 +118,26 @@ class Plan:
 def carry_out(params: Mapping[str, Any], *, check_mode: bool = False) -> Outcome:
     """Do one run, or in check mode only plan it."""
     progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
-    plan = make_plan(parse_request(params, _online_cpus()))
+    request = parse_request(params, _online_cpus())
     if check_mode:
+        plan = make_plan(request)
         return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, plan.warnings)
-    return execute(plan, progress_file)
+    with _locked(request) as locks:
+        recovered = _nic_state.recover(request.interface, request.netns)
+        plan = make_plan(request)
+        plan.warnings[:0] = recovered
+        return execute(plan, locks, progress_file)
+
+
+@contextlib.contextmanager
+def _locked(request: Request) -> Iterator[list[int]]:
+    """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another run begins."""
+    with only_run(request.interface, request.netns, SENDING, request.lock_timeout) as sending:
+        if request.rx_interface is None:
+            yield [sending]
+            return
+        with only_run(request.rx_interface, request.rx_netns, COUNTING, request.lock_timeout) as counting:
+            yield [sending, counting]
 
 
 def make_plan(request: Request) -> Plan:
@@ -137,6 +157,8 @@ def make_plan(request: Request) -> Plan:
         _check_receiver(rx_link, link, request)
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
+    nic, settings = _nic_state.read(request.interface, request.netns), _settings(request)
+    _nic_state.check(nic, settings, request.interface)
     mode = _netmap.mode(link["driver"]) if method == "netmap" else None
     hold = method == "netmap" and request.hold
     delay = 0 if hold else request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
@@ -156,19 +178,43 @@ def make_plan(request: Request) -> Plan:
         warnings.append(coarse)
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
-    return Plan(request, traffic, summaries, version, rate, argv, link, rx_link, speed, method, mode, delay, hold, timeout, warnings)
+    return Plan(
+        request, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout, warnings
+    )
 
 
-def execute(plan: Plan, progress_file: str | None = None) -> Outcome:
-    """Send, count, and make the result of it, whatever became of it."""
+def _settings(request: Request) -> Settings:
+    """What the run changes of its interface. Through netmap the port is reset anyway, by the kernel's path it need not be."""
+    off = {name: value == "off" or (value == "auto" and request.injection_method == "netmap")
+           for name, value in (("offloads", request.offloads), ("flow_control", request.flow_control))}  # fmt: skip
+    return Settings(
+        offloads_off=off["offloads"], flow_control_off=off["flow_control"], flow_control_asked=request.flow_control == "off",
+        tx_ring_size=request.tx_ring_size, rx_ring_size=request.rx_ring_size,
+    )  # fmt: skip
+
+
+def execute(plan: Plan, locks: Sequence[int], progress_file: str | None = None) -> Outcome:
+    """Send, count, and make the result of it, whatever became of it.
+
+    :param locks: what nobody else may have before all that was started and changed here is gone and put back.
+    """
     request = plan.request
     warnings = list(plan.warnings)
-    # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
-    alone = only_run(request.interface, plan.link["ifindex"], request.netns)
-    with Watch() as watch, alone as _lock, _receiver(plan, warnings) as receiver, _netmap_mode(plan, warnings) as hold:
+    with contextlib.ExitStack() as stack:
+        watch = stack.enter_context(Watch())
+        # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
+        mark = stack.enter_context(nothing_left(locks))
+        nic = stack.enter_context(_as_found(plan, warnings, locks))
+        receiver = stack.enter_context(_receiver(plan, warnings, locks))
+        hold = stack.enter_context(held(request.interface, request.netns)) if plan.hold else None
         if hold is not None:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
             hold.wait_for_link(watch, request.netmap_delay or 0)
+        elif nic != plan.nic and not _nic_state.wait_for_link(request.interface, request.netns):
+            raise TrafficgenError(
+                "its link did not come up after its settings were made", on=request.interface,
+                remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as they are.",
+            )  # fmt: skip
         if request.start_at is not None:
             watch.sleep_until(request.start_at - _SET_UP)
         receiver.start()
@@ -182,7 +228,7 @@ def execute(plan: Plan, progress_file: str | None = None) -> Outcome:
         with _progress(plan, progress_file) as progress:
             done = supervise(
                 plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
-                listen=progress.listen,
+                listen=progress.listen, mark=mark, hand_on=locks,
             )  # fmt: skip
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
@@ -190,7 +236,7 @@ def execute(plan: Plan, progress_file: str | None = None) -> Outcome:
             warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
         after = _after(plan, warnings)
         receiver.finish()
-    return _outcome(plan, done, before, after, receiver, warnings)
+    return _outcome(plan, nic, done, before, after, receiver, warnings)
 
 
 def _progress(plan: Plan, path: str | None) -> Progress:
@@ -203,8 +249,12 @@ def _progress(plan: Plan, path: str | None) -> Progress:
     )
 
 
-def run_tree(plan: Plan, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
-    """The ``run`` part of the result; without a run, what is known before."""
+def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
+    """The ``run`` part of the result; without a run, what is known before.
+
+    :param nic: what the interface was set to while it ran.
+    """
+    nic = nic or plan.nic
     return {
         "command": list(done.argv) if done else in_netns(plan.argv, plan.request.netns),
         "requested": plan.rate.requested,
@@ -216,6 +266,9 @@ def run_tree(plan: Plan, done: Supervised | None = None, ended_by: str | None = 
         "driver": plan.link["driver"],
         "link_speed_mbps": plan.link_speed_mbps,
         "mtu": plan.link["mtu"],
+        "offloads": nic.offloads_on,
+        "flow_control": None if nic.pause is None else {"rx": nic.pause.rx, "tx": nic.pause.tx},
+        "ring_sizes": None if nic.rings is None else {"rx": nic.rings.rx, "tx": nic.rings.tx},
         "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
         "tcpreplay_version": plan.version.version,
         "netmap_version": _netmap.version() if plan.injection_method == "netmap" else None,
@@ -228,7 +281,13 @@ def run_tree(plan: Plan, done: Supervised | None = None, ended_by: str | None = 
 
 
 def _outcome(
-    plan: Plan, done: Supervised, before: dict[str, Any], after: dict[str, Any] | None, receiver: _Receiver, warnings: list[str]
+    plan: Plan,
+    nic: NicState,
+    done: Supervised,
+    before: dict[str, Any],
+    after: dict[str, Any] | None,
+    receiver: _Receiver,
+    warnings: list[str],
 ) -> Outcome:
     request = plan.request
     try:
@@ -250,7 +309,7 @@ def _outcome(
         warnings.append(f"tcpreplay ended by itself after {stats['packets']} of {to_send:g} packets.")
     frame = stats["bytes"] / stats["packets"] if stats["packets"] else plan.traffic.frame
     speeds = rates(stats["pps"], frame, plan.link_speed_mbps)
-    run_part = run_tree(plan, done, ended_by)
+    run_part = run_tree(plan, nic, done, ended_by)
     counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after)
     tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
     return Outcome(tree, warnings, error, (done.stdout, done.stderr))
@@ -346,7 +405,7 @@ class _Receiver:
 
 
 @contextlib.contextmanager
-def _receiver(plan: Plan, warnings: list[str]) -> Iterator[_Receiver]:
+def _receiver(plan: Plan, warnings: list[str], locks: Sequence[int]) -> Iterator[_Receiver]:
     receiver = _Receiver(plan, warnings)
     if plan.request.rx_interface is None:
         yield receiver
@@ -358,23 +417,15 @@ def _receiver(plan: Plan, warnings: list[str]) -> Iterator[_Receiver]:
         except TrafficgenError as error:
             warnings.append(error.message)
 
-    with undone(remove):
+    with undone(remove, locks):
         yield receiver
 
 
-@contextlib.contextmanager
-def _netmap_mode(plan: Plan, warnings: list[str]) -> Iterator[Hold | None]:
-    """What a run through netmap needs around it; nothing for another one."""
-    request = plan.request
-    if plan.injection_method != "netmap":
-        yield None
-        return
-    with left_as_found(request.interface, request.netns, warnings) as found:
-        if not plan.hold:
-            yield None
-            return
-        with held(request.interface, request.netns, found) as hold:
-            yield hold
+def _as_found(plan: Plan, warnings: list[str], locks: Sequence[int]) -> contextlib.AbstractContextManager[NicState]:
+    """The run's settings while it lasts, what the interface was set to before after it."""
+    interface, netns = plan.request.interface, plan.request.netns
+    changes = plan.injection_method == "netmap"
+    return _nic_state.left_as_found(plan.nic, plan.settings, interface, netns, warnings, changes=changes, hand_on=locks)
 
 
 def _settled_link(request: Request) -> dict[str, Any]:

@@ -163,7 +163,6 @@ options:
         tcpreplay runs, and read its counters before letting go. No time is lost in fixed delays, and what tcpreplay put into the
         interface's rings has left when the counters are read.
       - V(false) leaves taking it and giving it back to tcpreplay.
-      - Either way promiscuous mode and the offloads, which tcpreplay changes, are as before afterwards.
     type: bool
     default: true
   link_speed_mbps:
@@ -185,6 +184,42 @@ options:
       - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
         500,000 a second if that is longer, or O(duration), and what netmap waits.
       - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
+    type: int
+  lock_timeout:
+    description:
+      - Seconds to wait where another run is sending on O(interface), or counting on O(rx_interface); two at once would spoil both.
+      - By default the task fails at once. Either way the error names the processes of the other run.
+    version_added: 0.2.0
+    type: int
+    default: 0
+  offloads:
+    description:
+      - Offloads of O(interface) while the run lasts. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO), checksum and VLAN
+        offload, those that can be; V(keep) leaves them as they are, but for those that tcpreplay itself turns off for netmap.
+      - V(auto) is V(off) for O(injection_method=netmap), where they would be wrong, and V(keep) for other methods, which they do not touch.
+    version_added: 0.2.0
+    type: str
+    choices: [auto, 'off', keep]
+    default: auto
+  flow_control:
+    description:
+      - Flow control (pause frames) of O(interface) while the run lasts. While it is on, the other side can slow the sender down.
+      - V(off) turns it off, or fails where that cannot be; many NICs are reset for that, and their link is waited for, before and after.
+      - V(auto) is V(off) for O(injection_method=netmap), where the port is reset anyway, with a warning where that cannot be, and V(keep)
+        for other methods. RV(run.flow_control) has what it was.
+    version_added: 0.2.0
+    type: str
+    choices: [auto, 'off', keep]
+    default: auto
+  tx_ring_size:
+    description:
+      - Slots of each transmit ring while the run lasts. By default as many as there are. Many NICs are reset for that.
+    version_added: 0.2.0
+    type: int
+  rx_ring_size:
+    description:
+      - Slots of each receive ring, likewise.
+    version_added: 0.2.0
     type: int
   allow_management_interface:
     description:
@@ -214,6 +249,9 @@ requirements:
   - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
   - nftables, for O(rx_interface)
 notes:
+  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, flow control, ring sizes,
+    promiscuous mode, MTU, queueing discipline, and whether it is up. This holds also when the module is killed (SIGKILL), and where that
+    was the fate of all its processes, the next run on the interface puts it right, and says so.
   - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN.
   - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
   - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate since the line
@@ -391,6 +429,21 @@ run:
     mtu:
       description: Its MTU.
       type: int
+    offloads:
+      description: Those of its offloads that were on while it ran, of the ones O(offloads=off) turns off, by the names of C(ethtool -k).
+      version_added: 0.2.0
+      type: list
+      elements: str
+    flow_control:
+      description: Whether it heeded pause frames (C(rx)) and sent them (C(tx)) while it ran. V(null) where it has no flow control.
+      version_added: 0.2.0
+      type: dict
+      sample: {rx: false, tx: false}
+    ring_sizes:
+      description: The slots of its receive (C(rx)) and transmit (C(tx)) rings while it ran. V(null) where it has none.
+      version_added: 0.2.0
+      type: dict
+      sample: {rx: 512, tx: 512}
     pcaps:
       description: What was in the files.
       type: list
@@ -480,7 +533,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS, SETTINGS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_run import Outcome, carry_out
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -511,6 +564,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "cpu_list": {"type": "str"},
     "start_at": {"type": "float"},
     "timeout": {"type": "int"},
+    "lock_timeout": {"type": "int", "default": 0},
+    "offloads": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
+    "flow_control": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
+    "tx_ring_size": {"type": "int"},
+    "rx_ring_size": {"type": "int"},
     "allow_management_interface": {"type": "bool", "default": False},
     "fact_name": {"type": "str", "default": "tcpreplay"},
     "executable": {"type": "path"},

@@ -3,14 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
-import signal
-import time
-
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap_hold as hold
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 
@@ -81,6 +76,11 @@ class Waiting:
     def wait(self, seconds):
         self.clock.sleep(seconds)
 
+    def beat(self):
+        self.beats += 1
+
+    beats = 0
+
     def why(self):
         return "signal" if self.clock.now >= self.until else None
 
@@ -135,86 +135,10 @@ def test_the_rings_drain(clock, monkeypatch):
     assert clock.now - began == pytest.approx(2, abs=0.03)
 
 
-def test_offloads_go_off_before_it_is_taken(monkeypatch):
+def test_it_is_let_go_of_however_the_block_ends(monkeypatch):
     port = Port()
     monkeypatch.setattr(hold, "Port", lambda netns: port)
-    monkeypatch.setattr(_nic_state, "turn_offloads_off", lambda found, interface, netns: port.events.append(f"off {found} {netns}"))
-    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns", "found"):
+    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns"):
         port.events.append("run")
         raise ZeroDivisionError
-    assert port.events == ["off found ns", "take ens17", "run", "close"]
-
-
-@pytest.fixture
-def state(monkeypatch, tmp_path):
-    log = tmp_path / "put-back"
-
-    def put_back(before, interface, netns):
-        log.write_text(f"{before} {interface} {netns}")
-        return []
-
-    monkeypatch.setattr(_nic_state, "read", lambda interface, netns: f"{interface} {netns} before")
-    monkeypatch.setattr(_nic_state, "put_back", put_back)
-    return log
-
-
-def test_left_as_found(state):
-    warnings = []
-    with pytest.raises(ZeroDivisionError), hold.left_as_found("ens17", "ns", warnings):
-        assert not state.exists()
-        raise ZeroDivisionError
-    assert state.read_text() == "ens17 ns before ens17 ns"
-    assert warnings == []
-
-
-def test_left_as_found_after_sigkill(state):
-    child = os.fork()
-    if child == 0:
-        with hold.left_as_found("ens17", None, []):
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
-    until = time.monotonic() + 5
-    while not state.exists() or not state.read_text():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    assert state.read_text() == "ens17 None before ens17 None"
-
-
-def test_what_cannot_be_put_back_is_a_warning(state, monkeypatch):
-    monkeypatch.setattr(_nic_state, "put_back", lambda *args: ["ens17: is gone."])
-    warnings = []
-    with hold.left_as_found("ens17", None, warnings) as found:
-        assert found == "ens17 None before"
-    assert warnings == ["ens17: is gone."]
-
-
-def left(clock, script, monkeypatch):
-    """How long the end takes, with a link that is as ``script`` says."""
-    words = iter(script.split())
-    monkeypatch.setattr(Link, "running", lambda self: next(words) == "up")
-    with hold.left_as_found("ens17", None, []):
-        began = clock.now
-    return clock.now - began
-
-
-def test_a_link_that_was_up_is_up_in_the_end(clock, state, monkeypatch):
-    assert left(clock, "up " + "down " * 100 + "up", monkeypatch) == pytest.approx(2, abs=0.03)
-    assert left(clock, "down", monkeypatch) == 0
-
-
-def test_the_end_is_not_waited_for_without_limit(clock, state, monkeypatch):
-    assert left(clock, "up " + "down " * 10000, monkeypatch) == pytest.approx(30, abs=0.03)
-
-
-def test_a_port_that_is_gone_in_the_end(state, monkeypatch):
-    class Gone(Link):
-        def __init__(self, interface, netns=None):
-            if state.exists():
-                raise TrafficgenError("its state cannot be read", on=interface)
-            super().__init__(interface)
-
-    monkeypatch.setattr(hold, "Link", Gone)
-    warnings = []
-    with hold.left_as_found("ens17", None, warnings):
-        pass
-    assert warnings == ["ens17: its state cannot be read."]
+    assert port.events == ["take ens17", "run", "close"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -18,7 +19,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _runner
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, nothing_left, supervise
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
@@ -108,6 +109,24 @@ def test_what_it_forked_is_ended_too(tmp_path, monkeypatch):
     assert until(lambda: not alive(read_pid(pid_file)))
 
 
+def test_what_it_forked_into_a_session_of_its_own_is_ended_too(tmp_path, monkeypatch):
+    pid_file = tmp_path / "pid"
+    monkeypatch.setenv("STAND_IN_PID", str(pid_file))
+    with nothing_left() as mark:
+        done = go("daemon", mark=mark)
+        # It holds no pipe of ours, and yet has not been left for the end of the block.
+        assert done.status == 0 and not alive(read_pid(pid_file))
+
+
+def test_what_it_gets_stays_open_for_as_long_as_it_lives():
+    reading, writing = os.pipe()
+    with Watch(()) as watch:
+        done = supervise(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], watch, timeout=5, hand_on=[writing])
+    os.close(writing)
+    assert (done.status, os.read(reading, 100), os.read(reading, 100)) == (0, b"told\n", b"")
+    os.close(reading)
+
+
 def test_no_processor_time_is_spent_on_waiting():
     before = time.process_time()
     go("wait", timeout=1.5)
@@ -174,10 +193,11 @@ def test_streams_that_cannot_hang_up_do_not_wake_it():
 MODULE = """
     import sys
     from pathlib import Path
-    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, supervise, undone
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch, nothing_left, supervise, undone
     undo, stand_in, behaviour = sys.argv[1:]
-    with Watch() as watch, undone(lambda: Path(undo).write_text("undone")):
-        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5)
+    Watch._BEAT = 0.1
+    with Watch() as watch, nothing_left() as mark, undone(lambda: Path(undo).write_text("undone")):
+        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
     print(done.ended)
 """
 
@@ -205,7 +225,7 @@ def module(tmp_path):
         process.wait()
 
 
-@pytest.mark.parametrize("behaviour", ["wait", "deaf", "spin"])
+@pytest.mark.parametrize("behaviour", ["wait", "deaf", "spin", "daemon-stays"])
 def test_a_module_that_is_killed_takes_the_child_with_it_and_is_undone(module, behaviour):
     process, child, undo = module(behaviour)
     assert alive(child)
@@ -225,7 +245,7 @@ def test_a_module_whose_whole_group_is_killed_is_undone(module):
 def test_a_module_that_is_terminated_says_what_was_sent(module):
     process, child, undo = module("wait")
     process.terminate()
-    assert process.stdout.read() == "signal\n"
+    assert process.stdout.read().lstrip() == "signal\n"
     assert not alive(child) and undo.exists()
 
 
@@ -235,6 +255,21 @@ def test_a_module_whose_output_nobody_reads_ends(module):
     assert until(lambda: not alive(child))
     assert until(lambda: process.poll() is not None)
     assert undo.exists()
+
+
+def test_a_client_that_goes_on_without_ansible_is_given_something_to_write(module):
+    # It finds its own output closed then, and closes ours.
+    process, child, _undo = module("wait")
+    assert [process.stdout.read(1) for _ in range(3)] == ["\n"] * 3
+    assert alive(child)
+
+
+def test_a_client_that_reads_nothing_holds_nothing_up(module):
+    process, _child, undo = module("wait")
+    fcntl.fcntl(process.stdout.fileno(), 1031, 4096)  # F_SETPIPE_SZ
+    until(lambda: False, 1.0)
+    process.terminate()
+    assert until(undo.exists)
 
 
 def test_a_module_whose_parent_goes_ends(module, tmp_path):

@@ -9,13 +9,17 @@ import signal
 import struct
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _tcpreplay_run as runs
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState, Settings
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
@@ -23,7 +27,8 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 
 # DESIGN's result tree.
 RUN_KEYS = {
-    "command", "requested", "capped", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps", "mtu", "pcaps",
+    "command", "requested", "capped", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps", "mtu",
+    "offloads", "flow_control", "ring_sizes", "pcaps",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
@@ -49,6 +54,7 @@ class Host:
         self.links = {}
         self.add("v0")
         self.events = []
+        self.busy = set()
         self.counted = iter(())
 
     def add(self, name, **state):
@@ -79,24 +85,38 @@ class Host:
         self.events.append("remove")
 
     @contextlib.contextmanager
-    def only_run(self, interface, ifindex, netns):
-        if self.busy:
-            raise TrafficgenError("another run is sending on it", on=interface)
-        self.busy = True
-        yield
-        self.busy = False
+    def only_run(self, interface, netns, what, patience):
+        if what in self.busy:
+            raise TrafficgenError(f"another run is {what} on it after {patience} s", on=interface)
+        self.busy.add(what)
+        try:
+            yield 2
+        finally:
+            self.busy.remove(what)
 
-    busy = False
+    recovered: ClassVar = []
+    nic = NicState(
+        2, "veth", False, "noqueue", True, 1500, {"tx-tcp-segmentation": True, "rx-all": True}, None, RingSizes(256, 512, 4096, 4096)
+    )
+    comes_up = True
+
+    def wait_for_nic(self, interface, netns):
+        self.events.append("wait for the NIC")
+        return self.comes_up
 
     @contextlib.contextmanager
-    def left_as_found(self, interface, netns, warnings):
+    def left_as_found(self, before, settings, interface, netns, warnings, *, changes, hand_on):
+        assert before == self.nic and hand_on[0] == 2
+        self.settings = settings
+        if settings == Settings() and not changes:
+            yield self.nic
+            return
         self.events.append(f"record {interface}")
-        yield "found"
+        yield self.nic if settings == Settings() else replace(self.nic, wanted={"tx-tcp-segmentation": False})
         self.events.append("put back")
 
     @contextlib.contextmanager
-    def held(self, interface, netns, found):
-        assert found == "found"
+    def held(self, interface, netns):
         self.events.append(f"take {interface}")
         yield self
         self.events.append("let go")
@@ -121,7 +141,10 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
     monkeypatch.setattr(runs, "only_run", host.only_run)
-    monkeypatch.setattr(runs, "left_as_found", host.left_as_found)
+    monkeypatch.setattr(runs._nic_state, "read", lambda interface, netns: host.nic)
+    monkeypatch.setattr(runs._nic_state, "recover", lambda interface, netns: host.recovered)
+    monkeypatch.setattr(runs._nic_state, "left_as_found", host.left_as_found)
+    monkeypatch.setattr(runs._nic_state, "wait_for_link", host.wait_for_nic)
     monkeypatch.setattr(runs, "held", host.held)
     monkeypatch.setattr(_netmap, "require", lambda: None)
     monkeypatch.setattr(_netmap, "version", lambda: "55D5E1C7")
@@ -169,7 +192,8 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
     assert outcome.tree["counters"]["verdict"] == "unknown"
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "snapshot v0", "drain", "snapshot v0", "let go",
+        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0",
+        "snapshot v0", "drain", "snapshot v0", "let go",
         "put back",
     ]  # fmt: skip
 
@@ -177,7 +201,48 @@ def test_a_run_through_netmap(host, params):
 def test_a_run_through_netmap_without_a_hold(host, params):
     outcome = runs.carry_out({**params, "injection_method": "netmap", "hold": False})
     assert "--nm-delay=1" in outcome.tree["run"]["command"]
-    assert host.events == ["snapshot v0", "guard v0", "record v0", "snapshot v0", "snapshot v0", "put back"]
+    assert host.events == [
+        "snapshot v0", "guard v0", "record v0", "wait for the NIC", "snapshot v0", "snapshot v0", "put back",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "settings"),
+    [
+        ({}, Settings()),
+        ({"injection_method": "netmap"}, Settings(offloads_off=True, flow_control_off=True)),
+        ({"injection_method": "netmap", "offloads": "keep", "flow_control": "keep"}, Settings()),
+        ({"offloads": "off", "flow_control": "off"}, Settings(offloads_off=True, flow_control_off=True, flow_control_asked=True)),
+        ({"tx_ring_size": 1024, "rx_ring_size": 64}, Settings(tx_ring_size=1024, rx_ring_size=64)),
+    ],
+)
+def test_the_settings_of_a_run(host, params, given, settings):
+    host.nic = replace(host.nic, pause=Pause(True, True, False))
+    outcome = runs.carry_out({**params, **given})
+    assert host.settings == settings
+    run = outcome.tree["run"]
+    assert run["offloads"] == (["tx-tcp-segmentation"] if settings == Settings() else [])
+    assert (run["flow_control"], run["ring_sizes"]) == ({"rx": True, "tx": False}, {"rx": 256, "tx": 512})
+    assert ("wait for the NIC" in host.events) == (settings != Settings() and "injection_method" not in given)
+
+
+def test_settings_it_cannot_have_are_refused_before_anything_is_changed(host, params):
+    for check_mode in (False, True):
+        with pytest.raises(TrafficgenError, match="tx_ring_size 8192, v0: its tx rings have 4096 slots at most"):
+            runs.carry_out({**params, "tx_ring_size": 8192}, check_mode=check_mode)
+    assert not any(event.startswith("record") for event in host.events)
+
+
+def test_a_link_that_its_settings_took_down_and_that_stays_so(host, params):
+    host.comes_up = False
+    with pytest.raises(TrafficgenError, match="v0: its link did not come up after its settings were made"):
+        runs.carry_out({**params, "offloads": "off"})
+
+
+def test_what_an_earlier_run_left_is_put_right_first(host, params):
+    host.recovered = ["v0: an earlier run was cut off."]
+    assert runs.carry_out(params).warnings == ["v0: an earlier run was cut off."]
+    assert runs.carry_out(params, check_mode=True).warnings == []
 
 
 def test_what_a_hold_finds(host, params):
@@ -192,14 +257,18 @@ def test_what_a_hold_finds(host, params):
 
 
 def test_a_second_run_on_the_interface_is_refused(host, params):
-    host.busy = True
-    with pytest.raises(TrafficgenError, match="v0: another run is sending on it"):
-        runs.carry_out({**params, "injection_method": "netmap"})
-    assert not any(event.startswith(("record", "take")) for event in host.events)
+    host.add("r0")
+    host.busy = {"sending"}
+    with pytest.raises(TrafficgenError, match="v0: another run is sending on it after 7 s"):
+        runs.carry_out({**params, "injection_method": "netmap", "lock_timeout": 7})
+    assert host.events == []
     assert runs.carry_out(params, check_mode=True).error is None
-    host.busy = False
-    assert runs.carry_out(params).error is None
-    assert host.busy is False
+    host.busy = {"counting"}
+    with pytest.raises(TrafficgenError, match="r0: another run is counting on it after 0 s"):
+        runs.carry_out({**params, "rx_interface": "r0"})
+    host.busy = set()
+    assert runs.carry_out({**params, "rx_interface": "r0"}).error is None
+    assert host.busy == set()
 
 
 def test_a_run_that_is_not_ready_in_time(host, params, monkeypatch):
