@@ -12,6 +12,8 @@ import pwd
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import inside
@@ -20,6 +22,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner impor
 SENDING, COUNTING = "sending", "counting"
 _STEP = 0.1  # seconds from one try to the next
 _NAMED = 3  # processes
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A process; ``ticks``: from the boot to its start."""
+
+    pid: int
+    name: str
+    parent: int
+    ticks: int
 
 
 @contextlib.contextmanager
@@ -87,28 +99,32 @@ def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
     if inode is None:
         return ""
     boot = next((int(line.split()[1]) for line in _lines(os.path.join(proc, "stat")) if line.startswith("btime ")), 0)
-    found = sorted(_started(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]"))
-    told = [_describe(proc, pid, boot + ticks / os.sysconf("SC_CLK_TCK")) for ticks, pid in found[:_NAMED]]
-    more = len(found) - len(told)
-    return ", ".join(told) + (f" and {more} more" if more else "")
+    found = [_process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")]
+    # A module's keepers are copies of it.
+    programs = {one.pid: one.name for one in found}
+    found = [one for one in found if programs.get(one.parent) != one.name]
+    return ", ".join(_describe(proc, one, boot) for one in sorted(found, key=attrgetter("ticks"))[:_NAMED])
 
 
-def _describe(proc: str, pid: int, started: float) -> str:
-    name = " ".join(_lines(os.path.join(proc, str(pid), "comm"))) or "?"
+def _describe(proc: str, one: _Process, boot: int) -> str:
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(boot + one.ticks / os.sysconf("SC_CLK_TCK")))
     try:
-        uid = os.stat(os.path.join(proc, str(pid))).st_uid
+        uid = os.stat(os.path.join(proc, str(one.pid))).st_uid
         login = pwd.getpwuid(uid).pw_name
     except OSError:
         login = "?"
     except KeyError:
         login = str(uid)
-    return f"process {pid} ({name}) of {login} since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(started))}"
+    return f"process {one.pid} ({one.name}) of {login} since {started}"
 
 
-def _started(proc: str, pid: str) -> tuple[int, int]:
-    # The fields after the program's name, which stands in brackets and may hold any; starttime is the 22nd in all.
-    fields = " ".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")[2].split()
-    return int(fields[19]) if len(fields) > 19 else 0, int(pid)
+def _process(proc: str, pid: str) -> _Process:
+    # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd, starttime the 20th.
+    before, _bracket, after = "\n".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")
+    fields = after.split()
+    return (
+        _Process(int(pid), before.partition("(")[2], int(fields[1]), int(fields[19])) if len(fields) > 19 else _Process(int(pid), "?", 0, 0)
+    )
 
 
 def _has_open(proc: str, pid: str, link: str) -> bool:

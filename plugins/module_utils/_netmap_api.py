@@ -52,6 +52,7 @@ _RING = struct.Struct("=qIIHHIII")
 _NLMSG = struct.Struct("=IHHII")
 _IFINFO = struct.Struct("=BxHiII")
 _RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
+_UP = 1  # IFF_UP
 _RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
 _CLONE_NEWNET = 0x40000000
 
@@ -201,13 +202,23 @@ class Link:
 
         The last one alone would not do: the kernel tells of a lost carrier there up to a second late (net/core/link_watch.c).
         """
+        return self._flags() & _RUNNING == _RUNNING
+
+    def trouble(self) -> str:
+        """Why nothing at all can leave through it: it was removed, or set down. Empty where neither is so; a carrier may come again."""
+        try:
+            return "" if self._flags() & _UP else "set down"
+        except TrafficgenError:
+            return "removed"
+
+    def _flags(self) -> int:
         self._socket.send(self._request)
         answer = self._socket.recv(65536)
         if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
             number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
             raise self._unreadable(os.strerror(-number))
         flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
-        return flags & _RUNNING == _RUNNING
+        return flags
 
     def _unreadable(self, said: str) -> TrafficgenError:
         return TrafficgenError("its state cannot be read", on=self._interface, said=said)

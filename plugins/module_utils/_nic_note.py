@@ -23,45 +23,48 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
 
 
-def write(interface: str, netns: str | None, state: Mapping[str, Any]) -> list[str]:
-    """Write the note, whole or not at all. In the latter case, a sentence that says so."""
-    try:
-        path = _path(interface, netns)
-        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"boot_id": _boot_id(), "state": state}, file)
-        os.rename(path + ".new", path)
-    except OSError as error:
-        return [f"{interface}: if this run is cut off, the next one cannot put right what it had changed ({FOLDER}: {error.strerror})."]
-    return []
+class NicNote:
+    """The note of one interface, whose name and index are asked of the kernel here: it may be gone when the note is removed."""
 
+    def __init__(self, interface: str, netns: str | None) -> None:
+        self._interface = interface
+        with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+            index = socket.if_nametoindex(interface)
+            try:
+                cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
+            except OSError:
+                cookie = os.stat("/proc/thread-self/ns/net").st_ino
+        self._path = os.path.join(FOLDER, f"wirespeed.trafficgen-{cookie}-{index}.json")
 
-def read(interface: str, netns: str | None) -> dict[str, Any] | None:
-    """What an earlier run noted, if one did since the host was booted. What is not whole says nothing."""
-    try:
-        with open(_path(interface, netns), encoding="utf-8") as file:
-            noted = json.load(file)
-    except (OSError, ValueError):
-        return None
-    if not isinstance(noted, dict) or noted.get("boot_id") != _boot_id():
-        return None
-    return noted.get("state")
-
-
-def forget(interface: str, netns: str | None) -> None:
-    """Remove the note, if there is one."""
-    with contextlib.suppress(OSError):
-        os.unlink(_path(interface, netns))
-
-
-def _path(interface: str, netns: str | None) -> str:
-    with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-        index = socket.if_nametoindex(interface)
+    def write(self, state: Mapping[str, Any]) -> list[str]:
+        """Write it, whole or not at all. In the latter case, a sentence that says so."""
+        new = self._path + ".new"
         try:
-            cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
-        except OSError:
-            cookie = os.stat("/proc/thread-self/ns/net").st_ino
-    return os.path.join(FOLDER, f"wirespeed.trafficgen-{cookie}-{index}.json")
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"boot_id": _boot_id(), "state": state}, file)
+            os.rename(new, self._path)
+        except OSError as error:
+            why = f"{FOLDER}: {error.strerror}"
+            return [f"{self._interface}: if this run is cut off, the next one cannot put right what it had changed ({why})."]
+        return []
+
+    def read(self) -> dict[str, Any] | None:
+        """What an earlier run noted, if one did since the host was booted. What is not whole says nothing."""
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                noted = json.load(file)
+        except (OSError, ValueError):
+            return None
+        if not isinstance(noted, dict) or noted.get("boot_id") != _boot_id():
+            return None
+        state = noted.get("state")
+        return state if isinstance(state, dict) else None
+
+    def forget(self) -> None:
+        """Remove it, if it is there."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
 
 
 def _boot_id() -> str:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_note
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import (
     Pause,
@@ -30,6 +29,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool impo
     set_rings,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import find_executable, run, undone
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
@@ -230,6 +230,7 @@ def left_as_found(
     :param hand_on: descriptors that are open until it is put back.
     """
     makes = would_change(before, settings)
+    note = NicNote(interface, netns) if makes or changes else None
     with Link(interface, netns) as link:
         was_running = link.running()
     process = os.getpid()
@@ -238,16 +239,16 @@ def left_as_found(
         if os.getpid() != process:
             time.sleep(_LAST_BREATH)
         warnings.extend(put_back(before, interface, netns))
-        if makes or changes:
-            _nic_note.forget(interface, netns)
+        if note is not None:
+            note.forget()
 
     with undone(put_all_back, hand_on):
-        if makes or changes:
-            warnings.extend(_nic_note.write(interface, netns, asdict(before)))
+        if note is not None:
+            warnings.extend(note.write(asdict(before)))
         if makes:
             warnings.extend(make(before, settings, interface, netns))
         yield read(interface, netns) if makes else before
-    if was_running and (makes or changes):
+    if was_running and note is not None:
         try:
             wait_for_link(interface, netns)
         except TrafficgenError as error:
@@ -272,12 +273,16 @@ def recover(interface: str, netns: str | None) -> list[str]:
 
     What was set up before the host was booted again has gone with that, and so has the note.
     """
-    noted = _nic_note.read(interface, netns)
+    try:
+        note = NicNote(interface, netns)
+    except OSError:  # there is no such interface, which what comes next says better
+        return []
+    noted = note.read()
     if noted is None:
         return []
     before = _from_note(noted)
     complaints = [] if before is None else put_back(before, interface, netns)
-    _nic_note.forget(interface, netns)
+    note.forget()
     return [f"{interface}: an earlier run was cut off; what it had changed has been put back.", *complaints]
 
 

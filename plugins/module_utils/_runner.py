@@ -97,7 +97,8 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
 class Supervised(Completed):
     """A long program that has ended, and how.
 
-    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop) or ``gone`` (nobody waits for the result).
+    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop), ``gone`` (nobody waits for the result), or
+    what the caller's ``stop`` said.
     ``killed``: it did not heed SIGINT. ``started``, ``finished``: epoch seconds.
     """
 
@@ -255,6 +256,7 @@ def supervise(
     cpus: AbstractSet[int] | None = None,
     grace: float = 3.0,
     listen: Callable[[bytes], None] | None = None,
+    stop: Callable[[], str] | None = None,
     mark: str | None = None,
     hand_on: Sequence[int] = (),
 ) -> Supervised:
@@ -267,12 +269,14 @@ def supervise(
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
     :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every second.
+    :param stop: is asked about every second whether it should end, and why; an empty word is a no.
     :param mark: that of :func:`nothing_left`.
     :param hand_on: descriptors that it gets as well, so that they are open for as long as it lives.
     """
     full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
     started = time.time()
     deadline = time.monotonic() + timeout
+    ask = time.monotonic() + 1.0
     process = _spawn(full, cpus, mark, hand_on)
     if process.stdout is None or process.stderr is None:
         raise AssertionError("pipes were asked for")
@@ -280,7 +284,9 @@ def supervise(
     ended, killed = "exited", False
     while not _has_ended(process.pid):
         now = time.monotonic()
-        reason = watch.why() or ("timeout" if now >= deadline else None)
+        reason = watch.why() or ("timeout" if now >= deadline else None) or (stop() if stop is not None and now >= ask else None)
+        if now >= ask:
+            ask = now + 1.0
         if ended == "exited" and reason:
             ended = reason
             deadline = now + grace

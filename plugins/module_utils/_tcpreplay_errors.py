@@ -150,7 +150,7 @@ def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False,
         )
     if exit_status == 0 and nothing_sent:
         return TrafficgenError(
-            "tcpreplay sent nothing and gave no reason",
+            "tcpreplay printed no statistics, as where it sent nothing, and gave no reason",
             on=on,
             remedy="See that the pcaps have frames in them: wirespeed.trafficgen.pcap_info.",
         )

@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import COUNTING, SENDING, only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState, Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
@@ -225,10 +226,10 @@ def execute(plan: Plan, locks: Sequence[int], progress_file: str | None = None) 
                 warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
-        with _progress(plan, progress_file) as progress:
+        with _progress(plan, progress_file) as progress, Link(request.interface, request.netns) as link:
             done = supervise(
                 plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
-                listen=progress.listen, mark=mark, hand_on=locks,
+                listen=progress.listen, stop=_Lost(link).why, mark=mark, hand_on=locks,
             )  # fmt: skip
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
@@ -237,6 +238,19 @@ def execute(plan: Plan, locks: Sequence[int], progress_file: str | None = None) 
         after = _after(plan, warnings)
         receiver.finish()
     return _outcome(plan, nic, done, before, after, receiver, warnings)
+
+
+class _Lost:
+    """Whether the interface is gone or set down, and not for a moment only: tcpreplay 4.4.3 would go on trying, as fast as it can."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._before = ""
+
+    def why(self) -> str:
+        """The same trouble twice in a row, else nothing."""
+        before, self._before = self._before, self._link.trouble()
+        return self._before if self._before == before else ""
 
 
 def _progress(plan: Plan, path: str | None) -> Progress:
@@ -300,6 +314,11 @@ def _outcome(
         # It complained, and yet sent it all.
         warnings.append(complaint.message)
         complaint = None
+    if done.ended in ("removed", "set down"):
+        complaint = TrafficgenError(
+            f"it was {done.ended} while tcpreplay sent, which was ended", on=request.interface,
+            remedy="See who did that, and send again." if done.ended == "set down" else "",
+        )  # fmt: skip
     ended_by = how_it_ended(request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None)
     # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no complaint.
     error = complaint if ended_by == "error" else _not_ended_well(plan, done, stats, ended_by, complaint)
@@ -326,6 +345,11 @@ def _not_ended_well(
         return TrafficgenError(
             f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known", on=plan.request.interface,
             remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds it.",
+        )  # fmt: skip
+    if done.status == -signal.SIGTERM:
+        return TrafficgenError(
+            "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known", on=plan.request.interface,
+            remedy="End it by SIGINT, or the task.",
         )  # fmt: skip
     if not stats["packets"]:
         return TrafficgenError(

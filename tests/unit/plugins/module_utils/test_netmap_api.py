@@ -245,8 +245,12 @@ def test_a_link_in_a_network_namespace(netns):
         for _value in range(3):
             set_link("set", "tga1", "down")
             assert not link.running()
+            assert link.trouble() == ""
             set_link("set", "tga1", "up")
+        set_link("set", "tga0", "down")
+        assert link.trouble() == "set down"
         set_link("delete", "tga0")
+        assert link.trouble() == "removed"
         with pytest.raises(TrafficgenError, match="tga0: its state cannot be read: No such device"):
             link.running()
 

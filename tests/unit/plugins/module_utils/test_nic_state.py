@@ -325,6 +325,16 @@ def test_left_as_found(nic, run_folder):
     assert _nic_state.recover(*nic) == []
 
 
+def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
+    up(nic)
+    warnings = []
+    with left_as_found(nic, warnings):
+        assert len(list(run_folder.iterdir())) == 1
+        subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
+    assert list(run_folder.iterdir()) == []
+    assert "was not put back" in warnings[0]
+
+
 def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
     up(nic)
     with left_as_found(nic, [], settings=_nic_state.Settings()) as now:
@@ -442,8 +452,18 @@ def clock(monkeypatch):
     monkeypatch.setattr(_nic_state, "Link", Link)
     monkeypatch.setattr(_nic_state, "time", clock)
     monkeypatch.setattr(_nic_state, "put_back", lambda *args: [])
-    monkeypatch.setattr(_nic_note, "write", lambda *args: [])
-    monkeypatch.setattr(_nic_note, "forget", lambda *args: None)
+
+    class Note:
+        def __init__(self, *args):
+            pass
+
+        def write(self, state):
+            return []
+
+        def forget(self):
+            pass
+
+    monkeypatch.setattr(_nic_state, "NicNote", Note)
     return clock
 
 

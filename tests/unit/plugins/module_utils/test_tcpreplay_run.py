@@ -115,6 +115,21 @@ class Host:
         yield self.nic if settings == Settings() else replace(self.nic, wanted={"tx-tcp-segmentation": False})
         self.events.append("put back")
 
+    troubles = ""
+
+    @contextlib.contextmanager
+    def link(self, interface, netns):
+        words = iter(self.troubles.split(","))
+
+        class Link:
+            last = ""
+
+            def trouble(self):
+                self.last = next(words, self.last)
+                return self.last
+
+        yield Link()
+
     @contextlib.contextmanager
     def held(self, interface, netns):
         self.events.append(f"take {interface}")
@@ -146,6 +161,7 @@ def host(monkeypatch):
     monkeypatch.setattr(runs._nic_state, "left_as_found", host.left_as_found)
     monkeypatch.setattr(runs._nic_state, "wait_for_link", host.wait_for_nic)
     monkeypatch.setattr(runs, "held", host.held)
+    monkeypatch.setattr(runs, "Link", host.link)
     monkeypatch.setattr(_netmap, "require", lambda: None)
     monkeypatch.setattr(_netmap, "version", lambda: "55D5E1C7")
     monkeypatch.setattr(runs, "Watch", lambda: REAL_WATCH(()))
@@ -237,6 +253,17 @@ def test_a_link_that_its_settings_took_down_and_that_stays_so(host, params):
     host.comes_up = False
     with pytest.raises(TrafficgenError, match="v0: its link did not come up after its settings were made"):
         runs.carry_out({**params, "offloads": "off"})
+
+
+@pytest.mark.parametrize("trouble", ["set down", "removed"])
+def test_an_interface_that_goes_away_ends_the_run(host, params, monkeypatch, trouble):
+    monkeypatch.setenv("STAND_IN", "wait")
+    host.troubles = f",{trouble},,{trouble},{trouble}"
+    before = time.monotonic()
+    outcome = runs.carry_out(params)
+    assert 4 < time.monotonic() - before < 12
+    assert f"v0: it was {trouble} while tcpreplay sent" in outcome.error.message
+    assert (outcome.tree["run"]["ended_by"], outcome.tree["stats"]["packets"]) == ("error", 193533)
 
 
 def test_what_an_earlier_run_left_is_put_right_first(host, params):

@@ -1,0 +1,528 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make faults on purpose in runs of tcpreplay, and say what came of each: faults.py [--runs N] [--jobs N] [--only WORD] FOLDER
+
+Each run is the module's, started by Ansible, on a link between two namespaces of its own. Afterwards everything is looked at: processes,
+the interface's settings, nftables, files, the lock, and whether the result is true to what the interfaces counted. FOLDER gets a
+Markdown table (faults.md) and all of it (faults.json).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STAND_IN = str(Path(__file__).resolve().parents[1] / "fixtures/stand_in_tcpreplay.sh")
+FRAMES, SIZE = 1000, 60
+NOTES = "wirespeed.trafficgen-*"  # in /run
+MARK = "TRAFFICGEN_FAULT"
+
+
+def run(*argv: str, check: bool = True, **options: Any) -> str:
+    """Run a program; what it printed."""
+    return subprocess.run(argv, check=check, capture_output=True, text=True, **options).stdout
+
+
+def until(condition: Callable[[], Any], seconds: float) -> Any:
+    """Wait for a condition; what it was in the end."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return value
+
+
+def write_pcap(path: Path) -> None:
+    """Frames that nothing answers."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for _ in range(FRAMES):
+            file.write(struct.pack("<IIII", 0, 0, SIZE, SIZE) + bytes.fromhex("0200000000020200000000018899").ljust(SIZE, b"\0"))
+
+
+def processes(test: Callable[[str], bool]) -> list[int]:
+    """The processes that a test is true of; zombies are none."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError, IndexError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" and test(pid):
+                found.append(int(pid))
+    return found
+
+
+def parent(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+class Lab:
+    """Two namespaces with a link, a folder for all that Ansible and the module write, and how they were before the fault."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.a, self.b = f"tgx{os.getpid()}-{number}a", f"tgx{os.getpid()}-{number}b"
+        self.home = folder / f"home{number}"
+        self.pcap = folder / f"{number}.pcap"
+        self.mark = f"{os.getpid()}-{number}"
+        self.ansible: subprocess.Popen[str] | None = None
+        self.warnings = ""
+
+    def make(self) -> None:
+        """Make it anew."""
+        self.remove()
+        self.home.mkdir(parents=True)
+        write_pcap(self.pcap)
+        for netns in (self.a, self.b):
+            run("ip", "netns", "add", netns)
+            if Path("/proc/sys/net/ipv6").exists():
+                run("ip", "netns", "exec", netns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
+        run("ip", "link", "add", "a0", "netns", self.a, "type", "veth", "peer", "name", "b0", "netns", self.b)
+        run("ip", "-n", self.a, "link", "set", "a0", "up")
+        run("ip", "-n", self.b, "link", "set", "b0", "up")
+        until(lambda: "LOWER_UP" in run("ip", "-n", self.a, "link", "show", "a0"), 5)
+        self.before, self.received_before = self.settings(), self.received()
+
+    def remove(self) -> None:
+        """Remove it, with what is left in it."""
+        for pid in self.left_processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for netns in (self.a, self.b):
+            if Path("/run/netns", netns).exists():
+                run("ip", "netns", "delete", netns)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def settings(self, interface: str = "a0") -> str:
+        """All that ip and ethtool say of the sender's settings."""
+        link = run("ip", "-n", self.a, "-d", "link", "show", "dev", interface, check=False)
+        return re.sub(r"^\d+: \S+ ", "", link) + run("ip", "netns", "exec", self.a, "ethtool", "-k", interface, check=False)
+
+    def received(self) -> int | None:
+        """What the receiver's kernel counted."""
+        found = json.loads(run("ip", "-n", self.b, "-j", "-s", "link", "show", "dev", "b0", check=False) or "[]")
+        return found[0]["stats64"]["rx"]["packets"] if found else None
+
+    def left_processes(self) -> list[int]:
+        """What was started from here, wherever it hangs."""
+        mark = f"{MARK}={self.mark}".encode()
+        return processes(lambda pid: mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+
+    def left_tables(self) -> str:
+        """The receiver's nftables."""
+        return (
+            run("ip", "netns", "exec", self.b, "nft", "list", "tables", check=False).strip() if Path("/run/netns", self.b).exists() else ""
+        )
+
+    def left_files(self) -> list[str]:
+        """Files of the module's in Ansible's folder, and notes. What Ansible keeps there itself for the next time is none."""
+        ours = [str(path) for path in (self.home / ".ansible/tmp").glob("*/*")]
+        return ours + [str(path) for path in (self.home / "tmp").glob("*")]
+
+    def locked(self) -> bool:
+        """Whether a run has the interface."""
+        return "wirespeed.trafficgen/" in run("ip", "netns", "exec", self.a, "cat", "/proc/net/unix", check=False)
+
+    def start(self, params: dict[str, Any], module: str = "tcpreplay") -> None:
+        """Start the module as Ansible does."""
+        (self.home / "tmp").mkdir(exist_ok=True)
+        command = [*("ansible", "localhost", "-c", "local", "-m"), f"wirespeed.trafficgen.{module}", "-a", json.dumps(params)]
+        environment = {
+            **os.environ, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp"), MARK: self.mark,
+            "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        }  # fmt: skip
+        self.ansible = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+            start_new_session=True, cwd=self.home,
+        )  # fmt: skip
+
+    def tcpreplay(self) -> int:
+        """The process id of tcpreplay, once it sends. The real one has loaded the file by then and counts on the link."""
+        known = (b"tcpreplay\n", b"stand_in_tcprep\n", b"sh\n")
+        marked = f"{MARK}={self.mark}".encode()
+
+        def sends() -> list[int]:
+            return processes(
+                lambda pid: (
+                    Path(f"/proc/{pid}/comm").read_bytes() in known
+                    and b"--intf1=a0" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    and marked in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                )
+            )
+
+        found = until(sends, 30)
+        assert found, "tcpreplay did not start"
+        return found[0]
+
+    def module(self) -> int:
+        """The module's process."""
+        return parent(self.tcpreplay())
+
+    def ansibles(self) -> list[int]:
+        """Ansible's processes, the eldest first: the module is none of them."""
+        found, above = [], parent(self.module())
+        while above not in (os.getpid(), 1):
+            found.append(above)
+            above = parent(above)
+        return found[::-1]
+
+    def result(self, seconds: float) -> tuple[int | None, dict[str, Any]]:
+        """Wait for Ansible's end; its exit status (None: it does not end) and the module's result."""
+        assert self.ansible is not None
+        try:
+            printed, self.warnings = self.ansible.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None, {}
+        found = re.search(r"^localhost \| \S+ => (\{.*^\})", printed, re.DOTALL | re.MULTILINE)
+        return self.ansible.returncode, json.loads(found[1]) if found else {}
+
+
+def nothing(lab: Lab) -> None:
+    """No fault of ours: the run itself is one."""
+
+
+@dataclass
+class Fault:
+    """A fault: what it is called, the run it is made in, how it is made, and what the result must say."""
+
+    name: str
+    make: Callable[[Lab], Any] = nothing
+    params: dict[str, Any] = field(default_factory=dict)
+    expect: Callable[[dict[str, Any], Lab], Any] = lambda result, lab: True
+    # Seconds from the fault to the end of everything.
+    bound: float = 10.0
+    # What the fault itself takes away, which cannot be looked at afterwards.
+    gone: bool = False
+    # The settings differ until the next run has put them right.
+    next_run_mends: bool = False
+    without_result: bool = False
+    receives: bool = True
+
+
+ENDLESS = {"loop": 0, "duration": 600, "pps": 2000, "timeout": 60}
+
+
+def kill(who: Callable[[Lab], int | list[int]], *numbers: int) -> Callable[[Lab], None]:
+    """The fault of a signal."""
+
+    def make(lab: Lab) -> None:
+        pids = who(lab)
+        for number in numbers:
+            for pid in pids if isinstance(pids, list) else [pids]:
+                os.kill(pid, number)
+
+    return make
+
+
+def keepers_too(lab: Lab) -> list[int]:
+    """The module and all that it has started, tcpreplay last: nothing is left that could put anything back."""
+    module = lab.module()
+    mark = f"{MARK}={lab.mark}".encode()
+    ours = processes(
+        lambda pid: mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") and (int(pid) == module or parent(int(pid)) == module)
+    )
+    return sorted(ours, key=lambda pid: (pid == lab.tcpreplay(), pid == module))
+
+
+def ip(*words: str) -> Callable[[Lab], str]:
+    """The fault of an ip command in the sender's namespace."""
+    return lambda lab: run("ip", "-n", lab.a, *words)
+
+
+def of_receiver(*words: str) -> Callable[[Lab], str]:
+    """The fault of an ip command in the receiver's namespace."""
+    return lambda lab: run("ip", "-n", lab.b, *words)
+
+
+def nft(*words: str, stdin: str = "") -> Callable[[Lab], str]:
+    """The fault of other rules at the receiver."""
+    return lambda lab: run("ip", "netns", "exec", lab.b, "nft", *words, input=stdin)
+
+
+def link_flaps(lab: Lab) -> None:
+    """The other side goes down, and comes again."""
+    of_receiver("link", "set", "b0", "down")(lab)
+    time.sleep(1)
+    of_receiver("link", "set", "b0", "up")(lab)
+
+
+def all_arrived(times: int) -> Callable[[dict[str, Any], Lab], bool]:
+    """All frames were sent, and have arrived."""
+    return lambda result, lab: (
+        result["stats"]["packets"] == result["counters"]["rx"]["packets"] == times * FRAMES and result["counters"]["loss_packets"] == 0
+    )
+
+
+def loss_unknown(result: dict[str, Any], lab: Lab) -> bool:
+    """What is not known is not told, and that is said."""
+    return result["counters"]["rx"] is result["counters"]["loss_packets"] is None and "What arrived is not known" in lab.warnings
+
+
+def lost_and_told(result: dict[str, Any], lab: Lab) -> bool:
+    """What did not arrive is told, by either of the two counters."""
+    counters, sent = result["counters"], result["stats"]["packets"]
+    return sent - counters["rx"]["packets"] > 300 and (counters["loss_packets"] or 0) + sent - counters["tx"]["packets"] > 300
+
+
+def spoil(lab: Lab) -> None:
+    """What somebody may do to the interface meanwhile, or a driver that is reset."""
+    run("ip", "netns", "exec", lab.a, "ethtool", "-K", "a0", "tso", "off", "gso", "off", "tx", "off")
+    run("ip", "-n", lab.a, "link", "set", "dev", "a0", "promisc", "on", "mtu", "1400")
+
+
+def second_run(lab: Lab) -> None:
+    """Another run on the interface, which is refused and names the first one."""
+    other = Lab(0, lab.home / "second")
+    other.mark, other.home = lab.mark + "-second", lab.home / "second"
+    other.home.mkdir()
+    holder = lab.tcpreplay()
+    other.start({"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, "pps": 1000})
+    status, said = other.result(30)
+    assert status, said
+    assert "another run is sending on it" in said["msg"] and f"process {holder} (tcpreplay) of root since 20" in said["msg"], said
+    shutil.rmtree(other.home)
+    os.kill(holder, signal.SIGINT)
+
+
+def waiting_run(lab: Lab) -> None:
+    """Another run that waits for the end of the first."""
+    other = Lab(0, lab.home / "second")
+    other.mark, other.home = lab.mark + "-second", lab.home / "second"
+    other.home.mkdir()
+    holder = lab.tcpreplay()
+    other.start({"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, "pps": 5000, "lock_timeout": 20})
+    threading.Timer(3.0, os.kill, (holder, signal.SIGINT)).start()
+    status, said = other.result(30)
+    assert status == 0 and said["stats"]["packets"] == FRAMES, said
+    shutil.rmtree(other.home)
+
+
+def by_user(result: dict[str, Any], lab: Lab) -> bool:
+    """An interrupted run that tells what was sent."""
+    return result["run"]["ended_by"] == "user" and result["stats"]["packets"] > 0 and result["counters"]["verdict"] == "consistent"
+
+
+def says(*words: str) -> Callable[[dict[str, Any], Lab], bool]:
+    """A failure that says this."""
+    return lambda result, lab: bool(result.get("failed", True)) and all(word in result.get("msg", "") for word in words)
+
+
+def verdict(wanted: str, *words: str) -> Callable[[dict[str, Any], Lab], bool]:
+    """A run that went well, and a verdict on it with its reason."""
+    return lambda result, lab: result["counters"]["verdict"] == wanted and all(word in result["counters"]["reason"] for word in words)
+
+
+def stand_in(name: str, behaviour: str, expect: Callable[[dict[str, Any], Lab], Any], **params: Any) -> Fault:
+    """A program that behaves badly in tcpreplay's place, in a run that is to end after two seconds."""
+    asked = {"executable": STAND_IN, "pps": 2000, "loop": 0, "duration": 600, "timeout": 2, "STAND_IN": behaviour}
+    return Fault(name, params={**asked, **params}, expect=expect, receives=False, bound=30.0)
+
+
+# 194 times the file is as much as the stand-in says it has sent.
+CLAIM = {"loop": 194, "duration": None}
+DROPPER = 'table netdev dropper { chain c { type filter hook ingress device "b0" priority -10; limit rate over 500/second drop; }; }'
+
+FAULTS = [
+    Fault("none", params={"pps": 1000}, expect=lambda result, lab: result["stats"]["packets"] == FRAMES, bound=30),
+    Fault("its time is over", params={**ENDLESS, "timeout": 2}, expect=lambda result, lab: result["run"]["ended_by"] == "timeout"),
+    # Programs that do not behave
+    stand_in("it ignores SIGINT", "deaf", says("did not heed SIGINT", "was killed")),
+    stand_in("it spins, and ignores SIGINT", "spin", says("did not heed SIGINT", "was killed")),
+    stand_in("it fills its output", "flood", lambda result, lab: result["run"]["ended_by"] == "timeout"),
+    stand_in("it leaves a child behind that holds its output", "fork", lambda result, lab: result["run"]["ended_by"] != "timeout"),
+    stand_in("it leaves a child behind in another session", "daemon", lambda result, lab: result["run"]["ended_by"] != "timeout"),
+    stand_in("it crashes", "crash", says("ended by SIGSEGV")),
+    stand_in("it prints noise", "noise", says("printed no statistics")),
+    stand_in("it prints nothing and ends well", "nothing", says("printed no statistics")),
+    stand_in("it claims more than the interface counted", "run", verdict("short", "veth tx_packets"), **CLAIM),
+    # Ends
+    Fault("SIGINT to tcpreplay", kill(Lab.tcpreplay, signal.SIGINT), ENDLESS, by_user),
+    Fault("SIGTERM to tcpreplay", kill(Lab.tcpreplay, signal.SIGTERM), ENDLESS, says("ended by SIGTERM")),
+    Fault("SIGKILL to tcpreplay", kill(Lab.tcpreplay, signal.SIGKILL), ENDLESS, says("ended by SIGKILL")),
+    Fault("SIGSTOP to tcpreplay", kill(Lab.tcpreplay, signal.SIGSTOP), {**ENDLESS, "timeout": 4}, says("was killed"), bound=12),
+    Fault("SIGTERM to the module", kill(Lab.module, signal.SIGTERM), ENDLESS, by_user),
+    Fault("SIGHUP to the module", kill(Lab.module, signal.SIGHUP), ENDLESS, by_user),
+    Fault("SIGINT to the module", kill(Lab.module, signal.SIGINT), ENDLESS, by_user),
+    Fault("SIGKILL to the module", kill(Lab.module, signal.SIGKILL), ENDLESS, without_result=True),
+    Fault("SIGKILL to the module, offloads off", kill(Lab.module, signal.SIGKILL), {**ENDLESS, "offloads": "off"}, without_result=True),
+    Fault(
+        "SIGKILL to all of a run's processes at once", kill(keepers_too, signal.SIGSTOP, signal.SIGKILL), {**ENDLESS, "offloads": "off"},
+        without_result=True, next_run_mends=True,
+    ),
+    Fault("SIGKILL to Ansible", kill(Lab.ansibles, signal.SIGKILL), ENDLESS, without_result=True),
+    Fault("SIGINT to Ansible", kill(lambda lab: lab.ansibles()[0], signal.SIGINT), ENDLESS, without_result=True),
+    # What happens to the interface and around it meanwhile
+    Fault("the interface is set down", ip("link", "set", "a0", "down"), ENDLESS, says("a0: it was set down"), bound=8),
+    Fault("the interface is deleted", ip("link", "delete", "a0"), ENDLESS, says("a0: it was removed"), gone=True, bound=8),
+    Fault("the receiver is deleted", of_receiver("link", "delete", "b0"), ENDLESS, says("a0: it was removed"), gone=True, bound=8),
+    Fault(
+        "the link goes down for a second", link_flaps, {"pps": 1000, "loop": 4}, verdict("unknown", "the link went down", "arrived"),
+    ),
+    Fault("its settings are changed by another", spoil, {"pps": 1000, "loop": 4}, all_arrived(4)),
+    Fault("the receiver's rules are flushed", nft("flush", "ruleset"), {"pps": 1000, "loop": 4}, loss_unknown),
+    Fault("frames are dropped before the counter", nft("-f", "-", stdin=DROPPER), {"pps": 1000, "loop": 4}, lost_and_told),
+    Fault("the file is removed while it is sent", lambda lab: lab.pcap.unlink(), {"pps": 1000, "loop": 4}, all_arrived(4)),
+    Fault("faster than the line it is said to have", params={"topspeed": True, "loop": 100, "link_speed_mbps": 1},
+          expect=verdict("impossible", "line of 1 Mbps"), bound=30),
+    # Two at once
+    Fault("a second run", second_run, ENDLESS, by_user, bound=8),
+    Fault("a second run that waits", waiting_run, ENDLESS, by_user, bound=8),
+]  # fmt: skip
+
+
+def once(fault: Fault, lab: Lab) -> dict[str, Any]:
+    """Make a fault once, and look at everything. What is wrong is in ``wrong``."""
+    wrong: list[str] = []
+    lab.make()
+    params = {"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, **fault.params}
+    if fault.receives:
+        params |= {"rx_interface": "b0", "rx_netns": lab.b}
+    behaviour = params.pop("STAND_IN", None)
+    with _environment("STAND_IN", behaviour):
+        lab.start({name: value for name, value in params.items() if value is not None})
+    try:
+        if fault.receives and fault.make is not nothing:
+            lab.tcpreplay()
+            until(lambda: (lab.received() or 0) > 500, 10)
+        fault.make(lab)
+        began = time.monotonic()
+        status, result = lab.result(60)
+        left = until(lambda: not lab.left_processes(), fault.bound) or lab.left_processes()
+        ended = time.monotonic() - began
+        # A keeper is given half a second for tcpreplay's last breath.
+        until(lambda: fault.next_run_mends or "trafficgen" not in lab.left_tables(), 3)
+        if status is None:
+            wrong.append("Ansible did not end within 60 s")
+        if left is not True:
+            wrong.append(f"processes stay: {left}")
+        if ended > fault.bound:
+            wrong.append(f"it took {ended:.1f} s")
+        if "trafficgen" in lab.left_tables() and not fault.next_run_mends:
+            wrong.append(f"tables stay: {lab.left_tables()}")
+        if not fault.without_result:
+            try:
+                if not fault.expect(result, lab):
+                    wrong.append(f"it says: {json.dumps(result)[:2000]}")
+            except (KeyError, TypeError) as error:
+                wrong.append(f"{error!r}: it says: {json.dumps(result)[:2000]}")
+            wrong += _true(fault, result, lab)
+        if not fault.gone:
+            if lab.locked():
+                wrong.append("the interface is still locked")
+            if fault.next_run_mends:
+                wrong += _next_run_mends(lab)
+            elif lab.settings() != lab.before:
+                wrong.append(f"its settings were {lab.before} and are {lab.settings()}")
+        notes = [str(path) for path in Path("/run").glob(NOTES)] if not fault.next_run_mends else []
+        if (files := lab.left_files()) and not fault.without_result:
+            wrong.append(f"files stay: {files}")
+        return {"seconds": ended, "wrong": wrong, "notes": notes, "files": len(files), "result": result}
+    finally:
+        lab.remove()
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str | None) -> Any:
+    """The stand-in is told what to do by the environment; the threads start one after the other."""
+    with _starting:
+        if value is not None:
+            os.environ[name] = value
+        try:
+            yield
+        finally:
+            os.environ.pop(name, None)
+
+
+_starting = threading.Lock()
+
+
+def _true(fault: Fault, result: dict[str, Any], lab: Lab) -> list[str]:
+    """Whether what the result says was received is what the receiver's kernel counted."""
+    rx = (result.get("counters") or {}).get("rx")
+    received = lab.received()
+    # What is dropped before the counter, or by it, the kernel has counted; a second run's frames are counted with the first one's.
+    if not rx or received is None or lab.received_before is None or "dropped" in fault.name or "second run" in fault.name:
+        return []
+    counted = received - lab.received_before
+    return [] if rx["packets"] == counted else [f"it says that {rx['packets']} were received, and {counted} were"]
+
+
+def _next_run_mends(lab: Lab) -> list[str]:
+    wrong = [] if lab.settings() != lab.before else ["the fault changed nothing that the next run could put right"]
+    lab.start({"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, "pps": 5000, "rx_interface": "b0", "rx_netns": lab.b})
+    status, result = lab.result(60)
+    if lab.left_tables():
+        wrong.append(f"tables stay after the next run: {lab.left_tables()}")
+    if status != 0 or "an earlier run was cut off" not in lab.warnings:
+        wrong.append(f"the next run says: {json.dumps(result)[:1000]}")
+    if lab.settings() != lab.before:
+        wrong.append(f"after the next run its settings were {lab.before} and are {lab.settings()}")
+    return wrong
+
+
+def main() -> int:
+    """Make them all, and print the table."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    arguments.add_argument("--runs", type=int, default=1, help="of each fault")
+    arguments.add_argument("--jobs", type=int, default=3, help="faults at once")
+    arguments.add_argument("--only", default="", help="those whose name has this in it")
+    arguments.add_argument("folder", type=Path)
+    asked = arguments.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    labs: list[Lab] = []
+    free = threading.local()
+
+    def one(fault: Fault) -> dict[str, Any]:
+        if not hasattr(free, "lab"):
+            free.lab = Lab(len(labs) + 1, Path(work))
+            labs.append(free.lab)
+        try:
+            return once(fault, free.lab)
+        except Exception as error:
+            return {"seconds": 0.0, "wrong": [repr(error)], "notes": [], "files": 0, "result": {}}
+
+    # In turns, so that the same fault does not happen everywhere at once.
+    todo = [fault for _ in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
+    with tempfile.TemporaryDirectory() as work:
+        try:
+            with ThreadPoolExecutor(asked.jobs) as pool:
+                outcomes = list(pool.map(one, todo))
+        finally:
+            for lab in labs:
+                lab.remove()
+    rows = ["| fault | runs | ended after, s (most) | went wrong |", "|---|---|---|---|"]
+    failed = False
+    for name in dict.fromkeys(fault.name for fault in todo):
+        mine = [outcome for fault, outcome in zip(todo, outcomes) if fault.name == name]
+        seconds = [outcome["seconds"] for outcome in mine]
+        wrong = [text for outcome in mine for text in outcome["wrong"]]
+        failed = failed or bool(wrong)
+        rows.append(f"| {name} | {len(mine)} | {statistics.median(seconds):.1f} ({max(seconds):.1f}) | {'; '.join(wrong) or 'nothing'} |")
+    left = [str(path) for path in Path("/run").glob(NOTES)]
+    rows.append(f"\nNotes left in /run: {', '.join(left) or 'none'}")
+    (asked.folder / "faults.md").write_text("\n".join(rows) + "\n")
+    (asked.folder / "faults.json").write_text(
+        json.dumps([{"fault": fault.name, **outcome} for fault, outcome in zip(todo, outcomes)], indent=1)
+    )
+    print("\n".join(rows))
+    return 1 if failed or left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
