@@ -7,7 +7,7 @@
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 report artefact integration integration-2.14 molecule demo demo-2.14 demo-interrupted dnf guest"
+all_stages="$lint_stages sanity units units-python3.9 report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted dnf guest"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -206,7 +206,7 @@ stage_artefact() {
 
     # What a user needs, all of it, and nothing else.
     git ls-files -co --exclude-standard |
-        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|COPYING)$' >expected-files
+        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|SECURITY\.md|COPYING)$' >expected-files
     printf '%s\n' MANIFEST.json FILES.json >>expected-files
     tar -tzf "$artefact" | grep -v '/$' | sort >artefact-files
     sort expected-files | diff - artefact-files
@@ -245,6 +245,12 @@ stage_molecule() {
     need_namespaces
     NO_COLOR=1 timeout 900 molecule test --scenario-name default
     NO_COLOR=1 timeout 900 molecule test --scenario-name throughput
+}
+
+# Each fault once; by hand, and many times: tests/faults/faults.py --runs 20 FOLDER
+stage_faults() {
+    need_namespaces
+    timeout 600 python tests/faults/faults.py "$cache/faults"
 }
 
 # The image is made once and kept. What is tested in the guests is the roles; mitogen only makes that take a fraction of the time.
