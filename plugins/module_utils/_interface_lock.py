@@ -35,9 +35,7 @@ class _Process:
 
 
 @contextlib.contextmanager
-def only_run(
-    interface: str, netns: str | None, what: str = SENDING, patience: float = 0.0, streams: Sequence[int] = (1, 2)
-) -> Iterator[int]:
+def only_run(interface: str, netns: str | None, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)) -> Iterator[int]:
     """Have an interface for this run alone for as long as the block lasts.
 
     The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the interface's
@@ -45,43 +43,52 @@ def only_run(
     this one and whatever it has handed the descriptor to, which is what the block gets.
 
     :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one, another the other.
-    :param patience: seconds to wait for another run's end.
+    :param until: how long to wait for another run's end, on time.monotonic()'s clock.
     :param streams: the descriptors at whose other end somebody waits, as for :class:`Watch`.
-    :raises TrafficgenError: if another run has it, naming its processes; or if there is no such interface or namespace.
+    :raises TrafficgenError: if another run has it, naming its processes; or if there is no such namespace.
     """
+    with contextlib.ExitStack() as stack:
+        taken = _taken(interface, netns, what, stack)
+        if taken is None:
+            with Watch(streams) as watch:
+                while taken is None and time.monotonic() < until and watch.why() is None:
+                    watch.beat()
+                    watch.wait(min(until - time.monotonic(), _STEP))
+                    taken = _taken(interface, netns, what, stack)
+                if taken is None and watch.why() is not None:
+                    raise TrafficgenError("it was told to stop while it waited for another run's end", on=interface)
+        if taken is None:
+            held = holders(_name(interface, netns, what), netns)
+            raise TrafficgenError(
+                f"another run is {what} on it", on=interface, said=held and f"it is held by {held}",
+                remedy="Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results.",
+            )  # fmt: skip
+        yield taken
+
+
+def _taken(interface: str, netns: str | None, what: str, stack: contextlib.ExitStack) -> int | None:
+    """The lock's descriptor; None where another run has it. The interface of this name may be another one each time."""
+    with inside(netns):
+        lock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+    if not _bound(lock, _name(interface, netns, what), interface):
+        lock.close()
+        return None
+    return lock.fileno()
+
+
+def _name(interface: str, netns: str | None, what: str) -> str:
     with inside(netns):
         try:
             index = socket.if_nametoindex(interface)
         except OSError:
             # What reads the interface's state says it better.
             index = 0
-        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    name = f"wirespeed.trafficgen/{what}/{index}"
-    with lock:
-        if index and not _bound(lock, name, interface):
-            _wait(lock, name, interface, netns, what, patience, streams)
-        yield lock.fileno()
-
-
-def _wait(lock: socket.socket, name: str, interface: str, netns: str | None, what: str, patience: float, streams: Sequence[int]) -> None:
-    until = time.monotonic() + patience
-    with Watch(streams) as watch:
-        while (left := until - time.monotonic()) > 0 and watch.why() is None:
-            watch.wait(min(left, _STEP))
-            if _bound(lock, name, interface):
-                return
-        stopped = watch.why() is not None
-    if stopped:
-        raise TrafficgenError("it was told to stop while it waited for another run's end", on=interface)
-    waited = f" after {patience:g} s of waiting" if patience else ""
-    held = holders(name, netns)
-    raise TrafficgenError(
-        f"another run is {what} on it{waited}", on=interface, said=held and f"it is held by {held}",
-        remedy="Wait until that has ended, or have lock_timeout wait for it: two at once would spoil both results.",
-    )  # fmt: skip
+    return f"wirespeed.trafficgen/{what}/{index}" if index else ""
 
 
 def _bound(lock: socket.socket, name: str, interface: str) -> bool:
+    if not name:
+        return True
     try:
         lock.bind(f"\0{name}")
     except OSError as error:

@@ -205,11 +205,11 @@ class Link:
         return self._flags() & _RUNNING == _RUNNING
 
     def trouble(self) -> str:
-        """Why nothing at all can leave through it: it was removed, or set down. Empty where neither is so; a carrier may come again."""
+        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come again."""
         try:
             return "" if self._flags() & _UP else "set down"
         except TrafficgenError:
-            return "removed"
+            return "gone from its namespace"
 
     def _flags(self) -> int:
         self._socket.send(self._request)

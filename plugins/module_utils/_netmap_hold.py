@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link, Port
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import LINK_LIMIT, LINK_STEADY, LINK_STEP
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import LINK_LIMIT, LINK_STEP, steady_seconds
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Watch
 
 _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
@@ -43,12 +43,13 @@ class Hold:
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """
         limit = max(LINK_LIMIT, delay)
+        steady = steady_seconds(self.interface, self._netns)
         up_since: float | None = None
         with Link(self.interface, self._netns) as link:
             while watch.why() is None:
                 now = time.monotonic()
                 up_since = (up_since or now) if link.running() else None
-                if up_since is not None and now - up_since >= LINK_STEADY and now - self._taken >= delay:
+                if up_since is not None and now - up_since >= steady and now - self._taken >= delay:
                     return
                 if now - self._taken >= limit and up_since is None:
                     raise TrafficgenError(

@@ -16,6 +16,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import inside
 
 FOLDER = "/run"
@@ -24,12 +25,18 @@ _SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
 
 
 class NicNote:
-    """The note of one interface, whose name and index are asked of the kernel here: it may be gone when the note is removed."""
+    """The note of one interface, whose index is asked of the kernel here: it may be gone when the note is removed.
+
+    :raises TrafficgenError: where there is no such interface.
+    """
 
     def __init__(self, interface: str, netns: str | None) -> None:
         self._interface = interface
         with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-            index = socket.if_nametoindex(interface)
+            try:
+                index = socket.if_nametoindex(interface)
+            except OSError as error:
+                raise TrafficgenError("no such interface", on=interface, said=str(error)) from error
             try:
                 cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
             except OSError:

@@ -282,27 +282,32 @@ def supervise(
         raise AssertionError("pipes were asked for")
     outputs = [_Output(process.stdout, listen), _Output(process.stderr)]
     ended, killed = "exited", False
-    while not _has_ended(process.pid):
-        now = time.monotonic()
-        reason = watch.why() or ("timeout" if now >= deadline else None) or (stop() if stop is not None and now >= ask else None)
-        if now >= ask:
-            ask = now + 1.0
-        if ended == "exited" and reason:
-            ended = reason
-            deadline = now + grace
-            _signal_group(process.pid, signal.SIGINT)
-        elif ended != "exited" and now >= deadline:
-            if killed:
-                raise TrafficgenError(
-                    f"did not end within {_UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
-                    on=f"process {process.pid} ({full[0]})", remedy="`dmesg` may have a reason; the host may need a reboot.",
-                )  # fmt: skip
-            killed, deadline = True, now + _UNKILLABLE
-            _signal_group(process.pid, signal.SIGKILL)
-        if listen is not None:
-            listen(b"")
-        watch.beat()
-        watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
+    try:
+        while not _has_ended(process.pid):
+            now = time.monotonic()
+            reason = watch.why() or ("timeout" if now >= deadline else None) or (stop() if stop is not None and now >= ask else None)
+            if now >= ask:
+                ask = now + 1.0
+            if ended == "exited" and reason:
+                ended = reason
+                deadline = now + grace
+                _signal_group(process.pid, signal.SIGINT)
+            elif ended != "exited" and now >= deadline:
+                if killed:
+                    raise TrafficgenError(
+                        f"did not end within {_UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
+                        on=f"process {process.pid} ({full[0]})", remedy="`dmesg` may have a reason; the host may need a reboot.",
+                    )  # fmt: skip
+                killed, deadline = True, now + _UNKILLABLE
+                _signal_group(process.pid, signal.SIGKILL)
+            if listen is not None:
+                listen(b"")
+            watch.beat()
+            watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
+    except BaseException:
+        # Nobody waits for it any more.
+        _signal_group(process.pid, signal.SIGKILL)
+        raise
     finished = time.time()
     # What it forked; it itself is a zombie, which keeps the number of its group from being reused.
     _signal_group(process.pid, signal.SIGKILL)

@@ -461,12 +461,13 @@ def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tu
 def how_it_ended(request: Request, traffic: Traffic, stats: Mapping[str, Any], *, ended: str, exit_status: int | None, failed: bool) -> str:
     """``run.ended_by``.
 
-    :param ended: how the supervisor saw it end: ``exited``, ``timeout``, ``signal``, ``gone``; ``removed`` or ``set down``, the interface.
+    :param ended: how the supervisor saw it end: ``exited``, ``timeout``, ``signal``, ``gone``;
+        ``gone from its namespace`` or ``set down``, the interface.
     :param failed: an error is known besides.
     """
     if ended == "timeout":
         return "timeout"
-    if ended in ("removed", "set down"):
+    if ended in ("gone from its namespace", "set down"):
         return "error"
     # Exit status 0 also where it got SIGINT; before it has set its handler, SIGINT ends it.
     if ended in ("signal", "gone") or stats["interrupted"] or exit_status in (-2, -15):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -29,7 +29,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lo
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import held
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState, Settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_settings import Settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import LINK_LIMIT, NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
     SOURCE_MACS_LIMIT,
     PcapSummary,
@@ -113,44 +114,51 @@ class Plan:
     netmap_delay: int
     hold: bool
     timeout: float
-    warnings: list[str]
 
 
-def carry_out(params: Mapping[str, Any], *, check_mode: bool = False) -> Outcome:
-    """Do one run, or in check mode only plan it."""
+def carry_out(params: Mapping[str, Any], *, check_mode: bool = False, warnings: list[str] | None = None) -> Outcome:
+    """Do one run, or in check mode only plan it.
+
+    :param warnings: gets the warnings as they come, so that they are known where this raises, too.
+    """
+    warnings = [] if warnings is None else warnings
     progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
     request = parse_request(params, _online_cpus())
     if check_mode:
-        plan = make_plan(request)
-        return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, plan.warnings)
+        plan = make_plan(request, warnings)
+        return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, warnings)
     with _locked(request) as locks:
-        recovered = _nic_state.recover(request.interface, request.netns)
-        plan = make_plan(request)
-        plan.warnings[:0] = recovered
-        return execute(plan, locks, progress_file)
+        recovered = _nic_settings.recover(request.interface, request.netns)
+        warnings.extend(recovered)
+        # Where another run has just let go of the port, its link takes as long as it needs.
+        plan = make_plan(request, warnings, LINK_LIMIT if recovered or request.lock_timeout else _LINK_LIMIT)
+        return execute(plan, locks, warnings, progress_file)
 
 
 @contextlib.contextmanager
 def _locked(request: Request) -> Iterator[list[int]]:
     """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another run begins."""
-    with only_run(request.interface, request.netns, SENDING, request.lock_timeout) as sending:
+    until = time.monotonic() + request.lock_timeout
+    with only_run(request.interface, request.netns, SENDING, until) as sending:
         if request.rx_interface is None:
             yield [sending]
             return
-        with only_run(request.rx_interface, request.rx_netns, COUNTING, request.lock_timeout) as counting:
+        with only_run(request.rx_interface, request.rx_netns, COUNTING, until) as counting:
             yield [sending, counting]
 
 
-def make_plan(request: Request) -> Plan:
-    """Look at everything the run needs, and refuse what would go wrong."""
+def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_LIMIT) -> Plan:
+    """Look at everything the run needs, and refuse what would go wrong.
+
+    :param link_limit: seconds for a link that is coming up.
+    """
     executable = find_executable(request.executable, REMEDY)
     answer = run([executable, "--version"])
     version = parse_version(answer.stdout + answer.stderr)
-    warnings: list[str] = []
     method = _injection_method(request, version, warnings)
     summaries = [summarize(path, flows=False, source_macs=request.rx_interface is not None) for path in request.pcaps]
     traffic = _traffic(summaries, warnings)
-    link = _settled_link(request)
+    link = _settled_link(request, link_limit)
     _check_link(link, request)
     rx_link = None
     if request.rx_interface is not None:
@@ -159,7 +167,7 @@ def make_plan(request: Request) -> Plan:
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
     nic, settings = _nic_state.read(request.interface, request.netns), _settings(request)
-    _nic_state.check(nic, settings, request.interface)
+    _nic_settings.check(nic, settings, request.interface)
     mode = _netmap.mode(link["driver"]) if method == "netmap" else None
     hold = method == "netmap" and request.hold
     delay = 0 if hold else request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
@@ -179,9 +187,7 @@ def make_plan(request: Request) -> Plan:
         warnings.append(coarse)
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
-    return Plan(
-        request, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout, warnings
-    )
+    return Plan(request, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout)
 
 
 def _settings(request: Request) -> Settings:
@@ -194,28 +200,28 @@ def _settings(request: Request) -> Settings:
     )  # fmt: skip
 
 
-def execute(plan: Plan, locks: Sequence[int], progress_file: str | None = None) -> Outcome:
+def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file: str | None = None) -> Outcome:
     """Send, count, and make the result of it, whatever became of it.
 
     :param locks: what nobody else may have before all that was started and changed here is gone and put back.
     """
     request = plan.request
-    warnings = list(plan.warnings)
+    netmap = plan.injection_method == "netmap"
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
-        mark = stack.enter_context(nothing_left(locks))
-        nic = stack.enter_context(_as_found(plan, warnings, locks))
+        stack.enter_context(
+            _nic_settings.left_as_found(
+                plan.nic, plan.settings, request.interface, request.netns, warnings, netmap=netmap, hand_on=locks,
+            )
+        )  # fmt: skip
         receiver = stack.enter_context(_receiver(plan, warnings, locks))
+        mark = stack.enter_context(nothing_left(locks))
         hold = stack.enter_context(held(request.interface, request.netns)) if plan.hold else None
         if hold is not None:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
             hold.wait_for_link(watch, request.netmap_delay or 0)
-        elif nic != plan.nic and not _nic_state.wait_for_link(request.interface, request.netns):
-            raise TrafficgenError(
-                "its link did not come up after its settings were made", on=request.interface,
-                remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as they are.",
-            )  # fmt: skip
+        nic = _set(plan, watch, warnings, hold is not None)
         if request.start_at is not None:
             watch.sleep_until(request.start_at - _SET_UP)
         receiver.start()
@@ -263,6 +269,19 @@ def _progress(plan: Plan, path: str | None) -> Progress:
     )
 
 
+def _set(plan: Plan, watch: Watch, warnings: list[str], link_is_up: bool) -> NicState:
+    """What the interface is set to while the run sends, once its link is up again after its settings were made."""
+    interface, netns = plan.request.interface, plan.request.netns
+    if plan.injection_method != "netmap" and not _nic_settings.would_change(plan.nic, plan.settings):
+        return plan.nic
+    if not link_is_up and not _nic_state.wait_for_link(interface, netns, watch=watch) and watch.why() is None:
+        raise TrafficgenError(
+            "its link did not come up after its settings were made", on=interface,
+            remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as they are.",
+        )  # fmt: skip
+    return _nic_settings.made(plan.settings, interface, netns, warnings)
+
+
 def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
     """The ``run`` part of the result; without a run, what is known before.
 
@@ -280,7 +299,7 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "driver": plan.link["driver"],
         "link_speed_mbps": plan.link_speed_mbps,
         "mtu": plan.link["mtu"],
-        "offloads": nic.offloads_on,
+        "offloads": nic.offloads_on(netmap=plan.injection_method == "netmap"),
         "flow_control": None if nic.pause is None else {"rx": nic.pause.rx, "tx": nic.pause.tx},
         "ring_sizes": None if nic.rings is None else {"rx": nic.rings.rx, "tx": nic.rings.tx},
         "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
@@ -314,11 +333,10 @@ def _outcome(
         # It complained, and yet sent it all.
         warnings.append(complaint.message)
         complaint = None
-    if done.ended in ("removed", "set down"):
+    if done.ended in ("gone from its namespace", "set down"):
         complaint = TrafficgenError(
-            f"it was {done.ended} while tcpreplay sent, which was ended", on=request.interface,
-            remedy="See who did that, and send again." if done.ended == "set down" else "",
-        )  # fmt: skip
+            f"it was {done.ended} while tcpreplay sent, which was ended", on=request.interface, remedy="See who did that, and send again."
+        )
     ended_by = how_it_ended(request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None)
     # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no complaint.
     error = complaint if ended_by == "error" else _not_ended_well(plan, done, stats, ended_by, complaint)
@@ -445,16 +463,9 @@ def _receiver(plan: Plan, warnings: list[str], locks: Sequence[int]) -> Iterator
         yield receiver
 
 
-def _as_found(plan: Plan, warnings: list[str], locks: Sequence[int]) -> contextlib.AbstractContextManager[NicState]:
-    """The run's settings while it lasts, what the interface was set to before after it."""
-    interface, netns = plan.request.interface, plan.request.netns
-    changes = plan.injection_method == "netmap"
-    return _nic_state.left_as_found(plan.nic, plan.settings, interface, netns, warnings, changes=changes, hand_on=locks)
-
-
-def _settled_link(request: Request) -> dict[str, Any]:
+def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
     """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited for."""
-    until = time.monotonic() + _LINK_LIMIT
+    until = time.monotonic() + seconds
     link = snapshot(request.interface, request.netns)
     while link["up"] and not link["carrier"] and link["bus_info"] and time.monotonic() < until:
         time.sleep(_LINK_STEP)

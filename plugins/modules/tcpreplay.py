@@ -15,9 +15,11 @@ description:
   - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and what the counters of
     the sending and the receiving interface prove of it.
   - Everything that can be checked is checked before the first packet is sent.
-  - One run at a time can send on an interface. A second one is refused.
+  - One run at a time can send on an interface. A second one is refused, or waits (O(lock_timeout)).
   - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away (its connection, or
-    the module itself, also by SIGKILL) tcpreplay goes too.
+    the module itself, also by SIGKILL) tcpreplay goes too. Where the controller or the network dies without a word, TCP takes its time to
+    notice, with Linux's defaults some 15 minutes; the run ends at its own end or O(timeout) at the latest.
+  - When the interface is removed or set down while it sends, the run ends as failed, with what was sent until then.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
 attributes:
@@ -187,7 +189,7 @@ options:
     type: int
   lock_timeout:
     description:
-      - Seconds to wait where another run is sending on O(interface), or counting on O(rx_interface); two at once would spoil both.
+      - Seconds to wait, in all, where another run is sending on O(interface), or counting on O(rx_interface); two at once would spoil both.
       - By default the task fails at once. Either way the error names the processes of the other run.
     version_added: 0.2.0
     type: int
@@ -205,6 +207,7 @@ options:
     description:
       - Flow control (pause frames) of O(interface) while the run lasts. While it is on, the other side can slow the sender down.
       - V(off) turns it off, or fails where that cannot be; many NICs are reset for that, and their link is waited for, before and after.
+        It is put back by what the driver told of it before, which for some is what was negotiated.
       - V(auto) is V(off) for O(injection_method=netmap), where the port is reset anyway, with a warning where that cannot be, and V(keep)
         for other methods. RV(run.flow_control) has what it was.
     version_added: 0.2.0
@@ -249,10 +252,13 @@ requirements:
   - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
   - nftables, for O(rx_interface)
 notes:
-  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, flow control, ring sizes,
-    promiscuous mode, MTU, queueing discipline, and whether it is up. This holds also when the module is killed (SIGKILL), and where that
-    was the fate of all its processes, the next run on the interface puts it right, and says so.
-  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN.
+  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, ring sizes, promiscuous
+    mode, MTU, whether it is up, flow control where the run changed it, and the kind of its root queueing discipline, which netmap's
+    emulated mode replaces. This holds also when the module is killed (SIGKILL), and where that was the fate of all its processes, the
+    next run on the interface puts it right, and says so. What could not be put back is a warning. A driver that another has changed
+    meanwhile is left.
+  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN. With a tcpreplay that has capabilities of its own (setcap) and no root, neither does
+    the kernel end it when the module is killed, nor can the next run put right what was left.
   - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
   - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate since the line
     before, and about how long it still takes, on the controller's standard error; where that is no terminal, about every 30. A long run
@@ -581,12 +587,13 @@ def main() -> None:
     """Send, and return what came of it."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     outcome, error = Outcome({}), None
+    warnings: list[str] = []
     try:
-        outcome = carry_out(module.params, check_mode=module.check_mode)
+        outcome = carry_out(module.params, check_mode=module.check_mode, warnings=warnings)
         error = outcome.error
     except TrafficgenError as refused:
         error = refused
-    for warning in outcome.warnings:
+    for warning in warnings:
         module.warn(warning)
     result = dict(outcome.tree)
     if error is not None:

@@ -369,8 +369,8 @@ FAULTS = [
     Fault("SIGINT to Ansible", kill(lambda lab: lab.ansibles()[0], signal.SIGINT), ENDLESS, without_result=True),
     # What happens to the interface and around it meanwhile
     Fault("the interface is set down", ip("link", "set", "a0", "down"), ENDLESS, says("a0: it was set down"), bound=8),
-    Fault("the interface is deleted", ip("link", "delete", "a0"), ENDLESS, says("a0: it was removed"), gone=True, bound=8),
-    Fault("the receiver is deleted", of_receiver("link", "delete", "b0"), ENDLESS, says("a0: it was removed"), gone=True, bound=8),
+    Fault("the interface is deleted", ip("link", "delete", "a0"), ENDLESS, says("a0: it was gone from its namespace"), gone=True, bound=8),
+    Fault("the receiver is deleted", of_receiver("link", "delete", "b0"), ENDLESS, says("a0: it was gone"), gone=True, bound=8),
     Fault(
         "the link goes down for a second", link_flaps, {"pps": 1000, "loop": 4}, verdict("unknown", "the link went down", "arrived"),
     ),

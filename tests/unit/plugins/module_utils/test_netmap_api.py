@@ -250,7 +250,7 @@ def test_a_link_in_a_network_namespace(netns):
         set_link("set", "tga0", "down")
         assert link.trouble() == "set down"
         set_link("delete", "tga0")
-        assert link.trouble() == "removed"
+        assert link.trouble() == "gone from its namespace"
         with pytest.raises(TrafficgenError, match="tga0: its state cannot be read: No such device"):
             link.running()
 

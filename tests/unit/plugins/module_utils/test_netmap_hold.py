@@ -90,6 +90,7 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(hold, "Link", Link)
     monkeypatch.setattr(hold, "time", clock)
+    monkeypatch.setattr(hold, "steady_seconds", lambda interface, netns: 0.1)
     return clock
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_note, _nic_state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_note, _nic_settings, _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes
 
@@ -63,7 +63,9 @@ tx-lockless: on [fixed]
 
 
 def test_features():
-    assert _nic_state.parse_features(E1000) == {
+    on, wanted = _nic_state.parse_features(E1000)
+    assert on == ["tx-scatter-gather", "generic-receive-offload", "rx-vlan-offload", "tx-vlan-offload"]
+    assert wanted == {
         "rx-checksumming": False,
         "tx-checksum-ip-generic": False,
         "tx-scatter-gather": True,
@@ -73,7 +75,9 @@ def test_features():
         "generic-receive-offload": True,
         "rx-vlan-offload": True,
     }
-    assert _nic_state.parse_features(VETH) == {
+    on, wanted = _nic_state.parse_features(VETH)
+    assert on == ["rx-checksumming", "tx-scatter-gather", "generic-segmentation-offload", "tx-lockless"]
+    assert wanted == {
         "rx-checksumming": True,
         "tx-checksum-ip-generic": False,
         "tx-checksum-sctp": False,
@@ -131,6 +135,10 @@ def spoil(nic):
     link_set(nic, "promisc", "on", "mtu", "1280", "down")
 
 
+def put_back(before, nic, *, pause=False, link=False):
+    return _nic_state.put_back(_nic_state.Undo(before, pause=pause, qdisc=True, link=link), *nic)
+
+
 def test_what_tcpreplay_changes_is_put_back(nic):
     ethtool(nic, "-K", "tx-sctp-segmentation", "off")
     before, shown = _nic_state.read(*nic), ethtool(nic, "-k")
@@ -139,7 +147,7 @@ def test_what_tcpreplay_changes_is_put_back(nic):
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")
     promisc(nic, "on")
     assert ethtool(nic, "-k") != shown
-    assert _nic_state.put_back(before, *nic) == []
+    assert put_back(before, nic) == []
     assert ethtool(nic, "-k") == shown
     assert _nic_state.read(*nic) == before
 
@@ -147,25 +155,27 @@ def test_what_tcpreplay_changes_is_put_back(nic):
 def test_promiscuous_mode_that_was_on_stays_on(nic):
     promisc(nic, "on")
     before = _nic_state.read(*nic)
-    _nic_state.put_back(before, *nic)
+    put_back(before, nic)
     assert _nic_state.read(*nic).promiscuous is True
     promisc(nic, "off")
-    _nic_state.put_back(before, *nic)
+    put_back(before, nic)
     assert _nic_state.read(*nic).promiscuous is True
 
 
 def test_offloads_go_off_and_tcpreplays_own_requests_change_no_more(nic):
     before = _nic_state.read(*nic)
-    assert before.offloads_on and _nic_state.would_change(before, OFF)
-    assert _nic_state.make(before, OFF, *nic) == []
+    assert before.offloads_to_turn_off and _nic_settings.would_change(before, OFF)
+    warnings = []
+    _nic_settings.make(before, OFF, *nic)
     ours = ethtool(nic, "-k")
     for word in ("tcp-segmentation-offload", "generic-receive-offload", "rx-vlan-offload", "tx-checksumming"):
         assert f"{word}: off" in ours
-    now = _nic_state.read(*nic)
-    assert now.offloads_on == [] and not _nic_state.would_change(now, OFF)
+    now = _nic_settings.made(OFF, *nic, warnings)
+    assert now.offloads_on(netmap=False) == now.offloads_to_turn_off == warnings == []
+    assert not _nic_settings.would_change(now, OFF)
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")  # the ioctls tcpreplay uses
     assert ethtool(nic, "-k") == ours
-    assert _nic_state.put_back(before, *nic) == []
+    assert put_back(before, nic) == []
     assert _nic_state.read(*nic) == before
 
 
@@ -180,7 +190,7 @@ def test_the_qdisc_that_netmap_leaves_behind_goes(nic):
     before = _nic_state.read(*nic)
     assert before.qdisc == "noqueue"
     set_qdisc(nic, "pfifo")
-    assert _nic_state.put_back(before, *nic) == []
+    assert put_back(before, nic) == []
     assert _nic_state.read(*nic) == before
 
 
@@ -188,25 +198,34 @@ def test_a_qdisc_of_the_users_is_named(nic):
     subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "up"], check=True)
     set_qdisc(nic, "tbf", "rate", "1mbit", "burst", "10kb", "latency", "10ms")
     before = _nic_state.read(*nic)
-    assert _nic_state.put_back(before, *nic) == []
+    assert put_back(before, nic) == []
     assert _nic_state.read(*nic).qdisc == "tbf"
     set_qdisc(nic, "pfifo")
     promisc(nic, "on")
-    assert _nic_state.put_back(before, *nic) == [
-        "tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."
-    ]
+    assert put_back(before, nic) == ["tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."]
     assert _nic_state.read(*nic).promiscuous is False
 
 
 def test_an_interface_that_is_gone_or_another_one(nic):
     before = _nic_state.read(*nic)
     subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
-    [complaint] = _nic_state.put_back(before, *nic)
+    [complaint] = put_back(before, nic)
     assert "does not exist" in complaint and "was not put back" in complaint
     subprocess.run(["ip", "-n", nic[1], "link", "add", nic[0], "mtu", "1400", "type", "veth", "peer", "name", "tga1"], check=True)
-    [complaint] = _nic_state.put_back(before, *nic)
+    [complaint] = put_back(before, nic)
     assert "not the interface it was before the run" in complaint
     assert _nic_state.read(*nic).mtu == 1400
+
+
+def test_what_is_on_is_not_what_is_wanted(nic):
+    # TSO needs the checksums.
+    ethtool(nic, "-K", "tx", "off")
+    now = _nic_state.read(*nic)
+    assert "tx-tcp-segmentation" in now.offloads_to_turn_off
+    assert "tx-tcp-segmentation" not in now.offloads_on(netmap=False)
+    # tcpreplay turns these off by itself.
+    assert "generic-segmentation-offload" in now.offloads_on(netmap=False)
+    assert "generic-segmentation-offload" not in now.offloads_on(netmap=True)
 
 
 def state(**given):
@@ -214,85 +233,158 @@ def state(**given):
     return _nic_state.NicState(
         **{
             "ifindex": 2, "driver": "ixgbe", "promiscuous": False, "qdisc": "mq", "up": True, "mtu": 1500,
-            "wanted": {"generic-receive-offload": True, "rx-all": False}, "pause": Pause(True, True, True),
-            "rings": RingSizes(512, 512, 4096, 4096), **given,
+            "on": ["generic-receive-offload"], "wanted": {"generic-receive-offload": True, "rx-all": False},
+            "pause": Pause(True, True, True), "rings": RingSizes(512, 512, 4096, 4096), **given,
         }
     )  # fmt: skip
 
 
-OFF = _nic_state.Settings(offloads_off=True)
+Settings = _nic_settings.Settings
+OFF = Settings(offloads_off=True)
+NO_PAUSE, NO_PAUSE_ASKED = Settings(flow_control_off=True), Settings(flow_control_off=True, flow_control_asked=True)
 
 
 @pytest.mark.parametrize(
     ("nic", "settings", "said"),
     [
-        (state(), {"tx_ring_size": 4097}, "tx_ring_size 4097, ens17: its tx rings have 4096 slots at most"),
-        (state(), {"rx_ring_size": 8192}, "rx_ring_size 8192, ens17: its rx rings have 4096 slots at most"),
-        (state(rings=None), {"rx_ring_size": 64}, "its rings have no size that can be set"),
-        (state(pause=None), {"flow_control_off": True, "flow_control_asked": True}, "ens17: it has no flow control"),
+        (state(), Settings(tx_ring_size=4097), "tx_ring_size 4097, ens17: its tx rings have 4096 slots at most"),
+        (state(), Settings(rx_ring_size=8192), "rx_ring_size 8192, ens17: its rx rings have 4096 slots at most"),
+        (state(rings=None), Settings(rx_ring_size=64), "its rings have no size that can be set"),
+        (state(pause=None), NO_PAUSE_ASKED, "ens17: it has no flow control"),
     ],
 )
 def test_settings_it_cannot_have_are_refused(nic, settings, said):
     with pytest.raises(TrafficgenError, match=said):
-        _nic_state.check(nic, _nic_state.Settings(**settings), "ens17")
-    _nic_state.check(state(), _nic_state.Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17")
+        _nic_settings.check(nic, settings, "ens17")
+    _nic_settings.check(state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17")
 
 
 @pytest.mark.parametrize(
     ("nic", "settings", "changes"),
     [
-        (state(), {}, False),
-        (state(), {"offloads_off": True}, True),
-        (state(wanted={"rx-all": True}), {"offloads_off": True}, False),
-        (state(), {"flow_control_off": True}, True),
-        (state(pause=Pause(True, False, False)), {"flow_control_off": True}, False),
-        (state(pause=None, rings=None), {"flow_control_off": True}, False),
-        (state(), {"tx_ring_size": 512}, False),
-        (state(), {"tx_ring_size": 1024}, True),
+        (state(), Settings(), False),
+        (state(), OFF, True),
+        (state(wanted={"rx-all": True}), OFF, False),
+        (state(), NO_PAUSE, True),
+        (state(pause=Pause(True, False, False)), NO_PAUSE, False),
+        (state(pause=None, rings=None), NO_PAUSE, False),
+        (state(), Settings(tx_ring_size=512), False),
+        (state(), Settings(tx_ring_size=1024), True),
     ],
 )
 def test_only_what_it_is_not_yet_is_made(nic, settings, changes):
-    assert _nic_state.would_change(nic, _nic_state.Settings(**settings)) is changes
+    assert _nic_settings.would_change(nic, settings) is changes
+
+
+class Clock:
+    """Time that passes only where somebody waits."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
 
 
 @pytest.fixture
 def driver(monkeypatch):
-    """Drivers as they are: how each takes flow control to be off."""
+    """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in Linux 6.x)."""
 
-    class Driver:
+    class Driver(Clock):
         kind = "e1000"
-        pause = Pause(True, True, True)
         asked: ClassVar = []
+        shown = wanted = Pause(True, True, True)
+        resets_at = 0.0
 
         def set_pause(self, pause, interface, netns):
             self.asked.append(pause)
-            if self.kind == "i40e" and pause.autoneg != self.pause.autoneg:
+            if self.kind == "i40e" and pause.autoneg != self.wanted.autoneg:
                 raise TrafficgenError("its flow control could not be set", on=interface, said="Operation not supported")
             if self.kind == "stubborn":
                 return
+            if self.kind == "refuses":
+                raise TrafficgenError("its flow control could not be set", on=interface, said="Invalid argument")
             # ixgbe_set_pauseparam() takes a negotiation for both.
-            self.pause = Pause(True, True, True) if self.kind == "ixgbe" and pause.autoneg else pause
+            self.wanted = Pause(True, True, True) if self.kind == "ixgbe" and pause.autoneg else pause
+            self.resets_at = self.now
+
+        def read_pause(self, interface, netns):
+            # ixgbe tells what is in use, which its watchdog sets when the link is up.
+            if self.kind != "ixgbe" or self.now > self.resets_at + 1.5:
+                self.shown = self.wanted
+            return self.shown
+
+        def read(self, interface, netns):
+            return state(pause=self.read_pause(interface, netns))
+
+        def wait_for_link(self, interface, netns, seconds=30.0, watch=None):
+            self.now += 1.0
+            return True
 
     driver = Driver()
     driver.asked.clear()
-    monkeypatch.setattr(_nic_state, "read_pause", lambda interface, netns: driver.pause)
+    for module in (_nic_state, _nic_settings):
+        monkeypatch.setattr(module, "read_pause", driver.read_pause)
+        monkeypatch.setattr(module, "time", driver)
+        monkeypatch.setattr(module, "read", driver.read)
     monkeypatch.setattr(_nic_state, "set_pause", driver.set_pause)
+    monkeypatch.setattr(_nic_state, "wait_for_link", driver.wait_for_link)
     return driver
 
 
 @pytest.mark.parametrize(("kind", "asked"), [("e1000", 1), ("ixgbe", 1), ("i40e", 2)])
-def test_flow_control_goes_off_with_every_driver(driver, kind, asked):
+def test_flow_control_goes_off_and_comes_back_with_every_driver(driver, kind, asked):
     driver.kind = kind
-    assert _nic_state.make(state(), _nic_state.Settings(flow_control_off=True), "ens17", None) == []
-    assert (driver.pause.rx, driver.pause.tx, len(driver.asked)) == (False, False, asked)
+    before, warnings = driver.wanted, []
+    _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
+    driver.wait_for_link("ens17", None)
+    now = _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
+    assert (now.pauses, len(driver.asked), warnings) == (False, asked, [])
+    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
+    assert driver.wanted == driver.read_pause("ens17", None) == before
 
 
-def test_flow_control_that_stays_on_is_said(driver):
+def test_flow_control_is_put_back_at_once_as_well(driver):
+    # ixgbe still tells of the old one then.
+    driver.kind = "ixgbe"
+    before = driver.wanted
+    _nic_settings.make(state(), NO_PAUSE, "ens17", None)
+    assert driver.wanted != before
+    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
+    assert driver.wanted == before
+
+
+def test_flow_control_that_was_not_set_is_left_alone(driver):
+    # With the link down e1000 tells of what it would negotiate.
+    driver.wanted = Pause(True, False, False)
+    assert put_back(state(), ("ens17", None)) == []
+    assert driver.asked == []
+
+
+@pytest.mark.parametrize("kind", ["stubborn", "refuses"])
+def test_flow_control_that_stays_on_is_said(driver, kind):
+    driver.kind = kind
+    warnings = []
+    _nic_settings.make(state(), NO_PAUSE, "ens17", None)
+    assert _nic_settings.made(NO_PAUSE, "ens17", None, warnings).pauses
+    assert len(warnings) == 1 and "ens17: its flow control is still on" in warnings[0]
+    with pytest.raises(TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"):
+        _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
+        _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
     driver.kind = "stubborn"
-    [note] = _nic_state.make(state(), _nic_state.Settings(flow_control_off=True), "ens17", None)
-    assert "ens17: its flow control could not be turned off: it is still on" in note
-    with pytest.raises(TrafficgenError, match="could not be turned off"):
-        _nic_state.make(state(), _nic_state.Settings(flow_control_off=True, flow_control_asked=True), "ens17", None)
+    [complaint] = put_back(state(pause=Pause(False, False, False)), ("ens17", None), pause=True)
+    assert "its flow control is not what it was" in complaint and "`ethtool -A ens17 autoneg off rx off tx off`" in complaint
+
+
+def test_offloads_that_stay_on_are_said(monkeypatch):
+    monkeypatch.setattr(_nic_settings, "turn_off", lambda *args: None)
+    monkeypatch.setattr(_nic_settings, "read", lambda interface, netns: state())
+    warnings = []
+    _nic_settings.make(state(), OFF, "ens17", None)
+    _nic_settings.made(OFF, "ens17", None, warnings)
+    assert warnings == ["ens17: these offloads could not be turned off: generic-receive-offload."]
 
 
 @pytest.fixture
@@ -307,14 +399,14 @@ def up(nic):
 
 
 def left_as_found(nic, warnings, **options):
-    return _nic_state.left_as_found(_nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings, **options)
+    return _nic_settings.left_as_found(_nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings, **options)
 
 
 def test_left_as_found(nic, run_folder):
     up(nic)
     before, warnings = shown(nic), []
-    with pytest.raises(ZeroDivisionError), left_as_found(nic, warnings) as now:
-        assert now.offloads_on == []
+    with pytest.raises(ZeroDivisionError), left_as_found(nic, warnings):
+        assert _nic_state.read(*nic).offloads_to_turn_off == []
         [note] = run_folder.iterdir()
         assert note.stat().st_mode & 0o777 == 0o600
         spoil(nic)
@@ -322,7 +414,7 @@ def test_left_as_found(nic, run_folder):
         raise ZeroDivisionError
     assert shown(nic) == before
     assert warnings == [] and list(run_folder.iterdir()) == []
-    assert _nic_state.recover(*nic) == []
+    assert _nic_settings.recover(*nic) == []
 
 
 def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
@@ -337,8 +429,8 @@ def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
 
 def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
     up(nic)
-    with left_as_found(nic, [], settings=_nic_state.Settings()) as now:
-        assert now.offloads_on
+    with left_as_found(nic, [], settings=Settings()):
+        assert _nic_state.read(*nic).offloads_to_turn_off
         assert list(run_folder.iterdir()) == []
 
 
@@ -346,13 +438,28 @@ def cut_off(nic, **options):
     """A run that changed the interface and was killed, by SIGKILL, with or without what was to put it back."""
     child = os.fork()
     if child == 0:
-        with left_as_found(nic, [], changes=True, **options):
+        with left_as_found(nic, [], netmap=True, **options):
             spoil(nic)
             if options:
                 for pid in _children():
                     os.kill(pid, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def _others_of(folder):
+    """Whether a keeper still runs: a copy of this process that has no parent of ours any more."""
+    names = [str(path) for path in folder.iterdir()]
+    return names and any(_is_keeper(pid) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def _is_keeper(pid):
+    try:
+        mine = Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/cmdline").read_bytes() == mine and fields[1] == "1" and fields[0] != "Z"
+    except OSError:
+        return False
 
 
 def _children():
@@ -375,9 +482,9 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     before = shown(nic)
     cut_off(nic, hand_on=(2,))
     assert shown(nic) != before
-    assert _nic_state.recover(*nic) == [f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_settings.recover(*nic) == [f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."]
     assert shown(nic) == before
-    assert list(run_folder.iterdir()) == [] and _nic_state.recover(*nic) == []
+    assert list(run_folder.iterdir()) == [] and _nic_settings.recover(*nic) == []
 
 
 @pytest.mark.parametrize("spoiled", ["[]", "{", '{"boot_id": "another", "state": {"mtu": 1400}}', '{"boot_id": null}', ""])
@@ -386,7 +493,7 @@ def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spo
     [note] = run_folder.iterdir()
     note.write_text(spoiled)
     now = shown(nic)
-    assert _nic_state.recover(*nic) == []
+    assert _nic_settings.recover(*nic) == []
     assert shown(nic) == now
 
 
@@ -394,10 +501,12 @@ def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
     cut_off(nic, hand_on=(2,))
     [note] = run_folder.iterdir()
     noted = json.loads(note.read_text())
-    del noted["state"]["mtu"]
+    del noted["state"]["before"]["mtu"]
     note.write_text(json.dumps(noted))
     now = shown(nic)
-    assert len(_nic_state.recover(*nic)) == 1
+    assert _nic_settings.recover(*nic) == [
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "It was noted by another version.",
+    ]  # fmt: skip
     assert shown(nic) == now and list(run_folder.iterdir()) == []
 
 
@@ -410,32 +519,39 @@ def test_a_note_that_cannot_be_written_is_said(nic, run_folder, monkeypatch):
 
 
 def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
-    monkeypatch.setattr(_nic_state, "put_back", lambda *args: ["tga0: is gone."])
+    monkeypatch.setattr(_nic_settings, "put_back", lambda *args: ["tga0: is gone."])
     warnings = []
     with left_as_found(nic, warnings):
         pass
     assert warnings == ["tga0: is gone."]
+    assert list(run_folder.iterdir()) == []
+    # Where nobody is told, the next run is.
+    cut_off(nic)
+    until = time.monotonic() + 10
+    while _others_of(run_folder) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert _nic_settings.recover(*nic) == [
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "tga0: is gone.",
+    ]  # fmt: skip
+    assert list(run_folder.iterdir()) == []
 
 
-class Clock:
-    """Time that passes only where somebody waits."""
-
-    now = 1000.0
-    word = ""
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock, and a link that is up or down as its script says, a word a look; its last one goes on."""
-    clock = Clock()
+@pytest.mark.parametrize(
+    ("script", "driver", "seconds"),
+    [
+        ("down " * 100 + "up", "ixgbe", 2.1),
+        ("up up " + "down " * 48 + "up", "ixgbe", 1.1),
+        ("up " * 75 + "down " * 25 + "up", "ice", 4.0),
+        ("up " * 75 + "down " * 25 + "up", "i40e-netmap", 4.0),
+        ("up down", "ixgbe", None),
+    ],
+)
+def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
+    clock, words = Clock(), iter(script.split())
 
     class Link:
+        word = ""
+
         def __init__(self, interface, netns=None):
             pass
 
@@ -446,39 +562,18 @@ def clock(monkeypatch):
             pass
 
         def running(self):
-            clock.word = next(clock.words, clock.word)
-            return clock.word == "up"
+            self.word = next(words, self.word)
+            return self.word == "up"
 
     monkeypatch.setattr(_nic_state, "Link", Link)
     monkeypatch.setattr(_nic_state, "time", clock)
-    monkeypatch.setattr(_nic_state, "put_back", lambda *args: [])
-
-    class Note:
-        def __init__(self, *args):
-            pass
-
-        def write(self, state):
-            return []
-
-        def forget(self):
-            pass
-
-    monkeypatch.setattr(_nic_state, "NicNote", Note)
-    return clock
+    monkeypatch.setattr(_nic_state, "read_driver", lambda interface, netns: driver)
+    assert _nic_state.wait_for_link("ens17", None) is (seconds is not None)
+    assert clock.now - 1000 == pytest.approx(seconds or 30, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("script", "changes", "seconds"),
-    [
-        ("up " + "down " * 100 + "up", True, 2.1),
-        ("up up " + "down " * 48 + "up", True, 1.1),
-        ("up down", True, 30),
-        ("down", True, 0),
-        ("up down", False, 0),
-    ],
-)
-def test_a_link_that_was_up_is_up_in_the_end(clock, script, changes, seconds):
-    clock.words = iter(script.split())
-    with _nic_state.left_as_found(state(), _nic_state.Settings(), "ens17", None, [], changes=changes):
-        began = clock.now
-    assert clock.now - began == pytest.approx(seconds, abs=0.05)
+def test_a_link_that_stays_down_is_said(nic, monkeypatch):
+    monkeypatch.setattr(_nic_state, "LINK_LIMIT", 0.2)
+    monkeypatch.setattr(_nic_state.wait_for_link, "__defaults__", (0.2, None))
+    [complaint] = put_back(_nic_state.read(*nic), nic, link=True)
+    assert "its link has not come up again within 0.2 s" in complaint

@@ -19,7 +19,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netma
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _tcpreplay_run as runs
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState, Settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_settings import Settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
@@ -85,9 +86,9 @@ class Host:
         self.events.append("remove")
 
     @contextlib.contextmanager
-    def only_run(self, interface, netns, what, patience):
+    def only_run(self, interface, netns, what, until):
         if what in self.busy:
-            raise TrafficgenError(f"another run is {what} on it after {patience} s", on=interface)
+            raise TrafficgenError(f"another run is {what} on it after {round(until - time.monotonic())} s", on=interface)
         self.busy.add(what)
         try:
             yield 2
@@ -96,24 +97,40 @@ class Host:
 
     recovered: ClassVar = []
     nic = NicState(
-        2, "veth", False, "noqueue", True, 1500, {"tx-tcp-segmentation": True, "rx-all": True}, None, RingSizes(256, 512, 4096, 4096)
-    )
+        2, "veth", False, "noqueue", True, 1500, ["tx-tcp-segmentation", "rx-vlan-offload"], {"tx-tcp-segmentation": True, "rx-all": True},
+        None, RingSizes(256, 512, 4096, 4096),
+    )  # fmt: skip
     comes_up = True
 
-    def wait_for_nic(self, interface, netns):
+    def wait_for_nic(self, interface, netns, watch):
         self.events.append("wait for the NIC")
         return self.comes_up
 
+    def made(self, settings, interface, netns, warnings):
+        self.events.append("made")
+        return replace(self.nic, on=["rx-vlan-offload"] if settings.offloads_off else self.nic.on)
+
     @contextlib.contextmanager
-    def left_as_found(self, before, settings, interface, netns, warnings, *, changes, hand_on):
+    def left_as_found(self, before, settings, interface, netns, warnings, *, netmap, hand_on):
         assert before == self.nic and hand_on[0] == 2
         self.settings = settings
-        if settings == Settings() and not changes:
-            yield self.nic
+        if settings == Settings() and not netmap:
+            yield
             return
         self.events.append(f"record {interface}")
-        yield self.nic if settings == Settings() else replace(self.nic, wanted={"tx-tcp-segmentation": False})
+        try:
+            yield
+        finally:
+            warnings.extend(self.complaints)
         self.events.append("put back")
+
+    complaints: ClassVar = []
+
+    @contextlib.contextmanager
+    def held(self, interface, netns):
+        self.events.append(f"take {interface}")
+        yield self
+        self.events.append("let go")
 
     troubles = ""
 
@@ -129,12 +146,6 @@ class Host:
                 return self.last
 
         yield Link()
-
-    @contextlib.contextmanager
-    def held(self, interface, netns):
-        self.events.append(f"take {interface}")
-        yield self
-        self.events.append("let go")
 
     buffer_size = 2048
     left = 0
@@ -157,8 +168,9 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
     monkeypatch.setattr(runs, "only_run", host.only_run)
     monkeypatch.setattr(runs._nic_state, "read", lambda interface, netns: host.nic)
-    monkeypatch.setattr(runs._nic_state, "recover", lambda interface, netns: host.recovered)
-    monkeypatch.setattr(runs._nic_state, "left_as_found", host.left_as_found)
+    monkeypatch.setattr(runs._nic_settings, "recover", lambda interface, netns: host.recovered)
+    monkeypatch.setattr(runs._nic_settings, "left_as_found", host.left_as_found)
+    monkeypatch.setattr(runs._nic_settings, "made", host.made)
     monkeypatch.setattr(runs._nic_state, "wait_for_link", host.wait_for_nic)
     monkeypatch.setattr(runs, "held", host.held)
     monkeypatch.setattr(runs, "Link", host.link)
@@ -208,7 +220,7 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
     assert outcome.tree["counters"]["verdict"] == "unknown"
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0",
+        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "made",
         "snapshot v0", "drain", "snapshot v0", "let go",
         "put back",
     ]  # fmt: skip
@@ -218,7 +230,7 @@ def test_a_run_through_netmap_without_a_hold(host, params):
     outcome = runs.carry_out({**params, "injection_method": "netmap", "hold": False})
     assert "--nm-delay=1" in outcome.tree["run"]["command"]
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "wait for the NIC", "snapshot v0", "snapshot v0", "put back",
+        "snapshot v0", "guard v0", "record v0", "wait for the NIC", "made", "snapshot v0", "snapshot v0", "put back",
     ]  # fmt: skip
 
 
@@ -237,9 +249,11 @@ def test_the_settings_of_a_run(host, params, given, settings):
     outcome = runs.carry_out({**params, **given})
     assert host.settings == settings
     run = outcome.tree["run"]
-    assert run["offloads"] == (["tx-tcp-segmentation"] if settings == Settings() else [])
+    by_tcpreplay = settings.offloads_off or "injection_method" in given
+    assert run["offloads"] == (["rx-vlan-offload"] if by_tcpreplay else ["tx-tcp-segmentation", "rx-vlan-offload"])
     assert (run["flow_control"], run["ring_sizes"]) == ({"rx": True, "tx": False}, {"rx": 256, "tx": 512})
     assert ("wait for the NIC" in host.events) == (settings != Settings() and "injection_method" not in given)
+    assert ("made" in host.events) == (settings != Settings() or "injection_method" in given)
 
 
 def test_settings_it_cannot_have_are_refused_before_anything_is_changed(host, params):
@@ -250,12 +264,14 @@ def test_settings_it_cannot_have_are_refused_before_anything_is_changed(host, pa
 
 
 def test_a_link_that_its_settings_took_down_and_that_stays_so(host, params):
-    host.comes_up = False
+    host.comes_up, host.complaints, warnings = False, ["v0: its offloads are not all as they were."], []
     with pytest.raises(TrafficgenError, match="v0: its link did not come up after its settings were made"):
-        runs.carry_out({**params, "offloads": "off"})
+        runs.carry_out({**params, "offloads": "off"}, warnings=warnings)
+    # A run that fails tells of its warnings, too.
+    assert warnings == host.complaints
 
 
-@pytest.mark.parametrize("trouble", ["set down", "removed"])
+@pytest.mark.parametrize("trouble", ["set down", "gone from its namespace"])
 def test_an_interface_that_goes_away_ends_the_run(host, params, monkeypatch, trouble):
     monkeypatch.setenv("STAND_IN", "wait")
     host.troubles = f",{trouble},,{trouble},{trouble}"
