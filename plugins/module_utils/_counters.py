@@ -161,7 +161,7 @@ def parse_statistics(output: str) -> dict[str, int]:
     for line in output.splitlines():
         name, colon, value = line.rpartition(":")
         name, value = name.strip(), value.strip()
-        if not colon or not name or not re.fullmatch(r"-?\d+", value):
+        if not colon or not name or not re.fullmatch(r"-?\d{1,20}", value):
             continue
         seen[name] = seen.get(name, 0) + 1
         statistics[name if seen[name] == 1 else f"{name}#{seen[name]}"] = int(value)
@@ -183,7 +183,8 @@ def kernel_counters(state: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _ip_link(interface: str, netns: str | None) -> dict[str, Any]:
-    if not re.fullmatch(r"[^\s/:-][^\s/:]{0,127}", interface):
+    # "*" is every interface to ethtool.
+    if not re.fullmatch(r"[^\s/:-][^\s/:]{0,127}", interface) or not interface.isprintable() or interface == "*":
         raise TrafficgenError("not a name of an interface", on=repr(interface), remedy="`ip link` shows the names.")
     done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface], netns=netns)
     if done.status == 0:
@@ -255,7 +256,7 @@ def _ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
 
 
 def _field(output: str, name: str) -> str:
-    found = re.search(rf"^\s*{re.escape(name)}:[ \t]*(\S.*)$", output, re.MULTILINE)
+    found = re.search(rf"^[ \t]*{re.escape(name)}:[ \t]*(\S.*)$", output, re.MULTILINE)
     return found[1].strip() if found else ""
 
 

@@ -5,6 +5,12 @@
 
 from __future__ import annotations
 
+_LONGEST = 2000  # characters of a part: what was given wrong may be a megabyte
+
+
+def _short(part: str) -> str:
+    return part if len(part) <= _LONGEST else f"{part[: _LONGEST // 2]} … {part[-_LONGEST // 2 :]}"
+
 
 class TrafficgenError(Exception):
     """An error a user can act on. Only a plugin's entry point catches it and turns it into Ansible's own.
@@ -16,9 +22,9 @@ class TrafficgenError(Exception):
     """
 
     def __init__(self, what: str, *, on: str = "", said: str = "", remedy: str = "") -> None:
-        self.what = what
-        self.on = on
-        self.said = said.strip()
+        self.what = _short(what)
+        self.on = _short(on)
+        self.said = _short(said.strip())
         self.remedy = remedy
         super().__init__(self.message)
 

@@ -50,7 +50,15 @@ _PORTS = frozenset((6, 17, 33, 132, 136))  # TCP, UDP, DCCP, SCTP, UDP-Lite
 _ICMP = frozenset((1, 58))
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION = 0, 43, 44, 51, 60
 
+# Tags, labels and extension headers before the frame's kind is given up on: a frame made of nothing else would take for ever. Linux's
+# own dissector (net/core/flow_dissector.c) stops after 15.
+_MOST_HEADERS = 32
+
 Buffer = Union[bytes, bytearray]
+
+
+class _TooManyHeadersError(Exception):
+    """The frame has more than :data:`_MOST_HEADERS`."""
 
 
 class _CutError(Exception):
@@ -77,6 +85,12 @@ class _Decoder:
     def __init__(self, frame: Buffer) -> None:
         self.frame = frame
         self.looked_at: list[int] = []
+        self._headers = 0
+
+    def _next_header(self) -> None:
+        self._headers += 1
+        if self._headers > _MOST_HEADERS:
+            raise _TooManyHeadersError
 
     def byte(self, offset: int) -> int:
         if offset >= len(self.frame):
@@ -92,11 +106,13 @@ class _Decoder:
         type_at, offset = _LINK_LAYERS[link_type]
         ether_type = self._version(offset) if type_at is None else self.word(type_at)
         while True:
+            self._next_header()
             if ether_type in _VLAN:
                 ether_type = self.word(offset + 2)
                 offset += 4
             elif ether_type in _MPLS:
                 while not self.byte(offset + 2) & 1:  # the bottom of the stack
+                    self._next_header()
                     offset += 4
                 offset += 4
                 ether_type = self._version(offset)
@@ -127,6 +143,7 @@ class _Decoder:
         protocol_at, following = ip + 6, ip + 40
         later_fragment = 0
         while not later_fragment:
+            self._next_header()
             protocol = self.byte(protocol_at)
             if protocol in (_HOP_BY_HOP, _ROUTING, _DESTINATION):
                 length = (self.byte(following + 1) + 1) * 8
@@ -168,6 +185,8 @@ def layout(frame: Buffer, link_type: int) -> Layout:
         key = decoder.key(link_type)
     except _CutError as cut:
         longest = cut.args[0]
+    except _TooManyHeadersError:
+        pass  # a frame of no flow
     decisive = tuple(sorted(set(decoder.looked_at)))
     ends = [offset + 1 for offset in decisive[-1:]] + [part.stop for part in key or ()]
     return Layout(key, decisive, max(ends, default=0), longest)

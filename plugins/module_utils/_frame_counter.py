@@ -13,6 +13,7 @@ bytes starts behind the Ethernet header and the outermost VLAN tag, so it is no 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,8 +46,9 @@ def normal_mac(mac: str) -> str:
 
 
 def table_name(interface: str) -> str:
-    """The name of the interface's table. nftables takes letters, digits, ``_`` only; what else the name has is escaped."""
-    return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", interface)
+    """The name of the interface's table. nftables takes letters, digits, ``_`` only; each other byte of the name is escaped."""
+    name = os.fsencode(interface).decode("latin-1")
+    return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", name)
 
 
 def ruleset(interface: str, macs: Sequence[str]) -> str:
@@ -80,7 +82,8 @@ def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = N
     """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter` does."""
     if not macs:
         raise TrafficgenError("no source MAC address to count", on=interface)
-    if re.search(r'["\\\s]', interface):
+    # A star at the end stands for all interfaces that begin so.
+    if re.search(r'["\\\s*]', interface):
         raise TrafficgenError("nftables cannot name this interface", on=repr(interface), remedy="Rename it.")
     wanted = sorted({normal_mac(mac) for mac in macs})
     done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))

@@ -119,6 +119,8 @@ def open_pcap(path: str) -> io.FileIO:
         ) from None
     except OSError as error:
         raise TrafficgenError("cannot be read", on=path, said=error.strerror or str(error)) from error
+    except ValueError as error:  # a zero byte, or what has no form in bytes
+        raise TrafficgenError("is no path", on=repr(path), said=str(error), remedy="Name a pcap file.") from None
     kinds = (
         (stat.S_ISDIR, "directory"),
         (stat.S_ISFIFO, "FIFO"),

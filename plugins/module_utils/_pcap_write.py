@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -31,6 +32,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_flow
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import read_traffic
 
 Consumer = Callable[[bytearray], object]
+_MOST_LINKS = 40  # as the kernel follows
 _PREFIX = ".trafficgen."  # of the temporary file's name, however long the path's is
 
 
@@ -74,10 +76,39 @@ def pump(blocks: Iterable[bytearray], consumers: list[Consumer]) -> None:
             pool.shutdown(wait=True)
 
 
+def _check_links(path: str) -> None:
+    """Refuse a symbolic link that another login may have put there: by the rule of the kernel's own fs.protected_symlinks (proc(5)).
+
+    The kernel never sees such a link in ``path``, since the file is put into the folder behind it.
+    """
+    ahead = deque(PurePath(os.path.join(os.getcwd(), path)).parts)
+    there = ahead.popleft()
+    links = 0
+    while ahead and links < _MOST_LINKS:
+        link = os.path.join(there, ahead.popleft())
+        if not os.path.islink(link):
+            there = link
+            continue
+        links += 1
+        folder, owner = os.stat(there), os.lstat(link).st_uid
+        shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+        if shared and owner not in (os.geteuid(), folder.st_uid):
+            raise TrafficgenError(
+                f"the symbolic link {link} is another user's, in a folder that everybody can write to", on=path,
+                remedy="Give the path of the file itself, or a path in a folder of your own.",
+            )  # fmt: skip
+        there, *behind = PurePath(there, os.readlink(link)).parts
+        ahead.extendleft(reversed(behind))
+
+
 def _target(path: str) -> str:
     """The file behind ``path``. :raises TrafficgenError: where no regular file can be."""
-    if "\0" in path:
-        raise TrafficgenError("is no path", on=repr(path), remedy="A path has no zero byte.")
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError("it holds a zero byte")
+    except ValueError as error:  # or what has no form in bytes
+        raise TrafficgenError("is no path", on=repr(path), said=str(error), remedy="Give a path that is free, or a file's.") from None
+    _check_links(path)
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if os.path.islink(target):

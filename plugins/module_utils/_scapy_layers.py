@@ -103,6 +103,19 @@ def _import(module: str) -> Any:
         ) from error  # fmt: skip
 
 
+def _import_rare(module: str, on: str) -> Any:
+    """One of Scapy's rare modules, some of which need what is not installed with Scapy, or another system."""
+    try:
+        return _import(module)
+    except TrafficgenError:
+        raise
+    except Exception as error:
+        raise TrafficgenError(
+            f"Scapy's module {module} cannot be imported", on=on, said=f"{type(error).__name__}: {error}",
+            remedy="Install what it needs on this host, or take another layer.",
+        ) from error  # fmt: skip
+
+
 def layer_class(name: str, on: str) -> Any:
     """The Scapy layer of that name: first the usual ones, then the module named like it, all of Scapy, and the contrib module.
 
@@ -125,7 +138,7 @@ def layer_class(name: str, on: str) -> Any:
     for package in ("scapy.layers", "scapy.contrib"):
         found = package == "scapy.contrib" and looked_up(_import("scapy.all"))
         if not found and name.lower() in [module.name for module in pkgutil.iter_modules(_import(package).__path__)]:
-            found = looked_up(_import(f"{package}.{name.lower()}"))
+            found = looked_up(_import_rare(f"{package}.{name.lower()}", on))
         if found:
             return found
     known = [layer.__name__ for layer in _import("scapy.config").conf.layers]

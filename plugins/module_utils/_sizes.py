@@ -14,6 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 FCS = 4  # bytes of the frame check sequence: part of the wire frame, not of the frame in a pcap
 LARGEST = 65535
 LONGEST_TURN = 50_000  # frames after which weighted sizes or streams come round again
+_MOST_COMPARED = 10_000_000  # weights looked at to put a turn in order: half a second
 BASES = ("wire", "frame", "ip")
 
 # Wire frame sizes and their weights. Simple IMIX is written with 570 or with 594 in the middle; both are here, by name.
@@ -30,11 +31,18 @@ def spread(weights: Sequence[int], on: str = "weight") -> list[int]:
 
     The sequence depends on the weights alone, so it is repeatable and exact, as RFC 6985 asks of an IMIX.
 
-    :raises TrafficgenError: the weights come to more than :data:`LONGEST_TURN`.
+    :raises TrafficgenError: the weights come to more than :data:`LONGEST_TURN`, or are too many for that.
     """
     total = sum(weights)
     if total > LONGEST_TURN:
         raise TrafficgenError(f"the weights come to {total}", on=on, remedy=f"At most {LONGEST_TURN}: divide them all by the same number.")
+    if len(set(weights)) == 1:
+        return list(range(len(weights))) * weights[0]
+    if total * len(weights) > _MOST_COMPARED:
+        raise TrafficgenError(
+            f"{len(weights)} weights come to {total}", on=on,
+            remedy=f"At most {_MOST_COMPARED // len(weights)} of so many: divide them all by the same number, or give fewer.",
+        )  # fmt: skip
     credit = [0] * len(weights)
     order = []
     for _turn in range(total):

@@ -13,6 +13,7 @@ import keyword
 import math
 import os
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ _USUAL_SENDER = 500_000
 # What a preloaded frame takes besides its bytes: PACKET_HEADROOM of src/defines.h, its own header, malloc's.
 _PRELOAD_OVERHEAD = 512 + 80
 
+_LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero
 _VLAN_TAG = 4
 _ETHERNET_HEADER = 14
 
@@ -53,7 +55,7 @@ class ExtraArgs:
     def seconds(self, option: str, unit: float) -> float:
         """A delay they ask for, in seconds; 0 where it is no number, which tcpreplay refuses itself."""
         text = (self.options or {}).get(option, "")
-        return int(text) * unit if text.isdigit() else 0.0
+        return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
 
     @property
     def selects(self) -> bool:
@@ -123,9 +125,11 @@ def check_interface(name: str, parameter: str) -> str:
         raise TrafficgenError(
             "not a name of an interface", on=f"{parameter} {name!r}", remedy="Give the interface's own name, and injection_method: netmap."
         )
-    if not re.fullmatch(r"[^\s/:%]{1,15}", name) or not name.isprintable() or name.startswith("-") or name in (".", ".."):
+    # "*" is every interface to ethtool. What is printable has a form in UTF-8.
+    wrong = not re.fullmatch(r"[^\s/:%]{1,15}", name) or not name.isprintable() or name.startswith("-") or name in (".", "..", "*")
+    if wrong or len(name.encode()) > _LONGEST_NAME:
         raise TrafficgenError(
-            "not a name of an interface", on=f"{parameter} {name!r}", remedy="`ip link` shows the names: 15 characters at most."
+            "not a name of an interface", on=f"{parameter} {name!r}", remedy="`ip link` shows the names: 15 bytes at most."
         )
     return name
 
@@ -144,12 +148,17 @@ def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
 
     :param online: the CPUs the host has; empty where they are not to be checked.
     """
-    cpus: set[int] = set()
+    ranges = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*", part)
         if not found or (found[2] and int(found[2]) < int(found[1])):
             raise TrafficgenError("not a list of CPUs", on=f"cpu_list {text!r}", remedy="Write it as in 2 or 2-3,5.")
-        cpus.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+        ranges.append((int(found[1]), int(found[2] or found[1])))
+    cpus: set[int] = set()
+    end = -1
+    for first, last in sorted(ranges):  # in order, so that each number is added once, however often it is named
+        cpus.update(range(max(first, end + 1), last + 1))
+        end = max(end, last)
     missing = sorted(cpus - online)
     if online and missing:
         raise TrafficgenError(
@@ -189,9 +198,9 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
     glued to each other and to a value. An option that is not known here passes, as ``--name`` or ``--name=value``.
     """
     options: dict[str, str] = {}
-    rest = list(words)
+    rest = deque(words)
     while rest:
-        word = rest.pop(0)
+        word = _passable(rest.popleft())
         if word.startswith("--") and len(word) > 2:
             name, equals, value = word[2:].partition("=")
             name = _long_name(name, word)
@@ -199,19 +208,27 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
                 value = _next_value(rest, word)
             options[name] = value
         elif word.startswith("-") and len(word) > 1 and word != "--":
-            letters = word[1:]
-            while letters:
-                letter, letters = letters[0], letters[1:]
+            for at, letter in enumerate(word[1:], 2):
                 if letter not in _SHORT:
                     raise TrafficgenError(f"-{letter} is no option of tcpreplay's", on=f"extra_args {word!r}")
                 name = _allowed(_SHORT[letter], word)
                 if name in _WITH_VALUE:
-                    options[name], letters = letters or _next_value(rest, word), ""
-                else:
-                    options[name] = ""
+                    options[name] = word[at:] or _next_value(rest, word)
+                    break
+                options[name] = ""
         else:
             raise TrafficgenError("not an option", on=f"extra_args {word!r}", remedy="Give a value as in --name=value, and files as pcaps.")
     return ExtraArgs(tuple(words), options)
+
+
+def _passable(word: str) -> str:
+    """A word that a program can be given: one that ends at no zero byte, and has a form in bytes."""
+    try:
+        if b"\0" in os.fsencode(word):
+            raise ValueError("it holds a zero byte")
+    except ValueError as error:
+        raise TrafficgenError("no program can be given this", on=f"extra_args {word!r}", said=str(error), remedy="Leave it out.") from None
+    return word
 
 
 def _long_name(text: str, word: str) -> str:
@@ -237,10 +254,10 @@ def _allowed(name: str, word: str) -> str:
     return name
 
 
-def _next_value(rest: list[str], word: str) -> str:
+def _next_value(rest: deque[str], word: str) -> str:
     if not rest:
         raise TrafficgenError("has no value", on=f"extra_args {word!r}", remedy="Give it as in --name=value.")
-    return rest.pop(0)
+    return _passable(rest.popleft())
 
 
 def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> Request:

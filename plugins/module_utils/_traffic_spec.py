@@ -16,6 +16,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sizes import
 # What the rest of a frame is filled with, repeated.
 FILLS = {"zeros": bytes(1), "increment": bytes(range(256))}
 
+_MOST_LAYERS = 100
+
 _PORT_SCAN_PORTS = "1024-65534"
 # RFC 2544, appendix C.2.6.4: a UDP echo request from port 0xC020 with a time to live of 10, its data counting up.
 _TEST_FRAME = [{"Ether": None}, {"IP": {"ttl": 10}}, {"UDP": {"sport": 0xC020, "dport": 7}}]
@@ -31,6 +33,8 @@ def _layer_entries(layers: Any, on: str) -> list[tuple[str, Any]]:
     """Each layer as (name, fields): a plain name, or a dictionary of one."""
     if not isinstance(layers, list) or not layers:
         raise TrafficgenError("no layers", on=on, remedy="layers is a list, such as [Ether: {...}, IP: {...}, UDP: {...}].")
+    if len(layers) > _MOST_LAYERS:
+        raise TrafficgenError(f"{len(layers)} layers", on=on, remedy=f"A frame has at most {_MOST_LAYERS}.")
     entries = []
     for entry in layers:
         if isinstance(entry, str):
