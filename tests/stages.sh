@@ -7,7 +7,7 @@
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted dnf guest"
+all_stages="$lint_stages sanity units units-python3.9 fuzz report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted dnf guest"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -190,6 +190,15 @@ stage_units_python3_9() {
     PATH=$cache/dev/bin:$cache/python3.9/bin:$tool_path
     ansible-test units --color no --target-python 3.9
 }
+
+# fuzz_targets FOLDER SECONDS [TARGET…]: each target of tests/fuzz for so long.
+fuzz_targets() {
+    python -c 'import atheris' 2>/dev/null || skip "atheris has no wheel for $(python --version) on $(uname -m)"
+    PYTHONPATH=$collections python tests/fuzz/fuzz.py "$@"
+}
+
+# A look only, the same each time: from the seeds on, with the same random numbers.
+stage_fuzz() { FUZZ_SEED=1 fuzz_targets "$cache/fuzz/short" 5; }
 
 # The HTML reports in a browser. The pages, screenshots and PDFs stay in .cache/report to be looked at.
 stage_report() {
@@ -381,6 +390,13 @@ run_stages() {
     cat "$logs/not-run"
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
+}
+
+fuzz_for() {
+    stages=fuzz
+    prepare
+    stage=fuzz
+    (cd "$tree" && fuzz_targets "$cache/fuzz/long" "$@")
 }
 
 bench_stage() {

@@ -34,8 +34,8 @@ def normal_mac(mac: str) -> str:
     Dashes and Cisco's dots are understood. Raises :class:`TrafficgenError` for what is no address of one station.
     """
     digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
-    normal = ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
-    if not _MAC.fullmatch(normal):
+    normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    if len(digits) != 12 or not _MAC.fullmatch(normal):
         raise TrafficgenError("not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01.")
     if int(digits[:2], 16) & 1:
         raise TrafficgenError(
