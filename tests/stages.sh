@@ -347,7 +347,9 @@ remove_labs() {
     # Those of another clone's run are left alone by a run that makes none.
     case " $stages " in
         *' integration'* | *' molecule '*)
-            for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv; do
+            # Those of hostile_names (tgh) have names that are told by their beginning only.
+            for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv /run/netns/tgh-*; do
+                namespace=${namespace#/run/netns/}
                 if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
             done
             ;;

@@ -83,7 +83,7 @@ def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = N
     if not macs:
         raise TrafficgenError("no source MAC address to count", on=interface)
     # A star at the end stands for all interfaces that begin so.
-    if re.search(r'["\\\s*]', interface):
+    if re.search(r'["\\\s]|\*$', interface):
         raise TrafficgenError("nftables cannot name this interface", on=repr(interface), remedy="Rename it.")
     wanted = sorted({normal_mac(mac) for mac in macs})
     done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))

@@ -115,6 +115,12 @@ def _target(path: str) -> str:
         raise TrafficgenError("is a symbolic link to itself", on=path, remedy="Give a path that is free, or a file's.")
     if not os.path.isdir(folder):
         raise TrafficgenError("no such folder", on=folder, remedy="Create it first, with ansible.builtin.file.")
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # too long a name, for one
+        raise TrafficgenError("cannot be written", on=path, said=error.strerror or str(error), remedy="Give another path.") from error
     if os.path.isdir(target):
         raise TrafficgenError("is a directory", on=path, remedy="Give the path of the pcap itself.")
     if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):

@@ -300,3 +300,14 @@ def test_an_emulated_e1000_counts_missed_frames_with_no_frame_about(host, subsys
     host.nic("e1000", subsystem=subsystem)
     host.ethtool["-S"] = "NIC statistics:\n     rx_packets: 1\n     tx_packets: 2\n     rx_missed_errors: 7\n"
     assert host.snapshot()["host_drops"]["nic"] == drops
+
+
+@pytest.mark.parametrize("name", ["*", "a\0b", "a\x1bb", "--help", "a b", "a\nb", "../a", ""])
+def test_no_name_of_an_interface_reaches_a_program(monkeypatch, name):
+    monkeypatch.setattr(_counters, "run", lambda *_arguments, **_more: pytest.fail("it was run"))
+    with pytest.raises(TrafficgenError, match="not a name of an interface"):
+        _counters.snapshot(name)
+
+
+def test_a_counter_of_too_many_digits_is_none():
+    assert _counters.parse_statistics("a: 5\nb: " + "1" * 5000 + "\n") == {"a": 5}

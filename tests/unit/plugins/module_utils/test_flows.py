@@ -232,3 +232,17 @@ def test_same_bytes():
     assert flows.same_bytes(block, 2, 3, 5, (1,)) == 5
     assert flows.same_bytes(block, 2, 3, 5, (1, 2)) == 1
     assert flows.same_bytes(block, 2, 3, 5, ()) == 5
+
+
+@pytest.mark.parametrize("header", [b"\x81\x00\x00\x05", b"\x88\xa8\x00\x05"])
+def test_tags_are_followed_so_far_and_no_farther(header):
+    ip = bytes.fromhex("0800 45000028 00000000 40110000 c6120001 c6120002 0400 0007".replace(" ", ""))
+    for count, known in ((0, True), (31, True), (32, False), (1000, False)):
+        assert (flows.flow_key(bytes(12) + header * count + ip + bytes(20)) is not None) is known
+
+
+def test_labels_are_followed_so_far_and_no_farther():
+    label, last = b"\x00\x00\x00\x40", b"\x00\x00\x01\x40"
+    ip = bytes.fromhex("45000028 00000000 40110000 c6120001 c6120002 0400 0007".replace(" ", ""))
+    for count, known in ((0, True), (30, True), (31, False), (5000, False)):
+        assert (flows.flow_key(bytes(12) + b"\x88\x47" + label * count + last + ip + bytes(20)) is not None) is known

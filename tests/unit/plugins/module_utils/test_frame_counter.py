@@ -130,3 +130,17 @@ def test_an_interface_nftables_cannot_quote():
 def test_no_addresses():
     with pytest.raises(TrafficgenError, match="no source MAC address"):
         fc.add_frame_counter("rcv0", [])
+
+
+def test_names_that_are_not_ascii_have_tables_of_their_own():
+    # By character, "\u0100" would be what "\x10" and "0" are.
+    names = ["\u0100", "\x100", "ü0", "Ã¼0", "$(id)"]
+    tables = {fc.table_name(name) for name in names}
+    assert len(tables) == len(names)
+    assert all(table.isascii() and table.replace("_", "").isalnum() for table in tables)
+
+
+@pytest.mark.parametrize("name", ["a*", "*", "a\\b"])
+def test_a_name_that_would_stand_for_others(name):
+    with pytest.raises(TrafficgenError, match="cannot name this interface"):
+        fc.add_frame_counter(name, ["02:00:00:00:00:01"])

@@ -267,3 +267,10 @@ def test_unreadable_file(write, monkeypatch):
 def test_link_to_a_file(write, tmp_path):
     (tmp_path / "link").symlink_to(write(header()))
     assert pcap_file.summarize(str(tmp_path / "link")).packets == 0
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
+def test_what_is_no_path(path):
+    for read in (pcap_file.summarize, lambda name: pcap_file.all_tagged(name, 60)):
+        with pytest.raises(TrafficgenError, match="is no path"):
+            read(path)

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import signal
+import stat
 import time
 from itertools import islice
 
@@ -196,3 +197,77 @@ def test_blocks_reach_every_consumer_in_order_and_errors_come_through():
 
     with pytest.raises(ValueError, match="seven"):
         _pcap_write.pump(blocks(), [refuse])
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_the_temporary_file_is_nobody_elses(tmp_path, monkeypatch, unnamed):
+    if not unnamed:
+        monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # what a kernel that does not know it makes of it
+    seen = []
+
+    def replace(new, path):
+        state = os.lstat(new)
+        seen.append((os.path.basename(new), stat.S_ISREG(state.st_mode), stat.S_IMODE(state.st_mode), state.st_uid))
+        os.replace(new, path)
+
+    before = os.umask(0)
+    try:
+        make(tmp_path / "one.pcap", replace=replace)
+        make(tmp_path / "two.pcap", replace=replace)
+    finally:
+        os.umask(before)
+    assert [one[1:] for one in seen] == [(True, 0o600, os.geteuid())] * 2
+    assert seen[0][0] != seen[1][0]  # and so by no name that could be guessed
+
+
+def test_a_link_where_the_temporary_file_should_be_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    monkeypatch.setattr(_pcap_write.secrets, "token_hex", lambda length: "guessed")
+    (tmp_path / ".trafficgen.guessed").symlink_to(victim)
+    with pytest.raises(TrafficgenError, match="File exists"):
+        make(tmp_path / "scan.pcap")
+    assert victim.read_text() == "precious"
+    assert not (tmp_path / "scan.pcap").exists()
+
+
+NOBODY = 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
+@pytest.mark.parametrize("given", ["shared/link.pcap", "shared/folder/scan.pcap", "shared/own/link.pcap", "own/chain.pcap"])
+def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    own.mkdir()
+    victim = own / "scan.pcap"
+    victim.write_text("precious")
+    shared.mkdir()
+    shared.chmod(0o1777)
+    for link, target, owner in (
+        (shared / "link.pcap", victim, NOBODY),
+        (shared / "folder", own, NOBODY),
+        (shared / "own", own, 0),
+        (own / "link.pcap", shared / "link.pcap", 0),
+        (own / "chain.pcap", "../shared/link.pcap", 0),
+    ):
+        link.symlink_to(target)
+        os.lchown(link, owner, owner)
+    path = tmp_path / given
+    with pytest.raises(TrafficgenError, match="is another user's, in a folder that everybody can write to"):
+        make(path)
+    assert victim.read_text() == "precious"
+    # One's own, or that of the folder's owner, is followed, and any in a folder that is not shared.
+    os.chown(shared, NOBODY, NOBODY)
+    assert make(path)["changed"] is True
+    victim.write_text("precious")
+    os.chown(shared, 0, 0)
+    shared.chmod(0o755)
+    assert make(path)["changed"] is True
+
+
+@pytest.mark.parametrize(("name", "says"), [("a\0b", "is no path"), ("a\ud800b", "is no path"), ("x" * 256, "File name too long")])
+def test_what_cannot_be_a_name(tmp_path, name, says):
+    for replace in (None, os.replace):
+        with pytest.raises(TrafficgenError, match=says):
+            make(f"{tmp_path}/{name}", replace=replace)
+    assert os.listdir(tmp_path) == []

@@ -71,3 +71,14 @@ def test_bad_sizes_say_what_is_wrong(form, base, says):
         _sizes.size_cycle(form, base, "stream 'x', size")
     assert says in caught.value.message
     assert caught.value.message.startswith("stream 'x', size: ")
+
+
+def test_equal_weights_take_turns_as_the_slow_way_has_it():
+    assert _sizes.spread([3, 3, 3]) == [0, 1, 2] * 3
+    # Nearly equal ones go the slow way, and come out the same but for the one that is more.
+    assert sorted(_sizes.spread([3, 3, 4])) == [0] * 3 + [1] * 3 + [2] * 4
+
+
+def test_more_weights_than_can_be_ordered_are_refused():
+    with pytest.raises(TrafficgenError, match=r"1000 weights come to 11000\. At most 10000 of so many"):
+        _sizes.spread([11] * 998 + [10, 12])

@@ -378,3 +378,52 @@ def test_an_interrupt_is_the_users_although_the_status_is_0():
 def test_a_known_complaint_is_an_error_although_the_status_is_0():
     stats = {"packets": 10, "seconds": 0.5, "interrupted": False}
     assert command.how_it_ended(request(), SCAN, stats, ended="exited", exit_status=0, failed=True) == "error"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "*",
+        "--help",
+        "-i",
+        "a b",
+        "a\nb",
+        "a\u00a0b",
+        "a/b",
+        "a:b",
+        "a%d",
+        "a\0b",
+        "a\x1bb",
+        "",
+        ".",
+        "..",
+        "netmap:a",
+        "a" * 16,
+        "ü" * 8,
+        "a\udcff",
+    ],
+)
+def test_what_is_no_interface_to_the_kernel_or_to_a_program(name):
+    with pytest.raises(TrafficgenError, match="not a name of an interface"):
+        command.check_interface(name, "interface")
+
+
+@pytest.mark.parametrize("name", ["$(id)", "`id`", ";reboot", "|a&", "q'q", 'a"b', "a\\b", "{{7*7}}", "ü" * 7, "a*", "#", "~", "a" * 15])
+def test_odd_names_that_the_kernel_takes(name):
+    assert command.check_interface(name, "interface") == name
+
+
+def test_a_cpu_named_often_is_one():
+    assert command.parse_cpus("3,0-2,1-4,2,0", frozenset()) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("word", ["--quiet\0", "-T\0", "--maxsleep=\ud800"])
+def test_a_word_that_no_program_can_be_given_is_refused(word):
+    for words in ([word], ["-T", word]):
+        with pytest.raises(TrafficgenError, match="no program can be given this"):
+            command.check_extra_args(words)
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [("5", 0.005), ("\u00b2", 0.0), ("7" * 5000, 0.0), ("", 0.0), ("-1", 0.0)])
+def test_a_delay_is_a_number_or_none(delay, seconds):
+    assert command.check_extra_args([f"--loopdelay-ms={delay}"]).seconds("loopdelay-ms", 1e-3) == seconds

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import importlib
+from types import SimpleNamespace
+
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _scapy_layers
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import PRESETS, read_traffic
 
@@ -140,3 +144,25 @@ def test_names_of_hosts_are_never_looked_up(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", never)
     monkeypatch.setattr(socket, "gethostbyname", never)
     frames(udp(), {"layers": ["Ether", "IPv6", "UDP"]}, {"layers": ["Ether", "ARP"]}, {"layers": ["Ether", {"IP": {"dst": "224.0.0.1"}}]})
+
+
+def test_a_hundred_layers_and_no_more():
+    with pytest.raises(TrafficgenError, match=r"101 layers\. A frame has at most 100"):
+        read_traffic([{"layers": ["Raw"] * 101}], 0)
+
+
+def test_a_module_of_scapys_that_needs_more_than_scapy_is_an_error_of_ours(monkeypatch):
+    def import_module(name):
+        if name == "scapy.contrib.isotp":
+            raise OSError("only on another system")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(_scapy_layers, "importlib", SimpleNamespace(import_module=import_module))
+    with pytest.raises(TrafficgenError, match=r"scapy\.contrib\.isotp cannot be imported: OSError: only on another system"):
+        read_traffic([{"layers": ["isotp"]}], 0)
+
+
+def test_an_error_about_a_megabyte_is_none_itself():
+    with pytest.raises(TrafficgenError) as caught:
+        read_traffic([{"layers": ["Ether", "x" * 1000000]}], 0)
+    assert len(caught.value.message) < 5000
