@@ -44,9 +44,10 @@ def seeds(target: str) -> list[bytes]:
         ether = bytes.fromhex("020000000002020000000001")
         ip = bytes.fromhex("0800450000280000000040110000c6120001c612000204000007000800000000")
         frames = [ether + ip, ether + b"\x81\x00\x00\x05" + ip, ether + b"\x88\x47\x00\x01\x01\x40" + ip[2:], ether + bytes(50)]
-        for order in "<>":
-            body = b"".join(struct.pack(order + "IIII", 1, 2, len(frame), len(frame)) + frame for frame in frames * 3)
-            found.append(bytes([2]) + struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + body)
+        # Frames of one size in a row are read in one go, and in several where the blocks are small.
+        for order, some, block in (("<", frames * 3, 2), (">", frames * 3, 2), ("<", frames[3:] * 20, 15), ("<", frames[:1] * 20, 4)):
+            body = b"".join(struct.pack(order + "IIII", 1, 2, len(frame), len(frame)) + frame for frame in some)
+            found.append(bytes([block]) + struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + body)
     elif target == "spec":
         found += [bytes([kind, 0, 3, kind]) + bytes(range(length)) for kind in range(0, 32, 3) for length in (20, 90)]
     elif target == "text":

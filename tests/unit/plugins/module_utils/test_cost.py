@@ -192,13 +192,13 @@ def test_a_frame_of_gigabytes_that_is_not_there_takes_no_memory(tmp_path, order,
     path = tmp_path / "huge.pcap"
     good = struct.pack(order + "IIII", 0, 0, 60, 60) + bytes(60)
     head = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link)
-    path.write_bytes(head + good + struct.pack(order + "IIII", 0, 0, claimed, claimed) + bytes(100))
+    path.write_bytes(head + good + struct.pack(order + "IIII", 0, 0, claimed, claimed) + bytes(12) + b"\x81\x00" + bytes(86))
 
     def read():
         with pytest.raises(TrafficgenError, match=r"is corrupt|is truncated") as caught:
             summarize(str(path), source_macs=True)
         assert "byte offset 100" in caught.value.message
-        assert all_tagged(str(path), 60) is False
+        assert all_tagged(str(path), 60) is True  # it has a tag, and is skipped
 
     # Twice the block that the reader keeps, however large the file is.
     assert peak(read) < 4 << 20
