@@ -7,7 +7,7 @@
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 fuzz report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted dnf guest"
+all_stages="$lint_stages sanity units units-python3.9 fuzz report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted soak dnf guest"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -294,6 +294,13 @@ stage_demo_interrupted() {
     python tests/interrupt_demo.py "$cache/$stage"
 }
 
+# What ./run soak does, with smaller figures.
+stage_soak() {
+    need_namespaces
+    timeout 200 python tests/soak/soak.py --short --json "$cache/soak.json"
+    timeout 60 python tests/soak/interrupt.py
+}
+
 # --- Running them ---
 
 run_stage() {
@@ -409,4 +416,13 @@ bench_stage() {
         echo "== ${name%.py}"
         (cd "$here" && PYTHONPATH=$collections python "benchmarks/${name%.py}.py")
     done
+}
+
+# It replaces this shell, so that it is the one to be interrupted.
+soak_stage() {
+    case " $* " in *' --help '* | *' -h '*) exec python3 "$here/tests/soak/soak.py" "$@" ;; esac
+    need_root "the soak makes network namespaces"
+    stages=soak
+    prepare
+    exec python "$here/tests/soak/soak.py" "$@"
 }
