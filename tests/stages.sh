@@ -409,6 +409,7 @@ fuzz_for() {
 }
 
 bench_stage() {
+    stages=bench
     prepare
     [ $# -gt 0 ] || set -- "$here"/benchmarks/*.py
     for name in "$@"; do

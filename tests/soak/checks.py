@@ -14,8 +14,8 @@ SPREAD, DRIFT = 1024, 512
 # many seconds more. Others use the machine as well, and of a few runs one may be unlucky.
 SLOWER, SECONDS = 1.5, 0.5
 LARGER = 1.1  # the same for the module's peak of memory
-# Ansible keeps the results of a loop, some 10 KiB each as Python's objects.
-RESULT = 64  # KiB
+# KiB. Ansible keeps the results of a loop.
+RESULT = 64
 # Open files come and go: the fewest in a half of the samples count. One that is forgotten in each run, or in every tenth, shows.
 FILES = 4
 
@@ -76,9 +76,11 @@ def last_half(samples: list[tuple[float, float]]) -> tuple[float, float]:
     """Spread (largest less smallest) and drift (what the straight line through them rises) of the last half of (time, value) samples."""
     middle = (samples[0][0] + samples[-1][0]) / 2
     half = [sample for sample in samples if sample[0] >= middle]
-    times, values = [time for time, _value in half], [value for _time, value in half]
-    slope = statistics.linear_regression(times, values).slope if len(half) > 1 else 0.0
-    return max(values) - min(values), slope * (times[-1] - times[0])
+    values = [value for _time, value in half]
+    mean_time, mean = statistics.fmean(time for time, _value in half), statistics.fmean(values)
+    square = sum((time - mean_time) ** 2 for time, _value in half)
+    slope = sum((time - mean_time) * (value - mean) for time, value in half) / square if square else 0.0
+    return max(values) - min(values), slope * (half[-1][0] - half[0][0])
 
 
 def fewest(values: list[float]) -> tuple[float, float]:
