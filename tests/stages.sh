@@ -297,6 +297,7 @@ stage_demo_interrupted() {
 # What ./run soak does, with smaller figures.
 stage_soak() {
     need_namespaces
+    unshare --mount --pid --fork --mount-proc true || skip "this machine allows no namespaces of mounts and processes"
     timeout 200 python tests/soak/soak.py --short --json "$cache/soak.json"
     timeout 60 python tests/soak/interrupt.py
 }

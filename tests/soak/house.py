@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 # Everywhere that a program keeps something for a while, for the next run or for the next boot.
@@ -29,7 +30,7 @@ KEPT = {str(HOME / name) for name in (
     *(f".cache/scapy/{name}.pickle" for name in ("bluetoothids", "ethertypes", "manufdb", "services")),
 )}  # fmt: skip
 SETTLE = 1.0  # seconds for a process that is about to end
-TABLE = "tgl"  # nftables' one of ours
+TABLE = "tgl"  # what the names of our own tables begin with
 
 
 def run(*argv: str, stdin: str = "") -> str:
@@ -76,35 +77,60 @@ def furnish() -> None:
         path.mkdir(exist_ok=True)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A sender and a receiver: a veth from one network namespace to another."""
+
+    number: int
+    sender: str
+    receiver: str
+
+    @property
+    def mac(self) -> str:
+        return f"02:00:00:00:00:{self.number:02x}"
+
+    def variables(self) -> dict[str, str]:
+        """For the plays."""
+        return {
+            "soak_sender": self.sender, "soak_interface": f"snd{self.number}", "soak_mac": self.mac,
+            "soak_receiver": self.receiver, "soak_rx_interface": f"rcv{self.number}",
+        }  # fmt: skip
+
+
 class Lab:
-    """Pairs of network namespaces, a veth from one to the other. Without IPv6, so that the test's frames are the only ones."""
+    """Pairs without IPv6, so that the test's frames are the only ones. Every second pair shares its two namespaces with the others
+    of these, as the ports of one host do, whose kernel then has a namespace's locks and tables to share out."""
 
     def __init__(self, pairs: int) -> None:
-        self.pairs = [(f"tgl-{number}-snd", f"tgl-{number}-rcv") for number in range(1, pairs + 1)]
-        for number, pair in enumerate(self.pairs, 1):
-            for netns in pair:
-                run("ip", "netns", "add", netns)
-                if Path("/proc/sys/net/ipv6").exists():
-                    run("ip", "netns", "exec", netns, "tee", "/proc/sys/net/ipv6/conf/all/disable_ipv6", stdin="1")
-            sender, receiver = pair
-            run("ip", "link", "add", "snd0", "netns", sender, "address", self.mac(number), "type", "veth",
-                "peer", "name", "rcv0", "netns", receiver, "address", "02:00:00:01:00:00")  # fmt: skip
-            # A count of our own beside the module's.
-            chain = 'type filter hook ingress device "rcv0" priority 10; counter;'
-            run("ip", "netns", "exec", receiver, "nft", f"table netdev {TABLE} {{ chain arrived {{ {chain} }}; }}")
-            run("ip", "-n", receiver, "link", "set", "rcv0", "up")
-            run("ip", "-n", sender, "link", "set", "snd0", "up")
+        self.pairs = []
+        for number in range(1, pairs + 1):
+            place = 2 if number % 2 == 0 else number
+            self.pairs.append(Pair(number, f"tgl-{place}-snd", f"tgl-{place}-rcv"))
+        self.namespaces = sorted({name for pair in self.pairs for name in (pair.sender, pair.receiver)})
+        for netns in self.namespaces:
+            run("ip", "netns", "add", netns)
+            if Path("/proc/sys/net/ipv6").exists():
+                run("ip", "netns", "exec", netns, "tee", "/proc/sys/net/ipv6/conf/all/disable_ipv6", stdin="1")
+        for pair in self.pairs:
+            self._join(pair)
 
     @staticmethod
-    def mac(number: int) -> str:
-        return f"02:00:00:00:00:{number:02x}"
+    def _join(pair: Pair) -> None:
+        sender, receiver = f"snd{pair.number}", f"rcv{pair.number}"
+        run("ip", "link", "add", sender, "netns", pair.sender, "address", pair.mac, "type", "veth",
+            "peer", "name", receiver, "netns", pair.receiver, "address", "02:00:00:01:00:00")  # fmt: skip
+        # A count of our own beside the module's.
+        chain = f'type filter hook ingress device "{receiver}" priority 10; counter;'
+        run("ip", "netns", "exec", pair.receiver, "nft", f"table netdev {TABLE}{pair.number} {{ chain arrived {{ {chain} }}; }}")
+        run("ip", "-n", pair.receiver, "link", "set", receiver, "up")
+        run("ip", "-n", pair.sender, "link", "set", sender, "up")
 
     def counts(self) -> list[tuple[dict[str, int], int]]:
         """For each pair what the sender's link counted, and what arrived by our own counter."""
         found = []
-        for sender, receiver in self.pairs:
-            stats = json.loads(run("ip", "-n", sender, "-j", "-s", "link", "show", "dev", "snd0"))[0]["stats64"]["tx"]
-            listing = run("ip", "netns", "exec", receiver, "nft", "list", "table", "netdev", TABLE)
+        for pair in self.pairs:
+            stats = json.loads(run("ip", "-n", pair.sender, "-j", "-s", "link", "show", "dev", f"snd{pair.number}"))[0]["stats64"]["tx"]
+            listing = run("ip", "netns", "exec", pair.receiver, "nft", "list", "table", "netdev", f"{TABLE}{pair.number}")
             counted = re.search(r"counter packets (\d+)", listing)
             found.append(({"packets": stats["packets"], "dropped": stats["dropped"]}, int(counted[1]) if counted else -1))
         return found
@@ -112,16 +138,16 @@ class Lab:
     def left(self) -> list[str]:
         """Tables of nftables and sockets in the namespaces."""
         found = []
-        for netns in (name for pair in self.pairs for name in pair):
+        for netns in self.namespaces:
             tables = run("ip", "netns", "exec", netns, "nft", "list", "tables").splitlines()
-            found += [f"{netns}: {table}" for table in tables if table != f"table netdev {TABLE}"]
+            found += [f"{netns}: {table}" for table in tables if not table.startswith(f"table netdev {TABLE}")]
             for kind in ("unix", "packet"):
                 sockets = run("ip", "netns", "exec", netns, "cat", f"/proc/net/{kind}").splitlines()[1:]
                 found += [f"{netns}: {kind} socket {socket}" for socket in sockets]
         return found
 
     def remove(self) -> None:
-        for netns in (name for pair in self.pairs for name in pair):
+        for netns in self.namespaces:
             run("ip", "netns", "delete", netns)
 
 

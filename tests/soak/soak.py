@@ -41,14 +41,11 @@ class Load:
         self.name = name
         self.wrong: list[str] = []
         self.runs: dict[str, list[tuple[float, float, dict]]] = {}  # by host
-        self.memory: dict[str, int | str] = {}
+        self.figures: dict[str, int | str] = {}
         before, self.load_before = house.files(), os.getloadavg()[0]
         results = house.OURS / "results"
         results.write_text("")
-        hosts = {
-            f"gen{number:02}": {"soak_sender": sender, "soak_receiver": receiver, "soak_mac": lab.mac(number)}
-            for number, (sender, receiver) in enumerate(lab.pairs, 1)
-        }
+        hosts = {f"gen{pair.number:02}": pair.variables() for pair in lab.pairs}
         inventory = {"generators": {"hosts": hosts, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}
         (house.OURS / "hosts.json").write_text(json.dumps(inventory))
         (house.OURS / "variables.json").write_text(json.dumps({"soak_folder": str(house.OURS), **variables}))
@@ -124,13 +121,13 @@ class Load:
             "lost": self.sent - self.arrived - self.dropped,
             "seconds": round(self.seconds, 1),
             "load": [self.load_before, self.load_after],
-            "memory": {
+            "figures": {
                 "all at most": self.watch.most,
                 **{
                     f"{kind}, peak": max((one.peak for one in self.of_kind(kind)), default=0)
                     for kind in ("module tcpreplay", "ansible-playbook")
                 },
-                **self.memory,
+                **self.figures,
             },
             "left": self.left,
             "wrong": self.wrong,
@@ -157,8 +154,10 @@ def generators_at_once(options: argparse.Namespace) -> Load:
     load.check([{**one, "frames": FRAMES * one["loop"], "receiver": True, "paced": "pps" in one} for one in rounds])
     for number, one in enumerate(rounds):
         spans = [(runs[number][2]["run"]["started"], runs[number][2]["run"]["ended"]) for runs in load.runs.values() if len(runs) > number]
-        if "start_in" in one and spans and checks.at_once(spans) < options.generators:
-            load.wrong.append(f"{one['name']}: only {checks.at_once(spans)} of {options.generators} were sending at the same time")
+        most = checks.at_once(spans) if spans else 0
+        load.figures[f"{one['name']}, sending at the same time"] = most
+        if "start_in" in one and most < options.generators:
+            load.wrong.append(f"{one['name']}: only {most} of {options.generators} were sending at the same time")
     return load
 
 
@@ -199,21 +198,21 @@ def runs_in_a_row(options: argparse.Namespace) -> Load:
     # What a run takes beside its sending.
     extra = [end - start - (result["run"]["ended"] - result["run"]["started"]) for start, end, result in done]
     first, last = checks.quarters(extra)
-    load.memory["seconds a run beside its sending, first and last quarter"] = f"{first:.2f} to {last:.2f}"
+    load.figures["seconds a run beside its sending, first and last quarter"] = f"{first:.2f} to {last:.2f}"
     if last > first * checks.SLOWER + checks.SECONDS:
         load.wrong.append(f"a run took {first:.2f} s beside its sending at first, {last:.2f} s at last")
     # A run's module and what it forks: the largest.
     modules = load.of_kind("module tcpreplay")
     peaks = [max((float(one.peak) for one in modules if start <= one.rss[0][0] <= end), default=0.0) for start, end, _result in done]
     first, last = checks.quarters(peaks)
-    load.memory["module's peak, first and last quarter"] = f"{first:.0f} to {last:.0f}"
+    load.figures["module's peak, first and last quarter"] = f"{first:.0f} to {last:.0f}"
     if last > first * checks.LARGER:
         load.wrong.append(f"the module's peak of memory was {first:.0f} KiB at first, {last:.0f} KiB at last")
     for number, process in enumerate(load.of_kind("ansible-playbook")):
         rss, files = ([value for moment, value in samples if begun <= moment <= over] for samples in (process.rss, process.files))
         if len(rss) < options.runs:  # one that was there only for a while
             continue
-        load.memory[f"ansible-playbook ({number})"] = f"{rss[0]} to {rss[-1]}"
+        load.figures[f"ansible-playbook ({number})"] = f"{rss[0]} to {rss[-1]}"
         # In the last half: with the first results come modules of Ansible's that are loaded once.
         growth = rss[-1] - rss[len(rss) // 2]
         if growth > checks.SPREAD + checks.RESULT * options.runs / 2:
@@ -244,7 +243,7 @@ def long_top_speed(options: argparse.Namespace) -> Load:
             continue
         watched.add(process.kind)
         spread, drift = checks.last_half(samples)
-        load.memory[f"{process.kind} ({number})"] = f"{samples[0][1]} to {samples[-1][1]}, spread {spread}, drift {drift:.1f}"
+        load.figures[f"{process.kind} ({number})"] = f"{samples[0][1]} to {samples[-1][1]}, spread {spread}, drift {drift:.1f}"
         if spread > checks.SPREAD or abs(drift) > checks.DRIFT:
             load.wrong.append(f"memory of {process.kind}: spread {spread} KiB, drift {drift:.0f} KiB in the last half")
         files = [value for moment, value in process.files if run["started"] <= moment <= run["ended"]]
@@ -268,7 +267,7 @@ def table(rows: list[dict]) -> str:
     lines = [columns]
     for row in rows:
         figures = {
-            **row, "MiB": f"{row['memory']['all at most'] / 1024:.0f}", "left": len(row["left"]), "wrong": len(row["wrong"]),
+            **row, "MiB": f"{row['figures']['all at most'] / 1024:.0f}", "left": len(row["left"]), "wrong": len(row["wrong"]),
             "load": "{:.1f}-{:.1f}".format(*row["load"]),
         }  # fmt: skip
         lines.append(tuple(str(figures[name]) for name in columns))
@@ -288,9 +287,9 @@ def inside(options: argparse.Namespace) -> int:
         rows.append(LOADS[name](options).row())
         for what in (*rows[-1]["wrong"], *(f"left: {left}" for left in rows[-1]["left"])):
             print(f"  {what}", flush=True)
-    print(table(rows), "What memory (KiB) and time were:", sep="\n")
+    print(table(rows), "Memory is in KiB:", sep="\n")
     for row in rows:
-        print(f"  {row['what']}:", "; ".join(f"{name} {value}" for name, value in row["memory"].items()))
+        print(f"  {row['what']}:", "; ".join(f"{name} {value}" for name, value in row["figures"].items()))
     with open(options.descriptor, "w") as file:
         json.dump(rows, file, indent=2)
     return int(any(row["wrong"] or row["left"] for row in rows))
