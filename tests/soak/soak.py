@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -315,8 +316,15 @@ def main() -> None:
         sys.exit(inside(options))
     if os.geteuid() != 0:
         sys.exit("soak: this needs root (it makes network namespaces)")
-    with options.json.open("w") as file:
-        sys.exit(house.enter([sys.executable, *sys.argv, "--descriptor", str(file.fileno())], file.fileno()))
+    if not os.access(options.json.absolute().parent, os.W_OK):
+        sys.exit(f"soak: {options.json} cannot be written")
+    with tempfile.TemporaryFile("w+") as file:
+        status = house.enter([sys.executable, *sys.argv, "--descriptor", str(file.fileno())], file.fileno())
+        file.seek(0)
+        figures = file.read()
+    if figures:
+        options.json.write_text(figures)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
