@@ -11,8 +11,8 @@ import statistics
 # them may rise or fall from the half's beginning to its end.
 SPREAD, DRIFT = 1024, 512
 # What a run takes beside its sending, in the last quarter of many, at most: so many times what it took in the first, and so
-# many seconds more. Others use the machine as well, and of a few runs one may be unlucky.
-SLOWER, SECONDS = 1.5, 0.5
+# many seconds more. Others use the machine as well, and a quarter of fewer runs than ENOUGH tells more of them than of us.
+SLOWER, SECONDS, ENOUGH = 1.5, 0.5, 40
 LARGER = 1.1  # the same for the module's peak of memory
 # KiB. Ansible keeps the results of a loop.
 RESULT = 64

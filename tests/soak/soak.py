@@ -200,7 +200,7 @@ def runs_in_a_row(options: argparse.Namespace) -> Load:
     extra = [end - start - (result["run"]["ended"] - result["run"]["started"]) for start, end, result in done]
     first, last = checks.quarters(extra)
     load.figures["seconds a run beside its sending, first and last quarter"] = f"{first:.2f} to {last:.2f}"
-    if last > first * checks.SLOWER + checks.SECONDS:
+    if len(done) >= checks.ENOUGH and last > first * checks.SLOWER + checks.SECONDS:
         load.wrong.append(f"a run took {first:.2f} s beside its sending at first, {last:.2f} s at last")
     # A run's module and what it forks: the largest.
     modules = load.of_kind("module tcpreplay")
