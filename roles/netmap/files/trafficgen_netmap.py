@@ -17,12 +17,16 @@ import contextlib
 import datetime
 import fcntl
 import glob
+import grp
 import hashlib
+import ipaddress
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -70,6 +74,15 @@ EXTERNAL = (*ARCHIVES, "mlx5", "virtio_net.c")
 # Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it has for all other
 # PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not take.
 NOT_BESIDE = ("vmxnet3",)
+
+# What git may fetch by, also where a server sends it elsewhere.
+PROTOCOLS = "https:ssh:file"
+# configure and make have nothing to fetch: should they try, they ask a proxy that is not there. And what they unpack is root's, whoever
+# was its owner where it was packed.
+CLOSED = {
+    **dict.fromkeys(("http_proxy", "https_proxy", "ftp_proxy", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"),
+    "no_proxy": "", "NO_PROXY": "", "TAR_OPTIONS": "--no-same-owner --no-same-permissions",
+}  # fmt: skip
 
 DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which brings it"
 
@@ -161,7 +174,8 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file so that a reader finds the old one or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
+    new.unlink(missing_ok=True)  # a link there would lead elsewhere
+    with new.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -175,6 +189,115 @@ def content_of(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
+
+
+# --- Folders that root builds in, and from ---
+
+
+def writer(path: Path) -> str:
+    """Who beside root can write a file or folder, in words; empty where nobody can."""
+    about = path.lstat()
+    if about.st_uid not in (0, os.geteuid()):
+        return f"belongs to {name_of(about.st_uid)}"
+    if stat.S_ISLNK(about.st_mode):
+        return ""
+    if about.st_mode & stat.S_IWOTH:
+        return "can be written by everybody"
+    if not about.st_mode & stat.S_IWGRP:
+        return ""
+    # With an access control list, the group's bits are the most that it gives to anyone.
+    with contextlib.suppress(OSError):
+        os.getxattr(path, "system.posix_acl_access")
+        return "can be written by those in its access control list (getfacl shows it)"
+    who = members(about.st_gid)
+    return f"can be written by {who}" if who else ""
+
+
+def name_of(uid: int) -> str:
+    """A login's name, or its number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the login {uid}"
+
+
+def members(gid: int) -> str:
+    """Who is in a group beside root, in words. Of Debian's groups for /usr/src and /usr/local, src and staff, that is nobody."""
+    try:
+        group = grp.getgrgid(gid)
+        name, listed = group.gr_name, set(group.gr_mem)
+    except KeyError:
+        name, listed = str(gid), set()
+    listed |= {login.pw_name for login in pwd.getpwall() if login.pw_gid == gid}
+    listed.discard("root")
+    if gid >= 1000:
+        # A group of people: a directory service need not list those whose own group it is.
+        return f"the group {name}"
+    return f"the group {name} ({', '.join(sorted(listed))})" if listed else ""
+
+
+def unsafe(host: Host, folder: str) -> str:
+    """Why root must not build in a folder, or from it: somebody else can write there or in a folder above.
+
+    Of a folder that is not there yet, those above it count: root makes it. A link is followed, if nobody else can put another in its place.
+    """
+    place, todo, steps = host.root, [part for part in Path(folder).parts if part != "/"], 0
+    while True:
+        try:
+            who = writer(place)
+            link = os.readlink(place) if place.is_symlink() else ""
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        if who or steps > 100:
+            return f"{place} {who or 'leads round in a circle'}"
+        if link:
+            place = host.root if link.startswith("/") else place.parent
+            todo = [part for part in Path(link).parts if part != "/"] + todo
+        if not todo:
+            return ""
+        steps += 1
+        part = todo.pop(0)
+        place = (place if place == host.root else place.parent) if part == ".." else place / part
+
+
+def folder_problem(host: Host, folder: str, what: str) -> str:
+    """:func:`unsafe` as a sentence."""
+    why = unsafe(host, folder)
+    if not why:
+        return ""
+    return (
+        f"{what}: {why}, and what is built there runs as root. Name one that only root can write, in folders that only root can write; "
+        "or make it so, after a look at what lies there."
+    )
+
+
+def source_problem(host: Host, settings: Mapping[str, Any]) -> str:
+    """Why the checkout is not to be built from, nor asked by git, which runs what its settings say."""
+    name = settings["source_dir"]
+    folder = host.path(name)
+    if folder.is_symlink():
+        return f"netmap_source_dir: {name} is a symbolic link, and the role would replace it. Name the folder itself."
+    if problem := folder_problem(host, name, "netmap_source_dir"):
+        return problem
+    for where, folders, names in os.walk(folder):
+        for entry in (*folders, *names):
+            with contextlib.suppress(FileNotFoundError):
+                if who := writer(Path(where) / entry):
+                    return f"netmap_source_dir: {where}/{entry} {who}. Move {name} away: the role fetches it anew."
+    return ""
+
+
+def build_folders_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
+    """Which of the folders of a build somebody else can write."""
+    folders = {
+        "The build's folder": f"{STATE}/build/netmap/{kernel}",
+        "The archives' folder": f"{STATE}/archives/netmap",
+        "The stamps' folder": f"{STATE}/stamps",
+        "netmap_kernel_dir": "/" + str(kernel_folder(host, settings, kernel).relative_to(host.root)),
+    }
+    if settings["kernel_sources"]:
+        folders["netmap_kernel_sources"] = per_kernel(settings["kernel_sources"], kernel)
+    return next(filter(None, (folder_problem(host, folder, what) for what, folder in folders.items())), "")
 
 
 # --- The role's own files ---
@@ -376,14 +499,17 @@ def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
 
 
 def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run git on the checkout, whoever owns it, and without a question to anyone."""
-    folder = str(host.path(settings["source_dir"]))
-    return run(["git", "-c", f"safe.directory={folder}", "-C", folder, *arguments], GIT_TERMINAL_PROMPT="0")
+    """Run git on the checkout, which is root's alone, and without a question to anyone."""
+    if problem := source_problem(host, settings):
+        raise Problem(problem)
+    return run(["git", "-C", str(host.path(settings["source_dir"])), *arguments], GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL=PROTOCOLS)
 
 
 def source_state(host: Host, settings: Mapping[str, Any]) -> str:
-    """``ready``: the commit asked for, unchanged; ``fetch``: to be fetched; ``foreign``: something that is not the role's."""
+    """``ready``: the commit asked for, unchanged; ``fetch``: to be fetched; ``foreign``: not the role's; ``unsafe``: not root's alone."""
     folder = host.path(settings["source_dir"])
+    if source_problem(host, settings):
+        return "unsafe"
     if not folder.exists() or not any(folder.iterdir()):
         return "fetch"
     ours = (folder / ".git" / MARK).exists()
@@ -405,6 +531,8 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     state = source_state(host, settings)
     if state == "ready":
         return {"changed": False}
+    if state == "unsafe":
+        raise Problem(source_problem(host, settings))
     if state == "foreign":
         raise Problem(foreign_source(settings))
     if switch(host, settings):
@@ -420,7 +548,7 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     as_owner = upload_pack(repository)
 
     def here(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(["git", "-C", str(new), *arguments], GIT_TERMINAL_PROMPT="0")
+        return run(["git", "-C", str(new), *arguments], GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL=PROTOCOLS)
 
     try:
         must(["git", "init", "-q", str(new)], f"{new} cannot be made")
@@ -515,8 +643,9 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
 def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
     """What :func:`build` does where nothing fails."""
     problems = [headers_problem(host, settings, kernel), tools_problem(settings), signing_problem(host, settings)]
+    problems.append(build_folders_problem(host, settings, kernel))
     if kernel == host.running and settings["service"]:
-        problems += [refused_problem(host, settings), use_problem(host)]
+        problems += [refused_problem(host, settings), reload_problem(host, settings, settings["native_devices"])]
     for problem in filter(None, problems):
         raise Problem(problem)
     fetch(host, settings)
@@ -534,7 +663,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     source = host.path(settings["source_dir"])
     log = folder / "configure.log"
     # Without it, configure looks for the sources of the running kernel, whichever it builds for.
-    if run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel).returncode != 0:
+    if run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode != 0:
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(text(log))
     log = folder / "make.log"
@@ -542,7 +671,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     # The drivers' sources come first: the rule of netmap.ko takes those that are there when it begins.
     steps = [[f"get-{driver}" for driver in drivers]] if drivers else []
     for targets in (*steps, []):
-        if run([*make, *targets], log=log, cwd=folder).returncode != 0:
+        if run([*make, *targets], log=log, cwd=folder, **CLOSED).returncode != 0:
             raise failed_step("make", kernel, log)
 
     modules = collect(folder, settings["driver_suffix"])
@@ -697,13 +826,13 @@ def replace(
     host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str], *, loads: bool
 ) -> dict[str, Any]:
     """Put new modules and the role's files in place of old ones, and load anew if asked; when that fails, everything old is back."""
-    if loads and (problem := use_problem(host)):
-        raise Problem(problem)
     was_loaded = is_loaded(host)
     files = unlike(host, settings)
     kept = {path: content for path in sorted({*old, *files}) if (content := content_of(host.path(path))) is not None}
     everything = {**new, **{path: content for path, content in files.items() if content is not None}}
     no_unit = UNIT_FILE in kept and UNIT_FILE not in everything and UNIT_FILE in files
+    if (loads or no_unit) and (problem := reload_problem(host, settings, settings["native_devices"] if loads else ())):
+        raise Problem(problem)
     try:
         if no_unit:
             systemctl(UNIT, "stop")
@@ -756,7 +885,7 @@ def settle(host: Host, kernel: str) -> None:
 
 def activate(host: Host, settings: Mapping[str, Any]) -> None:
     """Replace what is loaded by what is installed, through the unit."""
-    if problem := use_problem(host):
+    if problem := reload_problem(host, settings, settings["native_devices"]):
         raise Problem(problem)
     systemctl(UNIT, "stop")
     unload(host, settings)
@@ -792,13 +921,61 @@ def use_problem(host: Host) -> str:
     users = int(text(host.path("/sys/module/netmap/refcnt")) or 0) - len(holders(host))
     if users <= 0:
         return ""
-    who = []
-    for folder in glob.glob(str(host.path("/proc/[0-9]*"))):
-        with contextlib.suppress(OSError):
-            if any(os.readlink(link) == "/dev/netmap" for link in glob.glob(f"{folder}/fd/*")):
-                who.append(f"{text(Path(folder) / 'comm')} (process {Path(folder).name})")
+    who = have_open(host, ["/dev/netmap"])
     by = f" by {', '.join(who)}" if who else ""
     return f"netmap is in use{by}, and would have to be unloaded. End that first: nothing was changed."
+
+
+def have_open(host: Host, files: Iterable[str]) -> list[str]:
+    """The processes that have any of these open, by what /proc calls them."""
+    files, who = set(files), []
+    for folder in sorted(glob.glob(str(host.path("/proc/[0-9]*"))), key=lambda path: int(Path(path).name)) if files else ():
+        for link in glob.glob(f"{folder}/fd/*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(link) in files:
+                    who.append(f"{text(Path(folder) / 'comm')} (process {Path(folder).name})")
+                    break
+    return who
+
+
+def runs(host: Host, proc: str = "/proc") -> dict[str, str]:
+    """The runs of the module tcpreplay in a network namespace: the interface's index, and the socket that keeps it for the run."""
+    found = re.findall(r" (\d+) @wirespeed\.trafficgen/sending/(\d+)$", text(host.path(f"{proc}/net/unix")), re.MULTILINE)
+    return {index: f"socket:[{inode}]" for inode, index in found}
+
+
+def run_problem(host: Host, address: str) -> str:
+    """Who is sending on a device, as a sentence."""
+    under_way = runs(host)
+    for name in interfaces_of(host, address):
+        if lock := under_way.get(text(host.path(f"/sys/class/net/{name}/ifindex"))):
+            by = f": {who}" if (who := ", ".join(have_open(host, [lock]))) else ""
+            return f"A run is sending on {name} ({address}){by}. End that first: nothing was changed."
+    return ""
+
+
+def busy(host: Host) -> str:
+    """Who has netmap open or is sending on any interface, in whichever network namespace, as a sentence."""
+    used, seen = {"/dev/netmap"}, set()
+    for folder in glob.glob(str(host.path("/proc/[0-9]*"))):
+        with contextlib.suppress(OSError):
+            namespace = os.readlink(f"{folder}/ns/net")
+            if namespace not in seen:
+                seen.add(namespace)
+                used.update(runs(host, f"/proc/{Path(folder).name}").values())
+    who = have_open(host, used)
+    return f"A run is under way, or netmap is in use: {', '.join(who)}. End that first: nothing was changed." if who else ""
+
+
+def reload_problem(host: Host, settings: Mapping[str, Any], taken: Iterable[str] = ()) -> str:
+    """Why netmap cannot be unloaded now: who uses it, or a device that its drivers have, or would have afterwards (``taken``)."""
+    moved = dict.fromkeys([*(address for driver in holders(host) for address in devices_of(host, driver)), *taken])
+    return use_problem(host) or next(filter(None, (device_problem(host, settings, address) for address in moved)), "")
+
+
+def device_problem(host: Host, settings: Mapping[str, Any], address: str) -> str:
+    """Why a device must not change its driver now."""
+    return protected_problem(host, settings, address) or run_problem(host, address)
 
 
 def refused_problem(host: Host, settings: Mapping[str, Any]) -> str:
@@ -886,7 +1063,7 @@ def unload(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give the devices back and unload netmap with its drivers."""
     if not is_loaded(host):
         return {"changed": False}
-    if problem := use_problem(host):
+    if problem := reload_problem(host, settings):
         raise Problem(problem)
     for driver in holders(host):
         for address in devices_of(host, driver):
@@ -931,7 +1108,7 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
         raise Problem(f"{address} has no driver, or is not there. Check netmap_native_devices, and lspci -k -s {address}.")
     if stock.endswith(suffix):
         return False
-    if problem := protected_problem(host, address):
+    if problem := another_device(host, settings, address) or device_problem(host, settings, address):
         raise Problem(problem)
     native = stock + suffix
     if not is_loaded(host, native):
@@ -1005,58 +1182,149 @@ def set_up(host: Host, address: str, up: bool) -> None:
 # --- The management port ---
 
 
-def protected_problem(host: Host, address: str) -> str:
-    """Why a device is not to be taken: the default route or the connection runs over it."""
-    own = set(interfaces_of(host, address))
-    for name, why in protected_interfaces(host).items():
-        if own & below(host, name):
-            return f"{address} is {', '.join(sorted(own))}: {why}. It is not taken from its driver: name test ports only."
+# The rules are those of the collection's module_utils/_management.py, word for word: this program runs where the collection is not.
+
+# Routes of these kinds lead nowhere.
+NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
+
+
+def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> str:
+    """Why a device must not change its driver: this host is managed over it."""
+    names = interfaces_of(host, address)
+    # Settings of an earlier release of the role do not have it.
+    if not names or settings.get("allow_management_interface"):
+        return ""
+    for name, why in managed(host, names).items():
+        return (
+            f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports only; "
+            "or set netmap_allow_management_interface: true, and expect to lose the connection."
+        )
     return ""
 
 
-def below(host: Host, name: str) -> set[str]:
-    """An interface and all that its frames leave through."""
-    found, todo = set(), [name]
+def managed(host: Host, interfaces: Iterable[str], netns: str = "") -> dict[str, str]:
+    """Those of the interfaces that this host is managed over, each with the reason."""
+    links = ip(["addr", "show"], netns)
+    routes = [route for family in ("-4", "-6") for route in ip([family, "route", "show", "table", "all", "default"], netns)]
+    ssh = ssh_addresses(str(host.path("/proc")))
+    found = {name: why_not(name, links, routes, ssh, whole_host=not netns) for name in interfaces}
+    return {name: why for name, why in found.items() if why}
+
+
+def ip(arguments: Sequence[str], netns: str = "") -> list[dict[str, Any]]:
+    """What ip says. Without an answer nothing is allowed."""
+    argv = [find_program("ip") or "ip", *(["-n", netns] if netns else []), "-j", "-d", *arguments]
+    done = run(argv)
+    if done.returncode != 0:
+        # A kernel without IPv6 has no such routes.
+        if "-6" in arguments:
+            return []
+        raise Problem(f"Whether this host is managed over an interface cannot be told: {' '.join(argv)} failed: {done.stderr.strip()}")
+    return [entry for entry in json.loads(done.stdout or "[]") if entry]
+
+
+def why_not(
+    interface: str, links: Sequence[Mapping[str, Any]], routes: Iterable[Mapping[str, Any]], ssh: Iterable[str], *, whole_host: bool
+) -> str:
+    """The reason why this host is managed over an interface, empty where it is not."""
+    by_name = {link["ifname"]: link for link in links if "ifname" in link}
+    if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
+        return ""
+    taken = above(interface, links)
+    for route in routes:
+        for way in (route, *route.get("nexthops", [])):
+            if way.get("dev") in taken and route.get("type") not in NO_WAY:
+                return f"the default route is on {where(way['dev'], interface)}"
+    for entry in ssh:
+        address, _percent, zone = entry.partition("%")
+        for name in taken:
+            if (not zone or zone == name) and address in addresses_of(by_name.get(name, {})):
+                return f"the SSH connection came in at {address}, on {where(name, interface)}"
+    if whole_host:
+        having = {
+            name: address
+            for name, link in by_name.items()
+            if "LOOPBACK" not in link.get("flags", [])
+            for address in addresses_of(link, "global")
+        }
+        if having and set(having) <= taken:
+            name, address = next(iter(having.items()))
+            return f"the only address of this host, {address}, is on {where(name, interface)}"
+    return ""
+
+
+def above(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """An interface, and every one whose frames leave through it."""
+    links = list(links)
+    found: set[str] = set()
+    todo = [interface]
     while todo:
-        one = todo.pop()
-        if one not in found:
-            found.add(one)
-            todo += [Path(path).name[len("lower_") :] for path in glob.glob(str(host.path(f"/sys/class/net/{one}/lower_*")))]
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for link in links:
+            # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
+            if link.get("link") == name and "link_netnsid" not in link and link.get("linkinfo", {}).get("info_kind") != "veth":
+                todo.append(link["ifname"])
+            if link.get("ifname") == name and link.get("master"):
+                todo.append(link["master"])
     return found
 
 
-def protected_interfaces(host: Host) -> dict[str, str]:
-    """The interfaces this host is managed over, each with the reason."""
-    found: dict[str, str] = {}
-    ip = find_program("ip") or "ip"
-    for family in ("-4", "-6"):
-        done = run([ip, "-j", family, "route", "show", "table", "all", "default"])
-        for route in json.loads(done.stdout or "[]") if done.returncode == 0 else []:
-            for way in (route, *route.get("nexthops", [])):
-                if way.get("dev"):
-                    found.setdefault(way["dev"], f"the default route is on {way['dev']}")
-    ssh = set(ssh_addresses(host))
-    if ssh:
-        for link in json.loads(run([ip, "-j", "addr"]).stdout or "[]"):
-            for entry in link.get("addr_info", []):
-                if entry.get("local") in ssh:
-                    found.setdefault(link["ifname"], f"the SSH connection came in at {entry['local']}, on {link['ifname']}")
-    return found
-
-
-def ssh_addresses(host: Host) -> list[str]:
+def ssh_addresses(proc: str = "/proc") -> list[str]:
     """This host's addresses in SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
-    found = []
-    pid = str(os.getpid())
-    while pid not in ("", "0"):
-        with contextlib.suppress(OSError):
-            for variable in host.path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                words = variable.partition(b"=")[2].decode("ascii", "replace").split()
-                if variable.startswith(b"SSH_CONNECTION=") and len(words) == 4:
-                    found.append(words[2].partition("%")[0].removeprefix("::ffff:"))
-        fields = text(host.path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
-        pid = fields[1] if len(fields) > 1 else ""
-    return found
+    found: list[str] = []
+    pid, seen = os.getpid(), set()
+    while pid > 0 and pid not in seen:
+        seen.add(pid)
+        for variable in (content_of(Path(proc, str(pid), "environ")) or b"").split(b"\0"):
+            name, _equals, value = variable.partition(b"=")
+            words = value.decode("ascii", "replace").split()
+            if name == b"SSH_CONNECTION" and len(words) == 4:
+                found.append(normal(words[2]))
+        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
+        fields = (content_of(Path(proc, str(pid), "stat")) or b"").rpartition(b")")[2].split()
+        pid = int(fields[1]) if len(fields) > 1 else 0
+    return list(dict.fromkeys(found))
+
+
+def normal(entry: str) -> str:
+    """An address as ip writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
+    entry, percent, zone = entry.partition("%")
+    try:
+        address = ipaddress.ip_address(entry)
+    except ValueError:
+        return entry
+    return str(getattr(address, "ipv4_mapped", None) or address) + percent + zone
+
+
+def addresses_of(link: Mapping[str, Any], scope: str = "") -> list[str]:
+    """The addresses of an interface."""
+    return [normal(one["local"]) for one in link.get("addr_info", []) if "local" in one and scope in ("", one.get("scope"))]
+
+
+def where(name: str, interface: str) -> str:
+    """An interface, and that it lies on the one asked about if it is another."""
+    return name if name == interface else f"{name}, above it"
+
+
+def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
+    """The own MAC address of each device, of all its ports; without those that cannot be told."""
+    own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in ip(["addr", "show"])} if addresses else {}
+    found = {address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address)))) for address in addresses}
+    return {address: mac for address, mac in found.items() if mac}
+
+
+def another_device(host: Host, settings: Mapping[str, Any], address: str) -> str:
+    """Whether this is not the device that the role has looked at: at boot there are no routes and no connection yet to tell by."""
+    was, now = settings.get("native_macs", {}).get(address), macs(host, [address]).get(address)
+    if not was or not now or was == now:
+        return ""
+    return (
+        f"{address} is {', '.join(interfaces_of(host, address))} with the MAC address {now}, and had {was} when it was chosen: "
+        "cards have been changed, and this may be the management port. Run the role wirespeed.trafficgen.netmap again."
+    )
 
 
 # --- What the role asks ---
@@ -1086,7 +1354,7 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             )
         elif driver and not driver.endswith(suffix) and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]:
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")
-        if not driver.endswith(suffix) and (problem := protected_problem(host, address)):
+        if not driver.endswith(suffix) and (problem := device_problem(host, settings, address)):
             problems.append(f"netmap_native_devices: {problem}")
     return addresses, problems
 
@@ -1129,31 +1397,45 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         lacking.insert(0, tools_problem(settings))
     if source == "foreign":
         problems.append(foreign_source(settings))
+    elif source == "unsafe":
+        problems.append(source_problem(host, settings))
+    problems += [build_folders_problem(host, settings, kernel) for kernel in todo]
     problems.append(signing_problem(host, settings))
-    runs = settings["service"] and host.running in kernels
-    if runs and host.running not in todo:
+    loads = settings["service"] and host.running in kernels
+    if loads and host.running not in todo:
         problems.append(options_problem(module_file(host, host.running, "netmap"), settings))
-    restart = runs and host.running not in todo and needs_restart(host, settings, devices)
-    if runs and host.running in todo:
-        problems += [refused_problem(host, settings), use_problem(host)]
+    restart = loads and host.running not in todo and needs_restart(host, settings, devices)
+    if loads and host.running in todo:
+        problems += [refused_problem(host, settings), reload_problem(host, settings)]
     elif restart or (not settings["service"] and host.path(UNIT_FILE).exists()):
-        problems.append(use_problem(host))
+        problems.append(reload_problem(host, settings))
+    own = macs(host, devices)
     return {
         "running": host.running,
         "kernels": kernels,
         "fetch": source == "fetch",
         "archives": archives,
         "build": todo,
-        "files": sorted(unlike(host, {**settings, "native_devices": devices})),
+        "files": sorted(unlike(host, {**settings, "native_devices": devices, "native_macs": own})),
         "prune": [kernel for kernel in stamped_kernels(host) if is_gone(host, kernel, kernels)],
-        "start": runs,
+        "start": loads,
         "restart": restart,
         "native_devices": devices,
+        "native_macs": own,
         "problems": [problem for problem in problems if problem],
         "lacking": [problem for problem in lacking if problem],
         "missing_drivers": {
             kernel: read_stamp(host, kernel).get("missing") for kernel in kernels if read_stamp(host, kernel).get("missing")
         },
+    }
+
+
+def look(host: Host, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """For other roles: over which of the interfaces the host is managed, which of the folders is not root's alone, and who is at work."""
+    return {
+        "managed": managed(host, asked["interfaces"], asked.get("netns", "")) if asked.get("interfaces") else {},
+        "folders": list(filter(None, (folder_problem(host, folder, folder) for folder in asked.get("folders", ())))),
+        "busy": busy(host),
     }
 
 
@@ -1207,7 +1489,7 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
     paths = leftovers(host, settings)
     unit = host.path(UNIT_FILE).exists()
     changed = bool(kernels or paths)
-    if changed and (problem := use_problem(host)):
+    if changed and (problem := reload_problem(host, settings)):
         raise Problem(problem)
     if changed and not check:
         if unit:
@@ -1261,6 +1543,7 @@ USAGE = """Usage: trafficgen-netmap COMMAND
   load KERNEL         load netmap, give the named devices to their native drivers
   unload              give them back, unload netmap
   activate            unload, and load anew through netmap.service
+  look QUESTIONS      what stands against work here: {"interfaces": [], "folders": []}, as JSON
   prune               remove the builds of kernels that are gone
   hook add|removing|remove KERNEL
 """
@@ -1287,6 +1570,8 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
     """Carry out one command; the role gives its settings itself, as the host may not have them yet."""
     name, rest = words[0] if words else "", list(words[1:])
     given = json.loads(rest.pop()) if rest and rest[-1].startswith("{") else None
+    if name == "look" and given and not rest:
+        return look(host, given)
     settings = given or read_settings(host)
     if name == "status" and not rest:
         return status(host, settings)
