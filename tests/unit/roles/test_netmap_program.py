@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -63,6 +64,8 @@ def settings(**changes: Any) -> dict[str, Any]:
         "external_drivers": [],
         "driver_suffix": "-netmap",
         "native_devices": [],
+        "native_macs": {},
+        "allow_management_interface": False,
         "module_options": {},
         "apps": [],
         "service": False,
@@ -240,6 +243,155 @@ def test_somebody_elses_repository_is_read_as_its_owner(host: Any, source: tuple
     assert who.read_text().startswith("--reuid=65534 --regid=65534 --clear-groups git upload-pack ")
     assert program.upload_pack("https://github.com/luigirizzo/netmap.git") == []
     assert program.upload_pack("ssh://host/repo") == []
+
+
+# --- Whose folders they are ---
+
+
+def give(path: Path, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Path:
+    os.chown(path, uid, gid, follow_symlinks=False)
+    if not path.is_symlink():
+        path.chmod(mode)
+    return path
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to somebody else")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "why"),
+    [
+        (0o755, 0, 0, ""),
+        (0o2775, 0, 0, ""),
+        # As Debian had /usr/src (group src) and /usr/local/src (staff): nobody is in these groups.
+        (0o2775, 0, 40, ""),
+        (0o777, 0, 0, "can be written by everybody"),
+        (0o1777, 0, 0, "can be written by everybody"),
+        (0o755, 65534, 0, "belongs to nobody"),
+        (0o775, 0, 1, "can be written by the group daemon (daemon)"),
+        (0o775, 0, 4711, "can be written by the group 4711"),
+        (0o755, 4711, 0, "belongs to the login 4711"),
+    ],
+)
+@pytest.mark.parametrize("which", ["usr", "usr/src", "usr/src/netmap"])
+def test_folders_that_others_can_write(host: Any, which: str, mode: int, uid: int, gid: int, why: str) -> None:
+    give(write(host.path("/usr/src/netmap/configure")).parent)
+    give(host.path(f"/{which}"), mode, uid, gid)
+    said = program.unsafe(host, "/usr/src/netmap/LINUX")
+    assert said == (f"{host.root}/{which} {why}" if why else "")
+    problem = program.source_problem(host, settings())
+    assert (why in problem and "netmap_source_dir: " in problem) if why else not problem
+
+
+@needs_root
+def test_an_access_control_list_that_lets_others_write(host: Any) -> None:
+    folder = write(host.path("/usr/src/netmap/configure")).parent
+    # user::rwx, user:4711:rwx, group::r-x, mask::rwx, other::r-x as the kernel keeps them (acl(5)): ls shows rwxrwxr-x, of the group root.
+    entries = [(1, 7, -1), (2, 7, 4711), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+    packed = b"".join(struct.pack("<HHI", tag, rights, who % 2**32) for tag, rights, who in entries)
+    try:
+        os.setxattr(folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    except OSError:
+        pytest.skip("this file system has no access control lists")
+    assert "its access control list" in program.unsafe(host, "/usr/src/netmap")
+
+
+@needs_root
+def test_links_are_followed_where_root_has_made_them(host: Any) -> None:
+    real = write(host.path("/data/src/netmap/configure")).parent
+    host.path("/usr/src").rename(host.path("/usr/old"))
+    link = host.path("/usr/src")
+    link.symlink_to("../data/src")
+    assert program.unsafe(host, "/usr/src/netmap") == "" and program.source_problem(host, settings()) == ""
+    give(real.parent, 0o777)
+    assert program.unsafe(host, "/usr/src/netmap") == f"{real.parent} can be written by everybody"
+    give(real.parent)
+    give(link, uid=65534)
+    assert program.unsafe(host, "/usr/src/netmap") == f"{link} belongs to nobody"
+    give(link)
+    link.unlink()
+    link.symlink_to("/usr/src")
+    assert "leads round in a circle" in program.unsafe(host, "/usr/src/netmap")
+    link.unlink()
+    link.symlink_to("old")
+    host.path("/usr/src/netmap").symlink_to(real)
+    assert "is a symbolic link" in program.source_problem(host, settings())
+    # From a link upwards: where it leads, not where it lies.
+    host.path("/usr/up").symlink_to(give(real.parent, 0o777))
+    assert "everybody" in program.unsafe(host, "/usr/up/../netmap")
+
+
+@needs_root
+def test_a_checkout_that_another_login_has_planted(host: Any, source: tuple[str, str, str]) -> None:
+    """Git would run what its settings say, as root, and only to see whether it has changed."""
+    asked = settings(repository=source[0], version=source[1])
+    program.fetch(host, asked)
+    ran = host.path("/ran")
+    hook = write(host.path("/usr/src/netmap/.git/hook"), f"#!/bin/sh\ntouch {ran}\n", 0o755)
+    config = host.path("/usr/src/netmap/.git/config")
+    config.write_text(config.read_text() + f"[core]\n\tfsmonitor = {hook}\n")
+    assert program.source_state(host, asked) == "ready"
+    assert ran.exists()  # root's own settings are followed
+    ran.unlink()
+    for path in (hook, config, hook.parent):
+        give(path, path.stat().st_mode & 0o777, uid=65534)
+        assert program.source_state(host, asked) == "unsafe"
+        with pytest.raises(program.Problem, match="belongs to nobody"):
+            program.fetch(host, asked)
+        said = program.status(host, asked)
+        assert said["fetch"] is False and any("belongs to nobody" in problem for problem in said["problems"])
+        give(path, path.stat().st_mode & 0o777)
+    assert not ran.exists()
+
+
+@needs_root
+@pytest.mark.parametrize("folder", ["/var/lib", "/var/lib/trafficgen/build/netmap", "/usr/src/kernels", "/srv/sources"])
+def test_nothing_is_built_where_others_can_write(host: Any, source: tuple[str, str, str], folder: str) -> None:
+    asked = settings(repository=source[0], version=source[1], kernel_sources="/srv/sources/linux-{kernel}")
+    host.path(folder).mkdir(parents=True, exist_ok=True)
+    give(host.path(folder), 0o777)
+    assert any(f"{folder} can be written by everybody" in problem for problem in program.status(host, asked)["problems"])
+    with pytest.raises(program.Problem, match=f"{folder} can be written by everybody"):
+        program.build(host, asked, KERNEL)
+    assert not host.path("/usr/src/netmap").exists() and not module(host).exists()
+
+
+def test_what_is_written_is_root_s_and_no_one_else_can(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.umask(0o022)  # main's
+    # A link where a file is written first.
+    stranger = write(tmp_path / "stranger", "as it was")
+    host.path("/etc").mkdir(exist_ok=True)
+    host.path("/etc/.trafficgen-netmap.json.new").symlink_to(stranger)
+    built(files=FILES)
+    assert stranger.read_text() == "as it was"
+    paths = [path for path in host.root.rglob("*") if not path.is_relative_to(host.path("/usr/src/kernels"))]
+    assert len(paths) > 30
+    assert [path for path in paths if path.lstat().st_uid != os.geteuid()] == []
+    assert [path for path in paths if path.lstat().st_mode & 0o7022 and not path.is_symlink()] == []
+    assert host.path("/var/lib/trafficgen").stat().st_mode & 0o777 == 0o700
+    modes = {path: host.path(path).stat().st_mode & 0o777 for path in (*FILES, program.PROGRAM, program.SETTINGS)}
+    assert modes == {path: 0o755 if path in (HOOK, program.PROGRAM) else 0o644 for path in modes}
+    assert [host.stamp(KERNEL).stat().st_mode & 0o777, module(host).stat().st_mode & 0o777] == [0o644, 0o644]
+
+
+def test_git_fetches_by_safe_ways_only(host: Any, source: tuple[str, str, str]) -> None:
+    for repository in ("http://127.0.0.1:9/netmap.git", "git://127.0.0.1:9/netmap.git", "ext::sh -c true"):
+        with pytest.raises(program.Problem, match=r"transport '(http|git|ext)' not allowed"):
+            program.fetch(host, settings(repository=repository, version=source[1]))
+    assert program.fetch(host, settings(repository=f"file://{source[0]}", version=source[1]))["changed"]
+
+
+def test_configure_and_make_cannot_fetch(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    make = tmp_path / "tools/make"
+    tell = f"for url in http://192.0.2.1/ https://192.0.2.1/; do curl -sS -m 5 $url 2>>{tmp_path}/said; done; env >{tmp_path}/env\n"
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{tell}"))
+    built()
+    assert "TAR_OPTIONS=--no-same-owner --no-same-permissions" in (tmp_path / "env").read_text()
+    if shutil.which("curl"):
+        assert (tmp_path / "said").read_text().count("127.0.0.1 port 9") == 2
 
 
 # --- Building ---
@@ -486,27 +638,20 @@ def test_a_kernel_that_takes_signed_modules_only(host: Any, file: str, content: 
     assert program.refused_problem(host, settings(signing_key="/k", signing_cert="/c")) == ""
 
 
-def test_the_port_of_the_default_route_is_not_taken(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for address, name, driver in (("0000:00:03.0", "eth0", "e1000"), ("0000:00:10.0", "eth1", "e1000"), ("0000:00:11.0", "eth2", "ixgbe")):
+def test_devices_that_are_not_there_or_have_no_driver_built(host: Any, tmp_path: Path) -> None:
+    for address, name, driver in (("0000:00:10.0", "eth1", "e1000"), ("0000:00:11.0", "eth2", "ixgbe")):
         device = host.path(f"/sys/bus/pci/devices/{address}")
         (device / "net" / name).mkdir(parents=True)
         (device / "driver").symlink_to(f"../../drivers/{driver}")
         host.path(f"/sys/class/net/{name}").mkdir(parents=True)
         host.path(f"/sys/class/net/{name}/device").symlink_to(device)
-    # A VLAN upon it has the route.
-    write(host.path("/sys/class/net/eth0.5/lower_eth0"))
-    write(
-        tmp_path / "tools/ip",
-        '#!/bin/sh\ncase $* in *route*) echo \'[{"dst": "default", "dev": "eth0.5"}]\';; *) echo "[]";; esac\n',
-        0o755,
-    )
-    asked = settings(drivers=["e1000"], native_devices=["eth0", "0000:00:10.0", "eth2", "eth9"])
+    write(tmp_path / "tools/ip", "#!/bin/sh\necho '[]'\n", 0o755)
+    asked = settings(drivers=["e1000"], native_devices=["0000:00:10.0", "eth2", "eth9"])
     addresses, problems = program.resolve_devices(host, asked)
-    assert addresses == ["0000:00:03.0", "0000:00:10.0", "0000:00:11.0"]
-    assert len(problems) == 3
-    assert "the default route is on eth0.5" in problems[0]
-    assert "ixgbe, which is not in netmap_drivers" in problems[1]
-    assert "eth9" in problems[2]
+    assert addresses == ["0000:00:10.0", "0000:00:11.0"]
+    assert len(problems) == 2
+    assert "ixgbe, which is not in netmap_drivers" in problems[0]
+    assert "eth9" in problems[1]
 
 
 def test_a_driver_that_cannot_stand_beside_the_stock_one(host: Any, tmp_path: Path) -> None:
