@@ -30,9 +30,11 @@ kernel=5.14.0-503.22.1.el9_5.x86_64
 mkdir -p "$root/srv/netmap/sys/net"
 echo '/* stands in for netmap.h */' | tee "$root/srv/netmap/sys/net/netmap.h" >"$root/srv/netmap/sys/net/netmap_user.h"
 
-# tarball NAME: of the stand-in's sources, as they are in $folder/tcpreplay.
+# tarball NAME [OPTION…]: of the stand-in's sources, as they are in $folder/tcpreplay.
 tarball() {
-    tar -C "$folder" -czf "$root/srv/$1.tar.gz" --transform 's,^tcpreplay,tcpreplay-4.4.2,' tcpreplay
+    name=$1
+    shift
+    tar -C "$folder" "$@" -czf "$root/srv/$name.tar.gz" --transform 's,^tcpreplay,tcpreplay-4.4.2,' tcpreplay
 }
 rm -rf "$folder/tcpreplay"
 cp -R "$here/../sources/tcpreplay" "$folder/tcpreplay"
@@ -41,7 +43,10 @@ echo 4.4.4 >"$folder/tcpreplay/VERSION"
 tarball broken-version
 echo 4.4.2 >"$folder/tcpreplay/VERSION"
 echo '#error this does not compile' >>"$folder/tcpreplay/src/tcpreplay.c"
-tarball broken
+# Packed by one whose number is another login's here, with a folder that all could write and a program that would run as its owner for all.
+chmod 777 "$folder/tcpreplay/src"
+chmod 4777 "$folder/tcpreplay/configure"
+tarball broken --owner=4711 --group=4711
 
 checksum() {
     echo "sha256:$(sha256sum "$root/srv/$1.tar.gz" | cut -d ' ' -f 1)"
@@ -139,6 +144,10 @@ esac
 END
 chmod +x "$root/usr/local/bin/systemctl"
 refused 'Make: .*does not compile' only tcpreplay -e tcpreplay_url=/srv/broken.tar.gz -e tcpreplay_checksum="$(checksum broken)"
+find "$root/var/lib/trafficgen" ! -type l \( ! -user root -o ! -group root -o -perm /7022 \) >"$folder/log"
+[ -e "$root/var/lib/trafficgen/build/tcpreplay/tree/configure" ] || wrong 'the build that failed is not there to look at'
+[ ! -s "$folder/log" ] || { cat "$folder/log"; wrong 'somebody beside root can write what was unpacked'; }
+[ "$(stat -c %a "$root/var/lib/trafficgen" "$root/var/lib/trafficgen/build/tcpreplay" | uniq)" = 700 ] || wrong 'others can read the build'
 [ ! -e "$root/etc/NetworkManager/conf.d/90-trafficgen.conf" ] || wrong 'a build that failed has taken the port from NetworkManager'
 refused 'PEP 668' only tcpreplay -e '{provision_roles: [tcpreplay, scapy], scapy_method: pip}'
 grep -qx 'reload NetworkManager.service' "$root/var/log/systemctl" || wrong 'NetworkManager was not told'
@@ -193,7 +202,14 @@ refused 'holds tcpreplay 4.4.4, and tcpreplay_version is 4.4.2' \
 refused 'has no netmap: set tcpreplay_netmap: false' only tcpreplay -e tcpreplay_install_method=package
 refused 'needs root' only tcpreplay -e ansible_user=nobody -e ansible_remote_tmp=/tmp/.ansible-nobody
 refused 'no such interface' only tcpreplay -e '{generator_interfaces: [nosuch0]}'
-refused 'default route' only tcpreplay -e '{generator_interfaces: [tgport0, tgmanage]}'
+refused 'tgmanage: this host is managed over it: the default route is on tgmanage. .*set tcpreplay_allow_management_interface: true' \
+    only tcpreplay -e '{generator_interfaces: [tgport0, tgmanage]}'
+mkdir "$root/srv/open" && chmod 777 "$root/srv/open"
+cp -R "$root/srv/netmap" "$root/srv/open/netmap"
+refused '/srv/open can be written by everybody' only tcpreplay -e tcpreplay_netmap_dir=/srv/open/netmap
+chown 4711 "$root/srv/open" && chmod 755 "$root/srv/open"
+refused '/srv/open belongs to the login 4711' only tcpreplay -e tcpreplay_netmap_dir=/srv/open/netmap
+rm -r "$root/srv/open"
 program | diff "$folder/program" -
 unchanged play
 
