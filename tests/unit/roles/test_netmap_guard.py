@@ -276,8 +276,9 @@ def _no_unit(host: Any) -> None:
 
 
 def _absent(host: Any) -> None:
-    host.path("/etc/trafficgen-netmap.json").parent.mkdir(exist_ok=True)
-    host.path("/etc/trafficgen-netmap.json").touch()
+    path = host.path(program.UNIT_FILE)
+    path.parent.mkdir(parents=True)
+    path.touch()
     program.remove(host, {**SETTINGS, "source_dir": "/usr/src/netmap"})
 
 
@@ -360,11 +361,14 @@ def test_the_lock_of_a_run_is_found_as_the_kernel_lists_it() -> None:
 def test_who_is_at_work_in_any_namespace(host: Any) -> None:
     assert program.busy(host) == ""
     opened(host, 42, "tcpreplay", "socket:[18100]")
-    host.path("/proc/42/ns").mkdir()
-    host.path("/proc/42/ns/net").symlink_to("net:[4026532001]")
-    sending(host, 7, 18100, "42/net")
     opened(host, 43, "pkt-gen", "/dev/netmap")
-    assert "tcpreplay (process 42), pkt-gen (process 43)" in program.busy(host)
+    opened(host, 44, "tcpreplay", "socket:[18200]")
+    opened(host, 45, "bash", "socket:[9]")
+    for pid, namespace, inode in ((42, 4026532001, 18100), (44, 4026532002, 18200)):
+        host.path(f"/proc/{pid}/ns").mkdir()
+        host.path(f"/proc/{pid}/ns/net").symlink_to(f"net:[{namespace}]")
+        sending(host, 7, inode, f"{pid}/net")
+    assert "in use: tcpreplay (process 42), pkt-gen (process 43), tcpreplay (process 44)." in program.busy(host)
 
 
 # --- At boot ---

@@ -338,8 +338,9 @@ def test_a_checkout_that_another_login_has_planted(host: Any, source: tuple[str,
     for path in (hook, config, hook.parent):
         give(path, path.stat().st_mode & 0o777, uid=65534)
         assert program.source_state(host, asked) == "unsafe"
-        with pytest.raises(program.Problem, match="belongs to nobody"):
-            program.fetch(host, asked)
+        for act in (program.fetch, program.switch):
+            with pytest.raises(program.Problem, match="belongs to nobody"):
+                act(host, asked)
         said = program.status(host, asked)
         assert said["fetch"] is False and any("belongs to nobody" in problem for problem in said["problems"])
         give(path, path.stat().st_mode & 0o777)
