@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is left in a guest when Ansible, or the connection, goes away while tcpreplay sends.
+
+Each case runs a play as a user does, over SSH, with a login that becomes root; tcpreplay is the stand-in, and waits for ever. Then the
+fault is made, and it is watched until nothing of the login is left: no process, no file, no rule, no setting of the interface.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MARK = "TRAFFICGEN_LOST"
+START = 120.0  # seconds until tcpreplay is there; a guest without KVM beside others is slow
+LONG = 600  # seconds: the timeout of a run that something else has to end
+SETTLE = 1.0  # seconds tcpreplay has sent when the fault is made
+PERSIST = 6  # seconds for which ssh keeps a connection that nobody uses
+
+# In the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon leaves: by the first marked
+# process, all of its login are known, sshd's as well.
+WATCHER = f"""
+import json, os, sys, time
+
+def read(pid, name):
+    try:
+        with open(f"/proc/{{pid}}/{{name}}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+sessions, told = {{}}, {{}}
+while True:
+    alive = {{}}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        session = read(pid, "sessionid")
+        if not session or session == b"4294967295" or read(pid, "loginuid") == b"0":
+            continue
+        if session not in sessions:
+            for variable in read(pid, "environ").split(b"\\0"):
+                name, _, value = variable.partition(b"=")
+                if name == b"{MARK}":
+                    sessions[session] = value.decode()
+        if session in sessions:
+            alive.setdefault(sessions[session], []).append(read(pid, "comm").decode().strip())
+    for case in sessions.values():
+        now = sorted(alive.get(case, []))
+        if told.get(case) != now:
+            told[case] = now
+            try:
+                print(json.dumps([case, now]), flush=True)
+            except OSError:
+                sys.exit()
+    time.sleep(0.2)
+"""
+# What there is before and after, whoever made it.
+LOOK = r"""
+find /tmp /var/tmp /dev/shm /run /root /home /etc /srv -xdev | grep -vE '^/run/(systemd|udev)/|^(/root|/home/lab)/\.ansible(/tmp)?$' | sort
+nft list ruleset
+for port in $(ls /sys/class/net | grep '^lost'); do
+    ethtool -k "$port"
+    ip -o link show "$port" | sed 's/^[0-9]*: //'
+done
+"""
+
+
+class Guest:
+    """The guest, as root."""
+
+    def __init__(self, ssh: list[str]) -> None:
+        self._ssh = ssh
+
+    def run(self, script: str) -> str:
+        return subprocess.run([*self._ssh, "sh", "-s"], input=script, text=True, stdout=subprocess.PIPE, check=True).stdout
+
+    def watch(self) -> subprocess.Popen[str]:
+        watcher = subprocess.Popen([*self._ssh, "exec python3 -u -"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if watcher.stdin is not None:
+            watcher.stdin.write(WATCHER)
+            watcher.stdin.close()
+        return watcher
+
+
+@dataclass
+class Run:
+    """One play in which something happens. ``seen``: what of its login was alive, and since when (``time.monotonic``)."""
+
+    name: str
+    number: int
+    case: Case
+    guest: Guest
+    process: subprocess.Popen[str] | None = None
+    seen: list[tuple[float, list[str]]] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    faulted: float = 0.0
+
+    @property
+    def mark(self) -> str:
+        return f"{self.name}.{self.number}"
+
+    @property
+    def port(self) -> str:
+        return f"lost{self.number}"
+
+    def note(self, alive: list[str]) -> None:
+        with self.changed:
+            self.seen.append((time.monotonic(), alive))
+            self.changed.notify_all()
+
+    def wait(self, what: Callable[[list[str]], bool], seconds: float) -> bool:
+        with self.changed:
+            return self.changed.wait_for(lambda: bool(self.seen) and what(self.seen[-1][1]), seconds)
+
+    def start(self, inventory: str, folder: Path) -> None:
+        persist = f"-o ControlMaster=auto -o ControlPersist={PERSIST}s" if self.case.persist else "-o ControlMaster=no"
+        environment = {
+            **os.environ, MARK: self.mark, "ANSIBLE_STRATEGY": "ansible.builtin.linear", "ANSIBLE_SSH_ARGS": f"-C {persist}",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder), "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_HOST_KEY_CHECKING": "false",
+        }  # fmt: skip
+        self.process = subprocess.Popen(
+            ["ansible-playbook", "-i", inventory, HERE / "lost_run.yml", "-e", f"lost_mark={self.mark} lost_port={self.port} "
+             f"lost_timeout={self.case.timeout}"], env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def processes(self) -> Iterator[tuple[int, list[str]]]:
+        """All on this side that belong to it, whose children they may be now."""
+        for path in Path("/proc").glob("[0-9]*"):
+            if f"{MARK}={self.mark}" in words_of(path / "environ"):
+                yield int(path.name), words_of(path / "cmdline")
+
+    def ansible(self) -> list[int]:
+        return [pid for pid, words in self.processes() if any(word.endswith("ansible-playbook") for word in words[:2])]
+
+    def clients(self) -> list[int]:
+        """ssh without its master, whose command line is its own."""
+        return [pid for pid, words in self.processes() if words[0].endswith("ssh")]
+
+    def stop(self) -> None:
+        """ssh, and where there is one its master."""
+        self.kill([pid for pid, words in self.processes() if words[0].split(":")[0].endswith("ssh")], signal.SIGSTOP)
+
+    def kill(self, pids: list[int], number: int) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # the one before took it along
+                os.kill(pid, number)
+
+    def kill_all(self) -> None:
+        self.kill([pid for pid, _words in self.processes()], signal.SIGKILL)
+
+    def cut(self) -> None:
+        """No packet passes any more, and neither side is told. The connection is the only one from its client's port."""
+        script = f"""
+        pid=$(grep -lzx '{MARK}={self.mark}' /proc/[0-9]*/environ 2>/dev/null | head -n 1)
+        while [ -n "$pid" ]; do
+            set -- $(tr '\\0' '\\n' <"${{pid%/environ}}/environ" | sed -n 's/^SSH_CONNECTION=//p')
+            [ -z "$2" ] || break
+            pid=/proc/$(sed 's/.*) //' "${{pid%/environ}}/stat" | cut -d ' ' -f 2)/environ
+        done
+        nft "add table inet lost{self.number}
+            add chain inet lost{self.number} in {{ type filter hook input priority 0; }}
+            add chain inet lost{self.number} out {{ type filter hook output priority 0; }}
+            add rule inet lost{self.number} in tcp sport $2 drop
+            add rule inet lost{self.number} out tcp dport $2 drop"
+        """
+        self.guest.run(script)
+
+    def mend(self) -> None:
+        self.guest.run(f"nft delete table inet lost{self.number}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """``within``: seconds from the fault in which all must be gone but sshd and, in the kernel's hands, its connection."""
+
+    what: str
+    fault: Callable[[Run], None]
+    within: float
+    persist: bool = True
+    timeout: int = LONG
+    after: Callable[[Run], None] | None = None
+
+
+def words_of(path: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return [""]  # it has ended
+
+
+def group(number: int) -> Callable[[Run], None]:
+    return lambda run: os.killpg(run.process.pid, number)
+
+
+CASES = {
+    "client": Case("the ssh client is killed", lambda run: run.kill(run.clients(), signal.SIGKILL), 6),
+    "client-alone": Case("the same without ControlPersist", lambda run: run.kill(run.clients(), signal.SIGKILL), 6, persist=False),
+    "int": Case("ansible-playbook and its group get SIGINT (Ctrl-C)", group(signal.SIGINT), 10),
+    "int-one": Case("ansible-playbook alone gets SIGINT", lambda run: os.kill(run.process.pid, signal.SIGINT), 10),
+    "term": Case("ansible-playbook gets SIGTERM", lambda run: os.kill(run.process.pid, signal.SIGTERM), 10),
+    "kill": Case("ansible-playbook and its workers are killed, ssh is left", lambda run: run.kill(run.ansible(), signal.SIGKILL), 12),
+    "kill-alone": Case(
+        "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), 12, persist=False
+    ),
+    "kill-all": Case("all processes on the controller are killed", Run.kill_all, 6),
+    # Nothing tells of these two before the run's timeout.
+    "cut": Case("the network drops every packet", Run.cut, 25 + 6, timeout=25, after=Run.mend),
+    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 6, timeout=25),
+}  # fmt: skip
+
+
+def follow(guest: Guest, runs: dict[str, Run]) -> subprocess.Popen[str]:
+    watcher = guest.watch()
+
+    def read() -> None:
+        for line in watcher.stdout or ():
+            mark, alive = json.loads(line)
+            if mark in runs:
+                runs[mark].note(alive)
+
+    threading.Thread(target=read, daemon=True).start()
+    return watcher
+
+
+def carry_out(run: Run, inventory: str) -> str:
+    """Do one run; the row of the table, which ends in "ok" if nothing stayed."""
+    with tempfile.TemporaryDirectory(prefix="lost.") as name:
+        run.start(inventory, Path(name))
+        try:
+            if not run.wait(lambda alive: any(one.startswith("stand_in") for one in alive), START):
+                raise AssertionError(f"tcpreplay did not start:\n{run.process.communicate(timeout=60)[0] if run.process else ''}")
+            time.sleep(SETTLE)
+            run.faulted = time.monotonic()
+            run.case.fault(run)
+            gone = run.wait(lambda alive: not set(alive) - {"sshd"}, run.case.within + 20)
+            if run.case.after:
+                run.case.after(run)
+            quiet = run.wait(lambda alive: not alive, PERSIST + 20 if run.case.timeout == LONG else 1)
+        finally:
+            # What was stopped is woken by that as well.
+            run.kill_all()
+            if run.process:
+                run.process.wait()
+    spans = [span(run, test) for test in (is_tcpreplay, is_module, lambda one: True)]
+    shown = "  ".join(f"{'not gone' if one is None else f'{one:8.1f}'}" for one in spans)
+    fine = gone and spans[1] is not None and spans[1] <= run.case.within and (quiet or run.case.timeout != LONG)
+    return f"{run.mark:16} {shown}  {'ok' if fine else f'LEFT: {run.seen[-1][1]}'}"
+
+
+def is_tcpreplay(name: str) -> bool:
+    return name.startswith(("stand_in", "sleep"))
+
+
+def is_module(name: str) -> bool:
+    return name != "sshd"
+
+
+def span(run: Run, test: Callable[[str], bool]) -> float | None:
+    """Seconds from the fault until the last of them was seen no more."""
+    last = None
+    for moment, alive in run.seen:
+        present = any(map(test, alive))
+        last = None if present else moment if last is None else last
+    return None if last is None else max(0.0, last - run.faulted)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", default=list(CASES), help="; ".join(f"{name}: {case.what}" for name, case in CASES.items()))
+    parser.add_argument("--inventory", required=True, help="one with the guest as the host generator")
+    parser.add_argument("--ssh-config", required=True, help="the guest's, with the host molecule")
+    parser.add_argument("--runs", type=int, default=1, help="how often each")
+    parser.add_argument("--together", action="store_true", help="all at once, each on ports of its own")
+    arguments = parser.parse_args()
+
+    guest = Guest(["ssh", "-F", arguments.ssh_config, "molecule"])
+    names = arguments.cases * arguments.runs
+    runs = {run.mark: run for run in (Run(name, number, CASES[name], guest) for number, name in enumerate(names, 1))}
+    ports = [(run.port, run.port.replace("lost", "lostrx")) for run in runs.values()]
+    guest.run("".join(f"ip link add {tx} type veth peer name {rx}; ip link set {tx} up; ip link set {rx} up\n" for tx, rx in ports))
+    before = guest.run(LOOK)
+    watcher = follow(guest, runs)
+    print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)
+    rows: list[str] = []
+
+    def one(run: Run) -> None:
+        try:
+            row = carry_out(run, arguments.inventory)
+        except Exception as error:
+            row = f"{run.mark:16} {error}"
+        rows.append(row)
+        print(row, flush=True)
+
+    try:
+        threads = [threading.Thread(target=one, args=(run,)) for run in runs.values()]
+        for thread in threads:
+            thread.start()
+            if not arguments.together:
+                thread.join()
+        for thread in threads:
+            thread.join()
+        after = guest.run(LOOK)
+    finally:
+        watcher.kill()
+        guest.run("".join(f"ip link delete {tx}\n" for tx, _rx in ports))
+    left = sorted(set(after.splitlines()) ^ set(before.splitlines()))
+    print("left: " + ("; ".join(left) or "no file, no rule, no setting"))
+    return 0 if not left and len(rows) == len(runs) and all(row.endswith("  ok") for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
