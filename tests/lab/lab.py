@@ -370,19 +370,22 @@ class Guest:
             snapshot.with_suffix(".new").rename(snapshot)
             self.monitor("cont")
 
-    def restart(self, kernel: str) -> None:
-        """Boot again, and with another kernel: what an update and a reboot are."""
+    def restart(self, kernel: str, cut: bool = False) -> None:
+        """Boot again, and with another kernel: what an update and a reboot are. ``cut``: the power goes instead."""
         facts = self.facts
         facts["kernel"] = pick(facts["releases"], kernel)
-        self.ssh("systemctl poweroff", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.end(60)
+        if cut:
+            self.end(0, (signal.SIGKILL,))
+        else:
+            self.ssh("systemctl poweroff", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.end(60)
         self.describe(facts)
         self.start(facts)
 
-    def end(self, patience: float) -> None:
+    def end(self, patience: float, means: tuple[int, ...] = (0, signal.SIGTERM, signal.SIGKILL)) -> None:
         """Wait for QEMU's end, and then make one."""
         # A guest that has powered off has ended its QEMU.
-        for number in (0, signal.SIGTERM, signal.SIGKILL):
+        for number in means:
             pid = self.pid()
             if pid is None:
                 return
@@ -442,6 +445,7 @@ def main() -> int:
     restart = commands.add_parser("restart", help="boot a guest again, with another kernel")
     restart.add_argument("name", nargs="?", default="lab")
     restart.add_argument("--kernel", default="0")
+    restart.add_argument("--cut", action="store_true", help="by a power cut: the guest is told nothing")
     down = commands.add_parser("down", help="end a guest and forget it")
     down.add_argument("name", nargs="?", default="lab")
     commands.add_parser("status", help="list the guests")
@@ -463,7 +467,7 @@ def main() -> int:
         guest.facts  # noqa: B018  # says that there is none
         return guest.ssh(*arguments.words).returncode
     elif arguments.command == "restart":
-        Guest(arguments.name).restart(arguments.kernel)
+        Guest(arguments.name).restart(arguments.kernel, arguments.cut)
     elif arguments.command == "down":
         Guest(arguments.name).down()
     return 0

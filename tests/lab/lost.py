@@ -219,8 +219,8 @@ CASES = {
     ),
     "kill-all": Case("all processes on the controller are killed", Run.kill_all, 6),
     # Nothing tells of these two before the run's timeout.
-    "cut": Case("the network drops every packet", Run.cut, 25 + 6, timeout=25, after=Run.mend),
-    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 6, timeout=25),
+    "cut": Case("the network drops every packet", Run.cut, 25 + 10, timeout=25, after=Run.mend),
+    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 10, timeout=25),
 }  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def main() -> int:
     parser.add_argument("--inventory", required=True, help="one with the guest as the host generator")
     parser.add_argument("--ssh-config", required=True, help="the guest's, with the host molecule")
     parser.add_argument("--runs", type=int, default=1, help="how often each")
-    parser.add_argument("--together", action="store_true", help="all at once, each on ports of its own")
+    parser.add_argument("--together", type=int, default=1, metavar="N", help="N at a time, each on ports of its own")
     arguments = parser.parse_args()
 
     guest = Guest(["ssh", "-F", arguments.ssh_config, "molecule"])
@@ -297,10 +297,12 @@ def main() -> int:
     watcher = follow(guest, runs)
     print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)
     rows: list[str] = []
+    places = threading.Semaphore(arguments.together)
 
     def one(run: Run) -> None:
         try:
-            row = carry_out(run, arguments.inventory)
+            with places:
+                row = carry_out(run, arguments.inventory)
         except Exception as error:
             row = f"{run.mark:16} {error}"
         rows.append(row)
@@ -310,8 +312,6 @@ def main() -> int:
         threads = [threading.Thread(target=one, args=(run,)) for run in runs.values()]
         for thread in threads:
             thread.start()
-            if not arguments.together:
-                thread.join()
         for thread in threads:
             thread.join()
         after = guest.run(LOOK)
