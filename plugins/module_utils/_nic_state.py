@@ -107,7 +107,7 @@ def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
 
     ``off [requested on]``: it is wanted, and off as long as another one that it needs is off.
     """
-    on: list[str] = []
+    on: dict[str, None] = {}
     wanted: dict[str, bool] = {}
     sum_of_others = ""
     for line in output.splitlines():
@@ -117,14 +117,14 @@ def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
         indent, name, value, note = found.groups()
         if indent and sum_of_others:
             wanted.pop(sum_of_others, None)
-            on = [other for other in on if other != sum_of_others]
+            on.pop(sum_of_others, None)
         elif not indent:
             sum_of_others = name
         if value == "on":
-            on.append(name)
+            on[name] = None
         if note != "fixed":
             wanted[name] = {"requested on": True, "requested off": False}.get(note or "", value == "on")
-    return on, wanted
+    return list(on), wanted
 
 
 def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,7 +89,7 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise TrafficgenError(f"gave no answer in {timeout:g} s and was killed", on=" ".join(argv)) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
     return Completed(tuple(full), done.returncode, done.stdout, done.stderr)
 
@@ -338,14 +339,18 @@ def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, han
             os.sched_setaffinity(0, cpus)
             if os.sched_getaffinity(0) != set(cpus):
                 raise OSError("the system allows this process only some of them (cpuset)")
+        # tcpreplay takes the name of an interface that is also a file's where it runs for that file: so it runs where none is.
+        nowhere = tempfile.mkdtemp()
         try:
             return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", pass_fds=hand_on,
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=nowhere, pass_fds=hand_on,
                 env=c_locale() if mark is None else {**c_locale(), _MARK: mark},
                 start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
+        finally:
+            os.rmdir(nowhere)
     except OSError as error:
         listed = ",".join(map(str, sorted(cpus or ())))
         raise TrafficgenError("these CPUs cannot be used", on=f"cpu_list {listed}", said=str(error)) from error

@@ -288,8 +288,9 @@ def _version(data: bytes) -> None:
 
 
 def _features(data: bytes) -> None:
-    wanted = _nic_state.parse_features(text_of(data))
+    on, wanted = _nic_state.parse_features(text_of(data))
     assert _nic_state.to_change(wanted, wanted) == []
+    assert len(set(on)) == len(on)
 
 
 def _cpus(data: bytes) -> None:
