@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import (
     PAUSE_LIMIT,
+    PAUSE_STEP,
     NicState,
     Undo,
     put_back,
@@ -32,7 +33,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import undone
 
 _LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has let go of the NIC too
-_PAUSE_STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def made(settings: Settings, interface: str, netns: str | None, warnings: list[s
         pause = read_pause(interface, netns)
         if pause is None or not (pause.rx or pause.tx):
             break
-        time.sleep(_PAUSE_STEP)
+        time.sleep(PAUSE_STEP)
     now = read(interface, netns)
     if settings.flow_control_off and now.pauses:
         error = TrafficgenError(
@@ -129,10 +129,11 @@ def left_as_found(
     *,
     netmap: bool = False,
     hand_on: Sequence[int] = (),
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by SIGKILL.
 
-    What cannot be put back is a warning, or, where nobody is there to be warned, left for the next run.
+    The block gets a function that gives flow control back at once, before something else resets the port: so its link has to come up once
+    only. What cannot be put back is a warning, or, where nobody is there to be warned, left for the next run.
 
     :param before: what :func:`read` said.
     :param netmap: the run goes through netmap, which changes the interface whatever the settings are.
@@ -143,12 +144,20 @@ def left_as_found(
     with Link(interface, netns) as link:
         undo = Undo(before, pause=settings.flow_control_off and before.pauses, qdisc=netmap, link=changes and link.running())
     process = os.getpid()
+    given_back = False
+
+    def give_pause_back() -> None:
+        nonlocal given_back
+        if undo.pause and before.pause is not None:
+            with contextlib.suppress(TrafficgenError):  # it is tried again in the end
+                set_any_pause(before.pause, interface, netns)
+                given_back = True
 
     def put_all_back() -> None:
         here = os.getpid() == process
         if not here:
             time.sleep(_LAST_BREATH)
-        complaints = put_back(undo, interface, netns)
+        complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
         warnings.extend(complaints)
         if note is not None and (here or not complaints):
             note.forget()
@@ -158,7 +167,7 @@ def left_as_found(
             warnings.extend(note.write(asdict(undo)))
         if would_change(before, settings):
             make(before, settings, interface, netns)
-        yield
+        yield give_pause_back
 
 
 def recover(interface: str, netns: str | None) -> list[str]:

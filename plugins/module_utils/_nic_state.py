@@ -31,7 +31,7 @@ LINK_STEP, _LINK_STEADY = 0.02, 0.1
 # i40e_set_pauseparam() in the drivers' ethtool files).
 _LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
 # ixgbe and others tell of the flow control that is, which follows what was set once the link is up (ixgbe_get_pauseparam()).
-PAUSE_LIMIT, _PAUSE_STEP = 2.0, 0.05
+PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
 
 # The offloads a run may turn off, by the names of `ethtool -k`: what tcpreplay turns off for netmap (src/common/netmap.c), and what
 # would merge or change the frames that arrive.
@@ -91,7 +91,8 @@ class NicState:
 @dataclass(frozen=True)
 class Undo:
     """What is to be put back: the state ``before``; ``pause``: flow control too, which was set; ``qdisc``: that too, which netmap replaces;
-    ``link``: it was up, may have been reset, and is to be up in the end.
+    ``link``: it was up, may have been reset, and is to be up in the end. ``pause_given_back``: that has been set already, and has to be
+    seen.
 
     Flow control is put back only then, as drivers tell of what was negotiated there, which is not what was set.
     """
@@ -100,6 +101,7 @@ class Undo:
     pause: bool
     qdisc: bool
     link: bool
+    pause_given_back: bool = False
 
 
 def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
@@ -210,10 +212,12 @@ def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
     steps = [_put_rings_back, _put_features_back, _put_link_back]
     if undo.qdisc:
         steps.append(_put_qdisc_back)
-    if undo.pause:
+    if undo.pause and not undo.pause_given_back:
         steps.append(_put_pause_back)
     if undo.link:
         steps.append(_see_link_up)
+    if undo.pause:
+        steps.append(_see_pause)
     return [complaint for step in steps if (complaint := _complaint(step, before, now, interface, netns))]
 
 
@@ -276,11 +280,13 @@ def _put_pause_back(before: NicState, now: NicState, interface: str, netns: str 
     # i40e takes no negotiation for as long as it has none itself.
     wait_for_link(interface, netns)
     set_any_pause(before.pause, interface, netns)
-    wait_for_link(interface, netns)
+
+
+def _see_pause(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
     until = time.monotonic() + PAUSE_LIMIT
     while (after := read_pause(interface, netns)) != before.pause and time.monotonic() < until:
-        time.sleep(_PAUSE_STEP)
-    if after != before.pause:
+        time.sleep(PAUSE_STEP)
+    if before.pause is not None and after != before.pause:
         was = before.pause
         words = " ".join(f"{name} {'on' if value else 'off'}" for name, value in (("autoneg", was.autoneg), ("rx", was.rx), ("tx", was.tx)))
         raise TrafficgenError(

@@ -46,6 +46,17 @@ def seconds_left(
     return left if math.isfinite(left) and left >= 0 else None
 
 
+def remove(path: str | None) -> None:
+    """Remove the file, and its folder where nothing else is in it: if Ansible has gone away, the plugin has as well."""
+    if path is None:
+        return
+    for name in (path, path + ".new"):
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(path))
+
+
 class Progress:
     """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is worth more."""
 
@@ -62,14 +73,7 @@ class Progress:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._path is None:
-            return
-        for name in (self._path, self._path + ".new"):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-        # The folder too where nothing else is in it: if Ansible has gone away, the plugin has as well.
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(self._path))
+        remove(self._path)
 
     def listen(self, printed: bytes) -> None:
         """Take what tcpreplay printed, which may be nothing, and write where it is time to."""

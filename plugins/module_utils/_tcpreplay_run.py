@@ -37,7 +37,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file im
     all_tagged,
     summarize,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE, Progress
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE, Progress, remove
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
     Supervised,
@@ -127,7 +127,9 @@ def carry_out(params: Mapping[str, Any], *, check_mode: bool = False, warnings: 
     if check_mode:
         plan = make_plan(request, warnings)
         return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, warnings)
-    with _locked(request) as locks:
+    with contextlib.ExitStack() as stack:
+        stack.callback(remove, progress_file)  # Ansible may be gone before it is written
+        locks = stack.enter_context(_locked(request))
         recovered = _nic_settings.recover(request.interface, request.netns)
         warnings.extend(recovered)
         # Where another run has just let go of the port, its link takes as long as it needs.
@@ -210,7 +212,7 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
-        stack.enter_context(
+        give_pause_back = stack.enter_context(
             _nic_settings.left_as_found(
                 plan.nic, plan.settings, request.interface, request.netns, warnings, netmap=netmap, hand_on=locks,
             )
@@ -243,6 +245,8 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
             warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
         after = _after(plan, warnings)
         receiver.finish()
+        if hold is not None:
+            give_pause_back()
     return _outcome(plan, nic, done, before, after, receiver, warnings)
 
 

@@ -356,6 +356,15 @@ def test_flow_control_is_put_back_at_once_as_well(driver):
     assert driver.wanted == before
 
 
+def test_flow_control_given_back_is_only_looked_at(driver):
+    before = driver.wanted
+    undo = _nic_state.Undo(state(pause=before), pause=True, qdisc=False, link=True, pause_given_back=True)
+    assert _nic_state.put_back(undo, "ens17", None) == []
+    assert driver.asked == []
+    driver.wanted = Pause(False, False, False)
+    assert "its flow control is not what it was" in _nic_state.put_back(undo, "ens17", None)[0]
+
+
 def test_flow_control_that_was_not_set_is_left_alone(driver):
     # With the link down e1000 tells of what it would negotiate.
     driver.wanted = Pause(True, False, False)

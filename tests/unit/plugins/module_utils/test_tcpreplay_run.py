@@ -115,11 +115,11 @@ class Host:
         assert before == self.nic and hand_on[0] == 2
         self.settings = settings
         if settings == Settings() and not netmap:
-            yield
+            yield None
             return
         self.events.append(f"record {interface}")
         try:
-            yield
+            yield lambda: self.events.append("pause back")
         finally:
             warnings.extend(self.complaints)
         self.events.append("put back")
@@ -221,7 +221,7 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["counters"]["verdict"] == "unknown"
     assert host.events == [
         "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "made",
-        "snapshot v0", "drain", "snapshot v0", "let go",
+        "snapshot v0", "drain", "snapshot v0", "pause back", "let go",
         "put back",
     ]  # fmt: skip
 
