@@ -29,6 +29,7 @@ MARK = "TRAFFICGEN_LOST"
 START = 120.0  # seconds until tcpreplay is there; a guest without KVM beside others is slow
 LONG = 600  # seconds: the timeout of a run that something else has to end
 SETTLE = 1.0  # seconds tcpreplay has sent when the fault is made
+SOON = 15.0  # seconds; a machine of its own needs five
 PERSIST = 6  # seconds for which ssh keeps a connection that nobody uses
 
 # In the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon leaves: by the first marked
@@ -208,19 +209,19 @@ def group(number: int) -> Callable[[Run], None]:
 
 
 CASES = {
-    "client": Case("the ssh client is killed", lambda run: run.kill(run.clients(), signal.SIGKILL), 6),
-    "client-alone": Case("the same without ControlPersist", lambda run: run.kill(run.clients(), signal.SIGKILL), 6, persist=False),
-    "int": Case("ansible-playbook and its group get SIGINT (Ctrl-C)", group(signal.SIGINT), 10),
-    "int-one": Case("ansible-playbook alone gets SIGINT", lambda run: os.kill(run.process.pid, signal.SIGINT), 10),
-    "term": Case("ansible-playbook gets SIGTERM", lambda run: os.kill(run.process.pid, signal.SIGTERM), 10),
-    "kill": Case("ansible-playbook and its workers are killed, ssh is left", lambda run: run.kill(run.ansible(), signal.SIGKILL), 12),
+    "client": Case("the ssh client is killed", lambda run: run.kill(run.clients(), signal.SIGKILL), SOON),
+    "client-alone": Case("the same without ControlPersist", lambda run: run.kill(run.clients(), signal.SIGKILL), SOON, persist=False),
+    "int": Case("ansible-playbook and its group get SIGINT (Ctrl-C)", group(signal.SIGINT), SOON),
+    "int-one": Case("ansible-playbook alone gets SIGINT", lambda run: os.kill(run.process.pid, signal.SIGINT), SOON),
+    "term": Case("ansible-playbook gets SIGTERM", lambda run: os.kill(run.process.pid, signal.SIGTERM), SOON),
+    "kill": Case("ansible-playbook and its workers are killed, ssh is left", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON),
     "kill-alone": Case(
-        "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), 12, persist=False
+        "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON, persist=False
     ),
-    "kill-all": Case("all processes on the controller are killed", Run.kill_all, 6),
+    "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON),
     # Nothing tells of these two before the run's timeout.
-    "cut": Case("the network drops every packet", Run.cut, 25 + 10, timeout=25, after=Run.mend),
-    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 10, timeout=25),
+    "cut": Case("the network drops every packet", Run.cut, 25 + 15, timeout=25, after=Run.mend),
+    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 15, timeout=25),
 }  # fmt: skip
 
 
