@@ -30,9 +30,9 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
@@ -139,7 +139,9 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def run(argv: Sequence[str], *, log: Path | None = None, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    argv: Sequence[str], *, stdin: str | None = None, log: Path | None = None, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a program, its output captured or in ``log``; its whole process group ends with this program."""
     env = {**os.environ, "LC_ALL": "C", **environment}
     for name in ("LANGUAGE", "MAKEFLAGS", "MFLAGS", "KERNELRELEASE"):
@@ -148,11 +150,12 @@ def run(argv: Sequence[str], *, log: Path | None = None, cwd: Path | None = None
         with contextlib.ExitStack() as stack:
             out: Any = stack.enter_context(log.open("a")) if log else subprocess.PIPE
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT if log else subprocess.PIPE,
+                argv, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, stdout=out,
+                stderr=subprocess.STDOUT if log else subprocess.PIPE,
                 cwd=cwd, env=env, text=True, errors="replace", start_new_session=True,
             )  # fmt: skip
             try:
-                stdout, stderr = process.communicate()
+                stdout, stderr = process.communicate(stdin)
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -1182,10 +1185,15 @@ def set_up(host: Host, address: str, up: bool) -> None:
 # --- The management port ---
 
 
-# The rules are those of the collection's module_utils/_management.py, word for word: this program runs where the collection is not.
+# The rules are those of the collection's module_utils/_management.py, word for word: this program runs where the collection is not. The two
+# differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the rest.
 
 # Routes of these kinds lead nowhere.
-NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
+_NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
+# SSH servers, by the names of their processes: OpenSSH's, since 9.8 also its second one, and a small one.
+_SERVERS = frozenset((b"sshd", b"sshd-session", b"dropbear"))
+_SSH_PORT = 22
+_ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
 
 
 def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> str:
@@ -1202,116 +1210,309 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
     return ""
 
 
-def managed(host: Host, interfaces: Iterable[str], netns: str = "") -> dict[str, str]:
+def managed(host: Host, interfaces: Iterable[str], netns: str | None = None) -> dict[str, str]:
     """Those of the interfaces that this host is managed over, each with the reason."""
-    links = ip(["addr", "show"], netns)
-    routes = [route for family in ("-4", "-6") for route in ip([family, "route", "show", "table", "all", "default"], netns)]
-    ssh = ssh_addresses(str(host.path("/proc")))
-    found = {name: why_not(name, links, routes, ssh, whole_host=not netns) for name in interfaces}
-    return {name: why for name, why in found.items() if why}
+    return {name: why for name in interfaces if (why := guard(host, name, netns))}
 
 
-def ip(arguments: Sequence[str], netns: str = "") -> list[dict[str, Any]]:
-    """What ip says. Without an answer nothing is allowed."""
+class Connection(NamedTuple):
+    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from it."""
+
+    at: str
+    peer: str
+    own: bool = True
+
+
+class Way(NamedTuple):
+    """The interface by which the answers to an SSH client leave."""
+
+    peer: str
+    interface: str
+
+
+def guard(host: Host, interface: str, netns: str | None = None) -> str:
+    """The reason why the host is managed over ``interface``, empty where it is not.
+
+    :param netns: the named network namespace the interface is in. There one address may well be the only one.
+    """
+    links = _ip(["addr", "show"], netns)
+    connections = ssh_connections(str(host.path("/proc")))
+    reason = _why_not(interface, links, connections, netns)
+    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
+    if elsewhere:
+        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
+        here = _ip(["addr", "show"], None)
+        for link in here:
+            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
+                reason = f"it leaves through {link['ifname']}, and {found}"
+    return reason
+
+
+def _why_not(interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None) -> str:
+    return why_not(
+        interface,
+        links,
+        [*_ip(["-4", "route", "show", "table", "all", "default"], netns), *_ip(["-6", "route", "show", "table", "all", "default"], netns)],
+        connections,
+        _ways(connections) if netns is None else [],
+        whole_host=netns is None,
+    )
+
+
+def why_not(
+    interface: str,
+    links: Sequence[Mapping[str, Any]],
+    routes: Iterable[Mapping[str, Any]],
+    ssh: Iterable[Connection],
+    ways: Iterable[Way],
+    *,
+    whole_host: bool,
+) -> str:
+    """The reason against sending on ``interface``, empty where there is none. Pure.
+
+    :param links: what ``ip -j -d addr show`` says; ``routes``: the default routes, of all tables and both families.
+    :param ssh: the SSH connections to this host; ``ways``: the ways their answers take.
+    :param whole_host: the links are those of the host itself, so that an only address there is the host's only one.
+    """
+    by_name = {link["ifname"]: link for link in links if "ifname" in link}
+    if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
+        return ""
+    taken = touched(interface, links)
+
+    def where(name: str) -> str:
+        if name == interface:
+            return name
+        return f"{name}, above it" if name in above(interface, links) else f"{name}, which leaves through the same port"
+
+    for route in routes:
+        for way in [route, *route.get("nexthops", [])]:
+            if way.get("dev") in taken and route.get("type") not in _NO_WAY:
+                return f"the default route is on {where(way['dev'])}"
+    for connection in ssh:
+        address, _percent, zone = connection.at.partition("%")
+        for name in sorted(taken):
+            if (not zone or zone == name) and address in _addresses(by_name.get(name, {})):
+                return f"{'the' if connection.own else 'an'} SSH connection came in at {address}, on {where(name)}"
+    for peer, name in ways:
+        if name in taken:
+            return f"the answers to the SSH client {peer} leave by {where(name)}"
+    if whole_host:
+        holders = {
+            name: address
+            for name, link in by_name.items()
+            if "LOOPBACK" not in link.get("flags", [])
+            for address in _addresses(link, "global")
+        }
+        if holders and set(holders) <= taken:
+            name, address = next(iter(holders.items()))
+            return f"the only address of this host, {address}, is on {where(name)}"
+    return ""
+
+
+def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as it."""
+    links = list(links)
+    return set().union(*(above(name, links) for name in below(interface, links)))
+
+
+def above(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, and every interface whose frames leave through it."""
+    links = list(links)
+    return _closure(
+        interface,
+        lambda name: [
+            *(link["ifname"] for link in links if _lies_on(link) == name),
+            *(link["master"] for link in links if link.get("ifname") == name and link.get("master")),
+        ],
+    )
+
+
+def below(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, and every interface that its frames leave through."""
+    links = list(links)
+    return _closure(
+        interface,
+        lambda name: [
+            *(link["ifname"] for link in links if link.get("master") == name),
+            *(on for link in links if link.get("ifname") == name and (on := _lies_on(link))),
+        ],
+    )
+
+
+def ports_elsewhere(interface: str, links: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The indexes of the interfaces in other namespaces that frames of ``interface`` leave through."""
+    links = list(links)
+    found = below(interface, links)
+    return [
+        int(link["link_index"])
+        for link in links
+        if link.get("ifname") in found and "link_netnsid" in link and "link_index" in link and not _is_veth(link)
+    ]
+
+
+def _closure(first: str, step: Callable[[str], Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    todo = [first]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(step(name))
+    return found
+
+
+def _lies_on(link: Mapping[str, Any]) -> str | None:
+    # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
+    return None if "link_netnsid" in link or _is_veth(link) else link.get("link")
+
+
+def _is_veth(link: Mapping[str, Any]) -> bool:
+    return bool(link.get("linkinfo", {}).get("info_kind") == "veth")
+
+
+def ssh_connections(proc: str = "/proc") -> list[Connection]:
+    """The SSH connections to this host, first those that this process descends from."""
+    found = _own_connections(proc)
+    own = {(connection.at.partition("%")[0], connection.peer.partition("%")[0]) for connection in found}
+    return [*found, *(other for other in _other_connections(proc) if (other.at, other.peer) not in own)]
+
+
+def _own_connections(proc: str) -> list[Connection]:
+    """From SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
+    found: list[Connection] = []
+    pid = os.getpid()
+    seen: set[int] = set()
+    while pid > 0 and pid not in seen:
+        seen.add(pid)
+        for variable in _bytes(os.path.join(proc, str(pid), "environ")).split(b"\0"):
+            name, _equals, value = variable.partition(b"=")
+            words = value.decode("ascii", "replace").split()
+            if name == b"SSH_CONNECTION" and len(words) == 4:
+                found.append(Connection(_normal(words[2]), _normal(words[0])))
+        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
+        fields = _bytes(os.path.join(proc, str(pid), "stat")).rpartition(b")")[2].split()
+        pid = int(fields[1]) if len(fields) > 1 else 0
+    return list(dict.fromkeys(found))
+
+
+def _other_connections(proc: str) -> list[Connection]:
+    """The TCP connections that came in to SSH servers, or to port 22 where a server's own cannot be looked into."""
+    sockets = {inode for pid in _entries(proc) if pid.isdigit() for inode in _servers_sockets(os.path.join(proc, pid))}
+    rows = []
+    for table in ("tcp", "tcp6"):
+        lines = _bytes(os.path.join(proc, "self", "net", table)).decode("ascii", "replace").splitlines()[1:]
+        # sl, local address, remote address, state, queues, timer, retransmissions, uid, timeout, inode (proc(5)).
+        rows += [fields for line in lines if len(fields := line.split()) > 9]
+    # A server's others are those it forwards, and go out.
+    listens = {_port(local) for _number, local, _remote, state, *_more in rows if state == _LISTENS}
+    found = [
+        Connection(_from_hex(local), _from_hex(remote), own=False)
+        for _number, local, remote, state, *more in rows
+        if state == _ESTABLISHED and (_port(local) == _SSH_PORT or (_port(local) in listens and more[5] in sockets))
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _port(text: str) -> int:
+    return int(text.partition(":")[2], 16)
+
+
+def _servers_sockets(folder: str) -> list[str]:
+    """The inodes of the sockets of a process, if that is an SSH server."""
+    if _bytes(os.path.join(folder, "comm")).strip() not in _SERVERS:
+        return []
+    found = []
+    for descriptor in _entries(os.path.join(folder, "fd")):
+        try:
+            target = os.readlink(os.path.join(folder, "fd", descriptor))
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            found.append(target[len("socket:[") : -1])
+    return found
+
+
+def _ways(connections: Iterable[Connection]) -> list[Way]:
+    """The interfaces by which the answers to SSH clients leave, whatever the rules of routing are."""
+    asked = "".join(
+        f"route get {peer} from {at}\n"
+        for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections)
+        # A link-local address has no way but its own interface.
+        if _is_address(at) and _is_address(peer) and not ipaddress.ip_address(peer).is_link_local
+    )
+    # It goes on where there is no such route any more; its status then tells nothing.
+    answers = run([find_program("ip") or "ip", "-j", "-force", "-batch", "-"], stdin=asked).stdout if asked else ""
+    found = []
+    for line in answers.splitlines():
+        try:
+            entries = json.loads(line)
+        except ValueError:
+            continue
+        found += [Way(entry["dst"], entry["dev"]) for entry in entries if "dst" in entry and "dev" in entry]
+    return found
+
+
+def _from_hex(text: str) -> str:
+    """An address of /proc/net/tcp or tcp6: words of 32 bits as this machine keeps them in memory."""
+    digits = text.partition(":")[0]
+    words = [int(digits[index : index + 8], 16).to_bytes(4, sys.byteorder) for index in range(0, len(digits), 8)]
+    return _normal(str(ipaddress.ip_address(b"".join(words))))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _normal(text: str) -> str:
+    """An address as ``ip`` writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
+    text, percent, zone = text.partition("%")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address) + percent + zone
+
+
+def _addresses(link: Mapping[str, Any], scope: str | None = None) -> list[str]:
+    return [
+        _normal(entry["local"])
+        for entry in link.get("addr_info", [])
+        if "local" in entry and (scope is None or entry.get("scope") == scope)
+    ]
+
+
+def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
     argv = [find_program("ip") or "ip", *(["-n", netns] if netns else []), "-j", "-d", *arguments]
     done = run(argv)
     if done.returncode != 0:
         # A kernel without IPv6 has no such routes.
         if "-6" in arguments:
             return []
-        raise Problem(f"Whether this host is managed over an interface cannot be told: {' '.join(argv)} failed: {done.stderr.strip()}")
-    return [entry for entry in json.loads(done.stdout or "[]") if entry]
+        raise Problem(f"{' '.join(argv)}: the guard of the management interface got no answer: {done.stderr.strip()}")
+    entries = json.loads(done.stdout or "[]")
+    return [entry for entry in entries if entry]
 
 
-def why_not(
-    interface: str, links: Sequence[Mapping[str, Any]], routes: Iterable[Mapping[str, Any]], ssh: Iterable[str], *, whole_host: bool
-) -> str:
-    """The reason why this host is managed over an interface, empty where it is not."""
-    by_name = {link["ifname"]: link for link in links if "ifname" in link}
-    if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
-        return ""
-    taken = above(interface, links)
-    for route in routes:
-        for way in (route, *route.get("nexthops", [])):
-            if way.get("dev") in taken and route.get("type") not in NO_WAY:
-                return f"the default route is on {where(way['dev'], interface)}"
-    for entry in ssh:
-        address, _percent, zone = entry.partition("%")
-        for name in taken:
-            if (not zone or zone == name) and address in addresses_of(by_name.get(name, {})):
-                return f"the SSH connection came in at {address}, on {where(name, interface)}"
-    if whole_host:
-        having = {
-            name: address
-            for name, link in by_name.items()
-            if "LOOPBACK" not in link.get("flags", [])
-            for address in addresses_of(link, "global")
-        }
-        if having and set(having) <= taken:
-            name, address = next(iter(having.items()))
-            return f"the only address of this host, {address}, is on {where(name, interface)}"
-    return ""
+def _bytes(path: str) -> bytes:
+    return content_of(Path(path)) or b""
 
 
-def above(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """An interface, and every one whose frames leave through it."""
-    links = list(links)
-    found: set[str] = set()
-    todo = [interface]
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for link in links:
-            # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
-            if link.get("link") == name and "link_netnsid" not in link and link.get("linkinfo", {}).get("info_kind") != "veth":
-                todo.append(link["ifname"])
-            if link.get("ifname") == name and link.get("master"):
-                todo.append(link["master"])
-    return found
-
-
-def ssh_addresses(proc: str = "/proc") -> list[str]:
-    """This host's addresses in SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
-    found: list[str] = []
-    pid, seen = os.getpid(), set()
-    while pid > 0 and pid not in seen:
-        seen.add(pid)
-        for variable in (content_of(Path(proc, str(pid), "environ")) or b"").split(b"\0"):
-            name, _equals, value = variable.partition(b"=")
-            words = value.decode("ascii", "replace").split()
-            if name == b"SSH_CONNECTION" and len(words) == 4:
-                found.append(normal(words[2]))
-        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
-        fields = (content_of(Path(proc, str(pid), "stat")) or b"").rpartition(b")")[2].split()
-        pid = int(fields[1]) if len(fields) > 1 else 0
-    return list(dict.fromkeys(found))
-
-
-def normal(entry: str) -> str:
-    """An address as ip writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
-    entry, percent, zone = entry.partition("%")
+def _entries(folder: str) -> list[str]:
     try:
-        address = ipaddress.ip_address(entry)
-    except ValueError:
-        return entry
-    return str(getattr(address, "ipv4_mapped", None) or address) + percent + zone
-
-
-def addresses_of(link: Mapping[str, Any], scope: str = "") -> list[str]:
-    """The addresses of an interface."""
-    return [normal(one["local"]) for one in link.get("addr_info", []) if "local" in one and scope in ("", one.get("scope"))]
-
-
-def where(name: str, interface: str) -> str:
-    """An interface, and that it lies on the one asked about if it is another."""
-    return name if name == interface else f"{name}, above it"
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
     """The own MAC address of each device, of all its ports; without those that cannot be told."""
-    own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in ip(["addr", "show"])} if addresses else {}
+    links = _ip(["addr", "show"], None) if addresses else []
+    own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in links}
     found = {address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address)))) for address in addresses}
     return {address: mac for address, mac in found.items() if mac}
 
@@ -1433,7 +1634,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
 def look(host: Host, asked: Mapping[str, Any]) -> dict[str, Any]:
     """For other roles: over which of the interfaces the host is managed, which of the folders is not root's alone, and who is at work."""
     return {
-        "managed": managed(host, asked["interfaces"], asked.get("netns", "")) if asked.get("interfaces") else {},
+        "managed": managed(host, asked["interfaces"], asked.get("netns") or None) if asked.get("interfaces") else {},
         "folders": list(filter(None, (folder_problem(host, folder, folder) for folder in asked.get("folders", ())))),
         "busy": busy(host),
     }

@@ -3,26 +3,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the role netmap's program does not touch: ports that the host is managed over, and ports and modules that a run uses.
 
-The program has the rules of module_utils/_management.py in words of its own, since it runs where the collection is not. Here both answer.
+The program has a copy of the rules of module_utils/_management.py, since it runs where the collection is not. Here both answer.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import ipaddress
 import json
 import os
 import random
 import socket
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _management
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import Connection, Way
 
 REPO = Path(__file__).parents[3]
 
-_spec = importlib.util.spec_from_file_location("trafficgen_netmap", REPO / "roles/netmap/files/trafficgen_netmap.py")
+PROGRAM = REPO / "roles/netmap/files/trafficgen_netmap.py"
+
+_spec = importlib.util.spec_from_file_location("trafficgen_netmap", PROGRAM)
 assert _spec and _spec.loader
 program: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(program)
@@ -57,11 +63,29 @@ VETH = [LO, link("v0", kind="veth", link="v1"), link("v1", "192.0.2.10", kind="v
 TEAM = [LO, link("eth0", master="team0"), link("team0", "2001:db8::10", kind="team"), link("eth1", "2001:db8:1::1")]
 ONE = [LO, link("eth0", "192.0.2.10"), link("ens17", "fe80::17")]
 TWO_ZONES = [LO, link("eth0", "fe80::1"), link("eth1", "fe80::1", "198.51.100.1"), link("eth2", "192.0.2.1")]
+# The management on one VLAN of a port; beside it another, a macvlan, and a bridge of a third with a guest's port.
+BESIDE = [
+    LO, link("eth0"), link("eth0.7", "192.0.2.10", kind="vlan", link="eth0"), link("eth0.8", kind="vlan", link="eth0"),
+    link("mv0", kind="macvlan", link="eth0"), link("eth0.9", kind="vlan", link="eth0", master="br9"), link("br9", kind="bridge"),
+    link("tap0", kind="tun", master="br9"), link("eth1", "198.51.100.1"),
+]  # fmt: skip
+# A VLAN of a port in another namespace.
+MOVED = [LO, link("eth0", "192.0.2.10"), link("v8", "198.51.100.1", kind="vlan", link="eth0", link_netnsid=0)]
+MAPPED = [LO, link("eth0", "::ffff:192.0.2.10"), link("eth1", "198.51.100.1")]
 CIRCLE = [link("a", link="b", kind="gre"), link("b", "192.0.2.10", link="a", kind="gre"), link("c", "192.0.2.11")]
 
 WAYS = {"dst": "default", "nexthops": [{"dev": "eth0", "gateway": "192.0.2.1"}, {"dev": "eth1", "gateway": "198.51.100.2"}]}
 
-# name, interface, links, default routes, SSH, whether it is the host's own namespace; the expected reason, "" for none.
+PEER, PEER6 = "203.0.113.77", "2001:db8:f::77"
+
+
+def other(address: str) -> Connection:
+    """A connection of another session: as a daemon (async), a tmux of yesterday's or cron sees all of them."""
+    return Connection(address, PEER, own=False)
+
+
+# name, interface, links, default routes, SSH connections (of this session, where it is an address alone), whether it is the host's own
+# namespace; the expected reason, "" for none; the ways of the answers.
 CASES = [
     ("a free port", "ens17", PLAIN, [route("eth0")], ["192.0.2.10"], True, ""),
     ("IPv4 route", "eth0", PLAIN, [route("eth0")], [], True, "the default route is on eth0"),
@@ -85,7 +109,7 @@ CASES = [
     ("SSH above", "ens17", STACK, [], ["2001:db8::10"], True, "the SSH connection came in at 2001:db8::10, on br7, above it"),
     ("below the VLAN", "bond0.7", STACK, [route("br7")], [], True, "the default route is on br7, above it"),
     ("beside the stack", "ens19", STACK, [route("br7")], ["192.0.2.10"], True, ""),
-    ("above the bond alone", "br7", STACK, [route("bond0")], [], True, ""),
+    ("above the bond", "br7", STACK, [route("bond0")], [], True, "the default route is on bond0, which leaves through the same port"),
     ("VLAN", "eth0", VLAN, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0.5, above it"),
     ("only address above", "eth0", VLAN[:3], [], [], True, "the only address of this host, 192.0.2.10, is on eth0.5, above it"),
     ("macvlan", "eth0", MACVLAN, [route("mv0")], [], True, "the default route is on mv0, above it"),
@@ -96,14 +120,66 @@ CASES = [
     ("an interface that is not there", "nosuch", PLAIN, [route("eth0")], ["192.0.2.10"], True, ""),
     ("a host without addresses", "eth0", [LO, link("eth0")], [], [], True, ""),
     ("a circle", "a", CIRCLE, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on b, above it"),
+    ("another session's", "eth0", PLAIN, [], [other("192.0.2.10")], True, "an SSH connection came in at 192.0.2.10, on eth0"),
+    ("another session's, IPv6", "eth0", PLAIN, [], [other("2001:db8::10")], True, "an SSH connection came in at 2001:db8::10, on eth0"),
+    ("another session's, above", "ens17", STACK, [], [other("192.0.2.10")], True,
+     "an SSH connection came in at 192.0.2.10, on br7, above it"),
+    ("another session's elsewhere", "ens17", PLAIN, [], [other("192.0.2.10")], True, ""),
+    ("the second session's", "eth1", PLAIN, [], ["192.0.2.10", other("198.51.100.1")], True,
+     "an SSH connection came in at 198.51.100.1, on eth1"),
+    ("a policy's way", "eth1", PLAIN, [], ["192.0.2.10"], True, f"the answers to the SSH client {PEER} leave by eth1", Way(PEER, "eth1")),
+    ("a policy's way, IPv6", "eth1", PLAIN, [], [], True, f"the answers to the SSH client {PEER6} leave by eth1", Way(PEER6, "eth1")),
+    ("a policy's way, above", "ens17", STACK, [], [], True,
+     f"the answers to the SSH client {PEER} leave by br7, above it", Way(PEER, "br7")),
+    ("a policy's way, beside", "eth0.8", BESIDE, [], [], True,
+     f"the answers to the SSH client {PEER} leave by eth0.7, which leaves through the same port", Way(PEER, "eth0.7")),
+    ("a policy's way elsewhere", "ens17", PLAIN, [], [], True, "", Way(PEER, "eth1")),
+    ("the second way", "eth1", PLAIN, [], [], True, f"the answers to the SSH client {PEER6} leave by eth1",
+     Way(PEER, "eth0"), Way(PEER6, "eth1")),
+    ("a way over loopback", "lo", PLAIN, [], [], True, "", Way("127.0.0.1", "lo")),
+    *(
+        (f"beside: {name}", name, BESIDE, [], ["192.0.2.10"], True,
+         "the SSH connection came in at 192.0.2.10, on eth0.7, which leaves through the same port")
+        for name in ("eth0.8", "mv0", "eth0.9", "br9")
+    ),
+    ("a route beside", "mv0", BESIDE, [route("eth0")], [], True, "the default route is on eth0, which leaves through the same port"),
+    ("only address beside", "eth0.8", BESIDE[:4], [], [], True,
+     "the only address of this host, 192.0.2.10, is on eth0.7, which leaves through the same port"),
+    ("itself before what is beside", "eth0.7", BESIDE, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0.7"),
+    ("another port of the bridge beside", "tap0", BESIDE, [route("eth0.7")], ["192.0.2.10"], True, ""),
+    ("a bond's port beside its VLAN", "ens18", STACK, [route("bond0.7")], [], True, "the default route is on bond0.7, above it"),
+    ("a port in another namespace", "v8", MOVED, [route("eth0")], ["192.0.2.10"], True, ""),
+    ("mapped", "eth0", MAPPED, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0"),
+    ("another's zone", "eth1", TWO_ZONES, [], [other("fe80::1%eth1")], True, "an SSH connection came in at fe80::1, on eth1"),
+    # /proc/net/tcp6 has no zones: any port with that address may be meant.
+    ("another's, without its zone", "eth0", TWO_ZONES, [], [other("fe80::1")], True, "an SSH connection came in at fe80::1, on eth0"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
 @pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
 def test_both_guards_answer_alike(case: Any, guard: Any) -> None:
-    _name, interface, links, routes, ssh, whole_host, reason = case
-    assert guard.why_not(interface, links, routes, ssh, whole_host=whole_host) == reason
+    _name, interface, links, routes, ssh, whole_host, reason, *ways = case
+    connections = [guard.Connection(one, PEER) if isinstance(one, str) else one for one in ssh]
+    assert guard.why_not(interface, links, routes, connections, ways, whole_host=whole_host) == reason
+
+
+def test_the_rules_are_the_module_s_word_for_word() -> None:
+    """The two differ in who asks, and in how a file is read and ip is run."""
+    assert _management.__file__
+    module, copy = (_definitions(Path(file)) for file in (_management.__file__, PROGRAM))
+    assert [name for name in copy if name in module] == list(module)
+    assert [name for name in module if copy[name] != module[name]] == ["guard", "_ways", "_ip", "_bytes"]
+
+
+def _definitions(file: Path) -> dict[str, str]:
+    source = file.read_text()
+    return {
+        name: ast.get_source_segment(source, node) or ""
+        for node in ast.parse(source).body
+        for name in ([ast.unparse(node.targets[0])] if isinstance(node, ast.Assign) else [getattr(node, "name", "")])
+        if name
+    }
 
 
 def test_both_guards_answer_alike_on_any_host() -> None:
@@ -116,7 +192,7 @@ def test_both_guards_answer_alike_on_any_host() -> None:
             link(
                 name, *chance.sample(pool, chance.choice([0, 0, 1, 2])), kind=chance.choice(["", "vlan", "veth", "bond"]),
                 **{key: chance.choice(names) for key in ("link", "master") if chance.random() < 0.4},
-                **({"link_netnsid": 0} if chance.random() < 0.1 else {}),
+                **({"link_netnsid": 0, "link_index": chance.randint(1, 3)} if chance.random() < 0.1 else {}),
             )
             for name in names
         ]  # fmt: skip
@@ -125,14 +201,18 @@ def test_both_guards_answer_alike_on_any_host() -> None:
             if chance.random() < 0.7 else {"dst": "default", "nexthops": [{"dev": chance.choice(names)}, {}]}
             for _ in range(chance.choice([0, 0, 1, 2]))
         ]  # fmt: skip
-        ssh = chance.sample([*pool, "fe80::1%if0", "fe80::1%if1"], chance.choice([0, 0, 1, 2]))
+        ssh = [
+            Connection(at, PEER, chance.random() < 0.5)
+            for at in chance.sample([*pool, "fe80::1%if0", "fe80::1%if1"], chance.choice([0, 0, 0, 1, 2]))
+        ]
+        ways = [Way(PEER, chance.choice([*names, "lo"])) for _ in range(chance.choice([0, 0, 0, 1, 2]))]
         whole = chance.random() < 0.5
         interface = chance.choice(names)
-        one, other = (guard.why_not(interface, links, routes, ssh, whole_host=whole) for guard in (_management, program))
-        # With several reasons, which of them is named hangs on a set's order.
-        assert bool(one) == bool(other), (interface, links, routes, ssh, whole, one, other)
+        one, two = (guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (_management, program))
+        assert one == two, (interface, links, routes, ssh, ways, whole)
         refused += bool(one)
-        assert program.above(interface, links) == _management.above(interface, links)
+        for name in ("above", "below", "touched", "ports_elsewhere"):
+            assert getattr(program, name)(interface, links) == getattr(_management, name)(interface, links)
     assert 500 < refused < 2500
 
 
@@ -143,26 +223,88 @@ def process(root: Path, pid: int, parent: int, environment: bytes = b"", name: b
     (folder / "environ").write_bytes(environment)
 
 
+def opened(root: Path, pid: int, name: str, *files: str) -> None:
+    process(root, pid, 1)
+    folder = root / f"proc/{pid}"
+    (folder / "comm").write_text(f"{name}\n")
+    (folder / "fd").mkdir()
+    for number, file in enumerate(files):
+        (folder / f"fd/{number}").symlink_to(file)
+
+
 @pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
 @pytest.mark.parametrize(
     ("variable", "found"),
     [
-        (b"192.0.2.77 51234 192.0.2.10 22", ["192.0.2.10"]),
-        (b"2001:db8::77 51234 2001:0db8::0010 22", ["2001:db8::10"]),
-        (b"::ffff:192.0.2.77 51234 ::ffff:192.0.2.10 22", ["192.0.2.10"]),
-        (b"fe80::77%eth0 51234 fe80::1%eth0 22", ["fe80::1%eth0"]),
-        (b"UNKNOWN 65535 UNKNOWN 65535", ["UNKNOWN"]),
+        (b"192.0.2.77 51234 192.0.2.10 22", [("192.0.2.10", "192.0.2.77", True)]),
+        (b"2001:db8::77 51234 2001:0db8::0010 22", [("2001:db8::10", "2001:db8::77", True)]),
+        (b"::ffff:192.0.2.77 51234 ::ffff:192.0.2.10 22", [("192.0.2.10", "192.0.2.77", True)]),
+        (b"fe80::77%eth0 51234 fe80::1%eth0 22", [("fe80::1%eth0", "fe80::77%eth0", True)]),
+        (b"UNKNOWN 65535 UNKNOWN 65535", [("UNKNOWN", "UNKNOWN", True)]),
         (b"nonsense", []),
         (b"", []),
     ],
 )
-def test_both_find_the_connection_behind_sudo(tmp_path: Path, guard: Any, variable: bytes, found: list[str]) -> None:
+def test_both_find_the_connection_behind_sudo(tmp_path: Path, guard: Any, variable: bytes, found: list[Any]) -> None:
     process(tmp_path, os.getpid(), 40, b"SUDO_USER=u\0")
     process(tmp_path, 40, 30, b"PATH=/bin\0", b"sudo ) S 1")
     process(tmp_path, 30, 1, b"A=b\0SSH_CONNECTION=" + variable + b"\0Z=\xff\0")
     process(tmp_path, 1, 0)
-    assert guard.ssh_addresses(str(tmp_path / "proc")) == found
-    assert guard.ssh_addresses(str(tmp_path / "nothing")) == []
+    assert guard.ssh_connections(str(tmp_path / "proc")) == found
+    assert guard.ssh_connections(str(tmp_path / "nothing")) == []
+
+
+ESTABLISHED, CLOSES, LISTENS = "01", "08", "0A"
+
+
+def sockets(root: Path, *rows: tuple[str, int, str, int, str, int]) -> None:
+    """The kernel's TCP tables: address and port here and there, state, inode."""
+
+    def hexadecimal(address: str, port: int) -> str:
+        packed = ipaddress.ip_address(address).packed
+        words = (int.from_bytes(packed[index : index + 4], sys.byteorder) for index in range(0, len(packed), 4))
+        return "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+
+    folder = root / "proc/self/net"
+    folder.mkdir(parents=True)
+    for name, colon in (("tcp", False), ("tcp6", True)):
+        lines = [
+            f"   0: {hexadecimal(at, port)} {hexadecimal(peer, far)} {state} 00000000:00000000 02:000AFB73 00000000     0 0 {inode} 2"
+            for at, port, peer, far, state, inode in rows
+            if (":" in at) == colon
+        ]
+        (folder / name).write_text("\n".join(["  sl  local_address rem_address   st", *lines, ""]))
+
+
+@pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
+def test_both_find_the_connections_of_other_sessions(tmp_path: Path, guard: Any) -> None:
+    """What async, a tmux or cron started descends from no session."""
+    process(tmp_path, os.getpid(), 1)
+    process(tmp_path, 1, 0)
+    for pid, name, inodes in ((40, "sshd", (101, 102, 104)), (41, "sshd-session", (103,)), (42, "dropbear", (107,)), (43, "httpd", (105,))):
+        opened(tmp_path, pid, name, "/dev/null", *(f"socket:[{inode}]" for inode in inodes))
+    sockets(
+        tmp_path,
+        ("0.0.0.0", 2222, "0.0.0.0", 0, LISTENS, 101),
+        ("192.0.2.10", 2222, PEER, 40000, ESTABLISHED, 102),
+        ("::ffff:192.0.2.11", 2222, f"::ffff:{PEER}", 40001, ESTABLISHED, 103),
+        ("192.0.2.12", 40002, PEER, 80, ESTABLISHED, 104),  # forwarded by the server
+        ("0.0.0.0", 80, "0.0.0.0", 0, LISTENS, 106),
+        ("192.0.2.13", 80, PEER, 40003, ESTABLISHED, 105),  # a web server's
+        ("2001:db8::10", 22, PEER6, 40004, ESTABLISHED, 0),  # whose server cannot be looked into
+        ("192.0.2.14", 22, PEER, 40005, CLOSES, 0),
+        ("192.0.2.15", 2222, PEER, 40006, ESTABLISHED, 107),
+        ("fe80::1", 22, "fe80::77", 40007, ESTABLISHED, 0),
+    )
+    others = [
+        ("192.0.2.10", PEER, False), ("192.0.2.15", PEER, False), ("192.0.2.11", PEER, False), ("2001:db8::10", PEER6, False),
+        ("fe80::1", "fe80::77", False),
+    ]  # fmt: skip
+    assert guard.ssh_connections(str(tmp_path / "proc")) == others
+    # That of this session is there once, with its zone where it has one.
+    own = tmp_path / f"proc/{os.getpid()}/environ"
+    own.write_bytes(b"SSH_CONNECTION=fe80::77%eth0 40007 fe80::1%eth0 22\0")
+    assert guard.ssh_connections(str(tmp_path / "proc")) == [("fe80::1%eth0", "fe80::77%eth0", True), *others[:-1]]
 
 
 # --- The program on a host with three ports ---
@@ -176,7 +318,7 @@ SETTINGS = {
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Three ports of one kind, each with its index; ip says what is in the files ``links`` and ``routes``."""
+    """Three ports of one kind, each with its index; ip says what is in the files ``links``, ``routes`` and ``ways``."""
     root = tmp_path / "root"
     for number, (address, name) in enumerate(((MANAGEMENT, "eth0"), (TEST, "tg0"), (OTHER, "tg1")), 2):
         device = root / f"sys/bus/pci/devices/{address}"
@@ -190,7 +332,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (root / "proc/net").mkdir()
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "ip").write_text(f"#!/bin/sh\ncase $* in *-6*) echo '[]';; *route*) cat {tmp_path}/routes;; *) cat {tmp_path}/links;; esac\n")
+    (tools / "ip").write_text(
+        f"#!/bin/sh\ncd {tmp_path}\n"
+        "case $* in *-6*) echo '[]';; *-batch*) cat > asked; cat ways; exit 1;; *route*) cat routes;; *) cat links;; esac\n"
+    )
     (tools / "ip").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     says(tmp_path)
@@ -214,15 +359,6 @@ def native(host: Any, *addresses: str) -> None:
         driver = host.path(f"/sys/bus/pci/devices/{address}/driver")
         driver.unlink()
         driver.symlink_to("../../drivers/e1000-netmap")
-
-
-def opened(host: Any, pid: int, name: str, *files: str) -> None:
-    process(Path(host.root), pid, 1)
-    folder = host.path(f"/proc/{pid}")
-    (folder / "comm").write_text(f"{name}\n")
-    (folder / "fd").mkdir()
-    for number, file in enumerate(files):
-        (folder / f"fd/{number}").symlink_to(file)
 
 
 def sending(host: Any, index: int, inode: int, where: str = "net") -> None:
@@ -250,10 +386,51 @@ def test_a_management_port_is_not_given_to_a_native_driver(host: Any, tmp_path: 
     assert program.resolve_devices(host, {**asked, "allow_management_interface": True})[1] == []
 
 
-def test_the_connection_behind_sudo_protects_a_port(host: Any) -> None:
+def test_the_connection_behind_sudo_protects_a_port(host: Any, tmp_path: Path) -> None:
     (host.path(f"/proc/{os.getpid()}") / "environ").write_bytes(b"SSH_CONNECTION=192.0.2.77 5 192.0.2.10 22\0")
+    (tmp_path / "ways").touch()
     assert "eth0: the SSH connection came in at 192.0.2.10" in program.protected_problem(host, SETTINGS, MANAGEMENT)
     assert program.protected_problem(host, SETTINGS, TEST) == ""
+
+
+def test_another_session_protects_a_port_from_the_unit(host: Any, tmp_path: Path) -> None:
+    """The unit descends from no session, also where ``systemctl restart`` was typed in one."""
+    native(host, MANAGEMENT)
+    says(tmp_path, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
+    (tmp_path / "ways").touch()
+    assert program.reload_problem(host, SETTINGS) == ""
+    sockets(host.root, ("192.0.2.10", 22, PEER, 40000, ESTABLISHED, 7))
+    with pytest.raises(program.Problem, match=r"eth0: an SSH connection came in at 192\.0\.2\.10, on eth0"):
+        program.unload(host, SETTINGS)
+    assert program.reload_problem(host, {**SETTINGS, "allow_management_interface": True}) == ""
+
+
+def test_the_way_of_the_answers_protects_a_port(host: Any, tmp_path: Path) -> None:
+    says(tmp_path, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
+    sockets(
+        host.root,
+        ("192.0.2.10", 22, PEER, 40000, ESTABLISHED, 7),
+        ("2001:db8::10", 22, PEER6, 40000, ESTABLISHED, 7),
+        ("fe80::1", 22, "fe80::77", 40000, ESTABLISHED, 7),
+    )
+    # What ip -j -batch says: a line each, and nothing of one that cannot be reached.
+    answer = {"dst": PEER, "from": "192.0.2.10", "gateway": "192.0.2.1", "dev": "tg0", "flags": []}
+    (tmp_path / "ways").write_text(f"{json.dumps([answer])}\nnonsense\n[{{}}]\n")
+    assert f"tg0: the answers to the SSH client {PEER} leave by tg0." in program.protected_problem(host, SETTINGS, TEST)
+    assert program.protected_problem(host, SETTINGS, OTHER) == ""
+    assert (tmp_path / "asked").read_text() == f"route get {PEER} from 192.0.2.10\nroute get {PEER6} from 2001:db8::10\n"
+
+
+def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(host: Any, tmp_path: Path) -> None:
+    there = [link("v7", kind="vlan", link_index=2, link_netnsid=0), link("snd0", kind="veth", link_index=2, link_netnsid=0)]
+    says(tmp_path, LO, link("eth0", "192.0.2.10", ifindex=2), link("tg0", ifindex=3), routes=(route("eth0"),))
+    (tmp_path / "there").write_text(json.dumps(there))
+    ip = tmp_path / "tools/ip"
+    in_there = "case $* in '-n there '*route*) echo '[]'; exit;; '-n there '*) cat there; exit;; esac\n"
+    ip.write_text(ip.read_text().replace("case", f"{in_there}case"))
+    assert program.look(host, {"interfaces": ["v7", "snd0"], "netns": "there"})["managed"] == {
+        "v7": "it leaves through eth0, and the default route is on eth0"
+    }
 
 
 def _rmmod(host: Any) -> None:
@@ -316,8 +493,8 @@ def test_nothing_takes_a_native_management_port_away(host: Any, act: Callable[[]
 def test_nothing_takes_netmap_from_a_run(host: Any, act: Callable[[], None]) -> None:
     native(host, TEST)
     host.path("/sys/module/netmap/refcnt").write_text("2\n")
-    opened(host, 42, "tcpreplay", "/dev/netmap")
-    opened(host, 43, "bash", "/dev/null")
+    opened(host.root, 42, "tcpreplay", "/dev/netmap")
+    opened(host.root, 43, "bash", "/dev/null")
     with pytest.raises(program.Problem, match=r"netmap is in use by tcpreplay \(process 42\).*nothing was changed"):
         act()
 
@@ -326,9 +503,9 @@ def test_nothing_takes_netmap_from_a_run(host: Any, act: Callable[[], None]) -> 
 def test_nothing_takes_a_native_port_from_a_run_through_the_kernel(host: Any, act: Callable[[], None]) -> None:
     native(host, TEST)
     sending(host, 3, 18100)
-    opened(host, 41, "python3", "socket:[18100]", "/dev/null")
-    opened(host, 42, "tcpreplay", "socket:[5]", "socket:[18100]")
-    opened(host, 43, "other", "socket:[9]")
+    opened(host.root, 41, "python3", "socket:[18100]", "/dev/null")
+    opened(host.root, 42, "tcpreplay", "socket:[5]", "socket:[18100]")
+    opened(host.root, 43, "other", "socket:[9]")
     with pytest.raises(program.Problem, match=r"on tg0 .*: python3 \(process 41\), tcpreplay \(process 42\)\. .*nothing was changed"):
         act()
 
@@ -360,10 +537,10 @@ def test_the_lock_of_a_run_is_found_as_the_kernel_lists_it() -> None:
 
 def test_who_is_at_work_in_any_namespace(host: Any) -> None:
     assert program.busy(host) == ""
-    opened(host, 42, "tcpreplay", "socket:[18100]")
-    opened(host, 43, "pkt-gen", "/dev/netmap")
-    opened(host, 44, "tcpreplay", "socket:[18200]")
-    opened(host, 45, "bash", "socket:[9]")
+    opened(host.root, 42, "tcpreplay", "socket:[18100]")
+    opened(host.root, 43, "pkt-gen", "/dev/netmap")
+    opened(host.root, 44, "tcpreplay", "socket:[18200]")
+    opened(host.root, 45, "bash", "socket:[9]")
     for pid, namespace, inode in ((42, 4026532001, 18100), (44, 4026532002, 18200)):
         host.path(f"/proc/{pid}/ns").mkdir()
         host.path(f"/proc/{pid}/ns/net").symlink_to(f"net:[{namespace}]")
@@ -391,7 +568,7 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path:
 
 def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> None:
     (tmp_path / "tools/ip").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
-    with pytest.raises(program.Problem, match=r"cannot be told.*broken"):
+    with pytest.raises(program.Problem, match=r"ip -j -d addr show: the guard of the management interface got no answer: broken"):
         program.take(host, SETTINGS, "6.6.6", TEST)
 
 
