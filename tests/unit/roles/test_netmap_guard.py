@@ -551,6 +551,16 @@ def test_who_is_at_work_in_any_namespace(host: Any) -> None:
 # --- At boot ---
 
 
+def test_the_unit_lets_the_guard_see() -> None:
+    """Without these it would not fail, but see no connections."""
+    lines = (REPO / "roles/netmap/templates/netmap.service.j2").read_text().splitlines()
+    unit = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    assert {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} <= set(unit["CapabilityBoundingSet"].split())
+    assert "AF_NETLINK" in unit["RestrictAddressFamilies"].split()
+    hiding = {"PrivateNetwork", "NetworkNamespacePath", "JoinsNamespaceOf", "PrivateUsers", "PrivatePIDs", "ProtectProc", "ProcSubset"}
+    assert not {*hiding, "User", "DynamicUser"} & set(unit)
+
+
 def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path: Path) -> None:
     """Before the network is up there is nothing else to tell a management port by."""
     noted = {**SETTINGS, "native_macs": program.macs(host, [TEST])}
@@ -578,6 +588,9 @@ def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> 
 def test_what_other_roles_ask(host: Any, tmp_path: Path) -> None:
     said = program.command(host, ["look", json.dumps({"interfaces": ["eth0", "tg0"], "folders": ["/usr/src/netmap"]})])
     assert said == {"managed": {"eth0": "the only address of this host, 192.0.2.10, is on eth0"}, "folders": [], "busy": ""}
+    # What another role's variable says where there is none.
+    for netns in ("", None):
+        assert program.look(host, {"interfaces": ["eth0", "tg0"], "netns": netns})["managed"] == said["managed"]
     # One address is the only one of many a namespace.
     (tmp_path / "tools/ip").write_text(
         f"#!/bin/sh\n[ \"$1 $2\" = '-n there' ] || exit 1\ncase $* in *route*) echo '[]';; *) cat {tmp_path}/links;; esac\n"
