@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import secrets
 import select
 import shutil
 import signal
@@ -19,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
 from typing import IO, Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -339,18 +337,14 @@ def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, han
             os.sched_setaffinity(0, cpus)
             if os.sched_getaffinity(0) != set(cpus):
                 raise OSError("the system allows this process only some of them (cpuset)")
-        # tcpreplay takes the name of an interface that is also a file's where it runs for that file: so it runs where none is.
-        nowhere = tempfile.mkdtemp()
         try:
             return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=nowhere, pass_fds=hand_on,
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=mark or "/", pass_fds=hand_on,
                 env=c_locale() if mark is None else {**c_locale(), _MARK: mark},
                 start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )  # fmt: skip
         except (OSError, ValueError) as error:
             raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
-        finally:
-            os.rmdir(nowhere)
     except OSError as error:
         listed = ",".join(map(str, sorted(cpus or ())))
         raise TrafficgenError("these CPUs cannot be used", on=f"cpu_list {listed}", said=str(error)) from error
@@ -373,10 +367,20 @@ def _signal_group(pid: int, number: int) -> None:
 def nothing_left(hand_on: Sequence[int] = ()) -> Iterator[str]:
     """A mark for :func:`supervise`. Whatever carries it when the block ends is ended, also when this process is killed by SIGKILL.
 
-    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself.
+    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself. It is an empty folder of
+    the run's own, too, for the program to run in: tcpreplay takes the name of an interface for a file, where there is one of that name.
     """
-    mark = secrets.token_hex(16)
-    with undone(partial(end_marked, mark), hand_on):
+    try:
+        mark = tempfile.mkdtemp(prefix="trafficgen-")
+    except OSError as error:
+        raise TrafficgenError("no temporary folder could be made", said=str(error), remedy="See `df`, and TMPDIR.") from error
+
+    def end() -> None:
+        end_marked(mark)
+        with contextlib.suppress(OSError):
+            os.rmdir(mark)
+
+    with undone(end, hand_on):
         yield mark
 
 

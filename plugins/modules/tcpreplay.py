@@ -226,8 +226,9 @@ options:
     type: int
   allow_management_interface:
     description:
-      - Send even if the host is managed over O(interface), that is, if the default route, the address of the SSH connection, or the host's
-        only global address is on it or on a bond, bridge or VLAN above it.
+      - Send even if the host is managed over O(interface). It is if the default route, the address an SSH connection came in at (any to
+        this host), the way its answers take, or the only global address is on it, on a bond, bridge or VLAN above it, or on an interface
+        that leaves through the same port. A connection whose client has vanished without a word counts until TCP has noticed.
     type: bool
     default: false
   fact_name:
