@@ -499,13 +499,18 @@ def main() -> int:
 
     # In turns, so that the same fault does not happen everywhere at once.
     todo = [fault for _ in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
+    # Interrupted, it ends and leaves nothing.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_args: sys.exit(1))
     with tempfile.TemporaryDirectory() as work:
+        pool = ThreadPoolExecutor(asked.jobs)
         try:
-            with ThreadPoolExecutor(asked.jobs) as pool:
-                outcomes = list(pool.map(one, todo))
+            outcomes = list(pool.map(one, todo))
         finally:
-            for lab in labs:
-                lab.remove()
+            for again in range(2):
+                for lab in labs:
+                    lab.remove()
+                pool.shutdown(wait=not again, cancel_futures=True)
     rows = ["| fault | runs | ended after, s (most) | went wrong |", "|---|---|---|---|"]
     failed = False
     for name in dict.fromkeys(fault.name for fault in todo):
