@@ -150,12 +150,11 @@ class Run:
         return [pid for pid, words in self.processes() if any(word.endswith("ansible-playbook") for word in words[:2])]
 
     def clients(self) -> list[int]:
-        """ssh without its master, whose command line is its own."""
+        """ssh without its master, whose title has taken the place of its environment."""
         return [pid for pid, words in self.processes() if words[0].endswith("ssh")]
 
     def stop(self) -> None:
-        """ssh, and where there is one its master."""
-        self.kill([pid for pid, words in self.processes() if words[0].split(":")[0].endswith("ssh")], signal.SIGSTOP)
+        self.kill(self.clients(), signal.SIGSTOP)
 
     def kill(self, pids: list[int], number: int) -> None:
         for pid in pids:
@@ -219,10 +218,10 @@ CASES = {
     "kill-alone": Case(
         "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON, persist=False
     ),
-    "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON),
+    "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON, persist=False),
     # Nothing tells of these two before the run's timeout.
     "cut": Case("the network drops every packet", Run.cut, 25 + 15, timeout=25, after=Run.mend),
-    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 15, timeout=25),
+    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 15, timeout=25, persist=False),
 }  # fmt: skip
 
 
