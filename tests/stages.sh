@@ -172,7 +172,7 @@ stage_mypy() {
     mypy --config-file "$tree/pyproject.toml" "${tree#"$collections/"}/plugins"
 }
 
-stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/pack.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
+stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/*.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
 
 stage_changelog() { antsibull-changelog lint; }
 
