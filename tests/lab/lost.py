@@ -220,8 +220,8 @@ CASES = {
     ),
     "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON, persist=False),
     # Nothing tells of these two before the run's timeout.
-    "cut": Case("the network drops every packet", Run.cut, 25 + 15, timeout=25, after=Run.mend),
-    "stop": Case("ssh is stopped, its connection stands", Run.stop, 25 + 15, timeout=25, persist=False),
+    "cut": Case("the network drops every packet", Run.cut, 15 + 15, timeout=15, after=Run.mend),
+    "stop": Case("ssh is stopped, its connection stands", Run.stop, 15 + 15, timeout=15, persist=False),
 }  # fmt: skip
 
 
