@@ -54,7 +54,7 @@ def write_pcap(path: Path) -> None:
     """Frames that nothing answers."""
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for _ in range(FRAMES):
+        for _number in range(FRAMES):
             file.write(struct.pack("<IIII", 0, 0, SIZE, SIZE) + bytes.fromhex("0200000000020200000000018899").ljust(SIZE, b"\0"))
 
 
@@ -498,7 +498,7 @@ def main() -> int:
             return {"seconds": 0.0, "wrong": [repr(error)], "notes": [], "files": 0, "result": {}}
 
     # In turns, so that the same fault does not happen everywhere at once.
-    todo = [fault for _ in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
+    todo = [fault for _turn in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
     # Interrupted, it ends and leaves nothing.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_args: sys.exit(1))

@@ -185,7 +185,7 @@ def _definitions(file: Path) -> dict[str, str]:
 def test_both_guards_answer_alike_on_any_host() -> None:
     chance = random.Random(20260101)
     refused = 0
-    for _ in range(3000):
+    for _host in range(3000):
         names = [f"if{number}" for number in range(chance.randint(1, 6))]
         pool = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:DB8:0::2", "fe80::1"]
         links = [
@@ -199,13 +199,13 @@ def test_both_guards_answer_alike_on_any_host() -> None:
         routes = [
             {"dst": "default", "type": chance.choice(["unicast", "unreachable", "throw"]), "dev": chance.choice(names)}
             if chance.random() < 0.7 else {"dst": "default", "nexthops": [{"dev": chance.choice(names)}, {}]}
-            for _ in range(chance.choice([0, 0, 1, 2]))
+            for _number in range(chance.choice([0, 0, 1, 2]))
         ]  # fmt: skip
         ssh = [
             Connection(at, PEER, chance.random() < 0.5)
             for at in chance.sample([*pool, "fe80::1%if0", "fe80::1%if1"], chance.choice([0, 0, 0, 1, 2]))
         ]
-        ways = [Way(PEER, chance.choice([*names, "lo"])) for _ in range(chance.choice([0, 0, 0, 1, 2]))]
+        ways = [Way(PEER, chance.choice([*names, "lo"])) for _number in range(chance.choice([0, 0, 0, 1, 2]))]
         whole = chance.random() < 0.5
         interface = chance.choice(names)
         one, two = (guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (_management, program))

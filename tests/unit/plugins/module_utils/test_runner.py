@@ -267,7 +267,7 @@ def test_a_module_whose_output_nobody_reads_ends(module):
 def test_a_client_that_goes_on_without_ansible_is_given_something_to_write(module):
     # It finds its own output closed then, and closes ours.
     process, child, _undo = module("wait")
-    assert [process.stdout.read(1) for _ in range(3)] == ["\n"] * 3
+    assert [process.stdout.read(1) for _time in range(3)] == ["\n"] * 3
     assert alive(child)
 
 
