@@ -499,7 +499,8 @@ def main() -> int:
 
     # In turns, so that the same fault does not happen everywhere at once.
     todo = [fault for _turn in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
-    # Interrupted, it ends and leaves nothing.
+    # Interrupted, it ends and leaves nothing. A shell starts what is to run in its background with SIGINT ignored, and so would be Ansible.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_args: sys.exit(1))
     with tempfile.TemporaryDirectory() as work:

@@ -48,5 +48,7 @@ def interrupt(number: signal.Signals) -> None:
     assert status == 128 + number, "an interrupted soak says so"
 
 
+# A shell starts what is to run in its background with SIGINT ignored, and so would the soak be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 for one in (signal.SIGINT, signal.SIGTERM):
     interrupt(one)
