@@ -183,7 +183,7 @@ def rate_label(rate: Any) -> str:
         "l1_mbps": "{} L1 Mbps",
         "pps": "{} pps",
         "line_rate_percent": "{} % of line rate",
-        "multiplier": "{} × recorded speed",  # noqa: RUF001  (the sign for times)
+        "multiplier": "{} \N{MULTIPLICATION SIGN} recorded speed",
     }
     return words.get(str(form), f"{form} {{}}").format(shown)
 

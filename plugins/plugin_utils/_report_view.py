@@ -372,7 +372,7 @@ def _gain_cell(table: Table, group: Group, found: Sequence[Group]) -> Cell:
     notes = (table.note(brought.reason),) if brought.reason else ()
     if brought.ratio is None:
         return Cell(DASH, notes=notes)
-    return Cell(f"{number(brought.ratio, 2)} ×", notes=notes)  # noqa: RUF001  (the sign for times)
+    return Cell(f"{number(brought.ratio, 2)} \N{MULTIPLICATION SIGN}", notes=notes)
 
 
 def _fleet_section(result: Mapping[str, Any]) -> Section:
@@ -648,7 +648,7 @@ def host_settings(host: Mapping[str, Any]) -> dict[str, str]:
         "Receiver": _receiver(receiver),
         "Kernel": have("kernel"),
         "Distribution": have("distribution"),
-        "CPU": f"{have('cpu', 'count')} × {have('cpu', 'model')}" if path(host, "cpu") else DASH,  # noqa: RUF001  (the sign for times)
+        "CPU": f"{have('cpu', 'count')} \N{MULTIPLICATION SIGN} {have('cpu', 'model')}" if path(host, "cpu") else DASH,
         "Memory": f"{number(path(host, 'memory_mb'))} MB",
         "Virtualization": have("virtualization", none="none found"),
         "tuned profile": have("tuned_profile", none="none"),

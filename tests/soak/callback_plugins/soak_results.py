@@ -27,7 +27,6 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        self._file = open(os.environ["SOAK_RESULTS"], "a", encoding="utf-8")  # noqa: SIM115  # open as long as Ansible runs
         self._began = {}
 
     def v2_runner_on_start(self, host, task):
@@ -37,7 +36,8 @@ class CallbackModule(CallbackBase):
         if not result._task.action.endswith(".tcpreplay") or "results" in result._result:
             return
         host, now = result._host.get_name(), time.time()
-        print(json.dumps([host, self._began[host], now, result._result], default=str), file=self._file, flush=True)
+        with open(os.environ["SOAK_RESULTS"], "a", encoding="utf-8") as file:
+            print(json.dumps([host, self._began[host], now, result._result], default=str), file=file)
         self._began[host] = now
 
     v2_runner_on_ok = v2_runner_item_on_ok = v2_runner_item_on_failed = _write
