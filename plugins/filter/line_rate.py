@@ -14,6 +14,7 @@ description:
   - Converts a rate of frames of one size, or of one mean size, on an Ethernet link. Mbps are 10^6 bits a second.
   - Of each frame, V(frame_mbps) counts the bytes in a pcap, which is what tcpreplay calls Mbps; V(l2_mbps) counts the 4 bytes of the FCS
     besides; V(l1_mbps) also the 20 bytes of preamble, start delimiter and gap, which is what fills a link.
+  - With its FCS a frame has 64 bytes at least on a link. A NIC pads shorter ones, and layers 1 and 2 count the padding.
 positional: _input, unit
 options:
   _input:
@@ -26,8 +27,11 @@ options:
     choices: [pps, frame_mbps, l2_mbps, l1_mbps, line_rate_percent]
     required: true
   size:
-    description: The size of a frame in bytes. A mean size may have decimals.
-    type: float
+    description:
+      - The size of a frame in bytes. A mean size may have decimals.
+      - Or how many frames there are of each size, a dictionary with the sizes as keys, such as C(pcap_info.sizes) of
+        M(wirespeed.trafficgen.pcap_info) (with O(size_of=frame)). Where some are padded, the mean size alone does not tell.
+    type: raw
     required: true
   size_of:
     description:
@@ -57,6 +61,12 @@ EXAMPLES = r"""
 - name: A measured rate in every unit
   ansible.builtin.debug:
     msg: "{{ 812743 | wirespeed.trafficgen.line_rate('pps', size=1500, size_of='ip', link_speed_mbps=10000) }}"
+
+- name: The frames of a capture that a 10G link carries in a second
+  ansible.builtin.debug:
+    msg: >-
+      {{ 100 | wirespeed.trafficgen.line_rate('line_rate_percent', size=result.pcap_info.sizes, size_of='frame', link_speed_mbps=10000,
+                                              to='pps') }}
 """
 
 RETURN = r"""

@@ -47,7 +47,15 @@ options:
       - The lowest rate to try. By default 1000, or a tenth of O(max_pps) if that is less.
     type: float
   wire_frame_size:
-    description: The bytes of a frame with its FCS, or their mean. Without it, what is found has its rate in frames a second only.
+    description:
+      - The bytes of a frame on the wire, with its FCS, or their mean. A frame takes 64 at least, to which a NIC pads it.
+      - Without it, what is found has its rate in frames a second only.
+    type: float
+  frame_size:
+    description:
+      - The bytes of a frame in the pcap, or their mean. By default 4 less than O(wire_frame_size).
+      - Needed where frames are padded, for the rate that tcpreplay calls Mbps.
+    version_added: 0.2.0
     type: float
   link_speed_mbps:
     description: The speed of the link, if it has one.
@@ -196,6 +204,7 @@ def throughput_search_step(
     max_pps: Any = None,
     min_pps: Any = None,
     wire_frame_size: Any = None,
+    frame_size: Any = None,
     link_speed_mbps: Any = None,
     width: Any = None,
     loss_ratio: Any = None,
@@ -213,6 +222,7 @@ def throughput_search_step(
             max_pps=max_pps,
             min_pps=min_pps,
             wire_frame_size=wire_frame_size,
+            frame_size=frame_size,
             link_speed_mbps=link_speed_mbps,
             width=width,
             loss_ratio=loss_ratio,

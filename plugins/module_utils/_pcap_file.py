@@ -11,11 +11,13 @@ import os
 import stat
 import struct
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import LINKTYPE_ETHERNET, FlowCounter, same_bytes, supported
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import wire_bytes
 
 MAGIC_MICROSECONDS = 0xA1B2C3D4
 MAGIC_NANOSECONDS = 0xA1B23C4D
@@ -84,6 +86,7 @@ class PcapSummary:
     path: str
     packets: int
     bytes: int
+    wire_bytes: int | None  # as Ethernet frames on the line, with FCS and padding; None for another link type
     file_bytes: int
     truncated_packets: int  # frames of which the file holds less than was on the line (snaplen)
     link_type: int
@@ -276,6 +279,57 @@ def all_tagged(path: str, over: int) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Frames:
+    """Some frames, one after the other. ``seconds``: as recorded, from the first to the latest, of each file on its own."""
+
+    packets: int
+    bytes: int
+    wire_bytes: int
+    seconds: float
+
+    def __add__(self, other: Frames) -> Frames:
+        return Frames(
+            self.packets + other.packets, self.bytes + other.bytes, self.wire_bytes + other.wire_bytes, self.seconds + other.seconds
+        )
+
+    def __mul__(self, times: int) -> Frames:
+        return Frames(self.packets * times, self.bytes * times, self.wire_bytes * times, self.seconds * times)
+
+
+def first_frames(path: str, packets: int | None = None) -> Frames:
+    """The first so many frames of a file, or all of them. Reads their headers one by one."""
+    count = size = wire = 0
+    first = latest = None
+    with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
+        header = parse_header(file.read(GLOBAL_HEADER.size), path)
+        record = struct.Struct(header.order + "III4x")
+        ticks = 10**9 if header.nanosecond else 10**6
+        while count != packets and len(head := file.read(record.size)) == record.size:
+            seconds, fraction, captured = record.unpack(head)
+            count, size, wire = count + 1, size + captured, wire + int(wire_bytes(captured))
+            time = seconds * ticks + fraction
+            first = time if first is None else first
+            latest = time if latest is None else max(latest, time)
+            file.seek(captured, os.SEEK_CUR)
+    return Frames(count, size, wire, ((latest or 0) - (first or 0)) / ticks)
+
+
+def repeated_frames(summaries: Sequence[PcapSummary], packets: int, *, timed: bool = False) -> Frames:
+    """The first so many frames of pcaps that are sent one after the other, again and again.
+
+    :param timed: ``seconds`` is wanted, for which all headers are read once more; else it is 0.
+    """
+    files = [first_frames(one.path) if timed else Frames(one.packets, one.bytes, one.wire_bytes or 0, 0.0) for one in summaries]
+    passes, rest = divmod(packets, sum(one.packets for one in files))
+    total = sum((one * passes for one in files), Frames(0, 0, 0, 0.0))
+    for summary, one in zip(summaries, files):
+        if rest < one.packets:
+            return total + first_frames(summary.path, rest) if rest else total
+        total, rest = total + one, rest - one.packets
+    return total
+
+
 def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> PcapSummary:
     """Read a whole pcap once, in bounded memory but for the flows (see :class:`FlowCounter`).
 
@@ -310,6 +364,9 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> Pc
         path=path,
         packets=sum(scan.sizes.values()),
         bytes=sum(size * packets for size, packets in scan.sizes.items()),
+        wire_bytes=None
+        if header.link_type != LINKTYPE_ETHERNET
+        else sum(int(wire_bytes(size)) * packets for size, packets in scan.sizes.items()),
         file_bytes=file_bytes,
         truncated_packets=scan.truncated,
         link_type=header.link_type,

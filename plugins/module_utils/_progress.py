@@ -58,10 +58,14 @@ def remove(path: str | None) -> None:
 
 
 class Progress:
-    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is worth more."""
+    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is worth more.
 
-    def __init__(self, path: str | None, *, to_send: float, duration: float | None, expected: float) -> None:
+    ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps, for who reads the file.
+    """
+
+    def __init__(self, path: str | None, *, to_send: float, duration: float | None, expected: float, padding: float = 0.0) -> None:
         self._path = path
+        self._padding = padding
         self._bounds = {"to_send": to_send, "duration": duration, "expected": expected}
         self._printed = b""
         self._began: float | None = None
@@ -92,7 +96,8 @@ class Progress:
         left = seconds_left(elapsed, self._sample, self._sampled_at, **self._bounds)  # type: ignore[arg-type]
         told = None if self._sample is None else {name: self._sample[name] for name in ("packets", "bytes", "seconds")}
         try:
-            self._write(json.dumps({KEY: 1, "elapsed": round(elapsed, 1), "left": left and round(left, 1), "sample": told}))
+            report = {"elapsed": round(elapsed, 1), "left": left and round(left, 1), "sample": told, "padding": self._padding}
+            self._write(json.dumps({KEY: 1, **report}))
         except OSError:
             self.__exit__()
             self._path = None

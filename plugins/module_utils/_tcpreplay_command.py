@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, RatePlan, from_pps, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, RatePlan, Size, from_pps, positive
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
 SETTINGS = ("auto", "off", "keep")  # of offloads and flow control; auto: off through netmap, which resets the port anyway
@@ -106,14 +106,15 @@ class Traffic:
 
     packets: int
     bytes: int
+    wire_bytes: int
     seconds: float
     largest: int
     longest_file: int
 
     @property
-    def frame(self) -> float:
-        """The mean bytes of a frame."""
-        return self.bytes / self.packets
+    def size(self) -> Size:
+        """The mean size of a frame."""
+        return Size(self.bytes / self.packets, self.wire_bytes / self.packets)
 
 
 def check_interface(name: str, parameter: str) -> str:
@@ -456,9 +457,9 @@ def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tu
         raise TrafficgenError(
             f"this tcpreplay loses the pace after {most_packets} packets (https://github.com/appneta/tcpreplay/issues/779), "
             f"and the run may send {packets:.0f}", on=f"pps {request.rate:g}",
-            remedy=f"Send fewer, install 4.5.3 or later, or ask for mbps: {from_pps(plan.pps, 'mbps', traffic.frame):.6f}, the same rate."
+            remedy=f"Send fewer, install 4.5.3 or later, or ask for mbps: {from_pps(plan.pps, 'mbps', traffic.size):.6f}, the same rate."
         )  # fmt: skip
-    bits = packets * traffic.frame * 8
+    bits = packets * traffic.size.frame * 8
     if request.rate_form == "pps":
         return None
     if most_bits is not None and bits > most_bits:
@@ -469,7 +470,7 @@ def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tu
         )  # fmt: skip
     if release < (4, 5, 0) and bits > _COARSE_BITS:
         return (
-            f"after {_COARSE_BITS / 8 / traffic.frame / plan.pps:.0f} s this tcpreplay paces to the millisecond only: "
+            f"after {_COARSE_BITS / 8 / traffic.size.frame / plan.pps:.0f} s this tcpreplay paces to the millisecond only: "
             "the rate stays, but comes in bursts."
         )
     return None

@@ -9,6 +9,7 @@ Everything that can be refused is refused before anything is changed; nothing bu
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -35,10 +36,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file im
     SOURCE_MACS_LIMIT,
     PcapSummary,
     all_tagged,
+    repeated_frames,
     summarize,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE, Progress, remove
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, plan_rate, rates
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
+    FCS,
+    SHORTEST_FRAME,
+    SHORTEST_WIRE,
+    RatePlan,
+    Size,
+    plan_rate,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import (
     Supervised,
     Watch,
@@ -68,6 +77,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_co
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import explain
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_rate import Recorded, measured, missed, reached
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import (
     REMEDY,
     VersionInfo,
@@ -175,8 +185,9 @@ def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_L
     delay = 0 if hold else request.netmap_delay if request.netmap_delay is not None else _netmap.DELAY.get(mode or "", 0)
     speed = request.link_speed_mbps or link["speed_mbps"]
     rate = plan_rate(
-        request.rate_form, True if request.rate_form == "topspeed" else request.rate, traffic.frame, speed, strict=request.strict_rate
-    )
+        request.rate_form, True if request.rate_form == "topspeed" else request.rate,
+        _size_to_send(request, traffic, summaries), speed, strict=request.strict_rate,
+    )  # fmt: skip
     argv = build_argv(request, rate, executable, delay)
     for option in options_used(argv):
         require(version, option)
@@ -270,6 +281,7 @@ def _progress(plan: Plan, path: str | None) -> Progress:
         to_send=packets_to_send(request, plan.traffic),
         duration=request.duration,
         expected=expected_seconds(request, plan.rate, plan.traffic, plan.netmap_delay),
+        padding=plan.traffic.size.padding,
     )
 
 
@@ -296,6 +308,7 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "command": list(done.argv) if done else in_netns(plan.argv, plan.request.netns),
         "requested": plan.rate.requested,
         "capped": plan.rate.capped,
+        "rate_reached": None,
         "injection_method": plan.injection_method,
         "netmap_mode": plan.netmap_mode,
         "interface": plan.request.interface,
@@ -348,9 +361,12 @@ def _outcome(
         warnings.append(f"tcpreplay was interrupted after the timeout of {plan.timeout:g} s, before it had sent all.")
     if ended_by == "completed" and error is None and not request.unique_ip and stats["packets"] < to_send:
         warnings.append(f"tcpreplay ended by itself after {stats['packets']} of {to_send:g} packets.")
-    frame = stats["bytes"] / stats["packets"] if stats["packets"] else plan.traffic.frame
-    speeds = rates(stats["pps"], frame, plan.link_speed_mbps)
-    run_part = run_tree(plan, nic, done, ended_by)
+    size, recorded = _sent(plan, stats)
+    speeds = measured(stats, size, plan.link_speed_mbps)
+    share = reached(plan.rate, speeds, stats, recorded)
+    if error is None and (told := missed(plan.rate, share, speeds, recorded)):
+        warnings.append(told)
+    run_part = {**run_tree(plan, nic, done, ended_by), "rate_reached": share}
     counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after)
     tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
     return Outcome(tree, warnings, error, (done.stdout, done.stderr))
@@ -495,10 +511,52 @@ def _traffic(summaries: list[PcapSummary], warnings: list[str]) -> Traffic:
     return Traffic(
         packets=sum(one.packets for one in summaries),
         bytes=sum(one.bytes for one in summaries),
+        wire_bytes=sum(one.wire_bytes or 0 for one in summaries),
         seconds=sum(one.duration for one in summaries),
         largest=max(max(one.sizes) for one in summaries),
         longest_file=max(one.packets for one in summaries),
     )
+
+
+def _size_to_send(request: Request, traffic: Traffic, summaries: Sequence[PcapSummary]) -> Size:
+    """The mean size of the frames that the run is to send: with ``limit`` those may be the first ones only."""
+    packets = packets_to_send(request, traffic)
+    if request.extra.selects or not math.isfinite(packets) or len({size for one in summaries for size in one.sizes}) == 1:
+        return traffic.size
+    frames = repeated_frames(summaries, int(packets))
+    return Size(frames.bytes / packets, frames.wire_bytes / packets)
+
+
+def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded | None]:
+    """The mean size of the frames that were sent, and for the recorded speed the time they should have taken; None where not known.
+
+    tcpreplay tells how many there were, and their bytes. Where these are not the bytes of the pcaps' first frames it left some out
+    (extra_args, unique_ip, failed writes), and nobody knows which; their padding is known even so where all frames have it, or none.
+    """
+    if not stats["packets"]:
+        return None, None
+    packets, size = stats["packets"], stats["bytes"]
+    recorded = plan.rate.form in (None, "multiplier")
+    padded = {frame < SHORTEST_FRAME for one in plan.summaries for frame in one.sizes}
+    known = None
+    if len(padded) == 1:
+        known = Size(size / packets, SHORTEST_WIRE if True in padded else size / packets + FCS)
+        if not recorded:
+            return known, None
+    try:
+        frames = repeated_frames(plan.summaries, packets, timed=recorded)
+        following = repeated_frames(plan.summaries, packets + 1, timed=True) if recorded and stats["interrupted"] else frames
+    except TrafficgenError:  # a file that has gone meanwhile
+        return known, None
+    if frames.bytes != size:
+        return known, None
+    known = Size(frames.bytes / packets, frames.wire_bytes / packets)
+    if not recorded or "maxsleep" in (plan.request.extra.options or {}):
+        return known, None
+    # After each pass but the last (src/replay.c).
+    pause = plan.request.extra.seconds("loopdelay-ms", 1e-3) + plan.request.extra.seconds("loopdelay-ns", 1e-9)
+    pauses = [pause * ((some.packets - 1) // plan.traffic.packets) for some in (frames, following)]
+    return known, Recorded(frames.seconds + pauses[0], following.seconds + pauses[1])
 
 
 def _injection_method(request: Request, version: VersionInfo, warnings: list[str]) -> str | None:

@@ -83,6 +83,13 @@ pcap_info:
         - The packets' bytes as in the file, without the file's own headers. This is what tcpreplay counts.
         - The FCS is not among them, unless the capture has it.
       type: int
+    wire_bytes:
+      description:
+        - The packets' bytes as Ethernet frames on a line, each with the 4 bytes of an FCS, and padded to 64 where it is shorter. RFC 2544
+          counts so. By RV(pcap_info.packets) it is the mean wire frame, which is not the mean frame and 4 bytes where some are padded.
+        - Null for other link types.
+      version_added: 0.2.0
+      type: int
     file_bytes:
       description: The file's length in bytes.
       type: int
@@ -138,6 +145,7 @@ pcap_info:
     path: /var/lib/trafficgen/capture.pcap
     packets: 3
     bytes: 206
+    wire_bytes: 218
     file_bytes: 278
     truncated_packets: 0
     duration: 1.0

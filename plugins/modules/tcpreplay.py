@@ -40,8 +40,9 @@ options:
     description:
       - Classic pcap files with Ethernet frames, on the managed node.
       - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for the whole.
-      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits neither from the end of a file to the start of the
-        next, nor for the first gap of a run.
+      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not from the end of
+        a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the files of
+        M(wirespeed.trafficgen.pcap), it does not wait before the second one either.
       - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file to file, and
         before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
     type: list
@@ -85,11 +86,11 @@ options:
     type: float
   l2_mbps:
     description:
-      - The rate in Mbit/s of whole Ethernet frames, FCS included.
+      - The rate in Mbit/s of whole Ethernet frames, FCS included, and the padding of those that have less than 60 bytes in the pcap.
     type: float
   l1_mbps:
     description:
-      - The rate in Mbit/s on the line, with FCS, preamble and gap (RFC 2544 counts so; 10000 fills a 10G line).
+      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap (RFC 2544 counts so; 10000 fills a 10G line).
     type: float
   pps:
     description:
@@ -379,18 +380,24 @@ stats:
       type: list
       elements: dict
 rates:
-  description: RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
+  description:
+    - RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
+    - All are V(null) where there is no rate, which RV(rates.reason) explains, as with one frame, or less than 2 ms.
+    - L2, L1 and percent are of a line, on which a frame has 64 bytes at least with its FCS. A NIC pads it to that; a virtual interface
+      does not, and its figures are those of a line all the same.
   returned: success, or when a run failed
   type: dict
   contains:
     pps:
-      description: Packets per second.
+      description:
+        - Packets per second, by tcpreplay's count and clock.
+        - It is RV(stats.pps). Below 100 a second, where the two decimals of that are too few, it is made of the packets and the time.
       type: float
     frame_mbps:
       description: Mbit/s of the bytes in the pcap.
       type: float
     l2_mbps:
-      description: Mbit/s of whole frames, FCS included.
+      description: Mbit/s of whole frames, FCS and padding included.
       type: float
     l1_mbps:
       description: Mbit/s on the line, preamble and gap included.
@@ -398,6 +405,14 @@ rates:
     line_rate_percent:
       description: Percent of the line. V(null) where there is no line.
       type: float
+    reason:
+      description:
+        - Why some or all of them are not known, in a sentence; empty where they are, or where only a line is missing.
+        - Where some of the pcaps' frames are padded and tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), which ones
+          were sent is not known, and only RV(rates.pps) and RV(rates.frame_mbps) are.
+      version_added: 0.2.0
+      type: str
+      sample: ""
 run:
   description: What the run was made of, so that results can be compared months later.
   returned: success, or when a run failed
@@ -414,6 +429,19 @@ run:
     capped:
       description: It was above the line's rate, and the line's rate was asked of tcpreplay instead.
       type: bool
+    rate_reached:
+      description:
+        - The rate sent by the rate asked for, in the unit it was asked in and over the time it sent, whatever ended it. 1.0 is all of it.
+          Below 0.99 and above 1.01 there is a warning.
+        - Of a rate that was capped it is the share of the line's rate.
+        - At the speed of the recording, or a multiple of it, it is the time that the frames sent took when they were recorded, by the time
+          they took. Of each pass over a file that is from its first to its latest frame.
+        - By tcpreplay's count. Whether it left is told by RV(counters.verdict).
+        - V(null) at top speed, where RV(rates) has no such rate, and at the speed of the recording where it has no length, where
+          tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), and with C(--maxsleep).
+      version_added: 0.2.0
+      type: float
+      sample: 0.9998
     injection_method:
       description: How frames were handed over. V(auto) is resolved to what this tcpreplay says it does.
       type: str

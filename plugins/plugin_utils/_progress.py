@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import KEY
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import from_pps
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import FCS, Size, from_pps
 
 SETTING = "trafficgen_progress_interval"
 # On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end is not known,
@@ -34,11 +34,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """What the module wrote: ``elapsed`` and ``left`` in seconds, ``left`` and ``sample`` None where they are not known."""
+    """What the module wrote: ``elapsed`` and ``left`` in seconds, ``left`` and ``sample`` None where they are not known.
+
+    ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps.
+    """
 
     elapsed: float
     left: float | None
     sample: Sample | None
+    padding: float = 0.0
 
 
 def interval(setting: object) -> float | None:
@@ -71,13 +75,13 @@ def parse(printed: str) -> Report | None:
 def _report(read: Mapping[str, Any]) -> Report | None:
     elapsed: Any = read.get("elapsed")
     left: Any = read.get("left")
-    sample = read.get("sample")
-    if not _number(elapsed) or not (left is None or _number(left)):
+    sample, padding = read.get("sample"), read.get("padding", 0.0)
+    if not _number(elapsed) or not (left is None or _number(left)) or not _number(padding):
         return None
     if sample is None:
-        return Report(elapsed, left, None)
+        return Report(elapsed, left, None, padding)
     measures = [sample.get(name) for name in ("packets", "bytes", "seconds")] if isinstance(sample, dict) else [None]
-    return Report(elapsed, left, Sample(*measures)) if all(map(_number, measures)) else None
+    return Report(elapsed, left, Sample(*measures), padding) if all(map(_number, measures)) else None
 
 
 def _number(value: object) -> bool:
@@ -117,7 +121,10 @@ def line(where: str, report: Report, before: Sample) -> str:
     if report.sample is not None and (seconds := report.sample.seconds - before.seconds) >= _SHORTEST:
         packets, size = report.sample.packets - before.packets, report.sample.bytes - before.bytes
         pps = packets / seconds
-        l1_mbps = from_pps(pps, "l1_mbps", size / packets) if packets > 0 else 0.0
+        l1_mbps = 0.0
+        if packets > 0:
+            frame = size / packets
+            l1_mbps = from_pps(pps, "l1_mbps", Size.of_means(frame, frame + FCS + report.padding))
         parts += [f"{pps:.0f} pps", f"{l1_mbps:.1f} L1 Mbps"]
     if report.left is not None:
         parts.append(f"about {span(report.left)} left")

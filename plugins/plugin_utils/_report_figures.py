@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import line_rate_pps, to_pps
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, to_pps
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path, plain
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import check
 
@@ -157,10 +157,12 @@ class Group:
         return figure(path(trial, *names) for trial in self.ok)
 
     @property
-    def frame(self) -> float | None:
-        """The mean bytes of a frame, as in the file."""
-        size = path(self.trials[0], "traffic", "frame_size")
-        return float(size) if is_number(size) and size > 0 else None
+    def size(self) -> Size | None:
+        """The mean size of a frame."""
+        frame, wire = (path(self.trials[0], "traffic", name) for name in ("frame_size", "wire_frame_size"))
+        if not is_number(frame) or frame <= 0:
+            return None
+        return Size.of_means(frame, wire) if is_number(wire) else Size.of(frame)
 
     @property
     def link_speed(self) -> float | None:
@@ -171,16 +173,16 @@ class Group:
     @property
     def asked_pps(self) -> float | None:
         """The rate asked for in frames per second, at most the line's; None where only the run can tell."""
-        if not isinstance(self.rate, Mapping) or not self.rate or self.frame is None:
+        if not isinstance(self.rate, Mapping) or not self.rate or self.size is None:
             return None
         form, value = next(iter(self.rate.items()))
         if form in ("topspeed", "multiplier") or not is_number(value):
             return None
         try:
-            pps = to_pps(float(value), str(form), self.frame, self.link_speed)
+            pps = to_pps(float(value), str(form), self.size, self.link_speed)
         except (TrafficgenError, KeyError):
             return None
-        return min(pps, line_rate_pps(self.frame, self.link_speed)) if self.link_speed else pps
+        return min(pps, line_rate_pps(self.size, self.link_speed)) if self.link_speed else pps
 
     @property
     def reached(self) -> float | None:

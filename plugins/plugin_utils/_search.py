@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import frame_size, line_rate_pps, positive, rates
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, positive, rates
 
 SEARCHES = ("ndr", "pdr", "rfc2544")
 
@@ -76,13 +76,13 @@ class Goal:
 
 @dataclass(frozen=True)
 class Settings:
-    """A search as asked, checked and with its defaults. ``frame``: mean bytes in the pcap, None where unknown."""
+    """A search as asked, checked and with its defaults. ``size``: the mean frame's, None where unknown."""
 
     search: str
     goal: Goal
     min_pps: float
     max_pps: float
-    frame: float | None
+    size: Size | None
     link_speed_mbps: float | None
     rate_tolerance: float
     max_trials: int
@@ -135,6 +135,7 @@ def check_settings(
     max_pps: object = None,
     min_pps: object = None,
     wire_frame_size: object = None,
+    frame_size: object = None,
     link_speed_mbps: object = None,
     width: object = None,
     loss_ratio: object = None,
@@ -152,12 +153,14 @@ def check_settings(
         "width": width, "loss_ratio": loss_ratio, "exceed_ratio": exceed_ratio, "initial_duration": initial_duration,
         "final_duration": final_duration, "duration_sum": duration_sum,
     })  # fmt: skip
-    frame = None if wire_frame_size is None else frame_size(wire_frame_size, "wire")
+    size = None if wire_frame_size is None else Size.of(wire_frame_size, "wire")
+    if size is not None and frame_size is not None:
+        size = Size.of_means(positive(frame_size, "frame_size"), size.wire)
     speed = None if link_speed_mbps is None else positive(link_speed_mbps, "link_speed_mbps")
     if max_pps is not None:
         most = positive(max_pps, "max_pps")
-    elif frame is not None and speed is not None:
-        most = line_rate_pps(frame, speed)
+    elif size is not None and speed is not None:
+        most = line_rate_pps(size, speed)
     else:
         raise TrafficgenError("a search needs a rate to begin at", on="max_pps", remedy="Give it, or wire_frame_size and link_speed_mbps.")
     least = min(_MIN_PPS, most / 10) if min_pps is None else positive(min_pps, "min_pps")
@@ -168,7 +171,7 @@ def check_settings(
         goal=goal,
         min_pps=least,
         max_pps=most,
-        frame=frame,
+        size=size,
         link_speed_mbps=speed,
         rate_tolerance=_RATE_TOLERANCE if rate_tolerance is None else _ratio(rate_tolerance, "rate_tolerance", zero=True),
         max_trials=_MAX_TRIALS if max_trials is None else _whole(max_trials, "max_trials"),
@@ -575,7 +578,7 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
     # Not the rate asked for, but what each of the good trials reached.
     proven = min(float(lower), *(trial.pps for trial in good if trial.pps is not None))
     forwarded = float(found.conditional_throughput) / float(lower)
-    tree = rates(proven, settings.frame, settings.link_speed_mbps)
+    tree = rates(proven, settings.size, settings.link_speed_mbps)
     bounds: dict[str, float | None] = {"lower_pps": proven, "upper_pps": None, "conditional_pps": proven * forwarded}
     if upper is None:
         limit, reason = "max_pps", f"There is no {said[2:]} at max_pps, {float(lower):.1f} pps: the device's limit is above."

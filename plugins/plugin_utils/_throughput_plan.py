@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, plan_rate, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, Size, plan_rate, positive
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import PRESETS
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _search
@@ -130,8 +130,8 @@ def plan(
     :param methods: injection methods, None for the default one, and netmap besides on the hosts that have it.
     :param margin: seconds that a common start of several hosts is set ahead.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
-    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size}]}``. Without it, what was asked
-        for is checked, and the plan is that of one host that has netmap; how long a search takes is not known then.
+    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size, wire_frame_size}]}``. Without it,
+        what was asked for is checked, and the plan is that of one host that has netmap; how long a search takes is not known then.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method, rate, repeat,
         duration, hosts}``; a warm-up's number is that of the trial that follows.
     """
@@ -198,12 +198,12 @@ def _check_reachable(
 ) -> None:
     """Refuse now what a trial would refuse: a rate above the line with ``strict``, percent of no line, a rate too slow to hold."""
     for name, host in hosts.items():
-        frames = {one["name"]: one["frame_size"] for one in host.get("traffic", ())}
+        found = {one["name"]: Size.of_means(one["frame_size"], one["wire_frame_size"]) for one in host.get("traffic", ())}
         for one in asked:
             for rate in one["rates"] or general:
                 form, value = next(iter(rate.items()))
                 try:
-                    plan_rate(form, value, frames[one["name"]], host.get("link_speed_mbps"), strict=strict)
+                    plan_rate(form, value, found[one["name"]], host.get("link_speed_mbps"), strict=strict)
                 except TrafficgenError as error:
                     raise TrafficgenError(
                         error.what,
@@ -217,7 +217,7 @@ def _estimate_search(hosts: Mapping[str, Mapping[str, Any]], search: str, option
     most = (0, 0.0)
     for name, host in hosts.items():
         for one in host.get("traffic", ()):
-            known = {"wire_frame_size": one["wire_frame_size"], "link_speed_mbps": host.get("link_speed_mbps")}
+            known = {**{key: one[key] for key in ("wire_frame_size", "frame_size")}, "link_speed_mbps": host.get("link_speed_mbps")}
             trials, seconds = _search.estimate(_check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
             most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
     return most
@@ -260,13 +260,17 @@ def number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
-def sizes(one: Mapping[str, Any], packets: int, total: int) -> dict[str, Any]:
-    """``{ip_size, frame_size, wire_frame_size}`` of checked traffic, in bytes, mean where they differ."""
-    frame = total / packets
+def sizes(one: Mapping[str, Any], counted: Mapping[Any, int]) -> dict[str, Any]:
+    """``{ip_size, frame_size, wire_frame_size}`` of checked traffic, in bytes, mean where they differ.
+
+    :param counted: how many frames there are of each length in the pcap.
+    """
+    size = Size.of(counted)
+    frame = size.frame
     overhead = ip_overhead(one["streams"]) if one["streams"] else None
     ip = frame - overhead if overhead is not None else one["ip_size"]
     return {
         "ip_size": None if ip is None else number(float(ip)),
         "frame_size": number(frame),
-        "wire_frame_size": number(frame + 4),
+        "wire_frame_size": number(size.wire),
     }

@@ -137,7 +137,7 @@ def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str
         raise TrafficgenError("has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
     return {
         "name": one["name"],
-        **sizes(one, found["packets"], found["bytes"]),
+        **sizes(one, found["sizes"]),
         **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
         "streams": one["streams"],
         "path": path,

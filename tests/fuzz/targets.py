@@ -356,7 +356,7 @@ def _explain(data: bytes) -> None:
 
 def _rate(data: bytes) -> None:
     form, _newline, value = data.decode("utf-8", "surrogateescape").partition("\n")
-    plan = _rates.plan_rate(form if form in _rates.RATE_FORMS else "pps", value, 60.0, 10000.0)
+    plan = _rates.plan_rate(form if form in _rates.RATE_FORMS else "pps", value, _rates.Size.of(60.0), 10000.0)
     assert all(word.startswith("--") and "\n" not in word for word in plan.argv)
 
 

@@ -60,6 +60,7 @@ def test_small_file(write, order, magic, unit, decimals):
         path=path,
         packets=3,
         bytes=206,
+        wire_bytes=218,  # 64 and 78 bytes with 4 of FCS each
         file_bytes=278,
         truncated_packets=0,
         link_type=1,

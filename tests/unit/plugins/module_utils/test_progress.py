@@ -58,9 +58,9 @@ def test_what_is_written(tmp_path, monkeypatch):
     path = tmp_path / "folder" / "progress"
     before = os.umask(0o077)
     try:
-        with Progress(str(path), **bounds()) as progress:
+        with Progress(str(path), **bounds(), padding=18.0) as progress:
             progress.listen(b"")
-            assert json.loads(path.read_text()) == {"trafficgen_progress": 1, "elapsed": 0.0, "left": 60.0, "sample": None}
+            assert json.loads(path.read_text()) == {"trafficgen_progress": 1, "elapsed": 0.0, "left": 60.0, "sample": None, "padding": 18.0}
             # Cut anywhere, as a pipe may: a pair of lines counts when it is whole.
             text = RECORDED.read_bytes()
             cut = text.index(b"Rated:") + 9

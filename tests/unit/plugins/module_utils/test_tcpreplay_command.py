@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import A
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 # The first user's file: 64511 frames of 78 bytes.
-SCAN = command.Traffic(packets=64511, bytes=64511 * 78, seconds=0.0, largest=78, longest_file=64511)
+SCAN = command.Traffic(packets=64511, bytes=64511 * 78, wire_bytes=64511 * 82, seconds=0.0, largest=78, longest_file=64511)
 RELEASE = (4, 4, 2)
 
 
@@ -24,7 +24,7 @@ def request(**params):
 
 def plan(asked, traffic=SCAN, speed=None):
     value = True if asked.rate_form == "topspeed" else asked.rate
-    return plan_rate(asked.rate_form, value, traffic.frame, speed)
+    return plan_rate(asked.rate_form, value, traffic.size, speed)
 
 
 def words(**params):
@@ -248,11 +248,11 @@ def test_extra_args_that_pass(extra, options):
         ({"pps": 1000.0, "loop": 1, "duration": 100, "preload": False}, SCAN, 64.511),
         ({"pps": 1000.0, "preload": False, "injection_method": "netmap"}, SCAN, 64.511 + 1 + 2 * 6),
         ({"pps": 1000.0, "loop": 3, "preload": False, "extra_args": ["--loopdelay-ms=500"]}, SCAN, 3 * 64.511 + 1.5),
-        ({"preload": False, "loop": 3}, command.Traffic(10, 1000, 4.0, 100, 10), 12.0),
-        ({"preload": False, "loop": 3, "multiplier": 0.5}, command.Traffic(10, 1000, 4.0, 100, 10), 24.0),
+        ({"preload": False, "loop": 3}, command.Traffic(10, 1000, 1040, 4.0, 100, 10), 12.0),
+        ({"preload": False, "loop": 3, "multiplier": 0.5}, command.Traffic(10, 1000, 1040, 4.0, 100, 10), 24.0),
         # A recording without time in it is sent as fast as it goes; one that goes backwards as well.
-        ({"preload": False}, command.Traffic(10**6, 10**8, 0.0, 100, 10**6), 2.0),
-        ({"preload": False}, command.Traffic(10**6, 10**8, -5.0, 100, 10**6), 2.0),
+        ({"preload": False}, command.Traffic(10**6, 10**8, 104 * 10**6, 0.0, 100, 10**6), 2.0),
+        ({"preload": False}, command.Traffic(10**6, 10**8, 104 * 10**6, -5.0, 100, 10**6), 2.0),
         ({"topspeed": True}, SCAN, math.inf),
         # At top speed the clock is looked at between files: 10 s, and one more pass at 10000 a second.
         ({"topspeed": True, "loop": 0, "duration": 10, "preload": False}, SCAN, 10 + 6.4511),
@@ -293,7 +293,7 @@ def test_starts():
 )
 def test_frames_that_are_too_large(size, tagged, mtu, method, refused):
     asked = request(injection_method=method)
-    traffic = command.Traffic(1, size, 0.0, size, 1)
+    traffic = command.Traffic(1, size, size + 4, 0.0, size, 1)
     if not refused:
         command.check_frames(asked, traffic, mtu, tagged=tagged)
         return
@@ -302,7 +302,7 @@ def test_frames_that_are_too_large(size, tagged, mtu, method, refused):
 
 
 def test_what_does_not_fit_into_the_memory():
-    ten_million = command.Traffic(10**7, 78 * 10**7, 0.0, 78, 10**7)
+    ten_million = command.Traffic(10**7, 78 * 10**7, 82 * 10**7, 0.0, 78, 10**7)
     with pytest.raises(TrafficgenError, match="preload: would take 6700 MB of memory for 10000000 packets, and 6000 MB are available"):
         command.check_memory(request(), ten_million, 6 * 10**9)
     command.check_memory(request(), ten_million, 7 * 10**9)

@@ -28,15 +28,15 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 
 # DESIGN's result tree.
 RUN_KEYS = {
-    "command", "requested", "capped", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps", "mtu",
-    "offloads", "flow_control", "ring_sizes", "pcaps",
+    "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
+    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
     "packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps", "flows", "flows_per_second", "flow_packets", "non_flow_packets",
     "flows_unique", "flows_expired", "failed_write_attempts", "interrupted", "devices", "samples",
 }  # fmt: skip
-RATES_KEYS = {"pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent"}
+RATES_KEYS = {"pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent", "reason"}
 COUNTERS_KEYS = {"tx", "rx", "loss_packets", "loss_ratio", "verdict", "reason"}
 
 
@@ -224,6 +224,110 @@ def test_a_run_through_netmap(host, params):
         "snapshot v0", "drain", "snapshot v0", "pause back", "let go",
         "put back",
     ]  # fmt: skip
+
+
+def said(packets, size, seconds, *more):
+    """What tcpreplay prints of so much."""
+    actual = f"{seconds:.6f}" if seconds < 1 else f"{seconds:.2f}"
+    rated = f"{size / seconds:.1f} Bps, {size * 8 / seconds / 1e6:.2f} Mbps, {packets / seconds:.2f} pps"
+    return "\n".join((f"Actual: {packets} packets ({size} bytes) sent in {actual} seconds", f"Rated: {rated}", *more, ""))
+
+
+@pytest.fixture
+def says(monkeypatch):
+    """The stand-in says what it is told to."""
+    monkeypatch.setenv("STAND_IN", "said")
+    return lambda text: monkeypatch.setenv("STAND_IN_SAID", text)
+
+
+# On the wire 42 and 60 bytes are 64, and 1514 are 1518 (IEEE 802.3); on the line, 20 more each.
+@pytest.mark.parametrize(
+    ("files", "given", "packets", "wire"),
+    [
+        ([[42] * 4], {"loop": 5}, 20, 20 * 64),
+        ([[42, 1514]], {"loop": 10}, 20, 10 * (64 + 1518)),
+        # Ended within a pass, or before the first one was over.
+        ([[42, 42, 1514, 60]], {"loop": 0, "duration": 1}, 11, 2 * (3 * 64 + 1518) + 2 * 64 + 1518),
+        ([[42] * 9 + [1514]], {"limit": 9}, 9, 9 * 64),
+        ([[42, 42], [1514, 60, 42]], {"loop": 0, "limit": 8}, 8, (4 * 64 + 1518) + 2 * 64 + 1518),
+    ],
+)
+def test_padding_is_that_of_the_frames_that_were_sent(host, params, says, tmp_path, files, given, packets, wire):
+    pcaps = [write_pcap(tmp_path / f"{number}.pcap", sizes) for number, sizes in enumerate(files)]
+    sizes = [size for file in files for size in file]
+    size = sum((sizes * packets)[:packets])
+    says(said(packets, size, 1.0))
+    rates = runs.carry_out({**params, "pcaps": pcaps, "link_speed_mbps": 100, "loop": 1, **given}).tree["rates"]
+    assert rates["frame_mbps"] == pytest.approx(size * 8 / 1e6)
+    assert rates["l2_mbps"] == pytest.approx(wire * 8 / 1e6)
+    l1_mbps = pytest.approx((wire + 20 * packets) * 8 / 1e6)
+    assert (rates["l1_mbps"], rates["line_rate_percent"]) == (l1_mbps, l1_mbps)  # of 100 Mbit/s
+    assert rates["reason"] == ""
+
+
+def test_a_rate_is_asked_for_the_frames_that_are_to_be_sent(host, params, tmp_path):
+    # The first five alone are sent, and are 84 bytes on the line each: 10 Mbit/s are 14881 of them, and so many times 42 bytes.
+    pcap = write_pcap(tmp_path / "mixed.pcap", [42] * 5 + [1514] * 5)
+    asked = {**params, "pcaps": [pcap], "topspeed": None, "line_rate_percent": 100, "link_speed_mbps": 10}
+    for given, frame, line in (({"limit": 5}, 42, 84), ({"limit": 20}, 778, 811), ({"limit": None}, 778, 811)):
+        command = runs.carry_out({**asked, "loop": 2, **given}, check_mode=True).tree["run"]["command"]
+        (mbps,) = [float(word.partition("=")[2]) for word in command if word.startswith("--mbps=")]
+        assert mbps == pytest.approx(10 * frame / line, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "known"),
+    [([60, 78, 1514], True), ([42, 54, 60], False), ([42, 54], True), ([42, 1514], False)],
+)
+def test_padding_where_frames_were_left_out(host, params, says, tmp_path, sizes, known):
+    # unique_ip leaves out what is not IP: four frames, and not the bytes of the first four.
+    pcap = write_pcap(tmp_path / "some.pcap", sizes)
+    says(said(4, sum(sizes[:3]) + 47, 1.0))
+    rates = runs.carry_out({**params, "pcaps": [pcap], "loop": 2, "unique_ip": True}).tree["rates"]
+    assert rates["pps"] == 4 and rates["frame_mbps"] == pytest.approx((sum(sizes[:3]) + 47) * 8 / 1e6)
+    assert [rates["l1_mbps"] is not None, rates["reason"] == ""] == [known, known]
+
+
+def test_the_recorded_speed_is_compared_with_the_frames_that_were_sent(host, params, says, tmp_path):
+    # Frames a second apart: two passes of 4 s, and 2 s of the third.
+    pcap = write_pcap(tmp_path / "seconds.pcap", [60] * 5)
+    asked = {**params, "pcaps": [pcap], "topspeed": None, "loop": 0}
+    says(said(13, 13 * 60, 10.0))
+    outcome = runs.carry_out({**asked, "duration": 10})
+    assert outcome.tree["run"]["rate_reached"] == pytest.approx(1, abs=0.002) and outcome.warnings == []
+    outcome = runs.carry_out({**asked, "duration": 10, "multiplier": 2.0})
+    assert outcome.tree["run"]["rate_reached"] == pytest.approx(0.5, abs=0.002)
+    assert outcome.warnings == ["The recorded speed, times 2, was missed: 50.0% of it was sent, 5.000 s of the recording in 10.000 s."]
+    # It waits between passes as well, or no longer than it is told to.
+    pauses = runs.carry_out({**asked, "duration": 10, "extra_args": ["--loopdelay-ms=500"]})
+    assert pauses.tree["run"]["rate_reached"] == pytest.approx(1.1, abs=0.002)
+    assert runs.carry_out({**asked, "duration": 10, "extra_args": ["--maxsleep=500"]}).tree["run"]["rate_reached"] is None
+    # Interrupted in the third second of the third pass.
+    says(said(13, 13 * 60, 10.6, " User interrupt..."))
+    assert runs.carry_out({**asked, "duration": 20}).tree["run"]["rate_reached"] == 1.0
+
+
+def test_a_file_that_has_gone_after_the_run(host, params, says, tmp_path, monkeypatch):
+    pcap = write_pcap(tmp_path / "mixed.pcap", [42, 1514])
+    says(said(3, 42 + 1514 + 42, 1.0))
+    monkeypatch.setattr(runs, "execute", lambda *given, execute=runs.execute: (os.unlink(pcap), execute(*given))[1])
+    outcome = runs.carry_out({**params, "pcaps": [pcap], "loop": 2})
+    assert outcome.error is None and outcome.tree["rates"]["l1_mbps"] is None and outcome.tree["rates"]["reason"] != ""
+
+
+def test_one_frame_has_no_rate(host, params, says, tmp_path):
+    says("Actual: 1 packets (60 bytes) sent in 0.000021 seconds\nRated: 2857142.8 Bps, 22.85 Mbps, 47619.04 pps\n")
+    outcome = runs.carry_out({**params, "pcaps": [write_pcap(tmp_path / "one.pcap", [60])], "topspeed": None, "pps": 10.0, "loop": 1})
+    assert outcome.tree["stats"]["pps"] == 47619.04
+    assert outcome.tree["rates"] == {**dict.fromkeys(RATES_KEYS), "reason": "One frame has no rate."}
+    assert outcome.tree["run"]["rate_reached"] is None and outcome.warnings == []
+
+
+def test_a_missed_rate_is_a_warning(host, params, says):
+    says(said(1000, 78000, 1.25))
+    outcome = runs.carry_out({**params, "topspeed": None, "pps": 1000.0, "loop": 100})
+    assert outcome.tree["run"]["rate_reached"] == pytest.approx(0.7992)
+    assert outcome.warnings == ["The rate asked for was missed: 79.9% of it was sent, 800.00 of pps 1000."]
 
 
 def test_a_run_through_netmap_without_a_hold(host, params):

@@ -27,6 +27,14 @@ def test_a_line_tells_the_rate_since_the_one_before():
     assert line("gen1", Report(15.1, 45, half), FULL) == "sending: [gen1] => 15 s, 7440476 pps, 5000.0 L1 Mbps, about 45 s left"
 
 
+def test_a_padded_frame_fills_the_line_like_one_of_64():
+    # 42 bytes in the pcap, 64 on the wire (IEEE 802.3); half of them, 60 bytes in the pcap, need none.
+    sample = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 42, seconds=10.0)
+    assert line("gen1", Report(10.3, None, sample, 18.0), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
+    mixed = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 51, seconds=10.0)
+    assert line("gen1", Report(10.3, None, mixed, 9.0), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
+
+
 def test_what_is_not_known_is_left_out():
     assert line("gen1", Report(10, None, None), Sample()) == "sending: [gen1] => 10 s"
     assert line("gen1", Report(10, 5, None), Sample()) == "sending: [gen1] => 10 s, about 5 s left"
@@ -50,6 +58,8 @@ def test_times():
             'Hello\n{"trafficgen_progress": 1, "elapsed": 3, "left": 4.5, "sample": {"packets": 1, "bytes": 60, "seconds": 1}}\r\nBye\n',
             Report(3, 4.5, Sample(1, 60, 1.0)),
         ),
+        ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null, "padding": 18.0}', Report(3.0, None, None, 18.0)),
+        ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null, "padding": "18"}', None),
         ("", None),
         ("cat: progress: No such file or directory\n", None),
         ('{"elapsed": 3.0, "left": null, "sample": null}', None),
