@@ -81,18 +81,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import convert
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def line_rate(value: Any, unit: str, size: Any, size_of: str = "wire", link_speed_mbps: Any = None, to: str | None = None) -> Any:
     """A rate in another unit, or in all."""
-    try:
-        return convert(value, unit, size, size_of, link_speed_mbps, to)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"line_rate: {error.message}") from None
+    return convert(value, unit, size, size_of, link_speed_mbps, to)
 
 
 class FilterModule:
@@ -100,4 +95,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"line_rate": line_rate}
+        return {"line_rate": as_filter(line_rate)}

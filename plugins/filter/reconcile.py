@@ -70,24 +70,8 @@ _value:
 
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import reconcile
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-
-
-def _reconcile(
-    result: dict[str, Any],
-    rx_before: dict[str, Any],
-    rx_after: dict[str, Any],
-    tx_before: dict[str, Any] | None = None,
-    tx_after: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    try:
-        reconciled: dict[str, Any] = reconcile(result, rx_before, rx_after, tx_before, tx_after)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"reconcile: {error.message}") from error
-    return reconciled
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 class FilterModule:
@@ -95,4 +79,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """The filters of this file."""
-        return {"reconcile": _reconcile}
+        return {"reconcile": as_filter(reconcile)}

@@ -50,18 +50,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def stats_query(data: Any, expression: str) -> Any:
     """What the expression gives over the data."""
-    try:
-        return search(expression, data)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"stats_query: {error.message}") from None
+    return search(expression, data)
 
 
 class FilterModule:
@@ -69,4 +64,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"stats_query": stats_query}
+        return {"stats_query": as_filter(stats_query)}

@@ -127,24 +127,20 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def tcpreplay_stats(log: Any) -> dict[str, Any]:
     """The ``stats`` tree of a log."""
     text = "\n".join(log) if isinstance(log, (list, tuple)) and all(isinstance(line, str) for line in log) else log
     if not isinstance(text, str):
-        raise AnsibleFilterError(f"tcpreplay_stats: takes a log as text or as a list of lines, not {type(log).__name__}.")
-    try:
-        stats: dict[str, Any] = parse(text)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"tcpreplay_stats: {error.message}") from None
+        raise TrafficgenError(f"takes a log as text or as a list of lines, not {type(log).__name__}")
+    stats: dict[str, Any] = parse(text)
     if stats["packets"] is None:
-        raise AnsibleFilterError(
-            "tcpreplay_stats: no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`). It prints none where it sent nothing."
+        raise TrafficgenError(
+            "no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`)", remedy="It prints none where it sent nothing."
         )
     return stats
 
@@ -154,4 +150,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"tcpreplay_stats": tcpreplay_stats}
+        return {"tcpreplay_stats": as_filter(tcpreplay_stats)}

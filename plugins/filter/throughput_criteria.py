@@ -55,18 +55,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def throughput_criteria(result: Any, criteria: Any) -> list[dict[str, Any]]:
     """The answers; without a result the criteria, checked."""
-    try:
-        return check_criteria(criteria) if result is None else judge(criteria, result)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_criteria: {error.message}") from None
+    return check_criteria(criteria) if result is None else judge(criteria, result)
 
 
 class FilterModule:
@@ -74,4 +69,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_criteria": throughput_criteria}
+        return {"throughput_criteria": as_filter(throughput_criteria)}

@@ -53,27 +53,22 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import check_traffic
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import describe_traffic, host, netmap_of
 
 
 def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:
     """What the host is, and the traffic on it."""
-    try:
-        found = [{**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)]
-        pairs = zip(check_traffic(asked), found)
-        described = host(**material)
-        return {
-            "host": described,
-            "link_speed_mbps": described["interface"]["link_speed_mbps"],
-            "netmap": netmap_of(material["tcpreplay"], material["netmap"]),
-            "traffic": [describe_traffic(one, each, each["path"]) for one, each in pairs],
-        }
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput: {error.message}") from None
+    found = [{**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)]
+    pairs = zip(check_traffic(asked), found)
+    described = host(**material)
+    return {
+        "host": described,
+        "link_speed_mbps": described["interface"]["link_speed_mbps"],
+        "netmap": netmap_of(material["tcpreplay"], material["netmap"]),
+        "traffic": [describe_traffic(one, each, each["path"]) for one, each in pairs],
+    }
 
 
 def _without_nulls(found: dict[str, Any]) -> dict[str, Any]:
@@ -86,4 +81,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_host": throughput_host}
+        return {"throughput_host": as_filter(throughput_host, "throughput")}

@@ -57,19 +57,14 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_html import to_html
 
 
 def throughput_html(value: Any) -> str:
     """The report of a result, or of a list of them, in HTML."""
-    try:
-        return to_html(page(value))
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_html: {error.message}") from None
+    return to_html(page(value))
 
 
 class FilterModule:
@@ -77,4 +72,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_html": throughput_html}
+        return {"throughput_html": as_filter(throughput_html)}

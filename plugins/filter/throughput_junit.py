@@ -39,18 +39,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._junit import junit
 
 
 def throughput_junit(result: Any) -> str:
     """The result as JUnit XML."""
-    try:
-        return junit(result)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_junit: {error.message}") from None
+    return junit(result)
 
 
 class FilterModule:
@@ -58,4 +53,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_junit": throughput_junit}
+        return {"throughput_junit": as_filter(throughput_junit)}

@@ -41,20 +41,16 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import load
 
 
 def throughput_load(text: Any, path: str = "the result") -> dict[str, Any]:
     """The result that is in a file."""
     if not isinstance(text, str):
-        raise AnsibleFilterError(f"throughput_load: {path}: give the file's text, not {type(text).__name__}.")
-    try:
-        return load(text, path)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_load: {error.message}") from None
+        raise TrafficgenError(f"give the file's text, not {type(text).__name__}", on=path)
+    return load(text, path)
 
 
 class FilterModule:
@@ -62,4 +58,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_load": throughput_load}
+        return {"throughput_load": as_filter(throughput_load)}

@@ -55,19 +55,14 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_markdown import to_markdown
 
 
 def throughput_markdown(value: Any) -> str:
     """The report of a result, or of a list of them, in Markdown."""
-    try:
-        return to_markdown(page(value))
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_markdown: {error.message}") from None
+    return to_markdown(page(value))
 
 
 class FilterModule:
@@ -75,4 +70,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_markdown": throughput_markdown}
+        return {"throughput_markdown": as_filter(throughput_markdown)}

@@ -92,21 +92,16 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import plan
 
 
 def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:
     """The trials, and the time they take."""
-    try:
-        _libraries.check(list(libraries))
-        # ansible-core 2.14 makes an empty string of a template that says none.
-        return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput: {error.message}") from None
+    _libraries.check(list(libraries))
+    # ansible-core 2.14 makes an empty string of a template that says none.
+    return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})
 
 
 class FilterModule:
@@ -114,4 +109,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_plan": throughput_plan}
+        return {"throughput_plan": as_filter(throughput_plan, "throughput")}

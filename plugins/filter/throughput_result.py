@@ -40,18 +40,13 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import assemble
 
 
 def throughput_result(material: Any) -> dict[str, Any]:
     """The result."""
-    try:
-        return assemble(material)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput: {error.message}") from None
+    return assemble(material)
 
 
 class FilterModule:
@@ -59,4 +54,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_result": throughput_result}
+        return {"throughput_result": as_filter(throughput_result, "throughput")}

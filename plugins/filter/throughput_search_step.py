@@ -192,9 +192,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search import check_settings, step
 
 
@@ -216,26 +214,23 @@ def throughput_search_step(
     max_trials: Any = None,
 ) -> dict[str, Any]:
     """What comes next, or what was found."""
-    try:
-        settings = check_settings(
-            search,
-            max_pps=max_pps,
-            min_pps=min_pps,
-            wire_frame_size=wire_frame_size,
-            frame_size=frame_size,
-            link_speed_mbps=link_speed_mbps,
-            width=width,
-            loss_ratio=loss_ratio,
-            exceed_ratio=exceed_ratio,
-            initial_duration=initial_duration,
-            final_duration=final_duration,
-            duration_sum=duration_sum,
-            rate_tolerance=rate_tolerance,
-            max_trials=max_trials,
-        )
-        return step(measured, settings)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput_search_step: {error.message}") from None
+    settings = check_settings(
+        search,
+        max_pps=max_pps,
+        min_pps=min_pps,
+        wire_frame_size=wire_frame_size,
+        frame_size=frame_size,
+        link_speed_mbps=link_speed_mbps,
+        width=width,
+        loss_ratio=loss_ratio,
+        exceed_ratio=exceed_ratio,
+        initial_duration=initial_duration,
+        final_duration=final_duration,
+        duration_sum=duration_sum,
+        rate_tolerance=rate_tolerance,
+        max_trials=max_trials,
+    )
+    return step(measured, settings)
 
 
 class FilterModule:
@@ -243,4 +238,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_search_step": throughput_search_step}
+        return {"throughput_search_step": as_filter(throughput_search_step)}

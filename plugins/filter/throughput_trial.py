@@ -66,9 +66,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, title, trial
 
 
@@ -76,11 +74,8 @@ def throughput_trial(
     item: Any, ran: Any = None, *, host: str = "", traffic: Any = (), of: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """The trial, and a line that tells of it."""
-    try:
-        known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
-        made = trial(item, ran, host=host, traffic=known, **options)
-    except TrafficgenError as error:
-        raise AnsibleFilterError(f"throughput: {error.message}") from None
+    known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
+    made = trial(item, ran, host=host, traffic=known, **options)
     what = title(item, item["traffic"], of)
     return {"trial": made, "title": what, "line": line(made, what)}
 
@@ -90,4 +85,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"throughput_trial": throughput_trial}
+        return {"throughput_trial": as_filter(throughput_trial, "throughput")}

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter.line_rate import FilterModule
 
-line_rate = FilterModule().filters()["line_rate"]
+line_rate = functools.partial(FilterModule().filters()["line_rate"], None)
 
 
 def test_one_unit():

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import functools
 import inspect
 
 import pytest
@@ -11,12 +12,12 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import reconcile as plugin
 
-FILTER = plugin.FilterModule().filters()["reconcile"]
+FILTER = functools.partial(plugin.FilterModule().filters()["reconcile"], None)
 
 
 def test_arguments_are_as_documented():
     documented = yaml.safe_load(plugin.DOCUMENTATION)
-    names = list(inspect.signature(FILTER).parameters)[1:]
+    names = list(inspect.signature(plugin.reconcile).parameters)[1:]
     assert documented["positional"].split(", ") == names
     assert set(documented["options"]) == {"_input", *names}
 

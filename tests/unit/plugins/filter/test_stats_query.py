@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import sys
 
 import pytest
@@ -13,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import stats_query as module
 
-stats_query = module.FilterModule().filters()["stats_query"]
+stats_query = functools.partial(module.FilterModule().filters()["stats_query"], None)
 RESULTS = [
     {"stats": {"pps": 100.5}, "counters": {"verdict": "consistent"}, "run": {"command": "a"}},
     {"stats": {"pps": 300.5}, "counters": {"verdict": "unknown"}, "run": {"command": "b"}},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.wirespeed.trafficgen.plugins.filter.tcpreplay_stats import FilterModule
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"
-tcpreplay_stats = FilterModule().filters()["tcpreplay_stats"]
+tcpreplay_stats = functools.partial(FilterModule().filters()["tcpreplay_stats"], None)
 
 
 def test_a_log_as_text_or_lines():

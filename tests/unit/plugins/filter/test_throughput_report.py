@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import throughput_html, throughput_markdown
 
-FILTERS = {**throughput_html.FilterModule().filters(), **throughput_markdown.FilterModule().filters()}
+FILTERS = {
+    name: functools.partial(one, None)
+    for module in (throughput_html, throughput_markdown)
+    for name, one in module.FilterModule().filters().items()
+}
 RESULT = json.loads((Path(__file__).parents[3] / "fixtures" / "throughput" / "search.json").read_text(encoding="utf-8"))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 
@@ -14,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import throughput_search_step as module
 
-throughput_search_step = module.FilterModule().filters()["throughput_search_step"]
+throughput_search_step = functools.partial(module.FilterModule().filters()["throughput_search_step"], None)
 
 
 def test_first_step():
@@ -46,4 +47,4 @@ def test_without_the_library(monkeypatch):
 
 def test_every_parameter_is_documented():
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert list(documented) == ["_input", *list(inspect.signature(throughput_search_step).parameters)[1:]]
+    assert list(documented) == ["_input", *list(inspect.signature(module.throughput_search_step).parameters)[1:]]
