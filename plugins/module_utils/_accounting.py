@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import RECEIVE_WAIT
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters import SOFTWARE_TX
 
@@ -169,9 +170,18 @@ class _Received:
     # Whether only test frames are counted; a MAC counts every frame of its port.
     exact: bool
     merging: list[str] = field(default_factory=list)
+    # How it was waited for (``Arrival.tree``), and what came before the first frame was sent (``earlier``); None where nobody looked.
+    arrival: Mapping[str, Any] | None = None
+    earlier: Mapping[str, Any] | None = None
 
     def tree(self) -> dict[str, Any]:
-        return {"source": self.source, "packets": self.packets, "bytes": self.size, "host_drops": self.host_drops}
+        return {
+            "source": self.source,
+            "packets": self.packets,
+            "bytes": self.size,
+            "host_drops": self.host_drops,
+            "late_packets": self.arrival["late_packets"] if self.arrival else None,
+        }
 
 
 def account(
@@ -242,6 +252,15 @@ def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dic
     return {**copy.deepcopy(dict(result)), "counters": counters}
 
 
+def frames_left(
+    stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> int | None:
+    """How many of the test's frames left, so far as anybody knows: those a receiver is waited for."""
+    tx, _why = _sent(stats, run, before, after)
+    known = [count for count in (stats.get("packets"), tx["packets"] if tx else None) if count is not None]
+    return min(known) if known else None
+
+
 def _sent(
     stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, str]:
@@ -252,6 +271,7 @@ def _sent(
     tx = change["mac"]["tx"]
     if tx is None:
         return None, change["mac"]["reason"]
+    tx["queued"] = after.get("queue")
     claimed = stats.get("packets")
     if claimed is None or tx["packets"] >= claimed:
         return tx, ""
@@ -280,11 +300,14 @@ def _received(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None)
         kernel = min(kernel, drops["softnet"] or 0)
     frames, mac = change["test_frames"], change["mac"]["rx"]
     both = None if nic is None else nic + kernel
+    arrival, earlier = after.get("arrival"), before.get("earlier")
     if frames:
-        return _Received(frames["source"], frames["packets"], frames["bytes"], both, both, True, list(after["merging"])), ""
+        return _Received(
+            frames["source"], frames["packets"], frames["bytes"], both, both, True, list(after["merging"]), arrival, earlier
+        ), ""
     if mac:
         uncounted = 0 if mac["drops_counted"] else nic
-        return _Received(mac["source"], mac["packets"], mac["bytes"], both, uncounted, False), ""
+        return _Received(mac["source"], mac["packets"], mac["bytes"], both, uncounted, False, [], arrival, earlier), ""
     return None, change["mac"]["reason"]
 
 
@@ -304,6 +327,8 @@ def _judge(
     if received and sending != "unknown":
         sent = stats["packets"] if tx is None else min(stats["packets"], tx["packets"])
         loss = _loss(sent, tx, received, notes)
+        if loss is not None and _still_under_way(loss, tx, received, notes):
+            loss = None
         untold = loss is None or (loss > 0 and _host_has_a_share(loss, received, notes))
         if untold and verdict == "consistent":
             verdict = "unknown"
@@ -326,7 +351,8 @@ def _verdict_on_sending(
     if not claimed:
         notes.append("tcpreplay printed no statistics" if claimed is None else "tcpreplay sent nothing, of which nothing can be proved")
         return "unknown"
-    all_arrived = received is not None and received.exact and received.packets == claimed
+    mixed = received is not None and received.earlier is not None and received.earlier["still_coming"]
+    all_arrived = received is not None and received.exact and received.packets == claimed and not mixed
     if tx is None:
         if all_arrived:
             notes.append(f"no counter of the sending device ({why}), but a receiver counted each of the {claimed} frames")
@@ -344,7 +370,9 @@ def _verdict_on_sending(
             notes.append(f"{said}: an interrupted run may be off by {INTERRUPTED}")
             return "consistent"
         failed = sum(device.get("failed_packets") or 0 for device in stats.get("devices") or [])
-        notes.append(said + (f" (tcpreplay says itself that {failed} failed)" if failed else ""))
+        queued = tx.get("queued")
+        waiting = f", of which {queued['packets']} were still in its queue ({queued['kind']})" if queued else ""
+        notes.append(said + waiting + (f" (tcpreplay says itself that {failed} failed)" if failed else ""))
         return "short"
     tolerance = _others(claimed)
     said = f"the device's {tx['source']} counts {more} frames more than tcpreplay"
@@ -382,6 +410,9 @@ def _loss(sent: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
         return min(base - received.packets, sent)
     more = received.packets - base
     if received.exact:
+        # What left of the sender's queue since it was counted.
+        if tx is not None and tx.get("queued") and more <= tx["queued"]["packets"]:
+            return 0
         # The device's count may be the better one: an interrupted tcpreplay stopped counting before its last frames.
         if tx is not None and received.packets <= tx["packets"]:
             return 0
@@ -399,6 +430,37 @@ def _loss(sent: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
         "others' frames hide what was lost"
     )
     return None
+
+
+def _still_under_way(loss: int, tx: Mapping[str, Any] | None, received: _Received, notes: list[str]) -> bool:
+    """Whether frames may be neither lost nor counted yet, or some that were counted are an earlier run's: then the loss is not known."""
+    if received.earlier and received.earlier["still_coming"]:
+        notes.append(
+            f"{received.earlier['packets']} frames of the test's source MAC addresses arrived before the first was sent, and more were "
+            "coming: late ones of an earlier run, or another sender's, so what was lost is not known"
+        )
+        return True
+    queued = tx.get("queued") if tx else None
+    if queued:
+        notes.append(f"{queued['packets']} frames were still in the sender's own queue, so what was lost is not known")
+        return True
+    wait = received.arrival
+    if not wait or not loss:
+        return False
+    if wait["ended"] == "limit":
+        notes.append(f"frames were still arriving {wait['waited']:.1f} s after the last had left, so how many were lost is not known")
+        return True
+    if wait["ended"] == "stopped":
+        notes.append(
+            f"it was told to stop, so late frames were not waited for: how many of the {loss} that are missing were lost is not known"
+        )
+        return True
+    if wait["receive_wait"] < RECEIVE_WAIT:
+        notes.append(
+            f"some of the {loss} lost frames may only be late: the receiver was waited for {wait['receive_wait']:g} s without a frame "
+            f"(receive_wait; RFC 2544 says {RECEIVE_WAIT:g})"
+        )
+    return False
 
 
 def _host_has_a_share(loss: int, received: _Received, notes: list[str]) -> bool:

@@ -85,6 +85,7 @@ class Request:
     stats_interval: int
     netmap_delay: int | None
     hold: bool
+    receive_wait: float
     link_speed_mbps: int | None
     cpus: frozenset[int] | None
     start_at: float | None
@@ -142,6 +143,12 @@ def check_netns(name: str | None, parameter: str) -> str | None:
             "not a name of a network namespace", on=f"{parameter} {name!r}", remedy="`ip netns list` shows the names; it takes no path."
         )
     return name
+
+
+def check_receive_wait(seconds: float) -> None:
+    """Refuse a wait that is none, or that would not end within an hour."""
+    if not 0 <= seconds <= WITHOUT_END:
+        raise TrafficgenError(f"must be 0 to {WITHOUT_END} seconds", on=f"receive_wait {seconds:g}")
 
 
 def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
@@ -295,6 +302,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             raise TrafficgenError(f"{params[name]!r} is not known", on=name, remedy=f"It is one of {', '.join(words)}.")
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
+    check_receive_wait(params["receive_wait"])
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
         raise TrafficgenError("not a time", on=f"start_at {params['start_at']}", remedy="Give seconds since the epoch.")
     if not params["fact_name"].isidentifier() or keyword.iskeyword(params["fact_name"]) or not params["fact_name"].isascii():
@@ -317,7 +325,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             for name in (
                 "injection_method", "strict_rate", "loop", "duration", "limit", "preload", "flow_stats", "unique_ip", "stats_interval",
                 "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "lock_timeout", "offloads", "flow_control",
-                "tx_ring_size", "rx_ring_size", "allow_management_interface", "fact_name",
+                "tx_ring_size", "rx_ring_size", "receive_wait", "allow_management_interface", "fact_name",
             )
         },
     )  # fmt: skip

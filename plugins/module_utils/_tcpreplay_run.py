@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, frames_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, earlier, wait_for_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
@@ -89,7 +90,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_ve
 _ETHERNET = 1
 _GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
-_DRAIN_LIMIT, _DRAIN_STEP = 0.3, 0.03
+_QUEUE_LIMIT = 2.0  # seconds for the sender's queue where timeout leaves it fewer
 _LINK_LIMIT, _LINK_STEP = 10.0, 0.2  # seconds
 _LATE = 0.1  # seconds
 
@@ -239,12 +240,14 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
             watch.sleep_until(request.start_at - _SET_UP)
         receiver.start()
         before = snapshot(request.interface, request.netns, like=plan.link)
+        receiver.let_pass(watch)
         if request.start_at is not None:
             watch.sleep_until(request.start_at)
             if time.time() - request.start_at > _LATE:
                 warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
+        receiver.begin()
         with _progress(plan, progress_file) as progress, Link(request.interface, request.netns) as link:
             done = supervise(
                 plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
@@ -254,11 +257,13 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
             warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
-        after = _after(plan, warnings)
-        receiver.finish()
+        stats, complaint = _said(plan, done)
+        after, left_at = _after(plan, done, stats, before, watch, warnings)
+        how = {"injection_method": plan.injection_method, "netmap_mode": plan.netmap_mode}
+        receiver.finish(watch, frames_left(stats, how, before, after), left_at, done.finished - done.started)
         if hold is not None:
             give_pause_back()
-    return _outcome(plan, nic, done, before, after, receiver, warnings)
+    return _outcome(plan, nic, done, stats, complaint, before, after, receiver, warnings)
 
 
 class _Lost:
@@ -323,6 +328,7 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "tcpreplay_version": plan.version.version,
         "netmap_version": _netmap.version() if plan.injection_method == "netmap" else None,
         "kernel": os.uname().release,
+        "receive_wait": plan.request.receive_wait,
         "started": done.started if done else None,
         "ended": done.finished if done else None,
         "exit_status": done.status if done else None,
@@ -330,21 +336,27 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
     }
 
 
+def _said(plan: Plan, done: Supervised) -> tuple[dict[str, Any], TrafficgenError | None]:
+    """What tcpreplay said, and what it complained of."""
+    try:
+        stats = parse(done.stdout, done.stderr, exit_status=done.status)
+        return stats, explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=plan.request.interface)
+    except TrafficgenError as unreadable:
+        return parse("", done.stderr), unreadable
+
+
 def _outcome(
     plan: Plan,
     nic: NicState,
     done: Supervised,
+    stats: dict[str, Any],
+    complaint: TrafficgenError | None,
     before: dict[str, Any],
     after: dict[str, Any] | None,
     receiver: _Receiver,
     warnings: list[str],
 ) -> Outcome:
     request = plan.request
-    try:
-        stats = parse(done.stdout, done.stderr, exit_status=done.status)
-        complaint = explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=request.interface)
-    except TrafficgenError as unreadable:
-        stats, complaint = parse("", done.stderr), unreadable
     to_send = packets_to_send(request, plan.traffic)
     if complaint and done.status == 0 and (stats["packets"] or -1) >= to_send:
         # It complained, and yet sent it all.
@@ -397,13 +409,39 @@ def _not_ended_well(
     return None
 
 
-def _after(plan: Plan, warnings: list[str]) -> dict[str, Any] | None:
-    """The sender's counters after the run. A run is not lost because its interface is."""
+def _after(
+    plan: Plan, done: Supervised, stats: Mapping[str, Any], before: dict[str, Any], watch: Watch, warnings: list[str]
+) -> tuple[dict[str, Any] | None, float]:
+    """The sender's counters once what it was given has left, and when that was, on the monotonic clock.
+
+    A run is not lost because its interface is.
+    """
+    interface, netns = plan.request.interface, plan.request.netns
+    ended = time.monotonic()
+    taken: dict[str, Any] | None = None
+
+    def left() -> int | None:
+        nonlocal taken
+        taken = snapshot(interface, netns, like=plan.link)
+        return frames_left({}, {}, before, taken)
+
+    def queue() -> _sender_queue.Queue | None:
+        # netmap's frames pass the kernel's queue by; its own rings were waited for.
+        return None if plan.injection_method == "netmap" else _sender_queue.read_queue(interface, netns)
+
+    until = ended + max(_QUEUE_LIMIT, plan.timeout - (done.finished - done.started))
     try:
-        return snapshot(plan.request.interface, plan.request.netns, like=plan.link)
+        waiting = _sender_queue.wait_until_left(left, queue, watch, claimed=stats["packets"], until=until)
     except TrafficgenError as error:
         warnings.append(f"The sender's counters after the run are not known: {error.message}")
-        return None
+        return None, ended
+    if taken is not None and waiting is not None:
+        taken["queue"] = _sender_queue.tree(waiting)
+        warnings.append(
+            f"{waiting.frames} frames were still in the queue of {interface} ({waiting.kind}) when its counters were read: they leave "
+            "later. Raise timeout to wait longer."
+        )
+    return taken, time.monotonic()
 
 
 class _Receiver:
@@ -416,6 +454,8 @@ class _Receiver:
         self._link = plan.rx_link
         self._netns = plan.request.rx_netns
         self._warnings = warnings
+        self._receive_wait = plan.request.receive_wait
+        self._passed = 0
         macs = [one.source_macs for one in plan.summaries]
         self._macs = sorted({mac for some in macs for mac in some or ()})
         self._without = ""
@@ -434,31 +474,77 @@ class _Receiver:
         except TrafficgenError as error:
             self._without = error.message.rstrip(".")
 
-    def finish(self) -> None:
-        """Read what arrived, once the last frames have come."""
+    def let_pass(self, watch: Watch) -> None:
+        """Let late frames of an earlier run pass: whatever comes before the first frame is sent is none of this run's."""
+        with self._or_none():
+            self._passed = self._arrived()
+            if self._passed:
+                wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait)
+                self._passed = self._arrived()
+
+    def begin(self) -> None:
+        """Count from here on: the next frame is the first of the run."""
+        with self._or_none():
+            packets = self._arrived()
+            if self.before is None or not packets:
+                return
+            self.before["earlier"] = earlier(packets, packets > self._passed)
+            self.before["test_frames"]["packets"] += packets
+            self._warnings.append(
+                f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was sent: late ones "
+                "of an earlier run, or another sender's. They are not counted."
+            )
+
+    @contextlib.contextmanager
+    def _or_none(self) -> Iterator[None]:
+        """A counter that has gone before the run began counts nothing."""
+        try:
+            yield
+        except TrafficgenError as error:
+            self._without = error.message.rstrip(".")
+            if self.before is not None:
+                self.before["test_frames"] = None
+
+    def finish(self, watch: Watch, expected: int | None, left_at: float, sending: float) -> None:
+        """Read what arrived, once all of it has come, or what is missing has had its time.
+
+        :param expected: how many frames left, and ``left_at`` when the last one did; ``sending``: how long they were sent.
+        """
         if self._interface is None or self.before is None:
             return
+        counter, mac = self.before["test_frames"], self.before["mac"]["rx"]
         try:
-            self._let_drain()
-            self.after = snapshot(self._interface, self._netns, test_frames=self.before["test_frames"], like=self.before)
+            arrival = None
+            if counter or mac:
+                arrival = wait_for_frames(
+                    self._arrived if counter else self._arrived_at_mac, watch, receive_wait=self._receive_wait, expected=expected,
+                    left_at=left_at, sending=sending, others=0 if counter else OTHERS,
+                )  # fmt: skip
+            self.after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
+            if arrival:
+                self.after["arrival"] = arrival.tree(self.after["test_frames"]["packets"] - counter["packets"] if counter else None)
         except TrafficgenError as error:
             self._warnings.append(f"What arrived is not known: {error.message}")
+            self.after = None
             return
         if self._without:
             reasons = [self._without, self.after["mac"]["reason"]]
             self.after["mac"] = {**self.after["mac"], "reason": "; ".join(reason for reason in reasons if reason)}
 
-    def _let_drain(self) -> None:
+    def _arrived(self) -> int:
+        """How many frames of the test have arrived since the counter was read first."""
         counter = self.before["test_frames"] if self.before else None
         if counter is None or self._interface is None:
-            time.sleep(_DRAIN_LIMIT)
-            return
-        until = time.monotonic() + _DRAIN_LIMIT
-        last = -1
-        while last != counter["packets"] and time.monotonic() < until:
-            last = counter["packets"]
-            time.sleep(_DRAIN_STEP)
-            counter = read_frame_counter(counter, self._interface, self._netns)
+            return 0
+        now: int = read_frame_counter(counter, self._interface, self._netns)["packets"]
+        return now - int(counter["packets"])
+
+    def _arrived_at_mac(self) -> int:
+        """How many frames the MAC has counted since then, whosever they were."""
+        if self._interface is None or self.before is None:
+            return 0
+        mac = snapshot(self._interface, self._netns, like=self.before)["mac"]["rx"]
+        return int(mac["packets"]) - int(self.before["mac"]["rx"]["packets"]) if mac else 0
 
     def remove(self) -> None:
         """Remove the counter; harmless where there is none."""

@@ -176,6 +176,19 @@ options:
     description:
       - The CPUs tcpreplay may run on, such as V(2-3,5).
     type: str
+  receive_wait:
+    description:
+      - How long O(rx_interface) is waited for after the last frame has left, in seconds without a frame. The wait is over as soon as all
+        that left has arrived, so only a run that misses frames takes that long. RFC 2544 section 23 asks for 2 s.
+      - As long as frames keep coming the wait goes on, to 5 times this, or the time that was sent if that is longer. After that
+        RV(counters.loss_packets) is V(null), since more may come.
+      - Where only the MAC counts, up to 10 frames in that time are taken for others' and do not lengthen the wait.
+      - A shorter wait is quicker where frames are lost, and takes late frames for lost ones; RV(counters.reason) then says so. V(0) does
+        not wait at all.
+      - It is no part of O(timeout). A module that is told to stop waits 0.3 s at most.
+    version_added: 0.2.0
+    type: float
+    default: 2.0
   start_at:
     description:
       - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than O(timeout).
@@ -184,6 +197,8 @@ options:
     description:
       - Seconds after which the run is ended. The result is then that of what was sent so far, with RV(run.ended_by=timeout), and the task
         does not fail for it unless tcpreplay had to be killed or had sent nothing.
+      - The queue of O(interface) (C(tc qdisc), as tbf or fq) is waited for within the same time, or 2 s if less is left of it, for as
+        long as frames leave it. Frames that are still in it then are a warning.
       - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
         500,000 a second if that is longer, or O(duration), and what netmap waits.
       - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
@@ -507,6 +522,10 @@ run:
     kernel:
       description: The running kernel's release.
       type: str
+    receive_wait:
+      description: The O(receive_wait) it was done with.
+      version_added: 0.2.0
+      type: float
     started:
       description: When tcpreplay was started, in seconds since the epoch.
       type: float
@@ -531,8 +550,13 @@ counters:
       type: dict
       sample: {source: e1000 tx_packets, packets: 322555000, bytes: null}
     rx:
-      description: What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself
-        lost, V(null) where its port does not count that.
+      description:
+        - What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself
+          lost, V(null) where its port does not count that.
+        - C(late_packets) are those of C(packets) that arrived more than O(receive_wait) after the last frame had left; they were waited for
+          because frames kept coming. V(null) where others' frames are counted as well, or nobody waited.
+        - Frames that come before the first one is sent, late ones of an earlier run for instance, are waited for, told in a warning, and
+          never counted.
       type: dict
     loss_packets:
       description: Frames of the test that left and did not arrive. V(null) where either is not known.
@@ -597,6 +621,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "hold": {"type": "bool", "default": True},
     "link_speed_mbps": {"type": "int"},
     "cpu_list": {"type": "str"},
+    "receive_wait": {"type": "float", "default": 2.0},
     "start_at": {"type": "float"},
     "timeout": {"type": "int"},
     "lock_timeout": {"type": "int", "default": 0},

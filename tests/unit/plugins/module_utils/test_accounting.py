@@ -7,7 +7,13 @@ import copy
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, delta, reconcile, reconcile_count
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import (
+    account,
+    delta,
+    frames_left,
+    reconcile,
+    reconcile_count,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 
@@ -58,7 +64,7 @@ def test_all_sent_and_all_arrived():
     counters = verdict(1000, sender(1000), receiver(1000))
     assert counters == {
         "tx": {"source": "e1000 tx_packets", "packets": 1000, "bytes": None},
-        "rx": {"source": "nftables ingress counter", "packets": 1000, "bytes": None, "host_drops": 0},
+        "rx": {"source": "nftables ingress counter", "packets": 1000, "bytes": None, "host_drops": 0, "late_packets": None},
         "loss_packets": 0, "loss_ratio": 0.0, "verdict": "consistent", "reason": "",
     }  # fmt: skip
 
@@ -87,6 +93,54 @@ def test_a_loss_where_the_hosts_own_drops_are_not_known():
     assert counters["rx"]["host_drops"] is None
     assert "whether the receiving host itself dropped some of the 100 lost frames is not known" in counters["reason"].lower()
     assert loss(verdict(1000, sender(1000), receiver(1000, drops=(None, 0, 0), driver="e1000"))) == ("consistent", 0, 0.0)
+
+
+def waited(ended, receive_wait=2.0, late=0, seconds=2.1):
+    return {"ended": ended, "expected": 1000, "receive_wait": receive_wait, "waited": seconds, "late_packets": late}
+
+
+@pytest.mark.parametrize(
+    ("arrival", "told", "said"),
+    [
+        (waited("quiet"), ("consistent", 100, 0.1), ""),
+        (waited("quiet", 0.1), ("consistent", 100, 0.1), "waited for 0.1 s without a frame (receive_wait; RFC 2544 says 2)"),
+        (waited("limit", seconds=10.04), ("unknown", None, None), "still arriving 10.0 s after the last had left"),
+        (waited("stopped"), ("unknown", None, None), "how many of the 100 that are missing were lost is not known"),
+    ],
+)
+def test_what_is_late_is_not_lost(arrival, told, said):
+    before, after = receiver(900)
+    counters = verdict(1000, sender(1000), (before, {**after, "arrival": arrival}))
+    assert loss(counters) == told and said in counters["reason"] and bool(said) == bool(counters["reason"])
+    # Where nothing is missing, however it was waited for is no matter.
+    before, after = receiver(1000)
+    counters = verdict(1000, sender(1000), (before, {**after, "arrival": {**arrival, "late_packets": 7}}))
+    assert (*loss(counters), counters["reason"], counters["rx"]["late_packets"]) == ("consistent", 0, 0.0, "", 7)
+
+
+def test_frames_that_came_before_the_first_was_sent():
+    before, after = receiver(1000)
+    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": False}}, after))
+    assert (*loss(counters), counters["reason"]) == ("consistent", 0, 0.0, "")
+    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": True}}, after))
+    assert loss(counters) == ("unknown", None, None)
+    assert "894 frames of the test's source MAC addresses arrived before the first was sent, and more were coming" in counters["reason"]
+
+
+def test_frames_that_leave_the_senders_queue_after_it_was_counted():
+    before, after = sender(875)
+    counters = verdict(1000, (before, {**after, "queue": {"packets": 125, "kind": "tbf"}}), receiver(1000))
+    assert loss(counters) == ("short", None, None)
+    assert "tx_packets 125 fewer, of which 125 were still in its queue (tbf)" in counters["reason"]
+
+
+def test_the_frames_a_receiver_is_waited_for():
+    assert frames_left({"packets": 1000}, {}, *sender(1000)) == 1000
+    assert frames_left({"packets": 1000}, {}, *sender(1007)) == 1000
+    assert frames_left({"packets": 1000}, {}, *sender(875)) == 875
+    assert frames_left({"packets": 1000}, {}, *sender(None)) == 1000
+    assert frames_left({"packets": None}, {}, *sender(875)) == 875
+    assert frames_left({"packets": None}, {}, *sender(None)) is None
 
 
 def test_what_the_device_lost():
@@ -275,7 +329,7 @@ def test_no_more_is_lost_than_the_test_sent():
 def test_a_bare_number_says_nothing_of_drops():
     run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
     counters = reconcile_count(run, "the router", 900)["counters"]
-    assert counters["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None}
+    assert counters["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None, "late_packets": None}
     assert loss(counters) == ("consistent", 100, 0.1)
 
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
 import signal
 import struct
 import threading
@@ -17,19 +19,22 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _tcpreplay_run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import Arrival
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import NicState
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sender_queue import Queue
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
+MAC = {"source": "a MAC", "packets": 500, "bytes": None, "drops_counted": False}
 STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 
 # DESIGN's result tree.
 RUN_KEYS = {
     "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
-    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps",
+    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "receive_wait",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
@@ -74,6 +79,17 @@ class Host:
         self.events.append(f"snapshot {interface}")
         counted = self.read(test_frames) if test_frames else None
         return {**self.links[interface], "test_frames": counted, "time": time.time(), "monotonic": time.monotonic()}
+
+    def sends(self, *counts):
+        """What the sender's MAC counts, from the first look at it on."""
+        real, left = self.snapshot, itertools.chain([0, *counts[:-1]], itertools.repeat(counts[-1]))
+
+        def snapshot(interface, netns=None, **options):
+            state = real(interface, netns, **options)
+            tx = {**MAC, "packets": next(left)} if interface == "v0" else None
+            return {**state, "mac": {"tx": tx, "rx": None, "reason": ""}}
+
+        return snapshot
 
     def add_counter(self, interface, macs, netns=None):
         self.events.append(f"add {' '.join(macs)}")
@@ -149,6 +165,7 @@ class Host:
 
     buffer_size = 2048
     left = 0
+    queue = None
 
     def wait_for_link(self, watch, delay):
         self.events.append(f"wait for the link, {delay}")
@@ -165,6 +182,7 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "add_frame_counter", host.add_counter)
     monkeypatch.setattr(runs, "read_frame_counter", host.read)
     monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
+    monkeypatch.setattr(runs._sender_queue, "read_queue", lambda interface, netns: host.queue)
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
     monkeypatch.setattr(runs, "only_run", host.only_run)
     monkeypatch.setattr(runs._nic_state, "read", lambda interface, netns: host.nic)
@@ -189,7 +207,16 @@ def params(tmp_path):
     defaults = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
     # The stand-in says that it sent 193533 frames; so many loops of these are no more.
     pcap = write_pcap(tmp_path / "a.pcap", [78] * 10)
-    return {**defaults, "pcaps": [pcap], "interface": "v0", "executable": STAND_IN, "loop": 19353, "topspeed": True, "timeout": 20}
+    return {
+        **defaults,
+        "pcaps": [pcap],
+        "interface": "v0",
+        "executable": STAND_IN,
+        "loop": 19353,
+        "topspeed": True,
+        "timeout": 20,
+        "receive_wait": 0.2,
+    }
 
 
 def check_tree(tree):
@@ -569,24 +596,107 @@ def test_a_module_told_to_stop_before_the_start_sends_nothing(host, params):
     assert host.events[-1] == "remove"
 
 
-def test_the_receiver_is_counted_until_nothing_comes_any_more(host, params):
+def test_the_receiver_is_counted_until_all_has_come(host, params):
     host.add("r0")
-    host.counted = iter([100000, 190000, 193533, 193533, 193533])
-    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    host.counted = iter([0, 0, 100000, 190000, 193533, 193533])
+    outcome = runs.carry_out({**params, "rx_interface": "r0", "receive_wait": 2.0})
     counters = outcome.tree["counters"]
-    assert counters["rx"] == {"source": "a counter", "packets": 193533, "bytes": None, "host_drops": 0}
+    assert counters["rx"] == {"source": "a counter", "packets": 193533, "bytes": None, "host_drops": 0, "late_packets": 0}
     assert counters["verdict"] == "consistent"
+    assert outcome.tree["run"]["receive_wait"] == 2.0
     assert host.events[-2:] == ["snapshot r0", "remove"]
     assert "add 02:00:00:00:00:01" in host.events
 
 
-def test_a_receiver_that_never_stands_still_is_not_waited_for(host, params):
+def test_a_receiver_that_never_stands_still_is_not_waited_for(host, params, monkeypatch):
     host.add("r0")
-    host.counted = iter(range(1, 10**6))
+    host.counted = itertools.chain([0, 0], range(1, 10**6))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
     before = time.monotonic()
-    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
     assert time.monotonic() - before < 10
-    assert 3 <= outcome.tree["counters"]["rx"]["packets"] <= 12
+    assert 3 <= counters["rx"]["packets"] <= 60
+    assert (counters["loss_packets"], counters["verdict"]) == (None, "unknown")
+    assert re.search(r"frames were still arriving 1\.\d s after the last had left", counters["reason"].lower())
+
+
+def looks_thrice(count, *args, **options):
+    """In place of a wait that takes as many looks as it has time for."""
+    for _number in range(3):
+        count()
+    return Arrival("all", None, 2.0, 0.0, None)
+
+
+def test_what_comes_before_the_first_frame_is_not_counted(host, params, monkeypatch):
+    host.add("r0")
+    host.counted = itertools.chain([300, 300, 894, 894, 894, 894], itertools.repeat(894 + 193533))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    monkeypatch.setattr(runs, "wait_for_frames", looks_thrice)
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    counters = outcome.tree["counters"]
+    assert (counters["rx"]["packets"], counters["loss_packets"], counters["verdict"]) == (193533, 0, "consistent")
+    assert outcome.warnings == [
+        "894 frames of the test's source MAC addresses arrived on r0 before the first was sent: late ones of an earlier run, or another "
+        "sender's. They are not counted."
+    ]
+
+
+def test_what_does_not_cease_before_the_first_frame_spoils_the_loss(host, params, monkeypatch):
+    host.add("r0")
+    host.counted = itertools.count(1000, 1000)
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
+    assert (counters["loss_packets"], counters["verdict"]) == (None, "unknown")
+    assert "late ones of an earlier run, or another sender's" in counters["reason"]
+
+
+def test_a_counter_that_goes_before_the_first_frame(host, params, monkeypatch):
+    host.add("r0")
+
+    def gone(counter, interface, netns):
+        raise TrafficgenError("the frame counter is gone", on=interface)
+
+    monkeypatch.setattr(runs, "read_frame_counter", gone)
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    assert outcome.error is None and "the frame counter is gone" in outcome.tree["counters"]["reason"]
+
+
+def test_a_mac_that_counts_is_waited_for_as_well(host, params, monkeypatch):
+    host.add("r0", driver="ixgbe", mac={"tx": None, "rx": MAC, "reason": ""})
+    real, counts = host.snapshot, itertools.chain([500, 500, 100500], itertools.repeat(194033))
+    monkeypatch.setattr(runs, "add_frame_counter", lambda interface, macs, netns: None)
+
+    def snapshot(interface, netns=None, **options):
+        state = real(interface, netns, **options)
+        return state if interface == "v0" else {**state, "mac": {**state["mac"], "rx": {**MAC, "packets": next(counts)}}}
+
+    monkeypatch.setattr(runs, "snapshot", snapshot)
+    rx = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]["rx"]
+    assert (rx["packets"], rx["late_packets"]) == (193533, None)
+
+
+def test_the_senders_queue_is_waited_for(host, params, monkeypatch):
+    host.queue = Queue(125, "tbf")
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193408, 193500, 193533))
+    outcome = runs.carry_out(params)
+    counters = outcome.tree["counters"]
+    assert (counters["verdict"], counters["tx"]["packets"], counters["reason"], outcome.warnings) == ("consistent", 193533, "", [])
+
+
+def test_what_stays_in_the_senders_queue_is_told(host, params, monkeypatch):
+    host.add("r0")
+    host.queue = Queue(125, "tbf")
+    host.counted = itertools.chain([0, 0], itertools.repeat(193410))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193408))
+    monkeypatch.setattr(runs._sender_queue, "_STUCK", 0.1)
+    outcome = runs.carry_out({**params, "rx_interface": "r0"})
+    counters = outcome.tree["counters"]
+    assert (counters["verdict"], counters["tx"]["packets"], counters["loss_packets"]) == ("short", 193408, None)
+    assert "125 fewer, of which 125 were still in its queue (tbf)" in counters["reason"]
+    assert "what was lost is not known" in counters["reason"]
+    assert outcome.warnings == [
+        "125 frames were still in the queue of v0 (tbf) when its counters were read: they leave later. Raise timeout to wait longer."
+    ]
 
 
 def test_without_a_frame_counter_the_reason_is_said(host, params, monkeypatch):
