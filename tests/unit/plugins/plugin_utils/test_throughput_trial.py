@@ -69,7 +69,7 @@ def printed(count):
 
 def test_a_command_counts():
     one = made(RAN, receiver=COMMAND, before=printed(5000), after=printed(5900))
-    assert one["counters"]["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None}
+    assert one["counters"]["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None, "late_packets": None}
     assert (one["counters"]["loss_packets"], one["counters"]["loss_ratio"]) == (100, 0.1)
     assert one["status"] == "ok"
 
