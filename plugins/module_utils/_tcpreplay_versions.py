@@ -155,21 +155,36 @@ def require(info: VersionInfo, option: str) -> None:
     )
 
 
+# A release's name, as upstream's tags have it behind their v: 4.4.2, 4.5.0-beta2.
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:[-_.]?(?:alpha|beta|rc)\d{0,3})?")
+
+
+def release_of(name: str) -> tuple[int, int, int] | None:
+    """The three numbers of a release's name, None for what is no such name (``v4.4.2``, ``4.4``, ``latest``)."""
+    found = _RELEASE.fullmatch(name)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
 def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
-    """Whether ``--netmap`` of this binary works on a network card (None: not known), and why.
+    """Whether ``--netmap`` of this binary works on a network card (None: not known), and why."""
+    if not info.netmap:
+        return False, "built without netmap"
+    # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
+    if info.release == (4, 4, 3) and re.search(r"4\.4\.3-\d+-g", info.build):
+        return None, "a build from git after 4.4.3 may have the fault of 4.4.4 (https://github.com/appneta/tcpreplay/issues/810)"
+    return netmap_of_release(info.release)
+
+
+def netmap_of_release(release: tuple[int, int, int]) -> tuple[bool | None, str]:
+    """Whether ``--netmap`` of a release that was built with it works on a network card (None: not known), and why.
 
     VALE ports of the broken versions work, so a test on VALE alone cannot tell.
     """
-    if not info.netmap:
-        return False, "built without netmap"
-    if info.release < (4, 3, 4):
+    if release < (4, 3, 4):
         return None, "versions before 4.3.4 have not been tried"
-    if info.release <= (4, 4, 3):
-        # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
-        if info.release == (4, 4, 3) and re.search(r"4\.4\.3-\d+-g", info.build):
-            return None, "a build from git after 4.4.3 may have the fault of 4.4.4 (https://github.com/appneta/tcpreplay/issues/810)"
+    if release <= (4, 4, 3):
         return True, "versions 4.3.4 to 4.4.3 work"
-    if info.release < (4, 5, 3):
+    if release < (4, 5, 3):
         return False, (
             "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl: No such file or "
             "directory` (https://github.com/appneta/tcpreplay/issues/810): use 4.4.2, 4.4.3, or 4.5.3 and later"

@@ -196,8 +196,10 @@ refused 'Fetch the tarball.*checksum' only tcpreplay -e tcpreplay_checksum="sha2
 refused 'Fetch the tarball' only tcpreplay -e tcpreplay_url=https://192.0.2.2/tcpreplay.tar.gz -e tcpreplay_checksum="$(checksum broken)"
 refused 'no netmap.h below /srv/nothing' only tcpreplay -e tcpreplay_netmap_dir=/srv/nothing
 refused 'Make: .*does not compile' only tcpreplay -e tcpreplay_url=/srv/broken.tar.gz -e tcpreplay_checksum="$(checksum broken)"
-refused 'netmap of this tcpreplay 4.4.4 does not work: .*issues/810' \
-    only tcpreplay -e tcpreplay_version=4.4.4 -e tcpreplay_url=/srv/broken-version.tar.gz -e tcpreplay_checksum="$(checksum broken-version)"
+refused 'netmap of tcpreplay 4.4.4 does not work: .*issues/810' \
+    only tcpreplay --check -e tcpreplay_version=4.4.4 -e tcpreplay_url=/srv/broken-version.tar.gz -e tcpreplay_checksum="$(checksum broken-version)"
+refused 'No package nosuchpackage available' only dev_tools --check -e dev_tools_packages=gcc,nosuchpackage
+refused 'No package nosuchpackage available' only dev_tools -e dev_tools_packages=gcc,nosuchpackage
 refused 'holds tcpreplay 4.4.4, and tcpreplay_version is 4.4.2' \
     only tcpreplay -e tcpreplay_url=/srv/broken-version.tar.gz -e tcpreplay_checksum="$(checksum broken-version)"
 refused 'has no netmap: set tcpreplay_netmap: false' only tcpreplay -e tcpreplay_install_method=package

@@ -158,3 +158,20 @@ def test_options_that_must_be_compiled_in():
     with pytest.raises(TrafficgenError, match="built without af_xdp"):
         versions.require(versions.parse_version(answer("4.5.5")), "xdp")
     assert versions.supports(versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp")
+
+
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [
+        ("4.4.2", (4, 4, 2)),
+        ("4.5.0-beta2", (4, 5, 0)),
+        ("4.5.3_beta1", (4, 5, 3)),
+        ("4.0.0beta1", (4, 0, 0)),
+        *[
+            (wrong, None)
+            for wrong in ("v4.4.2", "4.4", "4", "", "latest", "4.4.2 ", "4.4.2\n", "4.4.2-1-g12345", "4.4.x", "master", "٤.4.2")
+        ],
+    ],
+)
+def test_the_names_of_releases_are_those_of_upstream_s_tags(name, release):
+    assert versions.release_of(name) == release

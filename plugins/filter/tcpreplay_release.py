@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``tcpreplay_release``: what is known of a release of tcpreplay before it is built."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tcpreplay_release
+short_description: Tell what is known of a release of tcpreplay
+version_added: 0.2.0
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+description:
+  - Some releases of tcpreplay fail with netmap on every network card. This filter knows them by their number, so that none of them is
+    downloaded and built in vain. What a program that is there can do is told by M(wirespeed.trafficgen.tcpreplay_info).
+options:
+  _input:
+    description: The release, as V(4.4.2).
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse a release whose netmap is broken
+  ansible.builtin.assert:
+    that: (version | wirespeed.trafficgen.tcpreplay_release).netmap.usable is not false
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(valid), whether that is the name of a release (C(v4.4.2) and C(4.4) are none).
+    - C(netmap), with C(usable), whether it can send through netmap on a network card if it is built with it, null where that is not
+      known; and C(reason), why, in one sentence.
+  type: dict
+  sample: {valid: true, netmap: {usable: true, reason: versions 4.3.4 to 4.4.3 work}}
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import netmap_of_release, release_of
+
+
+def tcpreplay_release(name: Any) -> dict[str, Any]:
+    """What is known of the release of that name."""
+    release = release_of(str(name))
+    usable, reason = (None, "not a release of tcpreplay") if release is None else netmap_of_release(release)
+    return {"valid": release is not None, "netmap": {"usable": usable, "reason": reason}}
+
+
+class FilterModule:
+    """The filter, for Ansible to find."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter by its name."""
+        return {"tcpreplay_release": tcpreplay_release}
