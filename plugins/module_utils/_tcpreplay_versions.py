@@ -156,7 +156,7 @@ def require(info: VersionInfo, option: str) -> None:
 
 
 # A release's name, as upstream's tags have it behind their v: 4.4.2, 4.5.0-beta2.
-_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})(?:[-_.]?(?:alpha|beta|rc)\d{0,3})?")
+_RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-_.]?(?:alpha|beta|rc)[0-9]{0,3})?")
 
 
 def release_of(name: str) -> tuple[int, int, int] | None:
