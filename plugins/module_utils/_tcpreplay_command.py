@@ -25,6 +25,7 @@ INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
 SETTINGS = ("auto", "off", "keep")  # of offloads and flow control; auto: off through netmap, which resets the port anyway
 WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
 MAX_FILES = 1024  # src/defines.h
+_LATE = 0.1  # seconds by which a common start may be missed
 
 # Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time() in
 # src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps; bits for --mbps.
@@ -414,6 +415,16 @@ def check_start(start_at: float | None, now: float, timeout: float) -> None:
             f"is {start_at - now:.0f} s away, further than timeout ({timeout:g} s)", on=f"start_at {start_at:.3f}",
             remedy="Give an earlier time or a longer timeout; it takes seconds since the epoch.",
         )  # fmt: skip
+
+
+def check_ready(start_at: float, now: float) -> None:
+    """Refuse to send at another time than the common one: what others sent meanwhile would be taken for this run's company."""
+    if now - start_at > _LATE:
+        raise TrafficgenError(
+            f"is over since {now - start_at:.1f} s, and only now is the interface ready to send",
+            on=f"start_at {start_at:.3f}",
+            remedy="Give a later time.",
+        )
 
 
 def longest_untagged(mtu: int) -> int:

@@ -66,6 +66,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_co
     check_frames,
     check_memory,
     check_pacing,
+    check_ready,
     check_start,
     default_timeout,
     expected_seconds,
@@ -92,7 +93,6 @@ _GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
 _QUEUE_LIMIT = 2.0  # seconds for the sender's queue where timeout leaves it fewer
 _LINK_LIMIT, _LINK_STEP = 10.0, 0.2  # seconds
-_LATE = 0.1  # seconds
 
 
 @dataclass
@@ -243,8 +243,7 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
         receiver.let_pass(watch)
         if request.start_at is not None:
             watch.sleep_until(request.start_at)
-            if time.time() - request.start_at > _LATE:
-                warnings.append(f"It was not ready at start_at, and began {time.time() - request.start_at:.1f} s late.")
+            check_ready(request.start_at, time.time())
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
         receiver.begin()

@@ -192,6 +192,7 @@ options:
   start_at:
     description:
       - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than O(timeout).
+      - Where the interface is ready to send only later than 0.1 s after it, nothing is sent, and the task fails.
     type: float
   timeout:
     description:

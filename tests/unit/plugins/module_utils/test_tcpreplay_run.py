@@ -447,8 +447,9 @@ def test_a_second_run_on_the_interface_is_refused(host, params):
 
 def test_a_run_that_is_not_ready_in_time(host, params, monkeypatch):
     monkeypatch.setattr(host, "wait_for_link", lambda watch, delay: time.sleep(0.6))
-    outcome = runs.carry_out({**params, "injection_method": "netmap", "start_at": time.time() + 0.3})
-    assert len(outcome.warnings) == 1 and "It was not ready at start_at" in outcome.warnings[0]
+    with pytest.raises(TrafficgenError, match=r"start_at [0-9.]+: is over since 0\.[0-9] s, and only now is the interface ready"):
+        runs.carry_out({**params, "injection_method": "netmap", "start_at": time.time() + 0.3})
+    assert "drain" not in host.events
 
 
 def test_a_link_that_is_coming_up_is_waited_for(host, params, monkeypatch):
