@@ -6,37 +6,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded import bounded
 
 _REMEDY = "See https://jmespath.org/specification.html."
 
 
-def parse(expression: Any) -> Any:
-    """The compiled expression."""
-    jmespath = _libraries.require("jmespath")
+def search(expression: Any, data: Any) -> Any:
+    """What the expression gives over the data."""
+    return _bounded(expression, lambda: _parse(expression).search(plain(data)))
+
+
+def _bounded(expression: Any, work: Callable[[], Any]) -> Any:
+    """An expression may be one that never ends, takes all memory, or raises anything: :mod:`_bounded`."""
+    _libraries.require("jmespath")
     if not isinstance(expression, str):
         raise TrafficgenError(f"the expression is a string, not {type(expression).__name__}")
     try:
-        return jmespath.compile(str(expression))
-    except jmespath.exceptions.JMESPathError as error:
-        raise _refused(expression, error) from None
+        return bounded(lambda: _said(work))
+    except TrafficgenError as error:
+        raise TrafficgenError(error.what, on=expression, remedy=_REMEDY) from None
 
 
-def search(expression: Any, data: Any) -> Any:
-    """What the expression gives over the data."""
-    jmespath = _libraries.require("jmespath")
+def _said(work: Callable[[], Any]) -> Any:
+    """An error of the library's own speaks for itself, without the name of its class."""
     try:
-        return parse(expression).search(plain(data))
-    except jmespath.exceptions.JMESPathError as error:
-        raise _refused(expression, error) from None
+        return work()
+    except _libraries.require("jmespath").exceptions.JMESPathError as error:
+        raise TrafficgenError(" ".join(str(error).split())) from None
 
 
-def _refused(expression: str, error: Exception) -> TrafficgenError:
-    return TrafficgenError(" ".join(str(error).split()), on=str(expression), remedy=_REMEDY)
+def _check(expression: Any) -> None:
+    _bounded(expression, lambda: bool(_parse(expression)))
+
+
+def _parse(expression: str) -> Any:
+    return _libraries.require("jmespath").compile(str(expression))
 
 
 def plain(data: Any) -> Any:
@@ -65,7 +74,7 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
         if any(other["name"] == one["name"] for other in checked):
             raise TrafficgenError(f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own.")
         try:
-            parse(one["expression"])
+            _check(one["expression"])
         except TrafficgenError as error:
             raise TrafficgenError(error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy) from None
         checked.append({"name": str(one["name"]), "expression": str(one["expression"])})
@@ -80,22 +89,23 @@ def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
 
 
 def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
-    jmespath = _libraries.require("jmespath")
-    error = None
-    value = None
     try:
-        compiled = parse(one["expression"])
-        value = compiled.search(data)
-        nothing = _selects_nothing(compiled.parsed, data)
-    except jmespath.exceptions.JMESPathError as failed:
-        error = " ".join(str(failed).split())
-    else:
-        if value is None or nothing:
-            error = "it selects nothing"
-        elif not isinstance(value, bool):
-            text = json.dumps(value)
-            error = f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
-    return {**one, "passed": error is None and value is True, "error": error}
+        passed, error = _bounded(one["expression"], lambda: _answer(one["expression"], data))
+    except TrafficgenError as failed:
+        passed, error = False, failed.what
+    return {**one, "passed": passed, "error": error}
+
+
+def _answer(expression: str, data: Any) -> tuple[bool, str | None]:
+    """Whether it is met, and why it is no answer."""
+    compiled = _parse(expression)
+    value = compiled.search(data)
+    if value is None or _selects_nothing(compiled.parsed, data):
+        return False, "it selects nothing"
+    if isinstance(value, bool):
+        return value, None
+    text = json.dumps(value, default=repr)
+    return False, f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
 
 
 # What these say of nothing is an answer.

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import signal
 import sys
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded import bounded
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge, search
 
 pytest.importorskip("jmespath")
 
@@ -67,6 +72,63 @@ def test_answers(expression, passed, error):
         assert one["error"] is None
     else:
         assert re.search(error, one["error"]), one["error"]
+
+
+# Whatever jmespath raises, and however long it takes: that is an error of this criterion, and the others have their answers.
+@pytest.mark.parametrize(
+    ("expression", "error"),
+    [
+        ("length(trials[::0]) > `0`", "slice step cannot be zero"),
+        ("trials" + " | [@, @][]" * 60, "took more than .* and was ended"),
+        ("trials[?to_string(@" + " | [@, @]" * 40 + ") == 'x']", "took more than .* and was ended"),
+        ("&trials", "neither true nor false"),
+    ],
+)
+def test_what_a_criterion_may_do(monkeypatch, expression, error):
+    monkeypatch.setattr(_criteria, "bounded", lambda work: bounded(work, cpu_seconds=1, memory=200 << 20))
+    found = judge([{"name": "good", "expression": "length(trials) == `3`"}, {"name": "it", "expression": expression}], RESULT)
+    assert [one["passed"] for one in found] == [True, False]
+    assert re.search(error, found[1]["error"]), found
+
+
+@pytest.mark.parametrize("expression", ["!" * 5000 + "`true`", "(" * 50000, "`" + "[" * 100000 + "`"])
+def test_nested_too_deeply(expression):
+    with pytest.raises(TrafficgenError, match="is nested too deeply"):
+        check_criteria([{"name": "deep", "expression": expression}])
+    with pytest.raises(TrafficgenError, match="is nested too deeply"):
+        search(expression, RESULT)
+
+
+# --- Work with a bound ---
+
+
+def test_the_answer_is_the_works_own():
+    assert bounded(lambda: {"a": [1, None, "\ud800"]}) == {"a": [1, None, "\ud800"]}
+    with pytest.raises(TrafficgenError, match=r"^a\.json: is none: it says so\. Take another\.$"):
+        bounded(lambda: fail(TrafficgenError("is none", on="a.json", said="it says so", remedy="Take another.")))
+    with pytest.raises(TrafficgenError, match=r"^KeyError: 'trials'"):
+        bounded(lambda: fail(KeyError("trials")))
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (lambda: [0] * (1 << 30), "took more than 500 MB of memory"),
+        (lambda: next(number for number in itertools.count() if number < 0), r"took more than \d+ s"),
+        (lambda: os.kill(os.getpid(), signal.SIGUSR1), "ended by signal 10 without an answer"),
+        (lambda: os._exit(3), "ended with status 3 without an answer"),
+        (lambda: "x" * (70 << 20), "gave more than 64 MB"),
+    ],
+)
+def test_the_controller_survives(work, message):
+    with pytest.raises(TrafficgenError, match=message):
+        bounded(work, cpu_seconds=1, memory=500 << 20)
+    with pytest.raises(ChildProcessError):  # nothing is left to wait for
+        os.waitpid(-1, os.WNOHANG)
 
 
 @pytest.mark.parametrize(
