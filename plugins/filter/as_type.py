@@ -45,8 +45,10 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int, check_type_list
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def _list(value: Any) -> list[Any]:
@@ -60,13 +62,13 @@ _TYPES: dict[str, Callable[[Any], Any]] = {"bool": check_type_bool, "int": check
 def as_type(value: Any, type: str) -> Any:
     """The value as one of ``bool``, ``int``, ``float`` and ``list``; None stays None."""
     if type not in _TYPES:
-        raise AnsibleFilterError(f"as_type: {type!r}: not a type it knows. It is one of {', '.join(_TYPES)}.")
+        raise TrafficgenError("not a type it knows", on=repr(type), remedy=f"It is one of {', '.join(_TYPES)}.")
     if value is None:
         return None
     try:
         return _TYPES[type](value)
     except (TypeError, ValueError) as error:
-        raise AnsibleFilterError(f"as_type: {error}") from None
+        raise TrafficgenError(str(error)) from None
 
 
 class FilterModule:
@@ -74,4 +76,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"as_type": as_type}
+        return {"as_type": as_filter(as_type)}

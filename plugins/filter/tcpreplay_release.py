@@ -40,6 +40,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import netmap_of_release, release_of
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
 def tcpreplay_release(name: Any) -> dict[str, Any]:
@@ -54,4 +55,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filter by its name."""
-        return {"tcpreplay_release": tcpreplay_release}
+        return {"tcpreplay_release": as_filter(tcpreplay_release)}

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter.as_type import FilterModule
 
-as_type = FilterModule().filters()["as_type"]
+as_type = functools.partial(FilterModule().filters()["as_type"], None)
 
 
 @pytest.mark.parametrize(

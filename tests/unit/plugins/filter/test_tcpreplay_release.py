@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter.tcpreplay_release import FilterModule
 
-tcpreplay_release = FilterModule().filters()["tcpreplay_release"]
+tcpreplay_release = functools.partial(FilterModule().filters()["tcpreplay_release"], None)
 
 
 @pytest.mark.parametrize(
