@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import operator
 import os
 import stat
 import struct
@@ -23,9 +24,19 @@ MAGIC_MICROSECONDS = 0xA1B2C3D4
 MAGIC_NANOSECONDS = 0xA1B23C4D
 MAGIC_MODIFIED = 0xA1B2CD34  # the libpcap patch of 1997-2000: record headers of 24 bytes
 VERSION = (2, 4)
+# Versions whose record headers have the two lengths the other way round (pcap_check_header() in libpcap's sf-pcap.c): always, and where
+# the first would else be the larger. 543.0 is DG/UX's tcpdump.
+_SWAPPED_VERSIONS = ((2, 0), (2, 1), (2, 2), (543, 0))
+_MAYBE_SWAPPED_VERSIONS = ((2, 3),)
 MAX_SNAPLEN = 262144  # libpcap's and Wireshark's limit for a frame
 # These link types alone may have longer ones (libpcap's pcap-common.c): D-Bus, USBPcap, EBHSCR.
-_LONGER_FRAMES = {231: 128 << 20, 249: 128 << 20, 279: 8 << 20}
+_LONGER_FRAMES = {231: 128 << 20, 249: 1 << 20, 279: 8 << 20}
+_MAX_INT = 2**31 - 1  # C's, which libpcap keeps a file's snaplen in
+
+# The field of the link type (draft-ietf-opsawg-pcap, section 4): F, and the FCS length in units of 16 bits.
+_LINK_TYPE_BITS, _FCS_BIT, _FCS_SHIFT = 0x03FFFFFF, 0x04000000, 28
+
+ETHERNET_HEADER = 14  # two MAC addresses and the EtherType
 
 # As this collection writes them: little endian. magic, major, minor, zone, accuracy, snaplen, link type
 GLOBAL_HEADER = struct.Struct("<IHHiIII")
@@ -40,6 +51,8 @@ LINK_TYPE_NAMES = {
 }  # fmt: skip
 
 SOURCE_MACS_LIMIT = 256  # more than a set of test traffic's senders in a counter's rule ought to hold
+
+BARE_IP = "its link type is Ethernet, and yet every frame is an IP packet without an Ethernet header."
 
 _VLAN = b"\x81\x00"  # the EtherType of IEEE 802.1Q
 _BLOCK = 1 << 20
@@ -67,6 +80,8 @@ class FileHeader:
     nanosecond: bool
     snaplen: int
     link_type: int
+    fcs_length: int | None = None  # bytes of FCS at each frame's end; None: not said
+    version: tuple[int, int] = VERSION
 
     @property
     def link_type_name(self) -> str:
@@ -78,25 +93,47 @@ class FileHeader:
         """The bytes a frame may have; a record that claims more is corrupt."""
         return _LONGER_FRAMES.get(self.link_type, MAX_SNAPLEN)
 
+    def lengths(self, first: int, second: int) -> tuple[int, int]:
+        """The bytes in the file and on the line, from the two fields of a record header."""
+        swapped = self.version in _SWAPPED_VERSIONS or (self.version in _MAYBE_SWAPPED_VERSIONS and first > second)
+        return (second, first) if swapped else (first, second)
+
+    @property
+    def most_read(self) -> int:
+        """The bytes of a frame that libpcap hands over: it cuts at the snaplen, unless that is none (pcapint_adjust_snapshot())."""
+        return self.snaplen if 0 < self.snaplen <= _MAX_INT else self.longest_frame
+
 
 @dataclass(frozen=True)
 class PcapSummary:
-    """What is in a pcap. Sizes and bytes are frame bytes as in the file: no FCS, unless it was captured too."""
+    """What is in a pcap, as libpcap reads it and tcpreplay sends it.
+
+    A frame's size is the least of the bytes the file holds of it, the length it had on the line, and the file's snaplen. No FCS is in
+    it, unless it was captured too.
+    """
 
     path: str
     packets: int
     bytes: int
     wire_bytes: int | None  # as Ethernet frames on the line, with FCS and padding; None for another link type
     file_bytes: int
-    truncated_packets: int  # frames of which the file holds less than was on the line (snaplen)
+    truncated_packets: int  # frames smaller than on the line, for whatever reason
+    snaplen_cut_packets: int  # those that the file holds more of, and libpcap cuts at the file's snaplen
+    surplus_packets: int  # records that hold more than the frame's length on the line
+    short_packets: int | None  # frames that end within their Ethernet header; None: not Ethernet
+    largest_original: int  # the most bytes a frame is said to have had on the line
     link_type: int
     link_type_name: str
     nanosecond: bool
     byte_order: str  # little | big
+    fcs_length: int | None  # bytes of FCS at each frame's end, as the file's header says; None: it does not say
+    bare_ip: bool  # the link type says Ethernet, and every frame is an IP packet without an Ethernet header
     snaplen: int
     first: str | None  # epoch seconds with six or nine decimals, of the first and last packet in the order of the file
     last: str | None
     duration: float  # seconds between these two
+    replay_duration: float  # seconds from the first packet to the latest, for which tcpreplay waits at the recorded speed
+    time_goes_back: int  # packets older than the one before them
     sizes: dict[int, int]  # packets by frame size, ascending
     flows: int | None  # None: not asked for, or not known for this link type
     source_macs: list[str] | None  # None: not asked for, more than SOURCE_MACS_LIMIT, or not Ethernet
@@ -136,7 +173,7 @@ def open_pcap(path: str) -> io.FileIO:
 
 
 def parse_header(head: bytes, path: str) -> FileHeader:
-    """Read the first 24 bytes of a file, and refuse what is no classic pcap of version 2.4."""
+    """Read the first 24 bytes of a file, and refuse what is no classic pcap of a version that libpcap reads."""
     if not head:
         raise TrafficgenError("is empty: 0 bytes, where a pcap starts with a header of 24", on=path, remedy="Make or copy it again.")
     for magic, what, remedy in _OTHER_FORMATS:
@@ -156,10 +193,32 @@ def parse_header(head: bytes, path: str) -> FileHeader:
             f"is truncated: it ends at byte offset {len(head)}, within the file header of 24 bytes", on=path, remedy="Copy it again."
         )
     _magic, major, minor, _zone, _accuracy, snaplen, link = struct.unpack_from(order + GLOBAL_HEADER.format[1:], head)
-    if (major, minor) != VERSION:
-        raise TrafficgenError(f"is a pcap of version {major}.{minor} (byte offset 4); only 2.4 can be read", on=path, remedy=_CONVERT)
-    # The six bits above tell whether frames end in an FCS, and how long it is.
-    return FileHeader(order, head[:4] == magics[1], snaplen, link & 0x03FFFFFF)
+    if (major, minor) not in (VERSION, *_SWAPPED_VERSIONS, *_MAYBE_SWAPPED_VERSIONS):
+        raise TrafficgenError(
+            f"is a pcap of version {major}.{minor} (byte offset 4); libpcap reads 2.0 to 2.4", on=path,
+            remedy="`capinfos FILE` (Wireshark) may tell what it is.",
+        )  # fmt: skip
+    fcs_length = 2 * (link >> _FCS_SHIFT) if link & _FCS_BIT else None
+    return FileHeader(order, head[:4] == magics[1], snaplen, link & _LINK_TYPE_BITS, fcs_length, (major, minor))
+
+
+def is_bare_ip(frame: bytes, original: int) -> bool:
+    """Whether what should be an Ethernet frame is an IP packet alone: version and length of its header fit.
+
+    In a true frame the first byte of the destination MAC address would have to be an IP version, and the next ones the frame's length.
+
+    :param original: the bytes it had on the line.
+    """
+    if len(frame) >= 20 and frame[0] >> 4 == 4 and frame[0] & 15 >= 5:
+        return int.from_bytes(frame[2:4], "big") == original
+    if len(frame) >= 40 and frame[0] >> 4 == 6:
+        return int.from_bytes(frame[4:6], "big") + 40 == original
+    return False
+
+
+def _stamp(seconds: int, fraction: int) -> int:
+    """A time stamp as one number that keeps the order."""
+    return seconds << 32 | fraction
 
 
 class _Scan:
@@ -169,55 +228,77 @@ class _Scan:
         self.path = path
         self.header = header
         self.record = struct.Struct(f"{header.order}IIII")
+        ethernet = header.link_type == LINKTYPE_ETHERNET
         self.sizes: defaultdict[int, int] = defaultdict(int)
-        self.truncated = 0
-        self.first: tuple[int, int] | None = None
-        self.last: tuple[int, int] | None = None
+        self.truncated = self.snaplen_cut = self.surplus = self.largest_original = 0
+        self.bare_ip = ethernet
+        self.first = self.last = self.latest = -1  # time stamps as _stamp() makes them
+        self.back = 0
         self.flows = FlowCounter(header.link_type) if flows and supported(header.link_type) else None
-        self.macs: set[bytes] | None = set() if source_macs and header.link_type == LINKTYPE_ETHERNET else None
+        self.macs: set[bytes] | None = set() if source_macs and ethernet else None
 
     def feed(self, block: bytes, base: int) -> int:
         """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes they took."""
         unpack = self.record.unpack_from
-        sizes, longest = self.sizes, self.header.longest_frame
+        sizes, longest, most = self.sizes, self.header.longest_frame, self.header.most_read
         add_flow = self.flows.add if self.flows is not None else None
+        bare_ip, lengths = self.bare_ip, None if self.header.version == VERSION else self.header.lengths
         end = len(block)
-        at, last_at = 0, -1
+        at = 0
         before, alike = -1, 0
+        last_seconds, last_fraction = divmod(self.last, 1 << 32)
         while at + 16 <= end:
-            _seconds, _fraction, captured, original = unpack(block, at)
+            seconds, fraction, captured, original = unpack(block, at)
+            if lengths is not None:
+                captured, original = lengths(captured, original)
             following = at + 16 + captured
             if captured > longest:
                 self._corrupt(base + at, captured)
             if following > end:
                 break
+            size = captured if captured == original and captured <= most else min(captured, original, most)
             if captured == before:
                 alike += 1
-                if alike > 8:
+                if alike > 8 and size == captured and not bare_ip:
+                    self.last = _stamp(last_seconds, last_fraction)
                     count = self._run(block, at, 16 + captured)
-                    sizes[captured] += count
-                    if original > captured:
-                        self.truncated += count
-                    last_at = at + (count - 1) * (16 + captured)
+                    last_seconds, last_fraction = divmod(self.last, 1 << 32)
+                    self._add_size(captured, original, count)
                     at += count * (16 + captured)
                     alike = 0
                     continue
             else:
                 before, alike = captured, 0
-            sizes[captured] += 1
-            if original > captured:
-                self.truncated += 1
+            if size == original == captured:
+                sizes[size] += 1
+            else:
+                self._add_size(captured, original, 1)
+            if seconds < last_seconds or (fraction < last_fraction and seconds == last_seconds):
+                self.back += 1
+                self.latest = max(self.latest, _stamp(last_seconds, last_fraction))
+            last_seconds, last_fraction = seconds, fraction
             if add_flow is not None:
-                add_flow(block, at + 16, captured)
+                add_flow(block, at + 16, size)
             if self.macs is not None:
-                self._add_mac(block[at + 22 : at + 28] if captured >= 12 else b"")
-            last_at = at
+                self._add_mac(block[at + 22 : at + 28] if size >= 12 else b"")
+            if bare_ip:
+                bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 40)], original)
             at = following
-        if last_at >= 0:
-            if self.first is None:
-                self.first = unpack(block, 0)[:2]
-            self.last = unpack(block, last_at)[:2]
+        if at and self.first < 0:
+            self.first = _stamp(*unpack(block, 0)[:2])
+        self.last = _stamp(last_seconds, last_fraction)
+        self.bare_ip = bare_ip
         return at
+
+    def _add_size(self, captured: int, original: int, count: int) -> None:
+        """Take in frames of which the file may hold more or less than was on the line."""
+        whole = min(captured, original)
+        size = min(whole, self.header.most_read)
+        self.sizes[size] += count
+        self.truncated += count * (size < original)
+        self.snaplen_cut += count * (size < whole)
+        self.surplus += count * (captured > original)
+        self.largest_original = max(self.largest_original, original)
 
     def _run(self, block: bytes, first: int, step: int) -> int:
         """Take in the records of one size from ``first`` on, without a loop over them; how many there were."""
@@ -227,6 +308,7 @@ class _Scan:
         while count == looked < limit:
             looked = min(looked * 16, limit)
             count = same_bytes(block, first, step, looked, _LENGTHS)
+        self._add_times(block, first, step, count)
         if self.flows is not None:
             self.flows.add_run(block, first, step, count, 16)
         if self.macs is not None and step >= 28:
@@ -237,6 +319,27 @@ class _Scan:
                 for mac in set(map(itemgetter(0), form.iter_unpack(memoryview(block)[first : first + count * step]))):
                     self._add_mac(mac)
         return count
+
+    def _add_times(self, block: bytes, first: int, step: int, count: int) -> None:
+        """Take in the time stamps of ``count`` records, their bytes by columns, put together as :func:`_stamp` does."""
+        joined = bytearray(8 * count)
+        end = first + (count - 1) * step + 1
+        little = self.header.order == "<"
+        for place in range(8):
+            column = (place + 4) % 8 if little else place  # the fraction, which stands second, is the lower half
+            joined[place::8] = block[first + column : end + column : step]
+        stamps = struct.unpack(f"{self.header.order}{count}Q", joined)
+        if stamps[0] < self.last or list(stamps) != sorted(stamps):
+            self.back += sum(map(operator.gt, (self.last, *stamps), stamps))
+            self.latest = max(self.latest, self.last, *stamps)
+        self.last = stamps[-1]
+
+    @property
+    def short_packets(self) -> int | None:
+        """How many Ethernet frames end within their header."""
+        if self.header.link_type != LINKTYPE_ETHERNET:
+            return None
+        return sum(packets for size, packets in self.sizes.items() if size < ETHERNET_HEADER)
 
     def _add_mac(self, mac: bytes) -> None:
         if self.macs is not None and mac:
@@ -259,7 +362,8 @@ class _Scan:
         if len(rest) < 16:
             where = "within a record header of 16 bytes"
         else:
-            where = f"{len(rest) - 16} bytes into a frame of {self.record.unpack_from(rest)[2]}"
+            captured, _original = self.header.lengths(*self.record.unpack_from(rest)[2:])
+            where = f"{len(rest) - 16} bytes into a frame of {captured}"
         raise TrafficgenError(
             f"is truncated: it ends at byte offset {base + len(rest)}, {where}; "
             f"the record that is cut starts at byte offset {base} (whole packets before it: {packets})",
@@ -270,12 +374,14 @@ class _Scan:
 def all_tagged(path: str, over: int) -> bool:
     """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has none."""
     with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
-        record = struct.Struct(parse_header(file.read(GLOBAL_HEADER.size), path).order + "8xI4x")
+        header = parse_header(file.read(GLOBAL_HEADER.size), path)
+        record = struct.Struct(header.order + "8xII")
         while len(head := file.read(record.size)) == record.size:
-            (captured,) = record.unpack(head)
-            if captured > over and file.read(14)[12:] != _VLAN:
+            captured, original = header.lengths(*record.unpack(head))
+            long = min(captured, original, header.most_read) > over
+            if long and file.read(ETHERNET_HEADER)[12:] != _VLAN:
                 return False
-            file.seek(captured - (14 if captured > over else 0), os.SEEK_CUR)
+            file.seek(captured - (ETHERNET_HEADER if long else 0), os.SEEK_CUR)
     return True
 
 
@@ -358,8 +464,7 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> Pc
             raise TrafficgenError("cannot be read", on=path, said=error.strerror or str(error)) from error
     scan.ended(rest, file_bytes - len(rest))
     decimals = 9 if header.nanosecond else 6
-    first, last = scan.first or (0, 0), scan.last or (0, 0)
-    elapsed = (last[0] - first[0]) * 10**decimals + last[1] - first[1]
+    first, last, latest = (_units(stamp, decimals) for stamp in (scan.first, scan.last, max(scan.last, scan.latest)))
     return PcapSummary(
         path=path,
         packets=sum(scan.sizes.values()),
@@ -369,16 +474,33 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> Pc
         else sum(int(wire_bytes(size)) * packets for size, packets in scan.sizes.items()),
         file_bytes=file_bytes,
         truncated_packets=scan.truncated,
+        snaplen_cut_packets=scan.snaplen_cut,
+        surplus_packets=scan.surplus,
+        short_packets=scan.short_packets,
+        largest_original=max((scan.largest_original, *scan.sizes)),
         link_type=header.link_type,
         link_type_name=header.link_type_name,
+        fcs_length=header.fcs_length,
+        bare_ip=scan.bare_ip and bool(scan.sizes),
         nanosecond=header.nanosecond,
         byte_order="little" if header.order == "<" else "big",
         snaplen=header.snaplen,
-        first=f"{first[0]}.{first[1]:0{decimals}d}" if scan.first else None,
-        last=f"{last[0]}.{last[1]:0{decimals}d}" if scan.last else None,
-        duration=elapsed / 10**decimals,
+        first=_seconds(first, decimals) if scan.sizes else None,
+        last=_seconds(last, decimals) if scan.sizes else None,
+        duration=(last - first) / 10**decimals,
+        replay_duration=(latest - first) / 10**decimals,
+        time_goes_back=scan.back,
         sizes=dict(sorted(scan.sizes.items())),
         flows=scan.flows.count if scan.flows is not None else None,
         source_macs=None if scan.macs is None else sorted(mac.hex(":") for mac in scan.macs),
         sha256=digest.hexdigest(),
     )
+
+
+def _units(stamp: int, decimals: int) -> int:
+    """A time stamp in microseconds or nanoseconds; 0 for none. Its fraction may be more than a second."""
+    return 0 if stamp < 0 else (stamp >> 32) * 10**decimals + (stamp & 0xFFFFFFFF)
+
+
+def _seconds(units: int, decimals: int) -> str:
+    return f"{units // 10**decimals}.{units % 10**decimals:0{decimals}d}"

@@ -12,7 +12,9 @@ short_description: Tell what is in a pcap file
 version_added: 0.1.0
 description:
   - Reads a pcap file once, and returns how many packets, bytes, sizes and flows it holds, its time span, its link type, and its SHA-256.
-  - It reads classic pcap files of version 2.4 with microseconds or nanoseconds, in either byte order, however large.
+  - It reads classic pcap files with microseconds or nanoseconds, in either byte order, however large, as libpcap and so tcpreplay read
+    them. libpcap cuts a frame at the snaplen of the file's header; tcpreplay sends no more of it than it had on the line.
+  - Version 2.4 of the format is what all write today. Versions 2.0 to 2.3 are read, too.
   - A file that is truncated or corrupt fails the task, with the byte offset in the message. So does a pcapng or a compressed file,
     with the command that converts it. A file of a header alone is valid, and has no packets.
   - Apart from the flows it needs about 5 MB of memory, whatever the file's size.
@@ -80,8 +82,9 @@ pcap_info:
       type: int
     bytes:
       description:
-        - The packets' bytes as in the file, without the file's own headers. This is what tcpreplay counts.
-        - The FCS is not among them, unless the capture has it.
+        - The packets' bytes as libpcap reads and tcpreplay sends and counts them, without the file's own headers.
+        - Of each packet it is the least of the bytes in the file, its length on the line, and RV(pcap_info.snaplen).
+        - The FCS is not among them, unless the capture has it. Where the file says so, it is RV(pcap_info.fcs_length).
       type: int
     wire_bytes:
       description:
@@ -94,13 +97,46 @@ pcap_info:
       description: The file's length in bytes.
       type: int
     truncated_packets:
-      description: How many packets the file holds only a part of, since the capture cut them (its snaplen).
+      description: How many packets are read and sent shorter than they were on the line, since the capture or the file's snaplen cut them.
+      type: int
+    snaplen_cut_packets:
+      description:
+        - How many of RV(pcap_info.truncated_packets) the file holds more of, and libpcap cuts at RV(pcap_info.snaplen).
+        - C(tcpreplay), C(tcpdump) and all that read by libpcap see them cut; Wireshark shows the whole of them.
+      version_added: 0.2.0
+      type: int
+    surplus_packets:
+      description:
+        - How many packets the file holds more bytes of than they are said to have had on the line. tcpreplay leaves these bytes out.
+        - A packet that had no byte on the line has the size 0. tcpreplay stops at it.
+      version_added: 0.2.0
+      type: int
+    short_packets:
+      description:
+        - How many Ethernet frames end before their header of 14 bytes does. They cannot be sent.
+        - Null for other link types.
+      version_added: 0.2.0
+      type: int
+    largest_original:
+      description: The length of the longest packet on the line, in bytes, however little of it is in the file. 0 without packets.
+      version_added: 0.2.0
       type: int
     duration:
       description:
         - The seconds from the time stamp of the first packet in the file to that of the last one.
         - Negative where the file is not in the order of time, and the last packet is older than the first.
       type: float
+    replay_duration:
+      description:
+        - The seconds from the time stamp of the first packet in the file to the latest one, which is RV(pcap_info.duration) unless time
+          goes back. tcpreplay takes that long at the recorded speed. It waits wherever time goes beyond the latest stamp so far, and does
+          not wait where it goes back.
+      version_added: 0.2.0
+      type: float
+    time_goes_back:
+      description: How many packets have an older time stamp than the packet before them.
+      version_added: 0.2.0
+      type: int
     first:
       description:
         - The time stamp of the first packet in the file, in seconds since 1970-01-01 00:00 UTC.
@@ -116,7 +152,9 @@ pcap_info:
       description: The byte order of the file's headers, V(little) or V(big).
       type: str
     snaplen:
-      description: The largest number of bytes of a packet that the capture was to keep, as the file's header says.
+      description:
+        - The largest number of bytes of a packet that the capture was to keep, as the file's header says.
+        - To libpcap, 0 and numbers from 2147483648 on are no limit.
       type: int
     link_type:
       description: The number of the link type (LINKTYPE). Ethernet is V(1).
@@ -124,8 +162,22 @@ pcap_info:
     link_type_name:
       description: Its name, or V(LINKTYPE) and the number where the name is not known here.
       type: str
+    fcs_length:
+      description:
+        - How many bytes of FCS each frame ends in, as the link type field of the file's header says. The frames have them as any other
+          byte, so tcpreplay sends them as data, and the NIC adds an FCS of its own.
+        - Null where the header says nothing of it, as in nearly all files. That is no proof that there is none.
+      version_added: 0.2.0
+      type: int
+    bare_ip:
+      description:
+        - Whether the link type says Ethernet, and yet every packet is an IPv4 or IPv6 packet without an Ethernet header, its length being
+          the one its IP header says. The module warns of it.
+        - C(tcprewrite --dlt=enet) of tcpreplay 4.4.0 to 4.4.4 makes such files of raw IP, and ends without an error.
+      version_added: 0.2.0
+      type: bool
     sizes:
-      description: How many packets there are of each size. The keys are the sizes in bytes as in the file.
+      description: How many packets there are of each size. The keys are the sizes in bytes, as RV(pcap_info.bytes) counts them.
       type: dict
     flows:
       description:
@@ -148,7 +200,13 @@ pcap_info:
     wire_bytes: 218
     file_bytes: 278
     truncated_packets: 0
+    snaplen_cut_packets: 0
+    surplus_packets: 0
+    short_packets: 0
+    largest_original: 78
     duration: 1.0
+    replay_duration: 1.0
+    time_goes_back: 0
     first: "1700000000.000000000"
     last: "1700000001.000000000"
     nanosecond: true
@@ -156,6 +214,8 @@ pcap_info:
     snaplen: 65535
     link_type: 1
     link_type_name: ETHERNET
+    fcs_length: null
+    bare_ip: false
     sizes: {"64": 2, "78": 1}
     flows: 2
     source_macs: ["02:00:00:00:00:01"]
@@ -167,7 +227,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import BARE_IP, summarize
 
 ARGUMENT_SPEC = {"path": {"type": "path", "required": True}, "flows": {"type": "bool", "default": True}}
 
@@ -179,6 +239,8 @@ def main() -> None:
         summary = summarize(module.params["path"], flows=module.params["flows"], source_macs=True)
     except TrafficgenError as error:
         module.fail_json(msg=error.message)
+    if summary.bare_ip:
+        module.warn(f"{summary.path}: {BARE_IP}")
     module.exit_json(changed=False, pcap_info=asdict(summary))
 
 

@@ -102,18 +102,20 @@ def output(data: bytes) -> None:
 
 
 def _plainly_read(data: bytes):
-    """Records of a pcap as (bytes in the file, bytes on the line, frame), read one by one; None where it cannot be read whole."""
+    """Records of a pcap as (bytes in the file, on the line, frame as libpcap cuts it), one by one; None where it cannot be read whole."""
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(data[:4])
     if order is None or len(data) < 24 or struct.unpack(order + "HH", data[4:8]) != (2, 4):
         return None
     at, records = 24, []
+    (snaplen,) = struct.unpack(order + "I", data[16:20])
+    most = snaplen if 0 < snaplen < 2**31 else len(data)
     while at < len(data):
         if len(data) - at < 16:
             return None
         captured, original = struct.unpack(order + "8xII", data[at : at + 16])
         if captured > len(data) - at - 16:
             return None
-        records.append((captured, original, data[at + 16 : at + 16 + captured]))
+        records.append((captured, original, data[at + 16 : at + 16 + min(captured, original, most)]))
         at += 16 + captured
     return records
 
@@ -141,9 +143,10 @@ def pcap(data: bytes) -> None:
     if summary is None or records is None:
         return
     assert summary.packets == len(records)
-    assert summary.sizes == Counter(captured for captured, _original, _frame in records)
-    assert summary.bytes == sum(captured for captured, _original, _frame in records)
-    assert summary.truncated_packets == sum(original > captured for captured, original, _frame in records)
+    assert summary.sizes == Counter(len(frame) for _captured, _original, frame in records)
+    assert summary.bytes == sum(len(frame) for _captured, _original, frame in records)
+    assert summary.truncated_packets == sum(original > len(frame) for _captured, original, frame in records)
+    assert summary.surplus_packets == sum(captured > original for captured, original, _frame in records)
     assert tagged == all(frame[12:14] == b"\x81\x00" for _captured, _original, frame in records if len(frame) > 60)
     if summary.flows is not None:
         assert summary.flows == len({_flows.flow_key(frame, summary.link_type) for _captured, _original, frame in records} - {None})

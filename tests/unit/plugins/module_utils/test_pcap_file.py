@@ -63,14 +63,22 @@ def test_small_file(write, order, magic, unit, decimals):
         wire_bytes=218,  # 64 and 78 bytes with 4 of FCS each
         file_bytes=278,
         truncated_packets=0,
+        snaplen_cut_packets=0,
+        surplus_packets=0,
+        short_packets=0,
+        largest_original=78,
         link_type=1,
         link_type_name="ETHERNET",
+        fcs_length=None,
+        bare_ip=False,
         nanosecond=decimals == 9,
         byte_order={"<": "little", ">": "big"}[order],
         snaplen=65535,
         first="1700000000." + "0" * decimals,
         last="1700000001." + "0" * decimals,
         duration=1.0,
+        replay_duration=1.0,
+        time_goes_back=0,
         sizes={64: 2, 78: 1},
         flows=2,
         source_macs=["02:00:00:00:00:01"],
@@ -102,9 +110,80 @@ def test_header_alone(write):
 
 
 def test_packets_cut_by_the_capture(write):
-    path = write(header(snaplen=40), *[record(udp(64)[:40], original=64)] * 20, record(udp(64)[:39], original=64), record(udp(42)))
+    path = write(header(snaplen=48), *[record(udp(64)[:40], original=64)] * 20, record(udp(64)[:39], original=64), record(udp(42)))
     summary = pcap_file.summarize(path)
     assert (summary.packets, summary.truncated_packets, summary.bytes, summary.flows) == (22, 21, 20 * 40 + 39 + 42, 1)
+    assert (summary.snaplen_cut_packets, summary.surplus_packets, summary.largest_original) == (0, 0, 64)
+
+
+# libpcap hands over 96 bytes of each (pcap_next_packet() in its sf-pcap.c): `tcpreplay` of this file says "15 packets (1440 bytes)".
+@pytest.mark.parametrize("count", [1, 15, 300])
+def test_frames_cut_by_the_files_snaplen(write, count):
+    summary = pcap_file.summarize(write(header(snaplen=96), *[record(udp(1000))] * count))
+    assert (summary.sizes, summary.bytes, summary.flows) == ({96: count}, 96 * count, 1)
+    assert (summary.snaplen_cut_packets, summary.truncated_packets, summary.largest_original) == (count, count, 1000)
+
+
+# pcapint_adjust_snapshot() of libpcap's savefile.c: what is no C int, and 0, is the most a frame may have.
+@pytest.mark.parametrize(
+    ("snaplen", "size"), [(0, 1000), (1, 1), (999, 999), (1000, 1000), (2**31 - 1, 1000), (2**31, 1000), (2**32 - 1, 1000)]
+)
+def test_what_libpcap_makes_of_the_snaplen(write, snaplen, size):
+    summary = pcap_file.summarize(write(header(snaplen=snaplen), record(udp(1000))))
+    assert (summary.sizes, summary.snaplen, summary.snaplen_cut_packets) == ({size: 1}, snaplen, int(size < 1000))
+
+
+# tcpreplay sends the smaller (safe_pcap_next() in its src/common/utils.c): "40 packets (4800 bytes)".
+@pytest.mark.parametrize("count", [1, 40, 300])
+def test_more_captured_than_there_was(write, count):
+    summary = pcap_file.summarize(write(header(), *[record(udp(200), original=120)] * count))
+    assert (summary.sizes, summary.surplus_packets, summary.truncated_packets, summary.snaplen_cut_packets) == ({120: count}, count, 0, 0)
+
+
+def test_no_bytes_of_more(write):
+    summary = pcap_file.summarize(write(header(), record(bytes(47), original=0)))
+    assert (summary.sizes, summary.surplus_packets) == ({0: 1}, 1)
+
+
+def test_frames_that_end_within_their_header(write):
+    frames = [bytes(size) for size in (0, 1, 13, 14, 15, 60)]
+    assert pcap_file.summarize(write(header(), *map(record, frames))).short_packets == 3
+    assert pcap_file.summarize(write(header(link=101), *map(record, frames))).short_packets is None
+
+
+# draft-ietf-opsawg-pcap, section 4: bit 26 says that the FCS length is known, bits 28 to 31 how many 16-bit words it has.
+@pytest.mark.parametrize(("link", "length"), [(0x24000001, 4), (0x14000001, 2), (0x04000001, 0), (0x20000001, None), (1, None)])
+def test_captured_fcs(write, link, length):
+    summary = pcap_file.summarize(write(header(link=link), record(udp(64))))
+    assert (summary.link_type, summary.fcs_length) == (1, length)
+
+
+# capinfos of the same times (earliest and latest packet): 50.100000 seconds.
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("copies", [1, 100])
+def test_time_goes_back(write, order, copies):
+    times = [(100, 0), (100, 100000), (150, 100000), (101, 0)]
+    records = [record(udp(64), order, *time) for time in times for _copy in range(copies)]
+    summary = pcap_file.summarize(write(header(order), *records))
+    assert (summary.duration, summary.replay_duration, summary.time_goes_back) == (1.0, 50.1, 1)
+
+
+def test_a_fraction_of_more_than_a_second(write):
+    summary = pcap_file.summarize(write(header(), record(udp(64), fraction=1_500_000), record(udp(64), "<", 1, 250000)))
+    assert (summary.first, summary.last, summary.duration) == ("1.500000", "1.250000", -0.25)
+
+
+# What `tcprewrite --dlt=enet` of 4.4.3 makes of raw IP: link type Ethernet, and the packets as they were.
+@pytest.mark.parametrize("count", [1, 30])
+def test_ip_packets_that_claim_to_be_ethernet(write, count):
+    ipv4, ipv6 = udp(62)[14:], struct.pack(">IHBB32x", 6 << 28, 8, 17, 64) + bytes(8)
+    assert pcap_file.summarize(write(header(), *[record(ipv4), record(ipv6)] * count)).bare_ip
+    assert pcap_file.summarize(write(header(), *[record(ipv4)] * count)).bare_ip
+    assert pcap_file.summarize(write(header(), *[record(ipv4[:30], original=48)] * count)).bare_ip
+    for other in (udp(64), ipv4 + b"\0", b"\x45" * 60, b"\x60" * 60, bytes(60), ipv4[:10]):
+        assert not pcap_file.summarize(write(header(), *[record(ipv4)] * count, record(other))).bare_ip, other
+    assert not pcap_file.summarize(write(header(link=101), record(ipv4))).bare_ip
+    assert not pcap_file.summarize(write(header())).bare_ip
 
 
 def test_link_type_under_the_fcs_bits(write):
@@ -119,9 +198,12 @@ def test_link_type_without_flows(write, link, name):
 
 def test_long_frames_where_the_link_type_has_them(write):
     frame = bytes(3_000_000)
-    assert pcap_file.summarize(write(header(link=249), *[record(frame)] * 3)).sizes == {3_000_000: 3}
-    with pytest.raises(TrafficgenError, match="corrupt"):
-        pcap_file.summarize(write(header(link=1), record(frame)))
+    for link in (231, 279):
+        assert pcap_file.summarize(write(header(link=link, snaplen=0), *[record(frame)] * 3)).sizes == {3_000_000: 3}
+    for link in (1, 249):
+        with pytest.raises(TrafficgenError, match="corrupt"):
+            pcap_file.summarize(write(header(link=link), record(frame)))
+    assert pcap_file.summarize(write(header(link=249, snaplen=0), record(frame[: 1 << 20]))).sizes == {1 << 20: 1}
 
 
 @pytest.mark.parametrize("count", [256, 257])
@@ -218,7 +300,8 @@ def test_memory_stays_flat(write):
     [
         (b"", "is empty: 0 bytes", ""),
         (header()[:23], "it ends at byte offset 23, within the file header", ""),
-        (header(version=(2, 3)), "version 2.3 (byte offset 4)", "editcap"),
+        (header(version=(2, 5)), "version 2.5 (byte offset 4)", "capinfos"),
+        (header(version=(1, 2)), "version 1.2 (byte offset 4)", "capinfos"),
         (bytes.fromhex("0a0d0d0a1c000000"), "pcapng", "`editcap -F nsecpcap IN OUT`"),
         (bytes.fromhex("a1b2cd34"), "modified", "editcap"),
         (bytes.fromhex("34cdb2a1"), "modified", "editcap"),
