@@ -52,7 +52,9 @@ LINK_TYPE_NAMES = {
 
 SOURCE_MACS_LIMIT = 256  # more than a set of test traffic's senders in a counter's rule ought to hold
 
-BARE_IP = "its link type is Ethernet, and yet every frame is an IP packet without an Ethernet header."
+BARE_IP = "its link type is Ethernet, and yet every frame is an IP packet without an Ethernet header before it."
+
+_IP_BEHIND = (0, 4, 16)  # bytes of header: RAW; NULL, LOOP, C_HDLC and PPP; LINUX_SLL
 
 _VLAN = b"\x81\x00"  # the EtherType of IEEE 802.1Q
 _BLOCK = 1 << 20
@@ -97,6 +99,10 @@ class FileHeader:
         """The bytes in the file and on the line, from the two fields of a record header."""
         swapped = self.version in _SWAPPED_VERSIONS or (self.version in _MAYBE_SWAPPED_VERSIONS and first > second)
         return (second, first) if swapped else (first, second)
+
+    def sent(self, captured: int, original: int) -> int:
+        """The bytes of a frame that are read by libpcap, and of these sent by tcpreplay."""
+        return min(captured, original, self.most_read)
 
     @property
     def most_read(self) -> int:
@@ -203,16 +209,20 @@ def parse_header(head: bytes, path: str) -> FileHeader:
 
 
 def is_bare_ip(frame: bytes, original: int) -> bool:
-    """Whether what should be an Ethernet frame is an IP packet alone: version and length of its header fit.
+    """Whether what should be an Ethernet frame is an IP packet at its very start, or behind a header of another link type.
 
-    In a true frame the first byte of the destination MAC address would have to be an IP version, and the next ones the frame's length.
+    In a true frame a byte of the MAC addresses, or the third of what follows them, would have to be an IP version, and others the frame's
+    length.
 
+    :param frame: its first bytes; more than 56 are not looked at.
     :param original: the bytes it had on the line.
     """
-    if len(frame) >= 20 and frame[0] >> 4 == 4 and frame[0] & 15 >= 5:
-        return int.from_bytes(frame[2:4], "big") == original
-    if len(frame) >= 40 and frame[0] >> 4 == 6:
-        return int.from_bytes(frame[4:6], "big") + 40 == original
+    for at in _IP_BEHIND:
+        if len(frame) >= at + 20 and frame[at] >> 4 == 4 and frame[at] & 15 >= 5:
+            if int.from_bytes(frame[at + 2 : at + 4], "big") == original - at:
+                return True
+        elif len(frame) >= at + 40 and frame[at] >> 4 == 6 and int.from_bytes(frame[at + 4 : at + 6], "big") + 40 == original - at:
+            return True
     return False
 
 
@@ -282,7 +292,7 @@ class _Scan:
             if self.macs is not None:
                 self._add_mac(block[at + 22 : at + 28] if size >= 12 else b"")
             if bare_ip:
-                bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 40)], original)
+                bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 56)], original)
             at = following
         if at and self.first < 0:
             self.first = _stamp(*unpack(block, 0)[:2])
@@ -293,7 +303,7 @@ class _Scan:
     def _add_size(self, captured: int, original: int, count: int) -> None:
         """Take in frames of which the file may hold more or less than was on the line."""
         whole = min(captured, original)
-        size = min(whole, self.header.most_read)
+        size = self.header.sent(captured, original)
         self.sizes[size] += count
         self.truncated += count * (size < original)
         self.snaplen_cut += count * (size < whole)
@@ -378,7 +388,7 @@ def all_tagged(path: str, over: int) -> bool:
         record = struct.Struct(header.order + "8xII")
         while len(head := file.read(record.size)) == record.size:
             captured, original = header.lengths(*record.unpack(head))
-            long = min(captured, original, header.most_read) > over
+            long = header.sent(captured, original) > over
             if long and file.read(ETHERNET_HEADER)[12:] != _VLAN:
                 return False
             file.seek(captured - (ETHERNET_HEADER if long else 0), os.SEEK_CUR)
@@ -409,11 +419,13 @@ def first_frames(path: str, packets: int | None = None) -> Frames:
     first = latest = None
     with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
         header = parse_header(file.read(GLOBAL_HEADER.size), path)
-        record = struct.Struct(header.order + "III4x")
+        record = struct.Struct(header.order + "IIII")
         ticks = 10**9 if header.nanosecond else 10**6
         while count != packets and len(head := file.read(record.size)) == record.size:
-            seconds, fraction, captured = record.unpack(head)
-            count, size, wire = count + 1, size + captured, wire + int(wire_bytes(captured))
+            seconds, fraction, *lengths = record.unpack(head)
+            captured, original = header.lengths(*lengths)
+            sent = header.sent(captured, original)
+            count, size, wire = count + 1, size + sent, wire + int(wire_bytes(sent))
             time = seconds * ticks + fraction
             first = time if first is None else first
             latest = time if latest is None else max(latest, time)

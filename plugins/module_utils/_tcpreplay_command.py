@@ -15,7 +15,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -112,6 +112,7 @@ class Traffic:
     seconds: float
     largest: int
     longest_file: int
+    sizes: Mapping[int, int] = field(default_factory=dict)  # frames by size
 
     @property
     def size(self) -> Size:
@@ -192,6 +193,9 @@ _WITH_VALUE = frozenset(
     ("dbug", "timer", "maxsleep", "decode", "loopdelay-ms", "loopdelay-ns", "pps-multi", "unique-ip-loops", "flow-expiry", "include",
      "exclude", "xdp-batch-size")
 )  # fmt: skip
+# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it prints. Others
+# name files it reads and writes, programs it starts, users it becomes, and it runs as root.
+_DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
 _FLAGS = frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
 _SHORT = {
     "i": "intf1", "l": "loop", "L": "limit", "x": "multiplier", "p": "pps", "M": "mbps", "t": "topspeed", "K": "preload-pcap", "I": "intf2",
@@ -227,6 +231,11 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
                 options[name] = ""
         else:
             raise TrafficgenError("not an option", on=f"extra_args {word!r}", remedy="Give a value as in --name=value, and files as pcaps.")
+        if not _DECODE.fullmatch(options.get("decode", "")):
+            raise TrafficgenError(
+                "asks tcpdump, which tcpreplay runs as root, for more than another way to print", on=f"extra_args {word!r}",
+                remedy="Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
+            )  # fmt: skip
     return ExtraArgs(tuple(words), options)
 
 
@@ -448,9 +457,12 @@ def check_frames(request: Request, traffic: Traffic, mtu: int, *, tagged: bool =
                 remedy="Make smaller frames, or load netmap with a larger buf_size.",
             )  # fmt: skip
     elif traffic.largest > most:
+        larger = sum(frames for size, frames in traffic.sizes.items() if size > most)
         raise TrafficgenError(
-            f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes", on=request.interface,
-            remedy="Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most.",
+            f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes, and for {larger} of {traffic.packets} frames in all",
+            on=request.interface,
+            remedy=f"Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most. To leave them out: "
+            f"`tshark -r IN -Y 'frame.cap_len <= {most}' -F nsecpcap -w OUT` (Wireshark).",
         )  # fmt: skip
 
 

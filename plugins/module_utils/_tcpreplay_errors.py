@@ -14,6 +14,7 @@ import signal
 from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_pcap import ETHERNET_REMEDY
 
 _NETMAP_LOAD = (
     "Load netmap on this host (role wirespeed.trafficgen.netmap, or `insmod /lib/modules/$(uname -r)/extra/netmap.ko`), "
@@ -92,8 +93,17 @@ _KNOWN = (
     ),
     _Known(r"Error opening pcap file", "a file is no pcap that tcpreplay can read", _PCAP),
     _Known(
-        r"unsupported DLT type|DLT (?:type )?mismatch",
-        "a pcap's link type is not one tcpreplay can send", "Make the pcap with link type Ethernet: `tcprewrite --dlt=enet` converts some.",
+        r"safe_pcap_next(?:_ex)? ERROR: Invalid packet length",
+        "a packet has a length at which tcpreplay stops: 0 bytes, or more than 262144", "wirespeed.trafficgen.pcap_info tells the sizes.",
+    ),
+    _Known(
+        r"Unable to send packet: [^\n]{0,80}Invalid argument",
+        "the kernel refused a frame, as it does one shorter than an Ethernet header (14 bytes)",
+        "wirespeed.trafficgen.pcap_info tells how many are (short_packets); leave them out.",
+    ),
+    _Known(
+        r"unsupported DLT type(?!:[^\n]{0,80}\(0x1\))|DLT (?:type )?mismatch",
+        "a pcap's link type is not one tcpreplay can send", ETHERNET_REMEDY,
     ),
     _Known(
         r"Message too long",
@@ -111,12 +121,18 @@ _KNOWN = (
     _Known(r"Unable to add more then", "too many pcap files for one run", "Merge them (`mergecap -F pcap -w OUT IN...`)."),
     _Known(r"Unable to execute tcpdump", "verbose output needs tcpdump", "Install tcpdump, or leave --verbose out of extra_args."),
 )  # fmt: skip
+# get_l2len_protocol() of src/common/get.c, up to 4.4.4, for flow statistics alone: the link type is Ethernet, and the frame is sent.
+_UNCOUNTED = re.compile(r"unsupported DLT type: [^\n]{0,80}\(0x1\)")
 _PATTERNS = [re.compile(known.pattern) for known in _KNOWN]
 
 # An error proper: its text, which may follow on the next line, to the end.
 _FATAL = re.compile(r"(?:Fatal Error|Failed|tcpreplay error|ERROR)(?: in .{1,200} line \d{1,6})?: ?([\s\S]{1,2000})")
 _ORIGIN = re.compile(r"From [^\s]{1,80} line \d{1,6}:\s?")
 _READ = 20000  # characters from the head and from the tail: a run may print a warning for every frame it cannot send
+
+
+class Uncounted(TrafficgenError):
+    """A complaint about what is counted, not about what is sent: no error of the run."""
 
 
 def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False, on: str = "tcpreplay") -> TrafficgenError | None:
@@ -154,6 +170,12 @@ def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False,
             on=on,
             remedy="See that the pcaps have frames in them: wirespeed.trafficgen.pcap_info.",
         )
+    uncounted = _UNCOUNTED.search(text)
+    if uncounted:
+        return Uncounted(
+            "tcpreplay's flow statistics leave out frames that end within their Ethernet header, a VLAN tag or an MPLS label, or are 802.3 "
+            "frames without IP", on=on, said=_said(text, uncounted), remedy="Such frames are sent. flow_stats: false counts no flows.",
+        )  # fmt: skip
     return None
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,8 +78,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_co
     parse_cpus,
     parse_request,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import explain
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import Uncounted, explain
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_pcap import check_all
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_rate import Recorded, measured, missed, reached
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import (
     REMEDY,
@@ -88,7 +90,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_ve
     require,
 )
 
-_ETHERNET = 1
 _GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
 _QUEUE_LIMIT = 2.0  # seconds for the sender's queue where timeout leaves it fewer
@@ -170,7 +171,8 @@ def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_L
     version = parse_version(answer.stdout + answer.stderr)
     method = _injection_method(request, version, warnings)
     summaries = [summarize(path, flows=False, source_macs=request.rx_interface is not None) for path in request.pcaps]
-    traffic = _traffic(summaries, warnings)
+    check_all(summaries, warnings, recorded_speed=request.rate_form in (None, "multiplier"))
+    traffic = _traffic(summaries)
     link = _settled_link(request, link_limit)
     _check_link(link, request)
     rx_link = None
@@ -357,8 +359,8 @@ def _outcome(
 ) -> Outcome:
     request = plan.request
     to_send = packets_to_send(request, plan.traffic)
-    if complaint and done.status == 0 and (stats["packets"] or -1) >= to_send:
-        # It complained, and yet sent it all.
+    if complaint and (isinstance(complaint, Uncounted) or (done.status == 0 and (stats["packets"] or -1) >= to_send)):
+        # It complained, and yet sent it all, or whatever it sent.
         warnings.append(complaint.message)
         complaint = None
     if done.ended in ("gone from its namespace", "set down"):
@@ -578,28 +580,15 @@ def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
     return link
 
 
-def _traffic(summaries: list[PcapSummary], warnings: list[str]) -> Traffic:
-    for one in summaries:
-        if one.link_type != _ETHERNET:
-            raise TrafficgenError(
-                f"its link type is {one.link_type_name}, not Ethernet", on=one.path,
-                remedy="Make it with Ethernet headers: `tcprewrite --dlt=enet` converts some link types.",
-            )  # fmt: skip
-        if not one.packets:
-            raise TrafficgenError("has no packets in it", on=one.path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
-        if one.truncated_packets:
-            warnings.append(
-                f"{one.path}: {one.truncated_packets} packets were cut when they were captured, and are sent as they are there."
-            )
-        if min(one.sizes) == 0:
-            raise TrafficgenError("has a packet of 0 bytes, at which tcpreplay stops", on=one.path, remedy="Take it out (`editcap`).")
+def _traffic(summaries: list[PcapSummary]) -> Traffic:
     return Traffic(
         packets=sum(one.packets for one in summaries),
         bytes=sum(one.bytes for one in summaries),
         wire_bytes=sum(one.wire_bytes or 0 for one in summaries),
-        seconds=sum(one.duration for one in summaries),
+        seconds=sum(one.replay_duration for one in summaries),
         largest=max(max(one.sizes) for one in summaries),
         longest_file=max(one.packets for one in summaries),
+        sizes=sum((Counter(one.sizes) for one in summaries), Counter()),
     )
 
 

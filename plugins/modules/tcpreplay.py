@@ -43,6 +43,9 @@ options:
       - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not from the end of
         a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the files of
         M(wirespeed.trafficgen.pcap), it does not wait before the second one either.
+      - They are what libpcap makes of them. Frames that are cut by the snaplen of the file's header or were cut by the capture, that the
+        file holds more of than there was on the line, or that end in an FCS by the link type field, are a warning. A frame shorter than
+        an Ethernet header is refused. M(wirespeed.trafficgen.pcap_info) counts each.
       - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file to file, and
         before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
     type: list
@@ -201,7 +204,8 @@ options:
       - The queue of O(interface) (C(tc qdisc), as tbf or fq) is waited for within the same time, or 2 s if less is left of it, for as
         long as frames leave it. Frames that are still in it then are a warning.
       - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
-        500,000 a second if that is longer, or O(duration), and what netmap waits.
+        500,000 a second if that is longer, or O(duration), and what netmap waits. At the speed of the recording it is the time from the
+        first packet of each file to the latest one, RV(wirespeed.trafficgen.pcap_info#module:pcap_info.replay_duration).
       - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
     type: int
   lock_timeout:
@@ -261,6 +265,8 @@ options:
   extra_args:
     description:
       - More options for tcpreplay, a word each. What a parameter is for is refused, in every spelling, and so is what sends elsewhere.
+      - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may ask it for another way to print (C(-e), C(-n), C(-q), C(-v),
+        C(-x), C(-X)), and for nothing else.
       - A value is best given as C(--name=value).
     type: list
     elements: str

@@ -216,6 +216,33 @@ def test_extra_args_that_have_no_place_here_are_refused(extra, said):
         request(extra_args=extra)
 
 
+# Of tcpdump(1): -w writes a file, -z runs a program, -F and -V read files, -r one instead of the frames, -E takes secrets, -Z a user.
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("-w FILE", "-wFILE", "-e -w FILE", "-ew FILE", "-G1 -z /bin/sh -w F", "-E x", "-F f", "-V f", "-rf", "-Z u", "-C 1", "-W 1"),
+        *("-m x", "--print", "tcp", "-e tcp", "-", "--", "-e\n-w f", "-c 1", "-i eth0"),
+    ],
+)
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ["--verbose", "--decode={}"],
+        ["-v", "-A{}"],
+        ["-vA{}"],
+        ["-vA", "{}"],
+        ["-A", "{}", "-v"],
+        ["--verb", "--dec={}"],
+        ["--DE", "{}"],
+        ["--decode", "{}"],
+        ["--decode={}", "--decode=-e"],
+    ],
+)
+def test_tcpdump_is_asked_for_nothing_but_printing(spelling, given):
+    with pytest.raises(TrafficgenError, match="asks tcpdump, which tcpreplay runs as root, for more than another way to print"):
+        request(extra_args=[word.format(given) for word in spelling])
+
+
 @pytest.mark.parametrize(
     ("extra", "options"),
     [
@@ -229,6 +256,7 @@ def test_extra_args_that_have_no_place_here_are_refused(extra, said):
         (["--pps-multi=4"], {"pps-multi": "4"}),
         (["--inc=1-5"], {"include": "1-5"}),
         (["--some-new-option=5"], {"some-new-option": "5"}),
+        (["-v", "--decode=-e -nn\t-vvX"], {"verbose": "", "decode": "-e -nn\t-vvX"}),
         (["-A", "-K"], {"decode": "-K"}),  # a value, though it looks like an option
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import explain
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_errors import Uncounted, explain
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"
 
@@ -92,6 +92,35 @@ def test_texts_of_other_builds(stderr, what, remedy):
     assert what in error.what
     assert remedy in error.remedy
     assert error.said in " ".join(stderr.split())
+
+
+# Debian's 4.4.3, of frames of 8 and 14 bytes, and of a record whose length on the line is 0.
+UNCOUNTED = "Warning in flows.c:flow_decode() line 199:\nUnable to process unsupported DLT type: Ethernet (0x1)\n"
+REFUSED = (
+    "Warning in send_packets.c:send_packets() line 489:\n"
+    "Unable to send packet: Error with PF_PACKET send() [3]: Invalid argument (errno = 22)\n"
+)
+
+
+def test_a_short_frame_is_not_told_as_a_link_type():
+    error = explain(UNCOUNTED + REFUSED, 0)
+    assert "the kernel refused a frame, as it does one shorter than an Ethernet header" in error.what
+    assert "link type" not in error.message
+    error = explain(UNCOUNTED, 0)
+    assert isinstance(error, Uncounted)
+    assert "end within their Ethernet header" in error.what and "Such frames are sent" in error.remedy
+    assert "printed no statistics" in explain(UNCOUNTED, 0, nothing_sent=True).what
+    assert "MTU" in explain(UNCOUNTED + recorded("frame_too_large"), 0).remedy
+    error = explain(
+        "safe_pcap_next ERROR: Invalid packet length in send_packets.c:get_next_packet() line 1041: packet length=0 capture length=47\n",
+        255,
+    )
+    assert "a packet has a length at which tcpreplay stops" in error.what
+
+
+def test_the_remedy_for_a_link_type_is_not_the_broken_version():
+    remedy = explain(recorded("link_type"), 255).remedy
+    assert "4.5.0 or later" in remedy and "--enet-dmac" in remedy and "4.4.0 to 4.4.4" in remedy
 
 
 @pytest.mark.parametrize("name", ["interrupted", "interrupted_stats", "loopback", "under_a_second"])

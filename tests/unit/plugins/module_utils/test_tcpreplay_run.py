@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import re
 import signal
@@ -809,7 +810,42 @@ def test_pcaps_that_cannot_be_sent_are_refused(host, params, tmp_path):
 
 def test_cut_packets_are_said(host, params, tmp_path):
     cut = write_pcap(tmp_path / "cut.pcap", [60] * 3, cut=1000)
-    assert "3 packets were cut" in runs.carry_out({**params, "pcaps": [cut]}, check_mode=True).warnings[0]
+    assert "3 of 3 packets were cut" in runs.carry_out({**params, "pcaps": [cut]}, check_mode=True).warnings[0]
+
+
+def test_how_many_frames_are_above_the_mtu_is_said(host, params, tmp_path):
+    pcaps = [write_pcap(tmp_path / f"{number}.pcap", [60] * 9 + [1514, 1515, 1600]) for number in range(2)]
+    with pytest.raises(TrafficgenError) as error:
+        runs.carry_out({**params, "pcaps": pcaps}, check_mode=True)
+    assert "its MTU is 1500, too small for a frame of 1600 bytes, and for 4 of 24 frames in all" in error.value.message
+    assert "tshark -r IN -Y 'frame.cap_len <= 1514'" in error.value.remedy
+
+
+# tcpreplay waits 50.1 s for these, and not at all where time goes back (send_packets() of src/send_packets.c).
+def test_the_timeout_where_time_goes_back(host, params, tmp_path):
+    path = tmp_path / "back.pcap"
+    records = [struct.pack("<IIII", 100 + tenths // 10, tenths % 10 * 100000, 60, 60) + bytes(60) for tenths in (0, 1, 501, 10)]
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(records))
+    for multiplier, waits in ((None, 50.1), (2.0, 25.05), (0.5, 100.2)):
+        asked = {**params, "pcaps": [str(path)], "loop": 1, "topspeed": None, "multiplier": multiplier, "timeout": None}
+        warnings = []
+        plan = runs.make_plan(runs.parse_request(asked), warnings)
+        assert plan.traffic.seconds == 50.1
+        assert plan.timeout == math.ceil(waits * 1.5 + 30 + 4 / 200_000 * 1.5)
+        assert any("time goes back 1 times" in text for text in warnings)
+
+
+# What Debian's tcpreplay 4.4.3 prints of a frame of 14 bytes, which it sends.
+def test_what_the_flow_statistics_leave_out_is_no_error(host, params, says, tmp_path):
+    told = "Warning in flows.c:flow_decode() line 199:\\nUnable to process unsupported DLT type: Ethernet (0x1)\\n"
+    warns = tmp_path / "warns"
+    warns.write_text(f'#!/bin/sh\n[ "$1" = --version ] || printf \'{told}\' >&2\nexec {STAND_IN} "$@"\n')
+    warns.chmod(0o755)
+    says(said(100000, 7800000, 2.01))
+    outcome = runs.carry_out({**params, "loop": 0, "duration": 2, "executable": str(warns)})
+    assert outcome.error is None
+    assert outcome.tree["run"]["ended_by"] == "duration"
+    assert any("flow statistics leave out frames" in warning for warning in outcome.warnings)
 
 
 def test_what_does_not_fit_into_memory_is_refused(host, params, monkeypatch):
