@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
 
 
@@ -21,6 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = True
     _VALID_ARGS = frozenset({"samples"})
 
+    @returns_errors
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """The quickest of some answers."""
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -29,18 +30,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if samples < 1:
                 raise ValueError
         except (TypeError, ValueError):
-            raise AnsibleActionFail(f"samples is a whole number from 1 on, not {self._task.args['samples']!r}.") from None
+            raise TrafficgenError(f"samples is a whole number from 1 on, not {self._task.args['samples']!r}") from None
         # The first sets the connection up.
         self._low_level_execute_command("date +%s.%N", sudoable=False)
         taken = []
-        try:
-            for _number in range(samples):
-                before = time.time()
-                answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
-                after = time.time()
-                taken.append(Sample(before, read_time(answer["stdout"], answer["stderr"]), after))
-            result["clock"] = offset(taken)
-        except TrafficgenError as error:
-            raise AnsibleActionFail(error.message) from None
-        result["changed"] = False
-        return result
+        for _number in range(samples):
+            before = time.time()
+            answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
+            after = time.time()
+            taken.append(Sample(before, read_time(answer["stdout"], answer["stderr"]), after))
+        return {**result, "changed": False, "clock": offset(taken)}

@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress import SETTING, Pace, Sample, interval, line, parse
 
 # The lines go to the standard error: the other may be for a program to read, and comes late where it is no terminal.
@@ -38,6 +39,7 @@ _PATIENCE = 0.5  # seconds for a reading under way when the module has ended
 class ActionModule(ActionBase):
     """What ansible.builtin.normal does, and the lines."""
 
+    @returns_errors
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, and return its result."""
         # Not of the class: ansible-core 2.14 sets them when it makes the object.
