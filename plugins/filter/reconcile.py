@@ -37,7 +37,11 @@ options:
     type: dict
 notes:
   - The loss is the frames of the test that left the sending device and that the receiver did not count. Others' frames that
-    the device sent (up to 10, or 0.01 %) are not among them.
+    the device sent (up to 4 and one a second, and one in a hundred of the test's at most) are not among them.
+  - A count of source addresses does not see frames whose source was rewritten on the way. Where more frames from other addresses
+    arrived than a port usually gets (4 and one a second), and more than 1 % of what is missing, the loss is not known.
+  - A count of nothing proves a loss only where the receiving interface is given every frame, that is a veth, a tap, loopback, and a port,
+    a bridge or a bond that is promiscuous. Elsewhere, and for a bare number that stood still, the loss is not known.
   - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays in
     C(loss_packets), is told apart in C(rx.host_drops), and where it is more than 1 % of the loss the verdict is V(unknown).
     The device then lost at least C(loss_packets) - C(rx.host_drops) frames.

@@ -95,6 +95,9 @@ def snapshot(
         "carrier_changes": state.get("stats64", {}).get("tx", {}).get("carrier_changes", 0),
         "mtu": state["mtu"],
         "mac_address": state.get("address"),
+        "link_type": state.get("link_type"),
+        "xdp": "xdp" in state,
+        "promiscuous": "PROMISC" in flags or state.get("promiscuity", 0) > 0,
         "time": now,
         "monotonic": monotonic,
         "kernel": kernel,
@@ -146,12 +149,22 @@ def observe(
         if changed and not check_mode:
             remove_frame_counter(interface, netns)
     elif macs:
+        check_has_macs(state)
         changed = True
         if not check_mode:
             state["test_frames"] = add_frame_counter(interface, macs, netns)
     if since is not None:
         state["delta"] = delta(since, state)
     return state, changed
+
+
+def check_has_macs(state: Mapping[str, Any]) -> None:
+    """Refuse to count by source MAC address where frames have none: in those bytes is another header (tun, WireGuard, IPIP)."""
+    if state["link_type"] not in ("ether", "loopback"):
+        raise TrafficgenError(
+            f"its link type is {state['link_type']}: what arrives there has no Ethernet header, and so no source MAC address to count by",
+            on=state["interface"], remedy="Count at an interface that receives Ethernet frames.",
+        )  # fmt: skip
 
 
 def parse_statistics(output: str) -> dict[str, int]:

@@ -6,9 +6,12 @@
 A veth's ``rx_packets`` is its peer's ``tx_packets`` and so proves nothing, and every interface also receives ARP, ND,
 LLDP. This counter sees each frame the interface hands to the kernel, before any protocol does, and counts those with
 the source MAC addresses of the test: VLAN tags and frames that are not IP make no difference. It lets every frame pass.
+It matches the six bytes themselves: before ``ether saddr`` nft puts a ``meta iiftype ether`` of its own, which the loopback
+interface does not meet.
 
-One table per interface, of a name made from the interface's; it holds one chain with one rule. What nftables calls
-bytes starts behind the Ethernet header and the outermost VLAN tag, so it is no count of frame bytes and is not given.
+One table per interface, of a name made from the interface's; it holds one chain with two rules. The second counts the frames
+from other addresses, which tell whether the test's may have come with another source. What nftables calls bytes starts
+behind the Ethernet header and the outermost VLAN tag: it is given as ``layer3_bytes``, and ``bytes``, which are frame bytes, are not.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -31,17 +35,12 @@ _INSTALL = "Install nftables on this host (the package is called nftables on Deb
 def normal_mac(mac: str) -> str:
     """A MAC address as nftables prints it: six pairs of hex digits, lower case, colons.
 
-    Dashes and Cisco's dots are understood. Raises :class:`TrafficgenError` for what is no address of one station.
+    Dashes and Cisco's dots are understood. A group address passes: no station has one, but frames of captures do come from such.
     """
     digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
     normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
     if len(digits) != 12 or not _MAC.fullmatch(normal):
         raise TrafficgenError("not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01.")
-    if int(digits[:2], 16) & 1:
-        raise TrafficgenError(
-            "a multicast or broadcast address, which no frame can come from", on=mac,
-            remedy="Give the source MAC address of the test frames.",
-        )  # fmt: skip
     return normal
 
 
@@ -63,19 +62,34 @@ def ruleset(interface: str, macs: Sequence[str]) -> str:
         f"table netdev {table} {{\n"
         f"  chain ingress {{\n"
         f'    type filter hook ingress device "{interface}" priority {_PRIORITY}; policy accept;\n'
-        f"    ether saddr {{ {', '.join(macs)} }} counter\n"
+        f"    @ll,48,48 {{ {', '.join('0x' + mac.replace(':', '') for mac in macs)} }} counter accept\n"
+        f"    counter\n"
         f"  }}\n"
         f"}}\n"
     )
 
 
-def parse_table(listing: str) -> tuple[int, int]:
-    """Handle of the table and packets counted, from ``nft -a list table netdev TABLE``."""
+@dataclass(frozen=True)
+class Counts:
+    """What the counter says: ``packets`` and ``layer3_bytes`` from the addresses, ``others`` from all others; ``handle`` of its table."""
+
+    handle: int
+    packets: int
+    layer3_bytes: int
+    others: int
+
+    def tree(self) -> dict[str, int]:
+        return {"packets": self.packets, "layer3_bytes": self.layer3_bytes, "others": self.others, "handle": self.handle}
+
+
+def parse_table(listing: str) -> Counts:
+    """What ``nft -a list table netdev TABLE`` says of a table of :func:`ruleset`."""
     handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
-    counter = re.search(r"\bcounter packets (\d+) bytes \d+", listing)
-    if not handle or not counter:
+    matching = re.search(r"\bcounter packets (\d+) bytes (\d+) accept\b", listing)
+    others = re.search(r"^\s*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
+    if not handle or not matching or not others:
         raise TrafficgenError("holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again.")
-    return int(handle[1]), int(counter[1])
+    return Counts(int(handle[1]), int(matching[1]), int(matching[2]), int(others[1]))
 
 
 def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = None) -> dict[str, Any]:
@@ -89,19 +103,19 @@ def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = N
     done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))
     if done.status != 0:
         raise _refused("the frame counter could not be set up", interface, done)
-    handle, packets = _read(interface, netns)
-    return {"source": SOURCE, "packets": packets, "bytes": None, "macs": wanted, "table": table_name(interface), "handle": handle}
+    counts = _read(interface, netns)
+    return {"source": SOURCE, "bytes": None, "macs": wanted, "table": table_name(interface), **counts.tree()}
 
 
 def read_frame_counter(counter: Mapping[str, Any], interface: str, netns: str | None = None) -> dict[str, Any]:
     """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same name."""
-    handle, packets = _read(interface, netns)
-    if handle != counter["handle"]:
+    counts = _read(interface, netns)
+    if counts.handle != counter["handle"]:
         raise TrafficgenError(
             "the frame counter is not the one that was set up: somebody has replaced it since", on=interface,
             remedy="Let one run at a time count on an interface.",
         )  # fmt: skip
-    return {**counter, "packets": packets}
+    return {**counter, **counts.tree()}
 
 
 def remove_frame_counter(interface: str, netns: str | None = None) -> None:
@@ -111,7 +125,7 @@ def remove_frame_counter(interface: str, netns: str | None = None) -> None:
         raise _refused("the frame counter could not be removed", interface, done)
 
 
-def _read(interface: str, netns: str | None) -> tuple[int, int]:
+def _read(interface: str, netns: str | None) -> Counts:
     done = _nft(["-a", "list", "table", "netdev", table_name(interface)], netns)
     if done.status != 0 and "No such file" in done.stderr:
         raise TrafficgenError(

@@ -21,7 +21,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, frames_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, earlier, wait_for_frames
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
     add_frame_counter,
@@ -37,6 +37,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
     SOURCE_MACS_LIMIT,
     PcapSummary,
+    all_addressed_to,
     all_tagged,
     repeated_frames,
     summarize,
@@ -380,7 +381,7 @@ def _outcome(
     if error is None and (told := missed(plan.rate, share, speeds, recorded)):
         warnings.append(told)
     run_part = {**run_tree(plan, nic, done, ended_by), "rate_reached": share}
-    counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after)
+    counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after, addressed=receiver.addressed)
     tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
     return Outcome(tree, warnings, error, (done.stdout, done.stderr))
 
@@ -451,6 +452,8 @@ class _Receiver:
     def __init__(self, plan: Plan, warnings: list[str]) -> None:
         self.before: dict[str, Any] | None = None
         self.after: dict[str, Any] | None = None
+        self.addressed = False
+        self._paths = plan.request.pcaps
         self._interface = plan.request.rx_interface
         self._link = plan.rx_link
         self._netns = plan.request.rx_netns
@@ -471,6 +474,7 @@ class _Receiver:
         if self._without:
             return
         try:
+            check_has_macs(self.before)
             self.before["test_frames"] = add_frame_counter(self._interface, self._macs, self._netns)
         except TrafficgenError as error:
             self._without = error.message.rstrip(".")
@@ -486,11 +490,14 @@ class _Receiver:
     def begin(self) -> None:
         """Count from here on: the next frame is the first of the run."""
         with self._or_none():
-            packets = self._arrived()
-            if self.before is None or not packets:
+            counter = self.before["test_frames"] if self.before else None
+            if self.before is None or self._interface is None or counter is None:
+                return
+            self.before["test_frames"] = now = read_frame_counter(counter, self._interface, self._netns)
+            packets = now["packets"] - counter["packets"]
+            if not packets:
                 return
             self.before["earlier"] = earlier(packets, packets > self._passed)
-            self.before["test_frames"]["packets"] += packets
             self._warnings.append(
                 f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was sent: late ones "
                 "of an earlier run, or another sender's. They are not counted."
@@ -524,6 +531,9 @@ class _Receiver:
             self.after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
             if arrival:
                 self.after["arrival"] = arrival.tree(self.after["test_frames"]["packets"] - counter["packets"] if counter else None)
+            counted = self.after["test_frames"]
+            if counted and counter and counted["packets"] == counter["packets"] and self.after["mac_address"]:
+                self.addressed = all(all_addressed_to(path, self.after["mac_address"]) for path in self._paths)
         except TrafficgenError as error:
             self._warnings.append(f"What arrived is not known: {error.message}")
             self.after = None

@@ -48,8 +48,12 @@ options:
     description:
       - Source MAC addresses of the test frames. Each arriving frame that comes from one of them is counted, VLAN-tagged or not,
         IP or not, before the host's own protocols see it (nftables, family netdev, hook ingress, priority 0). Needs C(nft) and root.
+      - An address that no station has, multicast or all zero, is counted too, as captures have frames from such.
+      - Frames from other addresses are counted apart, in C(others) of RV(test_frames).
+      - An interface without Ethernet headers (tun, WireGuard) is refused, as its frames have no source MAC address.
       - A counter that an earlier call or a killed run left on this interface is replaced by a fresh one.
-      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. Receive
+      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. A macvlan or a VLAN
+        interface gets no others even so, and a bridge only what is for the host, so count at the port below. Receive
         offloads that merge frames (GRO, LRO) must be off, see RV(merging).
       - With O(since), a counter that it set up is kept and must count the same addresses.
     type: list
@@ -160,6 +164,19 @@ mac_address:
   description: The interface's own MAC address.
   type: str
   returned: success
+link_type:
+  description: What its frames begin with, as C(ip link) calls it.
+  type: str
+  returned: success
+  sample: ether
+xdp:
+  description: Whether an XDP program is attached, which may take frames before a frame counter sees them.
+  type: bool
+  returned: success
+promiscuous:
+  description: Whether it takes frames that are addressed to others, set by a user or by what uses it (a bridge, C(tcpdump)).
+  type: bool
+  returned: success
 merging:
   description: Receive offloads that are on and merge arriving frames before a frame counter sees them (V(gro), V(lro), V(rx-gro-hw)).
   type: list
@@ -239,6 +256,12 @@ test_frames:
       type: int
     bytes:
       description: Always V(null), since nftables counts from layer 3 on.
+      type: int
+    layer3_bytes:
+      description: Their bytes behind the Ethernet header and the outermost VLAN tag, padding included.
+      type: int
+    others:
+      description: Frames from all other source addresses since then.
       type: int
     macs:
       description: The source MAC addresses it counts.

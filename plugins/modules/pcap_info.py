@@ -187,7 +187,7 @@ pcap_info:
     source_macs:
       description:
         - The source MAC addresses of Ethernet frames, sorted.
-        - Null for other link types, and where there are more than 256.
+        - Null for other link types, and where there are more than 4096.
       type: list
       elements: str
     sha256:

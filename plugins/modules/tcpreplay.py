@@ -66,7 +66,7 @@ options:
         from the source MAC addresses in the pcaps) tells what arrived.
       - A router on the way writes source addresses of its own. Count there with M(wirespeed.trafficgen.interface_counters), and use the
         filter P(wirespeed.trafficgen.reconcile#filter).
-      - With more than 256 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
+      - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
     type: str
   rx_netns:
     description:

@@ -17,7 +17,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 
-def snap(*, tx=None, rx=None, frames=None, at=0.0, driver="e1000", drops=(0, 0, 0), counted=False, flaps=2, **other):
+def snap(
+    *, tx=None, rx=None, frames=None, others=0, at=0.0, driver="e1000", drops=(0, 0, 0), counted=False, flaps=2, **other,
+):  # fmt: skip
     """A snapshot; ``tx``, ``rx``: the MAC's packets; ``frames``: the frame counter's; ``drops``: nic, kernel, softnet."""
     value = {
         "interface": "ens17", "netns": None, "ifindex": 3, "boot_id": "b1", "driver": driver, "carrier_changes": flaps, "merging": [],
@@ -31,7 +33,7 @@ def snap(*, tx=None, rx=None, frames=None, at=0.0, driver="e1000", drops=(0, 0, 
         "host_drops": dict(zip(("nic", "kernel", "softnet"), drops)),
         "test_frames": None if frames is None else {
             "source": "nftables ingress counter", "packets": frames, "bytes": None,
-            "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1,
+            "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1, "others": others,
         },
     }  # fmt: skip
     return {**value, **other}
@@ -44,8 +46,8 @@ def sender(packets, **other):
     return snap(tx=1000, **other), snap(tx=1000 + packets, at=2, **other)
 
 
-def receiver(packets, drops=(0, 0, 0), driver="veth", **other):
-    return snap(frames=0, driver=driver, **other), snap(frames=packets, drops=drops, driver=driver, at=2, **other)
+def receiver(packets, drops=(0, 0, 0), driver="veth", others=0, **other):
+    return snap(frames=0, driver=driver, **other), snap(frames=packets, drops=drops, driver=driver, others=others, at=2, **other)
 
 
 def mac_receiver(packets, drops=(0, 0, 0), **other):
@@ -165,13 +167,13 @@ def test_others_frames_on_the_sending_port_are_no_loss():
     counters = verdict(3870660, sender(3870662), receiver(3870660))
     assert loss(counters) == ("consistent", 0, 0.0)
     assert "2 frames more than tcpreplay" in counters["reason"]
-    assert "tolerance 387" in counters["reason"]
+    assert "tolerance 6" in counters["reason"]
 
 
 def test_too_many_others_prove_nothing():
     counters = verdict(1000, sender(1500), receiver(900))
     assert loss(counters) == ("unknown", None, None)
-    assert "tolerance 10" in counters["reason"]
+    assert "tolerance 6" in counters["reason"]
 
 
 def test_a_receiver_that_counted_them_all_proves_it_among_others():
@@ -313,17 +315,17 @@ def test_the_frame_counter_goes_before_the_mac():
 def test_others_frames_on_the_receiving_mac():
     counters = verdict(1000, sender(1000), mac_receiver(1004))
     assert loss(counters) == ("consistent", 0, 0.0)
-    assert "tolerance 10" in counters["reason"]
-    assert loss(verdict(1000, sender(1000), mac_receiver(1100))) == ("unknown", None, None)
+    assert "tolerance 6" in counters["reason"]
+    assert loss(verdict(1000, sender(1000), mac_receiver(1007))) == ("unknown", None, None)
 
 
 def test_no_more_is_lost_than_the_test_sent():
     """Others' frames are in what a MAC or a command counts on both sides; where all is lost, theirs are not the test's loss."""
-    counters = verdict(1000, sender(1003), mac_receiver(0))
+    counters = verdict(1000, sender(1003), mac_receiver(0, promiscuous=True))
     assert loss(counters) == ("consistent", 1000, 1.0)
     assert loss(verdict(1000, sender(1003), mac_receiver(500))) == ("consistent", 503, 0.503)
     run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1003, "bytes": None}}}
-    assert loss(reconcile_count(run, "the router", 0)["counters"]) == ("consistent", 1000, 1.0)
+    assert loss(reconcile_count(run, "the router", 1)["counters"]) == ("consistent", 1000, 1.0)
 
 
 def test_a_bare_number_says_nothing_of_drops():
@@ -353,6 +355,112 @@ def test_a_run_that_printed_nothing():
     assert loss(counters) == ("unknown", None, None)
     assert counters["tx"]["packets"] == 1000
     assert counters["reason"]
+
+
+# What a counter of source addresses cannot see is no loss.
+
+
+def test_frames_that_came_with_another_source_are_not_lost():
+    """tcpreplay-edit --enet-smac, a router: all ten arrived, and none from the address that is counted."""
+    counters = verdict(1000, sender(1000), receiver(0, others=1000))
+    assert loss(counters) == ("unknown", None, None)
+    assert "and 1000 frames from other ones did" in counters["reason"]
+    assert "tolerance 6 frames in this time, and 1%" in counters["reason"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "got", "others", "expected"),
+    [
+        # half of the sources rewritten, alone and with a true loss besides
+        (1000, 500, 500, None),
+        (1000, 450, 450, None),
+        # a single frame of ten
+        (10, 9, 1, None),
+        # background traffic: ARP, LLDP, ND, as many a second as tolerated; and little against a large loss
+        (10**6, 10**6 - 5, 6, 5),
+        (10**6, 500_000, 4_000, 500_000),
+        (100, 90, 2, 10),
+        # nothing is missing: whatever else there was
+        (1000, 1000, 5000, 0),
+    ],
+)
+def test_others_frames_and_missing_ones(sent, got, others, expected):
+    counters = verdict(sent, sender(sent), receiver(got, others=others))
+    assert counters["loss_packets"] == expected
+    assert counters["verdict"] == ("unknown" if expected is None else "consistent")
+    assert expected == 0 or "tolerance" in counters["reason"]
+
+
+def test_a_counter_without_others_is_an_earlier_ones():
+    """Results of 0.1.0 do not have them."""
+    before, after = receiver(900)
+    del before["test_frames"]["others"], after["test_frames"]["others"]
+    assert loss(verdict(1000, sender(1000), (before, after))) == ("consistent", 100, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("driver", "promiscuous", "proven"),
+    [
+        ("veth", False, True), ("lo", False, True), ("tun", False, True),
+        ("bridge", False, False), ("bridge", True, True), ("bonding", False, False), ("bonding", True, True),
+        ("macvlan", False, False), ("macvlan", True, False), ("vxlan", True, False), ("ifb", True, False), ("dummy", True, False),
+        ("virtio_net", True, False), ("", True, False), (None, True, False),
+    ],
+)  # fmt: skip
+def test_a_count_of_nothing_is_a_loss_only_where_the_interface_is_given_every_frame(driver, promiscuous, proven):
+    rx = receiver(0, driver=driver, promiscuous=promiscuous)
+    counters = verdict(1000, sender(1000), rx)
+    assert loss(counters) == (("consistent", 1000, 1.0) if proven else ("unknown", None, None))
+    assert proven or "is given only what is addressed to it" in counters["reason"]
+    # One frame that was counted shows that it is given them.
+    assert loss(verdict(1000, sender(1000), receiver(1, driver=driver, promiscuous=promiscuous))) == ("consistent", 999, 0.999)
+    # The frames are known to be addressed to it.
+    assert loss(account({"packets": 1000}, {}, {}, *sender(1000), *rx, addressed=True)) == ("consistent", 1000, 1.0)
+
+
+def test_a_port_that_is_not_promiscuous():
+    before, after = snap(rx=5, frames=0), snap(rx=5, frames=0, at=2)
+    counters = verdict(1000, sender(1000), (before, after))
+    assert loss(counters) == ("unknown", None, None)
+    assert "make it promiscuous (`ip link set ens17 promisc on`)" in counters["reason"]
+    after["promiscuous"] = True
+    assert loss(verdict(1000, sender(1000), (before, after))) == ("consistent", 1000, 1.0)
+    assert loss(verdict(1000, sender(1000), mac_receiver(3))) == ("unknown", None, None)
+
+
+def test_what_an_xdp_program_takes_is_not_lost_on_the_way():
+    before, after = receiver(0)
+    after["kernel"] = {**after["kernel"], "rx_packets": 1000}
+    # A filter of nftables or tc, the tests' device that loses frames.
+    assert loss(verdict(1000, sender(1000), (before, after))) == ("consistent", 1000, 1.0)
+    after["xdp"] = True
+    counters = verdict(1000, sender(1000), (before, after))
+    assert loss(counters) == ("unknown", None, None)
+    assert "received 1000 frames meanwhile, and 1000 of them did not get past its XDP program" in counters["reason"]
+
+
+def test_a_command_whose_number_stands_still_proves_no_loss():
+    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    counters = reconcile_count(run, "the router", 0)["counters"]
+    assert loss(counters) == ("unknown", None, None)
+    assert "it stood still" in counters["reason"]
+
+
+# A port sends frames of its own, few of them in a time.
+
+
+@pytest.mark.parametrize(
+    ("sent", "more", "seconds", "expected"),
+    [
+        (1, 1, 2, "consistent"), (1, 2, 2, "unknown"), (1, 10, 60, "unknown"),
+        (1000, 6, 2, "consistent"), (1000, 7, 2, "unknown"), (1000, 10, 60, "consistent"), (1000, 11, 60, "unknown"),
+        (10**8, 64, 60, "consistent"), (10**8, 65, 60, "unknown"),
+    ],
+)  # fmt: skip
+def test_others_frames_are_few_in_a_time_and_against_the_tests(sent, more, seconds, expected):
+    counters = verdict(sent, (snap(tx=0), snap(tx=sent + more, at=seconds)))
+    assert counters["verdict"] == expected
+    assert "tolerance" in counters["reason"]
 
 
 def test_every_other_verdict_has_a_reason():

@@ -9,11 +9,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _frame
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import Completed
 
-# nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames.
+# nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames from the two and 7 from others.
 LISTING = """table netdev trafficgen_count_rcv0 { # handle 3
 \tchain ingress { # handle 1
 \t\ttype filter hook ingress device "rcv0" priority filter; policy accept;
-\t\tether saddr { 02:00:00:00:00:01, 02:00:00:00:00:09 } counter packets 4000 bytes 228000 # handle 4
+\t\t@ll,48,48 { 0x20000000001, 0x20000000009 } counter packets 4000 bytes 228000 accept # handle 4
+\t\tcounter packets 7 bytes 420 # handle 5
 \t}
 }
 """
@@ -57,10 +58,9 @@ def test_what_is_no_mac_address(wrong):
         fc.normal_mac(wrong)
 
 
-@pytest.mark.parametrize("group", ["ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"])
-def test_no_frame_comes_from_a_group_address(group):
-    with pytest.raises(TrafficgenError, match="multicast or broadcast"):
-        fc.normal_mac(group)
+@pytest.mark.parametrize("odd", ["ff:ff:ff:ff:ff:ff", "01:02:03:04:05:06", "00:00:00:00:00:00"])
+def test_captures_have_frames_from_addresses_that_no_station_has(odd):
+    assert fc.normal_mac(odd) == odd
 
 
 def test_table_names_are_nftables_identifiers_and_never_the_same():
@@ -80,15 +80,24 @@ def test_a_leftover_of_a_killed_run_is_replaced_in_the_same_transaction():
 
 
 def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
-    nft = Nft(monkeypatch, (0, "", ""), (0, LISTING.replace("4000", "0"), ""), (0, LISTING, ""))
+    nft = Nft(
+        monkeypatch, (0, "", ""), (0, LISTING.replace("4000", "0").replace("228000", "0").replace(" 7 ", " 0 "), ""), (0, LISTING, "")
+    )
     counter = fc.add_frame_counter("rcv0", ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"], "tg-rcv")
     assert counter == {
         "source": "nftables ingress counter", "packets": 0, "bytes": None, "macs": ["02:00:00:00:00:01", "02:00:00:00:00:09"],
-        "table": "trafficgen_count_rcv0", "handle": 3,
+        "table": "trafficgen_count_rcv0", "handle": 3, "layer3_bytes": 0, "others": 0,
     }  # fmt: skip
-    assert "ether saddr { 02:00:00:00:00:01, 02:00:00:00:00:09 } counter" in nft.calls[0][2]
     assert {call[1] for call in nft.calls} == {"tg-rcv"}
-    assert fc.read_frame_counter(counter, "rcv0", "tg-rcv")["packets"] == 4000
+    read = fc.read_frame_counter(counter, "rcv0", "tg-rcv")
+    assert (read["packets"], read["layer3_bytes"], read["others"]) == (4000, 228000, 7)
+
+
+def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface():
+    """``ether saddr`` would stand behind a ``meta iiftype ether``, which the loopback interface does not meet."""
+    rules = fc.ruleset("lo", ["01:02:03:04:05:06", "02:00:00:00:00:01"])
+    assert "@ll,48,48 { 0x010203040506, 0x020000000001 } counter accept\n    counter\n" in rules
+    assert "ether saddr" not in rules
 
 
 def test_a_counter_that_somebody_replaced(monkeypatch):

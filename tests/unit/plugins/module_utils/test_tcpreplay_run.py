@@ -68,7 +68,7 @@ class Host:
         self.links[name] = {
             "interface": name, "netns": None, "ifindex": len(self.links) + 2, "boot_id": "b", "driver": "veth", "bus_info": None,
             "speed_mbps": None, "up": True, "carrier": True, "carrier_changes": 2, "mtu": 1500, "mac_address": "02:00:00:00:00:01",
-            "merging": [],
+            "merging": [], "link_type": "ether", "promiscuous": False,
             "kernel": {"rx_packets": 0, "tx_packets": 0, "rx_bytes": 0, "tx_bytes": 0}, "ethtool": {},
             "mac": {"tx": None, "rx": None, "reason": "nobody counts here"},
             "host_drops": {"nic": 0, "kernel": 0, "softnet": 0}, **state,
@@ -719,10 +719,10 @@ def test_too_many_source_addresses_are_said(host, params, tmp_path):
     path = tmp_path / "many.pcap"
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for number in range(300):
+        for number in range(4097):
             file.write(struct.pack("<IIII", 0, 0, 60, 60) + b"\2\0\0\0\0\2\2\0\0\0" + struct.pack(">H", number) + bytes(48))
     counters = runs.carry_out({**params, "pcaps": [str(path)], "rx_interface": "r0", "loop": 1}).tree["counters"]
-    assert "more than 256 source MAC addresses" in counters["reason"]
+    assert "more than 4096 source MAC addresses" in counters["reason"]
     assert not any(event.startswith("add") for event in host.events)
 
 

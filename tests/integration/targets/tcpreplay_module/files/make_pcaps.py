@@ -25,12 +25,12 @@ def ip_header(length: int, source: bytes, destination: bytes) -> bytes:
     return words[:10] + struct.pack(">H", 0xFFFF - ((total & 0xFFFF) + (total >> 16))) + words[12:]
 
 
-def frames(count: int, size: int, source: int, gap: float = 0.0) -> bytes:
-    """UDP to one port after the other, ``gap`` seconds apart, without UDP's checksum."""
+def frames(count: int, size: int, source: int, gap: float = 0.0, mac: str = "0200000000") -> bytes:
+    """UDP to one port after the other, ``gap`` seconds apart, without UDP's checksum; ``mac``: how the source MAC address begins."""
     records = []
     for number in range(count):
         at = number * gap
-        ethernet = bytes.fromhex("020000000002") + bytes([2, 0, 0, 0, 0, source]) + b"\x08\x00"
+        ethernet = bytes.fromhex("020000000002") + bytes.fromhex(mac) + bytes([source]) + b"\x08\x00"
         ip = ip_header(size - 14, bytes([198, 18, 0, source]), bytes([198, 18, 0, 2]))
         udp = struct.pack(">HHHH", 1024, 1025 + number, size - 34, 0)
         frame = (ethernet + ip + udp).ljust(size, b"\0")
@@ -43,6 +43,8 @@ for name, content in {
     "small.pcap": header() + frames(1000, 60, 1),
     "large.pcap": header() + frames(100, 1514, 3),
     "recorded.pcap": header() + frames(20, 60, 1, gap=0.1),  # 1.9 s
+    # One of ten comes from a multicast address, as in captures of fuzzers.
+    "odd.pcap": header() + frames(1, 60, 6, mac="0102030405") + frames(9, 60, 1),
     "too_large.pcap": header() + frames(10, 2000, 1),
     "empty.pcap": header(),
     "no_bytes.pcap": b"",
