@@ -10,26 +10,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figures import check_result
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import unfinished_words
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import title
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(result: Mapping[str, Any]) -> str:
-    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer, is an error."""
+    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer, is an error.
+
+    :raises TrafficgenError: it is no result of schema 1.
+    """
     library = _libraries.require("junitparser")
+    result = check_result(result)
     suites = library.JUnitXml(_clean(result["name"]))
 
     def suite(name: str, cases: list[tuple[str, str, float, Any]]) -> None:
         one = library.TestSuite(name)
+        made = []
         for case_name, group, seconds, outcome in cases:
             case = library.TestCase(_clean(case_name), classname=_clean(f"throughput.{group}"), time=round(seconds, 3))
             if outcome is not None:
                 case.result = [outcome]
-            one.add_testcase(case)
+            made.append(case)
+        one.add_testcases(made)  # one by one, it would count all of them each time
         if cases:
             suites.add_testsuite(one)
 
+    unfinished = result.get("unfinished")
+    if unfinished:
+        suite("test", [("comes to its end", "test", 0.0, library.Error(unfinished_words(unfinished)))])
     suite("trials", [_trial(one, library) for one in result["trials"]])
     suite("searches", [_search(one, library) for one in result["searches"]])
     suite("criteria", [(one["name"], "criteria", 0.0, _criterion(one, library)) for one in result["criteria"]])

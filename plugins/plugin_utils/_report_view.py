@@ -73,12 +73,19 @@ def result_page(value: Any) -> Page:
     return Page(
         title=result["name"] or "Throughput",
         passed=result["passed"],
-        verdict="Passed" if result["passed"] else "Failed",
+        verdict=_verdict(result),
         asked=_asked(result, found),
         answers=[*_in_one_sentence(found), *map(str, result["notes"])],
         failures=[str(failure) for failure in result["failures"]],
         sections=sections,
     )
+
+
+def _verdict(result: Mapping[str, Any]) -> str:
+    unfinished = result.get("unfinished")
+    if unfinished:
+        return f"Unfinished: {unfinished['made']} of {unfinished['planned']} {unfinished['what']}"
+    return "Passed" if result["passed"] else "Failed"
 
 
 def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:

@@ -523,6 +523,11 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
     }
 
 
+def broken_off(measured: Iterable[object], settings: Settings, reason: str) -> dict[str, Any]:
+    """The answer of a search that did not come to its end, with the trials that it made."""
+    return _result(settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason))
+
+
 def estimate(settings: Settings) -> tuple[int, int]:
     """How many trials and seconds of sending the search takes on a steady device that does 70 % of ``max_pps``."""
     library = _library()

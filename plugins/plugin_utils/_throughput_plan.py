@@ -169,7 +169,7 @@ def plan(
     elif hosts is not None and search is not None:
         searching = _estimate_search(hosts, search, search_options or {})
     elif search is not None:
-        _check_search("", search, {**_ANY_LINE, **(search_options or {})})
+        check_search("", search, {**_ANY_LINE, **(search_options or {})})
     between = max(wait, A_TRIAL, ahead if len(known) > 1 else 0)
     took = sum(one["duration"] + between + (NETMAP if one["injection_method"] == "netmap" else 0) for one in trials)
     for one in searches:
@@ -218,12 +218,13 @@ def _estimate_search(hosts: Mapping[str, Mapping[str, Any]], search: str, option
     for name, host in hosts.items():
         for one in host.get("traffic", ()):
             known = {**{key: one[key] for key in ("wire_frame_size", "frame_size")}, "link_speed_mbps": host.get("link_speed_mbps")}
-            trials, seconds = _search.estimate(_check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
+            trials, seconds = _search.estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
             most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
     return most
 
 
-def _check_search(where: str, search: str, options: Mapping[str, Any]) -> _search.Settings:
+def check_search(where: str, search: str, options: Mapping[str, Any]) -> _search.Settings:
+    """The settings of a search as the role was given them, checked; ``where`` begins what an error is on."""
     try:
         return _search.check_settings(search, **options)
     except TypeError as error:

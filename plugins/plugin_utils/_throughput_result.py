@@ -9,30 +9,21 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import sizes
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria, _search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_schema as schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import count, moment, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import check_search, sizes
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import GONE, line, trial
 
 SCHEMA = "wirespeed.trafficgen/throughput"
 SCHEMA_VERSION = 1
-
-_KEYS: dict[str, Any] = {
-    "name": str, "collection_version": str, "ansible_version": str, "started": (int, float), "ended": (int, float),
-    "estimated_seconds": (int, float), "trial_seconds": (int, float), "settings": dict, "traffic": list, "hosts": dict, "notes": list,
-    "trials": list, "searches": list, "fleet": list, "criteria": list, "failures": list, "passed": bool,
-}  # fmt: skip
-_ENTRY_KEYS: dict[str, Any] = {
-    "traffic": {"name", "ip_size", "frame_size", "wire_frame_size"},
-    "trials": {"host", "number", "traffic", "injection_method", "rate", "repeat", "status", "error", "stats", "rates", "run", "counters"},
-    "searches": {"host", "traffic", "injection_method", "search", "status", "reason", "found", "trials"},
-    "fleet": {"number", "traffic", "injection_method", "rate", "repeat", "hosts", "pps"},
-    "criteria": {"name", "expression", "passed", "error"},
-}
-
+NOT_JUDGED = "not judged"
 
 # --- Reading ---
 
@@ -43,7 +34,7 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
     if not text.strip():
         raise TrafficgenError("is empty", on=on, remedy=again)
     try:
-        result = json.loads(text)
+        result = schema.parse(text, on)
     except json.JSONDecodeError as error:
         # A file that was cut short ends in the middle: what is missing is missing at its end.
         whole = text.strip()
@@ -67,68 +58,131 @@ def check(result: Any, on: str = "the result") -> None:
             f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}", on=on,
             remedy="Read it with a newer wirespeed.trafficgen." if newer else again,
         )  # fmt: skip
-    _check_keys(result, on)
-
-
-def _check_keys(result: Mapping[str, Any], on: str) -> None:
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(result.get(key), kind)]
-    if wrong:
-        raise TrafficgenError(
-            f"has no {', '.join(wrong)}, or not of the kind it should be", on=on, remedy="Was it edited? Take the original."
-        )
-    for key, wanted in _ENTRY_KEYS.items():
-        for number, entry in enumerate(result[key], 1):
-            missing = sorted(wanted - set(entry)) if isinstance(entry, Mapping) else sorted(wanted)
-            if missing:
-                raise TrafficgenError(
-                    f"{key}, entry {number}, has no {', '.join(missing)}", on=on, remedy="Was it edited? Take the original."
-                )
-            named = key in ("trials", "searches")
-            if named and not (isinstance(entry["traffic"], Mapping) and "name" in entry["traffic"]):
-                raise TrafficgenError(f"the traffic of {key}, entry {number}, has no name", on=on, remedy="Take the original.")
+    schema.check_plain(result, on)
+    schema.RESULT.check(result, on)
 
 
 # --- The whole ---
 
 
+def of_record(record: Record) -> dict[str, Any]:
+    """The result of what is in a record. Its criteria are not judged."""
+    plan = record.plan
+    broke = (record.ended or {}).get("broke", {})
+    searched = [_searched(record, item, host, broke.get(host)) for item in plan["plan"]["searches"] for host in item["hosts"]]
+    hosts: dict[str, Any] = {
+        name: {**described, "broke": broke.get(name, ""), "trials": [], "searches": []} for name, described in plan["hosts"].items()
+    }
+    for (host, _number), trial_of in record.trials.items():
+        hosts.get(host, {"trials": []})["trials"].append(trial_of)
+    for done_or_not in searched:
+        if done_or_not.found:
+            hosts[done_or_not.host]["searches"].append(done_or_not.found)
+    unfinished = None
+    if record.left():
+        made = sum(one.done for one in searched) if searched else len(_planned(plan["plan"]).keys() & record.trials.keys())
+        unfinished = {"made": made, "planned": record.planned(), "what": "searches" if searched else "trials"}
+    last = max([plan["started"], *(one["resumed"] for one in record.resumed), *map(_ended, record.trials.values())])
+    return assemble(
+        {
+            **plan,
+            "hosts": hosts,
+            "ended": record.ended["ended"] if record.ended else last,
+            "unfinished": unfinished,
+            "notes": [
+                f"The test was broken off after {count(one['made'], 'trial')}, and went on at {moment(one['resumed'])}."
+                for one in record.resumed
+            ],
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Searched:
+    host: str
+    done: bool = False
+    found: dict[str, Any] | None = None
+
+
+def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | None) -> _Searched:
+    """A search of a host, replayed from its trials."""
+    measured = record.measured((host, item["traffic"], item["injection_method"]))
+    known = record.plan["hosts"].get(host)
+    if not measured or known is None:
+        return _Searched(host)
+    settings = record.plan["settings"]
+    asked = check_search(
+        f"{host}, {item['traffic']}, ",
+        settings.get("search"),
+        {
+            **{key: _sizes_of(item["traffic"], known)[key] for key in ("wire_frame_size", "frame_size")},
+            "link_speed_mbps": path(known, "host", "interface", "link_speed_mbps"),
+            **(settings.get("search_options") or {}),
+        },
+    )
+    step = _search.step(measured, asked)
+    answer = step["result"] or _search.broken_off(measured, asked, broke or "It has not ended.")
+    return _Searched(host, step["done"], {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer})
+
+
 def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a run.
+    """The result of a run. Its criteria are not judged.
 
     :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for, ``hosts`` (by name
-        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``, ``criteria``.
+        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``, ``criteria``;
+        ``unfinished``, ``{made, planned, what}`` where the run has not come to its end.
     """
-    plan, hosts = material["plan"], material["hosts"]
-    trials = sorted(
-        (one for name, host in hosts.items() for one in host.get("trials", ()) if _planned(plan, name, one)), key=lambda one: one["number"]
-    )
+    plan, hosts, unfinished = material["plan"], material["hosts"], material.get("unfinished")
+    planned = _planned(plan)
+    trials = [one for name, host in hosts.items() for one in host.get("trials", ()) if _is_of(planned, name, one)]
     searches = [
         {**one, "traffic": _sizes_of(one["traffic"], host), "host": name}
         for name, host in hosts.items()
         for one in host.get("searches", ())
     ]
-    searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
-    trials += _never_run(plan, hosts, trials)
+    if unfinished is None:
+        searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
+        trials += _never_run(plan, hosts, trials)
     trials.sort(key=lambda one: one["number"])
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "name": material["name"],
-        "collection_version": collection_version(),
+        "collection_version": material.get("collection_version") or collection_version(),
         **{key: material[key] for key in ("ansible_version", "started", "ended")},
+        "unfinished": unfinished,
         "estimated_seconds": plan["seconds"],
         "trial_seconds": trial_seconds(trials, searches),
         "settings": material["settings"],
         "traffic": _traffic(material["traffic"], hosts),
         "hosts": {name: one["host"] for name, one in hosts.items()},
-        "notes": [*plan["notes"], *_different(hosts)],
+        "notes": [*plan["notes"], *_different(hosts), *material.get("notes", ())],
         "trials": trials,
         "searches": searches,
         "fleet": fleet(trials) if len(hosts) > 1 else [],
     }
-    result["criteria"] = _criteria.judge(material["criteria"], result) if material["criteria"] else []
-    result["failures"] = failures(result)
-    result["passed"] = not result["failures"]
-    return result
+    return with_criteria(result, [{**one, "passed": False, "error": NOT_JUDGED} for one in material["criteria"]])
+
+
+def judged(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result with its criteria judged, whatever they raise. Of an unfinished run none is: it is not known what they will be of."""
+    if result["unfinished"] or not result["criteria"]:
+        return dict(result)
+    asked = [{key: one[key] for key in ("name", "expression")} for one in result["criteria"]]
+    bare = {key: value for key, value in result.items() if key not in ("criteria", "failures", "passed")}
+    try:
+        answers = _criteria.judge(asked, bare)
+    except TrafficgenError as error:
+        answers = [{**one, "passed": False, "error": error.message} for one in asked]
+    return with_criteria(result, answers)
+
+
+def with_criteria(result: Mapping[str, Any], criteria: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result with the answers of its criteria, what makes the play fail, and whether it has passed."""
+    found = {**result, "criteria": criteria}
+    found["failures"] = failures(found)
+    found["passed"] = not found["failures"]
+    return found
 
 
 def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -169,13 +223,23 @@ def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _planned(plan: Mapping[str, Any], host: str, one: Mapping[str, Any]) -> bool:
+def _planned(plan: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]]:
+    """The trials of the plan by host and number."""
+    return {(host, item["number"]): item for item in plan["trials"] if not item["warmup"] for host in item["hosts"]}
+
+
+def _is_of(planned: Mapping[tuple[str, int], Mapping[str, Any]], host: str, one: Mapping[str, Any]) -> bool:
     """Whether a trial is one of this plan's, and not of another run's."""
-    return any(
-        not item["warmup"] and host in item["hosts"] and item["traffic"] == one["traffic"]["name"]
-        and all(item[key] == one[key] for key in ("number", "injection_method", "rate", "repeat"))
-        for item in plan["trials"]
-    )  # fmt: skip
+    item = planned.get((host, one["number"]))
+    return (
+        item is not None
+        and item["traffic"] == one["traffic"]["name"]
+        and all(item[key] == one[key] for key in ("injection_method", "rate", "repeat"))
+    )
+
+
+def _ended(one: Mapping[str, Any]) -> float:
+    return float((one["run"] or {}).get("ended") or 0)
 
 
 def _never_ended(
@@ -282,9 +346,17 @@ def _total(values: Sequence[Any]) -> Any:
     return None if not values or any(value is None for value in values) else sum(values)
 
 
+def unfinished_words(unfinished: Mapping[str, Any]) -> str:
+    """How far a test has come, in a sentence."""
+    return f"The test is unfinished: {unfinished['made']} of {unfinished['planned']} {unfinished['what']} were made."
+
+
 def failures(result: Mapping[str, Any]) -> list[str]:
     """What makes the play fail, a sentence each."""
-    found = [line(one) for one in result["trials"] if one["status"] != "ok"]
+    found = []
+    if result["unfinished"]:
+        found.append(f"{unfinished_words(result['unfinished'])} throughput_resume goes on with it.")
+    found += [line(one) for one in result["trials"] if one["status"] != "ok"]
     found += [
         f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: "
         f"{'FOUND NOTHING' if one['status'] == 'not_found' else 'FAILED'}: {one['reason']}"

@@ -103,7 +103,7 @@ def _counted(
 def printed_count(registered: Mapping[str, Any], command: str) -> int:
     """The counter that a command printed: one whole number and nothing else."""
     printed = str(registered.get("stdout", "")).strip()
-    if not re.fullmatch(r"[0-9]+", printed):
+    if not re.fullmatch(r"[0-9]{1,20}", printed):  # 64 bits: a device may print anything
         raise TrafficgenError(
             f"printed {printed[:60]!r}, not one whole number", on=f"the receiver's command {command}",
             remedy="It is to print a counter of packets, in decimal, and nothing else.",
@@ -114,7 +114,10 @@ def printed_count(registered: Mapping[str, Any], command: str) -> int:
 def title(item: Mapping[str, Any], traffic: str, count: int | None = None) -> str:
     """What a trial is, for the screen; ``item`` is the plan's or the result's."""
     of = f"/{count}" if count else ""
-    rate = ", ".join("top speed" if form == "topspeed" else f"{form} {float(value):g}" for form, value in item["rate"].items())
+    rate = ", ".join(
+        "top speed" if form == "topspeed" else f"{form} {'?' if value is None else f'{float(value):g}'}"
+        for form, value in item["rate"].items()
+    )
     repeat = f", repeat {item['repeat']}" if item["repeat"] else ""
     what = "warm-up for trial" if item.get("warmup") else "trial"
     return f"{what} {item['number']}{of}: {traffic}, {item['injection_method']}, {rate}{repeat}"

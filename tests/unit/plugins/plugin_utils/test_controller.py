@@ -50,23 +50,33 @@ def test_missing_libraries_are_all_named(monkeypatch):
     _libraries.check([])
 
 
+def result(**parts):
+    """A whole result; JUnit is made of nothing less."""
+    return {
+        "schema": "wirespeed.trafficgen/throughput", "schema_version": 1, "name": "a test", "collection_version": "0.2.0",
+        "ansible_version": "2.19.14", "started": 1.0, "ended": 2.0, "estimated_seconds": None, "trial_seconds": 1.0, "settings": {},
+        "traffic": [], "hosts": {}, "notes": [], "trials": [], "searches": [], "fleet": [], "criteria": [], "failures": [], "passed": True,
+        **parts,
+    }  # fmt: skip
+
+
 def test_junit():
     pytest.importorskip("junitparser")
     one = {
         "host": "gen1", "number": 1, "traffic": {"name": "scan"}, "injection_method": "auto", "rate": {"mbps": 1000}, "repeat": 1,
         "status": "ok", "error": None, "run": {"started": 10.0, "ended": 12.5},
+        "stats": None, "rates": None, "counters": None,
     }  # fmt: skip
     text = junit(
-        {
-            "name": "a test \x01 <&>",
-            "trials": [one, {**one, "number": 2, "status": "failed", "error": "it \x1b[1mbroke", "run": None}],
-            "searches": [],
-            "criteria": [
+        result(
+            name="a test \x01 <&>",
+            trials=[one, {**one, "number": 2, "status": "failed", "error": "it \x1b[1mbroke", "run": None}],
+            criteria=[
                 {"name": "met", "expression": "a", "passed": True, "error": None},
                 {"name": "unmet", "expression": "b", "passed": False, "error": None},
                 {"name": "none", "expression": "c", "passed": False, "error": "it selects nothing"},
             ],
-        }
+        )
     )
     root = ET.fromstring(text)
     assert root.tag == "testsuites"
@@ -81,10 +91,11 @@ def test_junit():
 
 def test_junit_of_searches():
     pytest.importorskip("junitparser")
-    one = {"host": "gen1", "traffic": {"name": "scan"}, "injection_method": "auto", "search": "ndr", "trials": [{"seconds": 1.0}]}
+    one = {"host": "gen1", "traffic": {"name": "scan"}, "injection_method": "auto", "search": "ndr", "trials": [{"seconds": 1.0}],
+           "found": None}  # fmt: skip
     ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
     searches = [{**one, "status": status, "reason": reason} for status, reason in ends]
-    root = ET.fromstring(junit({"name": "a test", "trials": [], "searches": searches, "criteria": []}))
+    root = ET.fromstring(junit(result(searches=searches)))
     found, nothing, failed = root.find("testsuite")
     assert [len(found), len(nothing), len(failed)] == [0, 1, 1]
     assert nothing.find("failure").get("message") == "There is a loss even at min_pps."
