@@ -34,13 +34,13 @@ def trial(
 
     :param item: the plan's entry.
     :param ran: what the module tcpreplay returned, successful or not; None where it was not called.
-    :param traffic: ``{name, ip_size, frame_size, wire_frame_size}``.
+    :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``, the hash being that of its pcap when the test began.
     :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the controller's, in seconds.
     :param receiver: ``{kind: none | local | remote | command, host, ...}``.
     :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the same after.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
-    error = _why_not_run(receiver, before) or _why_failed(ran)
+    error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
     kind = (receiver or {}).get("kind", "none")
     if error is None and kind in ("remote", "command"):
         error = _why_failed(after, f"the receiver on {_receiver_host(receiver)} could not be read after the trial")
@@ -62,6 +62,18 @@ def trial(
         "start_delay_seconds": None if start_at is None or started is None else round(started - offset - start_at, 6),
         **tree,
     }
+
+
+def _why_other_pcap(run: Mapping[str, Any] | None, traffic: Mapping[str, Any]) -> str | None:
+    """Why what was sent is not what the test describes: its hash when it was sent is another than when the test began."""
+    planned = traffic.get("sha256")
+    for sent in (run or {}).get("pcaps") or ():
+        if planned and sent["sha256"] != planned:
+            return (
+                f"another pcap was sent than the test began with: {sent['path']} had the SHA-256 {sent['sha256']}, and {planned} before. "
+                "Let nobody write it while the test lasts."
+            )
+    return None
 
 
 def _receiver_host(receiver: Mapping[str, Any] | None) -> str:

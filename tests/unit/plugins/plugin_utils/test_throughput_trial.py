@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, trial
@@ -106,3 +108,14 @@ def test_counters_of_another_host_have_to_be_counters():
     one = made(RAN, receiver={"kind": "remote", "host": "rcv"}, before={"interface": "x"}, after={"interface": "x"})
     assert one["status"] == "failed"
     assert "not a result of interface_counters" in one["error"]
+
+
+def test_what_was_sent_is_what_the_test_began_with():
+    """Another play has written the file meanwhile, say: two ports of one machine wrote the same one once."""
+    before, then = "a" * 64, "b" * 64
+    ran = {**RAN, "run": {**RAN["run"], "pcaps": [{"path": "/scan.pcap", "packets": 1000, "bytes": 78000, "sha256": then}]}}
+    one = trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": before})
+    assert one["status"] == "failed"
+    assert re.search(f"another pcap was sent than the test began with: /scan.pcap had the SHA-256 {then}, and {before} before", one["error"])
+    assert one["stats"]["packets"] == 1000
+    assert trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": then})["status"] == "ok"
