@@ -116,6 +116,8 @@ def test_what_was_sent_is_what_the_test_began_with():
     ran = {**RAN, "run": {**RAN["run"], "pcaps": [{"path": "/scan.pcap", "packets": 1000, "bytes": 78000, "sha256": then}]}}
     one = trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": before})
     assert one["status"] == "failed"
-    assert re.search(f"another pcap was sent than the test began with: /scan.pcap had the SHA-256 {then}, and {before} before", one["error"])
+    assert re.search(
+        f"another pcap was sent than the test began with: /scan.pcap had the SHA-256 {then}, and {before} before", one["error"]
+    )
     assert one["stats"]["packets"] == 1000
     assert trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": then})["status"] == "ok"
