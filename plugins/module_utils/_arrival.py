@@ -14,7 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
 RECEIVE_WAIT = 2.0  # seconds
+_MOST = 3600  # seconds
 # The longest wait where frames keep coming, in receive_waits. One that sends for longer is waited for that long: a device that
 # has not emptied its buffers by then forwards less than half of what it is given.
 _LONGEST = 5
@@ -22,6 +25,12 @@ _LONGEST = 5
 OTHERS = 10
 _FIRST_STEP, _LAST_STEP, _SLOWER = 0.02, 0.1, 1.5  # seconds, seconds, and a factor
 _TOLD_TO_STOP = 0.3  # seconds for what is on its way through a host, where nobody is to be kept waiting
+
+
+def check_receive_wait(seconds: float) -> None:
+    """Refuse a wait that is none, or that would not end within an hour."""
+    if not 0 <= seconds <= _MOST:
+        raise TrafficgenError(f"must be 0 to {_MOST} seconds", on=f"receive_wait {seconds:g}")
 
 
 class Stopping(Protocol):
@@ -32,6 +41,21 @@ class Stopping(Protocol):
     def wait(self, seconds: float) -> None: ...
 
     def beat(self) -> None: ...
+
+
+class Patient:
+    """A wait that nobody has stopped."""
+
+    def why(self) -> str | None:
+        """Nothing stops it."""
+        return None
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+    def beat(self) -> None:
+        """Nobody listens."""
 
 
 @dataclass(frozen=True)

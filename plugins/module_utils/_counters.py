@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import check_pair, check_snapshot, delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, Arrival, Patient, wait_for_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
     add_frame_counter,
@@ -120,6 +121,8 @@ def observe(
     *,
     since: Mapping[str, Any] | None = None,
     count_from_mac: Sequence[str] = (),
+    receive_wait: float | None = None,
+    expect_packets: int | None = None,
     check_mode: bool = False,
     root: str = "/sys",
     proc: str = "/proc",
@@ -128,10 +131,14 @@ def observe(
 
     A frame counter is set up by ``count_from_mac``, read again by a call with ``since``, and removed by the first one of
     these without ``count_from_mac``. In check mode none is set up or removed.
+
+    :param receive_wait: with ``since``, the seconds without a frame after which no more are waited for; None: do not wait.
+    :param expect_packets: how many frames to wait for since then.
     """
     macs = sorted({normal_mac(mac) for mac in count_from_mac})
     if since is not None:
         check_snapshot(since, "since")
+    arrival = None if since is None or receive_wait is None else _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
     state = snapshot(interface, netns, root=root, proc=proc)
     interface = state["interface"]
     changed = False
@@ -155,6 +162,9 @@ def observe(
             state["test_frames"] = add_frame_counter(interface, macs, netns)
     if since is not None:
         state["delta"] = delta(since, state)
+        if arrival is not None:
+            frames = state["delta"]["test_frames"]
+            state["arrival"] = arrival.tree(frames["packets"] if frames else None)
     return state, changed
 
 
@@ -165,6 +175,32 @@ def check_has_macs(state: Mapping[str, Any]) -> None:
             f"its link type is {state['link_type']}: what arrives there has no Ethernet header, and so no source MAC address to count by",
             on=state["interface"], remedy="Count at an interface that receives Ethernet frames.",
         )  # fmt: skip
+
+
+def _wait(
+    since: Mapping[str, Any], interface: str, netns: str | None, receive_wait: float, expected: int | None, root: str, proc: str
+) -> Arrival | None:
+    """Wait for what is still under way: the test's frames where these are counted, else the MAC's. None where neither is."""
+    counter, mac = since["test_frames"], since["mac"]["rx"]
+
+    def arrived() -> int:
+        return int(read_frame_counter(counter, interface, netns)["packets"]) - int(counter["packets"])
+
+    def arrived_at_mac() -> int:
+        now = snapshot(interface, netns, root=root, proc=proc, like=since)["mac"]["rx"]
+        return int(now["packets"]) - int(mac["packets"]) if now else 0
+
+    if not counter and not mac:
+        return None
+    return wait_for_frames(
+        arrived if counter else arrived_at_mac,
+        Patient(),
+        receive_wait=receive_wait,
+        expected=expected,
+        # Frames were sent for no longer than since then.
+        sending=max(0.0, time.monotonic() - since["monotonic"]),
+        others=0 if counter else OTHERS,
+    )
 
 
 def parse_statistics(output: str) -> dict[str, int]:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, RatePlan, Size, from_pps, positive
 
@@ -145,12 +146,6 @@ def check_netns(name: str | None, parameter: str) -> str | None:
             "not a name of a network namespace", on=f"{parameter} {name!r}", remedy="`ip netns list` shows the names; it takes no path."
         )
     return name
-
-
-def check_receive_wait(seconds: float) -> None:
-    """Refuse a wait that is none, or that would not end within an hour."""
-    if not 0 <= seconds <= WITHOUT_END:
-        raise TrafficgenError(f"must be 0 to {WITHOUT_END} seconds", on=f"receive_wait {seconds:g}")
 
 
 def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:

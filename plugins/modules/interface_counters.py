@@ -59,6 +59,18 @@ options:
     type: list
     elements: str
     default: []
+  receive_wait:
+    description:
+      - With O(since), wait until O(expect_packets) test frames have arrived, or none has for so many seconds; RFC 2544, section 23, says 2.
+        Frames that keep coming are waited for as long as they may have been sent, or five times that, whichever is longer.
+      - Without a frame counter, the frames that the MAC counts are waited for. Without either there is no wait.
+      - By default nothing is waited for.
+    type: float
+    version_added: 0.2.0
+  expect_packets:
+    description: How many frames are expected since O(since). Without it, the wait is over when none has arrived for O(receive_wait).
+    type: int
+    version_added: 0.2.0
 notes:
   - Needs C(ip) of iproute2. Without C(ethtool) the kernel's counters are still there, those of the MAC are not.
   - Frames of netmap pass the kernel by, and only the MAC counts them. Read the counters while netmap still holds the port, since closing
@@ -273,6 +285,28 @@ test_frames:
     handle:
       description: The table's handle, which tells it from a later one of the same name.
       type: int
+arrival:
+  description: How the wait for frames that were still under way ended.
+  type: dict
+  returned: with O(since) and O(receive_wait), where there is a frame counter or a counter of the MAC
+  contains:
+    ended:
+      description:
+        - V(all), as many as O(expect_packets) had come; V(quiet), none came for O(receive_wait) seconds; V(limit), they were still
+          coming after the longest wait.
+      type: str
+    expected:
+      description: The value of O(expect_packets).
+      type: int
+    receive_wait:
+      description: The value of O(receive_wait).
+      type: float
+    waited:
+      description: The seconds it took.
+      type: float
+    late_packets:
+      description: How many test frames came later than O(receive_wait) seconds after the wait began. Null without a frame counter.
+      type: int
 delta:
   description: What happened since the call that O(since) is of. A counter that went backwards was reset, and its difference is V(null).
   type: dict
@@ -315,6 +349,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import observe
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
@@ -323,6 +358,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "netns": {"type": "str"},
     "since": {"type": "dict"},
     "count_from_mac": {"type": "list", "elements": "str", "default": []},
+    "receive_wait": {"type": "float"},
+    "expect_packets": {"type": "int"},
 }
 
 
@@ -330,11 +367,15 @@ def main() -> None:
     """Read, and set up or remove a frame counter."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
+        if module.params["receive_wait"] is not None:
+            check_receive_wait(module.params["receive_wait"])
         result, changed = observe(
             module.params["interface"],
             module.params["netns"],
             since=module.params["since"],
             count_from_mac=module.params["count_from_mac"],
+            receive_wait=module.params["receive_wait"],
+            expect_packets=module.params["expect_packets"],
             check_mode=module.check_mode,
         )
     except TrafficgenError as error:

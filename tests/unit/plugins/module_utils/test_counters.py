@@ -245,6 +245,22 @@ def test_check_mode_sets_up_and_removes_nothing(host, monkeypatch):
     assert (frames.done, changed, third["test_frames"]["packets"]) == (["add", "read"], True, 9)
 
 
+def test_late_frames_are_waited_for(host, monkeypatch):
+    """Of 30 frames 10 come with each look, as from a device that holds them back; then some never come."""
+    Frames(monkeypatch)
+    first, _changed = observe(host, count_from_mac=["02:00:00:00:00:01"])
+    arrived = iter((0, 10, 20, 30, 30))
+    monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": next(arrived)})
+    all_came, _changed = observe(host, since=first, receive_wait=2.0, expect_packets=30)
+    assert all_came["delta"]["test_frames"]["packets"] == 30
+    assert (all_came["arrival"]["ended"], all_came["arrival"]["late_packets"]) == ("all", 0) and all_came["arrival"]["waited"] < 2
+    monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 29})
+    some_lost, _changed = observe(host, since=first, receive_wait=0.1, expect_packets=30)
+    assert some_lost["arrival"]["ended"] == "quiet" and some_lost["arrival"]["waited"] >= 0.1
+    assert observe(host, since=first, receive_wait=0, expect_packets=30)[0]["arrival"]["ended"] == "quiet"
+    assert "arrival" not in observe(host, since=first)[0]
+
+
 def test_only_reading_changes_nothing(host, monkeypatch):
     frames = Frames(monkeypatch)
     first, changed = observe(host)
