@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import operator
@@ -12,7 +13,7 @@ import os
 import stat
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -381,9 +382,23 @@ class _Scan:
         )  # fmt: skip
 
 
-def all_tagged(path: str, over: int) -> bool:
-    """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has none."""
-    with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
+@contextlib.contextmanager
+def _from_its_start(path: str, opened: io.FileIO | None) -> Iterator[io.FileIO]:
+    """The file that is open already, which stays so, or else the one at ``path``."""
+    if opened is None:
+        with open_pcap(path) as file:
+            yield file
+    else:
+        opened.seek(0)
+        yield opened
+
+
+def all_tagged(path: str, over: int, opened: io.FileIO | None = None) -> bool:
+    """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has none.
+
+    :param opened: the file, where it is open already, whatever lies at ``path`` by now.
+    """
+    with _from_its_start(path, opened) as raw, open(raw.fileno(), "rb", buffering=_BLOCK, closefd=False) as file:
         header = parse_header(file.read(GLOBAL_HEADER.size), path)
         record = struct.Struct(header.order + "8xII")
         while len(head := file.read(record.size)) == record.size:
@@ -426,11 +441,14 @@ class Frames:
         return Frames(self.packets * times, self.bytes * times, self.wire_bytes * times, self.seconds * times)
 
 
-def first_frames(path: str, packets: int | None = None) -> Frames:
-    """The first so many frames of a file, or all of them. Reads their headers one by one."""
+def first_frames(path: str, packets: int | None = None, opened: io.FileIO | None = None) -> Frames:
+    """The first so many frames of a file, or all of them. Reads their headers one by one.
+
+    :param opened: as for :func:`all_tagged`.
+    """
     count = size = wire = 0
     first = latest = None
-    with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
+    with _from_its_start(path, opened) as raw, open(raw.fileno(), "rb", buffering=_BLOCK, closefd=False) as file:
         header = parse_header(file.read(GLOBAL_HEADER.size), path)
         record = struct.Struct(header.order + "IIII")
         ticks = 10**9 if header.nanosecond else 10**6
@@ -446,30 +464,38 @@ def first_frames(path: str, packets: int | None = None) -> Frames:
     return Frames(count, size, wire, ((latest or 0) - (first or 0)) / ticks)
 
 
-def repeated_frames(summaries: Sequence[PcapSummary], packets: int, *, timed: bool = False) -> Frames:
+def repeated_frames(
+    summaries: Sequence[PcapSummary], packets: int, *, timed: bool = False, opened: Sequence[io.FileIO] | None = None
+) -> Frames:
     """The first so many frames of pcaps that are sent one after the other, again and again.
 
     :param timed: ``seconds`` is wanted, for which all headers are read once more; else it is 0.
+    :param opened: the files, where they are open already.
     """
-    files = [first_frames(one.path) if timed else Frames(one.packets, one.bytes, one.wire_bytes or 0, 0.0) for one in summaries]
+    sources: Sequence[io.FileIO | None] = opened or [None] * len(summaries)
+    files = [
+        first_frames(one.path, opened=source) if timed else Frames(one.packets, one.bytes, one.wire_bytes or 0, 0.0)
+        for one, source in zip(summaries, sources)
+    ]
     passes, rest = divmod(packets, sum(one.packets for one in files))
     total = sum((one * passes for one in files), Frames(0, 0, 0, 0.0))
-    for summary, one in zip(summaries, files):
+    for summary, one, source in zip(summaries, files, sources):
         if rest < one.packets:
-            return total + first_frames(summary.path, rest) if rest else total
+            return total + first_frames(summary.path, rest, source) if rest else total
         total, rest = total + one, rest - one.packets
     return total
 
 
-def summarize(path: str, *, flows: bool = True, source_macs: bool = False) -> PcapSummary:
+def summarize(path: str, *, flows: bool = True, source_macs: bool = False, opened: io.FileIO | None = None) -> PcapSummary:
     """Read a whole pcap once, in bounded memory but for the flows (see :class:`FlowCounter`).
 
     :param flows: count the flows, which takes most of the time where it is asked for.
     :param source_macs: collect the source MAC addresses of Ethernet frames.
+    :param opened: the file, where it is open already, whatever lies at ``path`` by now.
     :raises TrafficgenError: the file cannot be read, is no classic pcap, is truncated or corrupt; the message names the byte offset.
     """
     digest = hashlib.sha256()
-    with open_pcap(path) as file:
+    with _from_its_start(path, opened) as file:
         try:
             block = file.read(_BLOCK)
             header = parse_header(block[: GLOBAL_HEADER.size], path)

@@ -15,7 +15,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
@@ -34,6 +34,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_state import LINK_LIMIT, NicState
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._opened_pcaps import OpenedPcap, open_pcaps, with_paths
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
     SOURCE_MACS_LIMIT,
     PcapSummary,
@@ -112,6 +113,7 @@ class Plan:
     """A run that may begin: what was asked for, what was found, what follows."""
 
     request: Request
+    pcaps: Sequence[OpenedPcap]
     traffic: Traffic
     summaries: list[PcapSummary]
     version: VersionInfo
@@ -137,16 +139,17 @@ def carry_out(params: Mapping[str, Any], *, check_mode: bool = False, warnings: 
     warnings = [] if warnings is None else warnings
     progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
     request = parse_request(params, _online_cpus())
-    if check_mode:
-        plan = make_plan(request, warnings)
-        return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, warnings)
     with contextlib.ExitStack() as stack:
+        if check_mode:
+            plan = make_plan(request, open_pcaps(request.pcaps, stack), warnings)
+            return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None}, warnings)
         stack.callback(remove, progress_file)  # Ansible may be gone before it is written
         locks = stack.enter_context(_locked(request))
         recovered = _nic_settings.recover(request.interface, request.netns)
         warnings.extend(recovered)
         # Where another run has just let go of the port, its link takes as long as it needs.
-        plan = make_plan(request, warnings, LINK_LIMIT if recovered or request.lock_timeout else _LINK_LIMIT)
+        link_limit = LINK_LIMIT if recovered or request.lock_timeout else _LINK_LIMIT
+        plan = make_plan(request, open_pcaps(request.pcaps, stack), warnings, link_limit)
         return execute(plan, locks, warnings, progress_file)
 
 
@@ -162,16 +165,17 @@ def _locked(request: Request) -> Iterator[list[int]]:
             yield [sending, counting]
 
 
-def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_LIMIT) -> Plan:
+def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str], link_limit: float = _LINK_LIMIT) -> Plan:
     """Look at everything the run needs, and refuse what would go wrong.
 
+    :param pcaps: those of the request, opened.
     :param link_limit: seconds for a link that is coming up.
     """
     executable = find_executable(request.executable, REMEDY)
     answer = run([executable, "--version"])
     version = parse_version(answer.stdout + answer.stderr)
     method = _injection_method(request, version, warnings)
-    summaries = [summarize(path, flows=False, source_macs=request.rx_interface is not None) for path in request.pcaps]
+    summaries = [summarize(one.path, flows=False, source_macs=request.rx_interface is not None, opened=one.file) for one in pcaps]
     check_all(summaries, warnings, recorded_speed=request.rate_form in (None, "multiplier"))
     traffic = _traffic(summaries)
     link = _settled_link(request, link_limit)
@@ -190,13 +194,13 @@ def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_L
     speed = request.link_speed_mbps or link["speed_mbps"]
     rate = plan_rate(
         request.rate_form, True if request.rate_form == "topspeed" else request.rate,
-        _size_to_send(request, traffic, summaries), speed, strict=request.strict_rate,
+        _size_to_send(request, traffic, summaries, pcaps), speed, strict=request.strict_rate,
     )  # fmt: skip
     argv = build_argv(request, rate, executable, delay)
     for option in options_used(argv):
         require(version, option)
     untagged = longest_untagged(link["mtu"])
-    tagged = all(max(one.sizes) <= untagged or all_tagged(one.path, untagged) for one in summaries)
+    tagged = all(max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps))
     check_frames(request, traffic, link["mtu"], tagged=tagged, netmap_buffer=_netmap.buffer_size())
     check_memory(request, traffic, _available_memory())
     coarse = check_pacing(request, rate, traffic, version.release)
@@ -204,7 +208,9 @@ def make_plan(request: Request, warnings: list[str], link_limit: float = _LINK_L
         warnings.append(coarse)
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
-    return Plan(request, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout)
+    return Plan(
+        request, pcaps, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout
+    )
 
 
 def _settings(request: Request) -> Settings:
@@ -250,11 +256,15 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
         if watch.why() is not None:
             raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
         receiver.begin()
+        argv = [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)]
         with _progress(plan, progress_file) as progress, Link(request.interface, request.netns) as link:
             done = supervise(
-                plan.argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
-                listen=progress.listen, stop=_Lost(link).why, mark=mark, hand_on=locks,
+                argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
+                listen=progress.listen, stop=_Lost(link).why, mark=mark,
+                hand_on=[*locks, *(one.file.fileno() for one in plan.pcaps)],
             )  # fmt: skip
+        done = _as_the_reader_knows_it(done, plan.pcaps)
+        altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
@@ -265,7 +275,22 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
         receiver.finish(watch, frames_left(stats, how, before, after), left_at, done.finished - done.started)
         if hold is not None:
             give_pause_back()
-    return _outcome(plan, nic, done, stats, complaint, before, after, receiver, warnings)
+    outcome = _outcome(plan, nic, done, stats, complaint, before, after, receiver, warnings)
+    for pcap, error in zip(outcome.tree["run"]["pcaps"], altered):
+        if error is not None:
+            pcap["sha256"] = None
+            outcome.error = outcome.error or error
+    return outcome
+
+
+def _as_the_reader_knows_it(done: Supervised, pcaps: Sequence[OpenedPcap]) -> Supervised:
+    """A run that names the pcaps by their paths, where tcpreplay was given descriptors."""
+    return replace(
+        done,
+        argv=tuple(with_paths(word, pcaps) for word in done.argv),
+        stdout=with_paths(done.stdout, pcaps),
+        stderr=with_paths(done.stderr, pcaps),
+    )
 
 
 class _Lost:
@@ -602,12 +627,12 @@ def _traffic(summaries: list[PcapSummary]) -> Traffic:
     )
 
 
-def _size_to_send(request: Request, traffic: Traffic, summaries: Sequence[PcapSummary]) -> Size:
+def _size_to_send(request: Request, traffic: Traffic, summaries: Sequence[PcapSummary], pcaps: Sequence[OpenedPcap]) -> Size:
     """The mean size of the frames that the run is to send: with ``limit`` those may be the first ones only."""
     packets = packets_to_send(request, traffic)
     if request.extra.selects or not math.isfinite(packets) or len({size for one in summaries for size in one.sizes}) == 1:
         return traffic.size
-    frames = repeated_frames(summaries, int(packets))
+    frames = repeated_frames(summaries, int(packets), opened=[one.file for one in pcaps])
     return Size(frames.bytes / packets, frames.wire_bytes / packets)
 
 
@@ -620,6 +645,7 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
     if not stats["packets"]:
         return None, None
     packets, size = stats["packets"], stats["bytes"]
+    opened = [one.file for one in plan.pcaps]
     recorded = plan.rate.form in (None, "multiplier")
     padded = {frame < SHORTEST_FRAME for one in plan.summaries for frame in one.sizes}
     known = None
@@ -628,8 +654,8 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
         if not recorded:
             return known, None
     try:
-        frames = repeated_frames(plan.summaries, packets, timed=recorded)
-        following = repeated_frames(plan.summaries, packets + 1, timed=True) if recorded and stats["interrupted"] else frames
+        frames = repeated_frames(plan.summaries, packets, timed=recorded, opened=opened)
+        following = repeated_frames(plan.summaries, packets + 1, timed=True, opened=opened) if recorded and stats["interrupted"] else frames
     except TrafficgenError:  # a file that has gone meanwhile
         return known, None
     if frames.bytes != size:

@@ -39,6 +39,8 @@ options:
   pcaps:
     description:
       - Classic pcap files with Ethernet frames, on the managed node.
+      - Each is opened once, and the file that was looked at is sent, also when it is replaced, renamed or removed meanwhile. A file that is
+        written to in place makes the run fail.
       - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for the whole.
       - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not from the end of
         a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the files of
@@ -441,7 +443,10 @@ run:
   type: dict
   contains:
     command:
-      description: The command line, a word each.
+      description:
+        - The command line, a word each.
+        - The pcaps stand here by their paths. tcpreplay itself is given them as open descriptors (C(/proc/self/fd/N)), so that it sends the
+          very files that were looked at.
       type: list
       elements: str
     requested:
@@ -516,7 +521,9 @@ run:
           description: Bytes of its frames.
           type: int
         sha256:
-          description: The file's hash.
+          description:
+            - The hash of what was sent.
+            - V(null) where the file was written to after it was looked at; the task then fails.
           type: str
     tcpreplay_version:
       description: The version tcpreplay says it is.

@@ -262,6 +262,20 @@ def link_flaps(lab: Lab) -> None:
     of_receiver("link", "set", "b0", "up")(lab)
 
 
+def replace_file(lab: Lab) -> None:
+    """Another pcap in its place, with fewer frames in it: each pass opens the file again."""
+    other = lab.pcap.with_suffix(".new")
+    other.write_bytes(lab.pcap.read_bytes()[: 24 + 10 * (16 + SIZE)])
+    other.rename(lab.pcap)
+
+
+def write_to_file(lab: Lab) -> None:
+    """The same frames with another last byte."""
+    with lab.pcap.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"W")
+
+
 def all_arrived(times: int) -> Callable[[dict[str, Any], Lab], bool]:
     """All frames were sent, and have arrived."""
     return lambda result, lab: (
@@ -378,6 +392,8 @@ FAULTS = [
     Fault("the receiver's rules are flushed", nft("flush", "ruleset"), {"pps": 1000, "loop": 4}, loss_unknown),
     Fault("frames are dropped before the counter", nft("-f", "-", stdin=DROPPER), {"pps": 1000, "loop": 4}, lost_and_told),
     Fault("the file is removed while it is sent", lambda lab: lab.pcap.unlink(), {"pps": 1000, "loop": 4}, all_arrived(4)),
+    Fault("the file is replaced while it is sent", replace_file, {"pps": 1000, "loop": 4, "preload": False}, all_arrived(4)),
+    Fault("the file is written to while it is sent", write_to_file, {"pps": 1000, "loop": 4}, says("was written to after it was")),
     Fault("faster than the line it is said to have", params={"topspeed": True, "loop": 100, "link_speed_mbps": 1},
           expect=verdict("impossible", "line of 1 Mbps"), bound=30),
     # Two at once

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import math
 import os
@@ -335,12 +336,13 @@ def test_the_recorded_speed_is_compared_with_the_frames_that_were_sent(host, par
     assert runs.carry_out({**asked, "duration": 20}).tree["run"]["rate_reached"] == 1.0
 
 
-def test_a_file_that_has_gone_after_the_run(host, params, says, tmp_path, monkeypatch):
+def test_a_file_that_has_gone_after_the_run_was_opened_before(host, params, says, tmp_path, monkeypatch):
     pcap = write_pcap(tmp_path / "mixed.pcap", [42, 1514])
     says(said(3, 42 + 1514 + 42, 1.0))
     monkeypatch.setattr(runs, "execute", lambda *given, execute=runs.execute: (os.unlink(pcap), execute(*given))[1])
     outcome = runs.carry_out({**params, "pcaps": [pcap], "loop": 2})
-    assert outcome.error is None and outcome.tree["rates"]["l1_mbps"] is None and outcome.tree["rates"]["reason"] != ""
+    # 84 bytes of the line's time, 1538 and 84 again.
+    assert outcome.error is None and outcome.tree["rates"]["l1_mbps"] == pytest.approx(1706 * 8 / 1e6)
 
 
 def test_one_frame_has_no_rate(host, params, says, tmp_path):
@@ -663,6 +665,36 @@ def test_a_counter_that_goes_before_the_first_frame(host, params, monkeypatch):
     assert outcome.error is None and "the frame counter is gone" in outcome.tree["counters"]["reason"]
 
 
+def test_what_is_sent_is_what_was_looked_at(host, params, monkeypatch, tmp_path):
+    looked_at = hashlib.sha256(Path(params["pcaps"][0]).read_bytes()).hexdigest()
+    sent = tmp_path / "sent"
+    sender = tmp_path / "sender"
+    sender.write_text(f'#!/bin/sh\n[ "$1" = --version ] || for last; do :; done; cat "$last" >{sent}\nexec {STAND_IN} "$@"\n')
+    sender.chmod(0o755)
+    real = host.snapshot
+
+    def swap(*args, **options):
+        if len(host.events) == 3:  # all has been looked at
+            Path(write_pcap(tmp_path / "other.pcap", [60] * 7)).rename(params["pcaps"][0])
+        return real(*args, **options)
+
+    monkeypatch.setattr(runs, "snapshot", swap)
+    outcome = runs.carry_out({**params, "executable": str(sender)})
+    assert outcome.error is None
+    assert hashlib.sha256(sent.read_bytes()).hexdigest() == looked_at == outcome.tree["run"]["pcaps"][0]["sha256"]
+    assert outcome.tree["run"]["command"][-1] == params["pcaps"][0] and Path(params["pcaps"][0]).stat().st_size != sent.stat().st_size
+
+
+def test_a_pcap_that_is_written_to_while_it_is_sent_fails_the_run(host, params, tmp_path):
+    sender = tmp_path / "sender"
+    sender.write_text(f'#!/bin/sh\n[ "$1" = --version ] || printf x >>{params["pcaps"][0]}\nexec {STAND_IN} "$@"\n')
+    sender.chmod(0o755)
+    outcome = runs.carry_out({**params, "executable": str(sender)})
+    assert outcome.error is not None and f"{params['pcaps'][0]}: was written to after it was looked at" in outcome.error.message
+    assert outcome.tree["run"]["pcaps"][0]["sha256"] is None
+    check_tree(outcome.tree)
+
+
 def test_a_mac_that_counts_is_waited_for_as_well(host, params, monkeypatch):
     host.add("r0", driver="ixgbe", mac={"tx": None, "rx": MAC, "reason": ""})
     real, counts = host.snapshot, itertools.chain([500, 500, 100500], itertools.repeat(194033))
@@ -829,7 +861,9 @@ def test_the_timeout_where_time_goes_back(host, params, tmp_path):
     for multiplier, waits in ((None, 50.1), (2.0, 25.05), (0.5, 100.2)):
         asked = {**params, "pcaps": [str(path)], "loop": 1, "topspeed": None, "multiplier": multiplier, "timeout": None}
         warnings = []
-        plan = runs.make_plan(runs.parse_request(asked), warnings)
+        request = runs.parse_request(asked)
+        with contextlib.ExitStack() as stack:
+            plan = runs.make_plan(request, runs.open_pcaps(request.pcaps, stack), warnings)
         assert plan.traffic.seconds == 50.1
         assert plan.timeout == math.ceil(waits * 1.5 + 30 + 4 / 200_000 * 1.5)
         assert any("time goes back 1 times" in text for text in warnings)
