@@ -108,12 +108,12 @@ def missed(plan: RatePlan, share: float | None, speeds: Mapping[str, Any], recor
         return None
     how = "missed" if share < REACHED else "exceeded"
     if plan.form in (None, "multiplier"):
-        times = "" if plan.form is None else f", times {plan.asked:g},"
+        times = "" if plan.form is None else f", times {plan.asked:.10g},"
         seconds = 0.0 if recorded is None else recorded.seconds / (plan.asked or 1.0)
         return (
             f"The recorded speed{times} was {how}: {share:.1%} of it was sent, {seconds:.3f} s of the recording in {seconds / share:.3f} s."
         )
-    asked = f"{plan.form} {(plan.requested or {}).get(plan.form, plan.asked):g}"
+    asked = f"{plan.form} {(plan.requested or {}).get(plan.form, plan.asked):.10g}"
     if plan.capped:
         asked += f", capped at the line's {plan.asked:.2f}"
     return f"The rate asked for was {how}: {share:.1%} of it was sent, {speeds[_UNIT.get(plan.form, plan.form)]:.2f} of {asked}."
