@@ -32,7 +32,13 @@ for number, result in enumerate(results):
     assert counters["verdict"] in ("consistent", "short"), counters
     # On the line a frame is 24 bytes longer: FCS, preamble, gap.
     assert abs(rates["l1_mbps"] - rates["pps"] * (frame + 24) * 8 / 1e6) < 0.01 * rates["l1_mbps"], rates
+    reached = result["run"]["rate_reached"]
     if number < 4:
+        assert abs(reached - rates["l1_mbps"] / asked) < 0.001, result["run"]
+        assert f" {reached * 100:.1f} % " in table[1 + number], table
+        assert any(line.startswith(f"{name}: The rate asked for was missed") for line in table) == (reached < 0.99), table
         assert 0.9 * asked < rates["l1_mbps"] < 1.01 * asked, f"{name}: asked for {asked} Mbit/s, sent {rates['l1_mbps']}"
         assert counters["loss_packets"] == 0, counters
+    else:
+        assert reached is None, result["run"]
 print("the demo's eight results add up")

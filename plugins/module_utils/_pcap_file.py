@@ -441,42 +441,35 @@ class Frames:
         return Frames(self.packets * times, self.bytes * times, self.wire_bytes * times, self.seconds * times)
 
 
-def first_frames(path: str, packets: int | None = None, opened: io.FileIO | None = None) -> Frames:
-    """The first so many frames of a file, or all of them. Reads their headers one by one.
+def first_frames(path: str, packets: int, opened: io.FileIO | None = None) -> Frames:
+    """The first so many frames of a file. Reads their headers one by one.
 
     :param opened: as for :func:`all_tagged`.
     """
     count = size = wire = 0
-    first = latest = None
+    first = latest = -1
     with _from_its_start(path, opened) as raw, open(raw.fileno(), "rb", buffering=_BLOCK, closefd=False) as file:
         header = parse_header(file.read(GLOBAL_HEADER.size), path)
         record = struct.Struct(header.order + "IIII")
-        ticks = 10**9 if header.nanosecond else 10**6
-        while count != packets and len(head := file.read(record.size)) == record.size:
+        while count < packets and len(head := file.read(record.size)) == record.size:
             seconds, fraction, *lengths = record.unpack(head)
             captured, original = header.lengths(*lengths)
             sent = header.sent(captured, original)
             count, size, wire = count + 1, size + sent, wire + int(wire_bytes(sent))
-            time = seconds * ticks + fraction
-            first = time if first is None else first
-            latest = time if latest is None else max(latest, time)
+            stamp = _stamp(seconds, fraction)
+            first, latest = stamp if first < 0 else first, max(latest, stamp)
             file.seek(captured, os.SEEK_CUR)
-    return Frames(count, size, wire, ((latest or 0) - (first or 0)) / ticks)
+    decimals = 9 if header.nanosecond else 6
+    return Frames(count, size, wire, (_units(latest, decimals) - _units(first, decimals)) / 10**decimals)
 
 
-def repeated_frames(
-    summaries: Sequence[PcapSummary], packets: int, *, timed: bool = False, opened: Sequence[io.FileIO] | None = None
-) -> Frames:
-    """The first so many frames of pcaps that are sent one after the other, again and again.
+def repeated_frames(summaries: Sequence[PcapSummary], packets: int, opened: Sequence[io.FileIO] | None = None) -> Frames:
+    """The first so many frames of Ethernet pcaps that are sent one after the other, again and again.
 
-    :param timed: ``seconds`` is wanted, for which all headers are read once more; else it is 0.
     :param opened: the files, where they are open already.
     """
     sources: Sequence[io.FileIO | None] = opened or [None] * len(summaries)
-    files = [
-        first_frames(one.path, opened=source) if timed else Frames(one.packets, one.bytes, one.wire_bytes or 0, 0.0)
-        for one, source in zip(summaries, sources)
-    ]
+    files = [Frames(one.packets, one.bytes, one.wire_bytes or 0, one.replay_duration) for one in summaries]
     passes, rest = divmod(packets, sum(one.packets for one in files))
     total = sum((one * passes for one in files), Frames(0, 0, 0, 0.0))
     for summary, one, source in zip(summaries, files, sources):

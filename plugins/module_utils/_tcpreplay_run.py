@@ -654,8 +654,8 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
         if not recorded:
             return known, None
     try:
-        frames = repeated_frames(plan.summaries, packets, timed=recorded, opened=opened)
-        following = repeated_frames(plan.summaries, packets + 1, timed=True, opened=opened) if recorded and stats["interrupted"] else frames
+        frames = repeated_frames(plan.summaries, packets, opened)
+        following = repeated_frames(plan.summaries, packets + 1, opened) if recorded and stats["interrupted"] else frames
     except TrafficgenError:  # a file that has gone meanwhile
         return known, None
     if frames.bytes != size:

@@ -141,7 +141,9 @@ def line(one: Mapping[str, Any], what: str | None = None) -> str:
     if one["status"] != "ok":
         return f"{what}: FAILED: {one['error']}"
     rates, counters = one["rates"], one["counters"]
-    said = [f"{rates['pps'] or 0:,.0f} pps", f"{rates['l1_mbps'] or 0:,.1f} Mbps L1"]
+    said = ["no rate" if rates["pps"] is None else f"{rates['pps']:,.0f} pps"]
+    if rates["l1_mbps"] is not None:
+        said.append(f"{rates['l1_mbps']:,.1f} Mbps L1")
     if rates.get("line_rate_percent") is not None:
         said.append(f"{rates['line_rate_percent']:.2f} % of the line")
     if counters["loss_packets"] is not None:

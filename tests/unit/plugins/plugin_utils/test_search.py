@@ -91,6 +91,16 @@ def test_known_capacity(search, wire, bits):
     assert found["line_rate_percent"] == pytest.approx(found["lower_pps"] / settings.max_pps * 100)
 
 
+# 42 bytes in the pcap are padded to 64 on the wire (IEEE 802.3); of those and as many of 78, the means are 60 and 73.
+@pytest.mark.parametrize(("sizes", "wire"), [((42, 46), 64), ((42, 64), 64), ((60, 73), 73)])
+def test_frames_that_are_padded(sizes, wire):
+    settings = settings_of("rfc2544", frame_size=sizes[0], wire_frame_size=sizes[1])
+    assert settings.max_pps == pytest.approx(1e10 / 8 / (wire + 20))
+    found = search_for(settings, device(700000))["found"]
+    rates = [found[unit] / found["lower_pps"] / 8 * 1e6 for unit in ("frame_mbps", "l2_mbps", "l1_mbps")]
+    assert rates == pytest.approx([sizes[0], wire, wire + 20])
+
+
 @quickly
 @hypothesis.given(
     search=strategies.sampled_from(["ndr", "pdr", "rfc2544"]),

@@ -60,6 +60,11 @@ def test_a_trial_that_failed(ran, error):
     assert line(one).endswith(f": FAILED: {error}")
 
 
+def test_a_trial_without_a_rate_says_no_number():
+    said = line({**made(RAN), "rates": {"pps": None, "l1_mbps": None, "line_rate_percent": None}})
+    assert "no rate, " in said and " pps" not in said and "L1" not in said
+
+
 def test_what_a_failed_trial_measured_is_kept():
     one = made({**RAN, "msg": "snd0: the link was lost."})
     assert (one["status"], one["stats"]["packets"]) == ("failed", 1000)
