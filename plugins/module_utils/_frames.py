@@ -21,11 +21,13 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._fill import REFERENCE, Fill
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import FieldNumbers, FieldObjects, LayerSpec, Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sizes import LARGEST, frame_length, spread
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._values import Numbers
 
 RECORD = struct.Struct("<IIII")  # seconds, fraction, captured length, length
+Member = tuple[LayerSpec, str]  # a field of one layer
 BLOCK = 1 << 20  # bytes of records made at once
 RING = 3  # blocks in flight: a block that was yielded stays as it is until this many more were asked for
 _SUPER_MOST = 4 << 20  # bytes of a pattern of frames that is patched as one
@@ -216,35 +218,76 @@ class Stream:
     :param sizes: the sizes that the frames take in turn, in ``base``; empty: each frame as long as its layers are.
     :param count: how many frames; None: the product of the varying fields, or the number of sizes where that is more.
     :param on: what the stream is called in an error.
+    :param together: groups of varying fields that change together, of as many values each.
     """
 
     def __init__(
-        self, layers: Sequence[LayerSpec], *, sizes: Sequence[int], base: str, count: int | None, weight: int, fill: bytes, on: str
+        self,
+        layers: Sequence[LayerSpec],
+        *,
+        sizes: Sequence[int],
+        base: str,
+        count: int | None,
+        weight: int,
+        fill: Fill,
+        on: str,
+        together: Sequence[Sequence[Member]] = (),
     ) -> None:
         self.on = on
         self.weight = weight
         self._base = base
         self._sizes = list(sizes)
-        self.stack = Stack(layers, fill, on)
-        # Scapy's order of the product: the innermost layer's fields change fastest, in a layer the one that stands first.
-        self.axes: list[Axis] = []
-        stride = 1
-        for index in reversed(range(len(layers))):
-            for name, values in layers[index].varying.items():
-                self.axes.append(Axis((index, name), values, stride))
-                stride *= values.count
-        self.product = stride
-        self.frames = count if count is not None else max(stride, len(self._sizes), 1)
+        self.fill = fill
+        self.stack = Stack(layers, on)
+        self.axes, self.product = self._axes(together)
+        self.frames = count if count is not None else max(self.product, len(self._sizes), 1)
         self._templates: dict[tuple[int, ...], Template] = {}
         self._writes: dict[Any, Any] = {}  # templates of several sizes write the same bytes: one object for all
         self._shapes: dict[tuple[int, ...], tuple[Patches, int, int | None]] = {}
         self._check_repeatable()
+        self._one_each = False  # whether each frame is a shape of its own
         self.patched: list[Axis] = []
         self.patched = self._patchable()
         if not self._agrees():
             self.patched = []
+            self._one_each = fill.varies
             self._templates.clear()
             self._shapes.clear()
+
+    def _axes(self, together: Sequence[Sequence[Member]]) -> tuple[list[Axis], int]:
+        """The varying fields in Scapy's order of the product, what moves together at the place of its fastest; and the product's length."""
+        follows = {(id(spec), name): spec.follows[name] for spec in self.stack.specs for name in spec.follows}
+        group_of = {(id(spec), name): number for number, group in enumerate(together) for spec, name in group}
+        strides: dict[Any, int] = {}
+        axes = []
+        stride = 1
+        for spec, name in self.stack.fields():
+            leader = follows.get((id(spec), name), (spec, name))
+            member = (id(leader[0]), leader[1])
+            group = group_of.get(member, member)
+            values = spec.varying[name]
+            if group not in strides:
+                strides[group] = stride
+                stride *= values.count
+            axes.append(Axis((self.stack.number(spec), name), values, strides[group]))
+        return axes, stride
+
+    def unmoved(self) -> list[str]:
+        """A warning for each varying field of which ``count`` frames have the first value only."""
+        specs = self.stack.specs
+        names = [f"{specs[number].name}.{name}" for number, name in (axis.key for axis in self.axes)]
+        still = [
+            f"{name} ({axis.values.count} values)"
+            for axis, name in zip(self.axes, names)
+            if self.frames <= axis.stride and axis.key[1] not in specs[axis.key[0]].follows
+        ]
+        if not still:
+            return []
+        return [
+            f"{self.on}: count {self.frames} ends before {' and '.join(still)} {'have' if len(still) > 1 else 'has'} changed at all: "
+            f"every frame has the first value. {names[0]} changes fastest, and all combinations are {self.product} frames. "
+            "Raise count, give fewer values, or let fields change together (together)."
+        ]
 
     @property
     def shaping(self) -> list[Axis]:
@@ -254,9 +297,12 @@ class Stream:
     def _check_repeatable(self) -> None:
         # What would be looked up in this host has been pinned already.
         if not self.stack.repeatable(self._values(0)):
+            chance = self.stack.by_chance()
+            fields = ", ".join(chance)
             raise TrafficgenError(
-                "Scapy gives one of these layers another value each time: a random one, or the time of day", on=self.on,
-                remedy="Give its identifiers, nonces and times values of their own: the same spec has to give the same bytes.",
+                f"Scapy gives {fields or 'one of these layers'} another value each time: a random one, or the time of day", on=self.on,
+                remedy=f"Give {'them' if chance else 'its identifiers, nonces and times'} values of their own: "
+                "the same spec has to give the same bytes.",
             )  # fmt: skip
 
     def _patchable(self) -> list[Axis]:
@@ -275,7 +321,7 @@ class Stream:
             fitting.append(axis)
         if len(fitting) == len(numeric) == len(self.axes):
             self._shapes[()] = self._shape_of(self._values(0), analysis.patches(fitting))
-        shapes = prod(axis.values.count for axis in self.axes if axis not in fitting)
+        shapes = prod({axis.stride: axis.values.count for axis in self.axes if axis not in fitting}.values())
         return fitting if shapes <= _SHAPES_ANALYSED else []
 
     def _shape_of(self, values: dict[tuple[int, str], Any], patches: Patches) -> tuple[Patches, int, int | None]:
@@ -292,8 +338,13 @@ class Stream:
         for axis in self.axes:
             if axis.values.count <= _VALUES_COMPARED:
                 sample |= {axis.stride * index for index in range(axis.values.count) if axis.stride * index <= last}
+        if self.fill.varies and self._sizes:  # frames with room for payload that differs
+            longest = self._sizes.index(max(self._sizes))
+            sample |= {frame for frame in (longest, longest + len(self._sizes)) if frame <= last}
         try:
-            return not self.patched or all(bytes(self.patched_frame(frame)) == self.scapy_frame(frame) for frame in sorted(sample))
+            return not (self.patched or self.fill.varies) or all(
+                bytes(self.patched_frame(frame)) == self.scapy_frame(frame) for frame in sorted(sample)
+            )
         except Inexplicable:
             return False
 
@@ -306,7 +357,7 @@ class Stream:
         if not self._sizes:
             return self.stack.build(values)
         shape = self._shapes.get(self.shape(frame)[1:]) or self._shape_of(values, Patches((), ()))
-        return self.stack.build(values, self._padding(frame, *shape[1:]))
+        return self.stack.build(values, self.fill.payload(self._padding(frame, *shape[1:]), frame))
 
     def patched_frame(self, frame: int) -> bytearray:
         """Frame number ``frame``, patched into its template."""
@@ -331,7 +382,7 @@ class Stream:
     def shape(self, frame: int) -> tuple[int, ...]:
         """What frame number ``frame``'s template depends on."""
         size = self._sizes[frame % len(self._sizes)] if self._sizes else 0
-        return (size, *(axis.index(frame) for axis in self.shaping))
+        return (size, *([frame] if self._one_each else []), *(axis.index(frame) for axis in self.shaping))
 
     def template(self, frame: int) -> Template:
         """The template of frame number ``frame``."""
@@ -354,7 +405,8 @@ class Stream:
         for axis in self.patched:
             values[axis.key] = axis.scapy_value(0)
         padding = self._padding(frame, length, ip_offset)
-        data = self.stack.build(values, padding)
+        payload = self.fill.payload(padding, REFERENCE if self.fill.varies and not self._one_each else frame)
+        data = self.stack.build(values, payload)
         if len(data) != length + padding or len(data) > LARGEST + 64:
             raise TrafficgenError(f"the frame comes to {len(data)} bytes, not {length + padding}", on=self.on)
         # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is 0xffff.
@@ -367,13 +419,16 @@ class Stream:
                     parts.setdefault(place.offset + byte, []).append((axis_index, byte))
         writes = tuple((RECORD.size + at, data[at], tuple(sources)) for at, sources in sorted(parts.items()))
         # The padding is the frame's end, unless a layer has a trailer.
-        shared = padding if padding and data.endswith(self.stack.padding(padding)) and max(parts, default=0) < len(data) - padding else 0
+        at_the_end = padding and data.endswith(payload) and max(parts, default=0) < len(data) - padding and not self._one_each
+        shared = padding if at_the_end else 0
         head = RECORD.pack(0, 0, len(data), len(data)) + data[: len(data) - shared]
         return Template(head, shared, patches, sums, self._writes.setdefault(writes, writes))
 
     def period(self) -> int:
         """After how many frames the shapes come round again."""
         period = max(len(self._sizes), 1)
+        if self._one_each:
+            return period * max(self.frames, 1)
         for axis in self.shaping:
             cycle = axis.stride * axis.values.count
             period = period * cycle // gcd(period, cycle)
@@ -381,7 +436,7 @@ class Stream:
 
     def run_length(self, frame: int) -> int:
         """How many frames from ``frame`` on have its shape, at least."""
-        if len(self._sizes) > 1:
+        if len(self._sizes) > 1 or self._one_each:
             return 1
         return min([axis.stride - frame % axis.stride for axis in self.shaping], default=self.frames)
 
@@ -498,7 +553,7 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
     templates = [slot.stream.template(slot.frame) for slot in slots]
     turn = sum(template.length for template in templates)
     if buffer is None:
-        parts = [part for slot, one in zip(slots, templates) for part in (one.head, slot.stream.stack.padding(one.padding))]
+        parts = [part for slot, one in zip(slots, templates) for part in (one.head, slot.stream.fill.payload(one.padding, 0))]
         buffer = bytearray(b"".join(parts) * count)
     windows: dict[int, _Window] = {}
     base = 0
@@ -512,6 +567,11 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
                 buffer[base + byte :: turn] = seconds[byte::4]
                 buffer[base + 4 + byte :: turn] = fractions[byte::4]
         _patch(buffer, base, turn, template, slot, windows[id(slot.stream)], count)
+        if template.padding and slot.stream.fill.varies:
+            frame, at = slot.frame, base + len(template.head)
+            for _turn in range(count):
+                buffer[at : at + template.padding] = slot.stream.fill.payload(template.padding, frame)
+                frame, at = frame + slot.step, at + turn
         base += template.length
     return buffer
 
@@ -560,6 +620,10 @@ class Traffic:
             raise TrafficgenError(
                 "the last frame's time does not fit a pcap", on="interval", remedy="A pcap holds 136 years: shorten the interval."
             )
+
+    def warnings(self) -> list[str]:
+        """What the spec's author may not have meant."""
+        return [warning for stream in self.streams for warning in stream.unmoved()]
 
     def total_bytes(self) -> int | None:
         """The bytes of all frames, where they are known before the frames are made."""

@@ -270,7 +270,8 @@ def make_pcap(
     """Make ``path`` the pcap of a traffic spec: what the module does, and what it returns.
 
     :param replace: see :func:`write`; None: tell what would be done, and do nothing.
-    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, sha256) and, if asked for, ``diff``.
+    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, sha256), ``warnings`` if there are any and, if
+        asked for, ``diff``.
     :raises TrafficgenError: the spec is wrong or the path cannot be written. Nothing has changed then.
     """
     target = _target(path)
@@ -307,6 +308,8 @@ def make_pcap(
             "sha256": made.sha256,
         },
     }
+    if traffic.warnings():
+        result["warnings"] = traffic.warnings()
     if with_diff:
         after = _lines(traffic.frames, frame_bytes, made.file_bytes, traffic.sizes, made.sha256)
         result["diff"] = {"before_header": path, "after_header": path, "before": before, "after": after}

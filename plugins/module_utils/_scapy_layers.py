@@ -8,21 +8,16 @@ The only file that imports Scapy, and only when it is first used: everything els
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import logging
-import pkgutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, Union
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _values
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _group_macs, _values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_classes import layer_class, near, scapy_module
 
-# Where the usual layers live. Importing these takes a fifth of a second, all of Scapy four times that.
-_USUAL = ("scapy.packet", "scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6")
 # What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
 _SOURCE_DEFAULTS = {"mac": "02:00:00:00:00:01", "ip4": "198.18.0.1", "ip6": "2001:2::1"}
@@ -30,25 +25,45 @@ _DESTINATION_DEFAULTS = {"mac": "02:00:00:00:00:02", "ip4": "198.18.0.2", "ip6":
 # Layers whose "chksum" is the Internet checksum (RFC 1071), so that it can be patched; all ICMPv6 layers as well.
 _INTERNET_CHECKSUMS = ("IP", "TCP", "UDP", "ICMP", "GRE", "IGMP")
 _CHECKSUM_FIELDS = ("chksum", "cksum", "checksum")
+# What may stand between an Ethernet header and the packet whose destination it takes.
+_TAGS = ("Dot1Q", "Dot1AD", "LLC", "SNAP")
+# The field that says whom a packet is for.
+_LEADERS = {"IP": "dst", "IPv6": "dst", "ARP": "op"}
+_DEEPEST = 20  # packets in fields of packets in fields …
 
 
-@dataclass
+@dataclass(eq=False)
 class LayerSpec:
-    """One layer as given: its Scapy class, its constant fields, and the fields that vary, in the header's order."""
+    """One layer as given: its Scapy class, its constant fields, those that vary, and those that hold packets, in the header's order."""
 
     name: str
     scapy_class: Any
     constants: dict[str, Any] = field(default_factory=dict)
-    varying: dict[str, FieldNumbers | FieldObjects] = field(default_factory=dict)
+    varying: dict[str, Values] = field(default_factory=dict)
+    packets: dict[str, list[list[LayerSpec]]] = field(default_factory=dict)  # each a stack of layers, the outermost first
+    open: dict[str, str] = field(default_factory=dict)  # destinations that were not given, and their kind
+    follows: dict[str, tuple[LayerSpec, str]] = field(default_factory=dict)  # a varying field that moves with another layer's
+
+    def inside(self) -> Iterator[LayerSpec]:
+        """The layers within its fields, however deep."""
+        for packets in self.packets.values():
+            for stack in packets:
+                for layer in stack:
+                    yield layer
+                    yield from layer.inside()
+
+    def has(self, name: str) -> bool:
+        """Whether the spec gives the field a value."""
+        return name in self.constants or name in self.varying or name in self.packets
 
 
 class FieldNumbers:
     """A varying field whose values are numbers: of ``bits`` bits, shown to Scapy as numbers or addresses (``kind``)."""
 
-    def __init__(self, kind: str, bits: int, ranges: Sequence[range]) -> None:
+    def __init__(self, kind: str, bits: int, numbers: _values.Numbers) -> None:
         self.kind = kind
         self.bits = bits
-        self.numbers = _values.Numbers(ranges)
+        self.numbers = numbers
 
     @property
     def count(self) -> int:
@@ -82,67 +97,16 @@ class FieldObjects:
         return self.values[index]
 
 
-def _near(name: str, names: Sequence[str]) -> str:
-    """A remedy that names what comes nearest to ``name``."""
-    by_lower = {known.lower(): known for known in names}
-    near = [by_lower[found] for found in difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)]
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"There are: {', '.join(sorted(names))}." if len(names) <= 40 else "Scapy's ls() lists them."
+Values = Union[FieldNumbers, FieldObjects]
 
 
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "scapy":
-            raise
-        raise TrafficgenError(
-            "Scapy cannot be imported by the Python that runs this module", on="scapy", said=str(error),
-            remedy="Install it on this host: the package python3-scapy of Debian, or of EPEL on EL 9.",
-        ) from error  # fmt: skip
-
-
-def _import_rare(module: str, on: str) -> Any:
-    """One of Scapy's rare modules, some of which need what is not installed with Scapy, or another system."""
-    try:
-        return _import(module)
-    except TrafficgenError:
-        raise
-    except Exception as error:
-        raise TrafficgenError(
-            f"Scapy's module {module} cannot be imported", on=on, said=f"{type(error).__name__}: {error}",
-            remedy="Install what it needs on this host, or take another layer.",
-        ) from error  # fmt: skip
-
-
-def layer_class(name: str, on: str) -> Any:
-    """The Scapy layer of that name: first the usual ones, then the module named like it, all of Scapy, and the contrib module.
-
-    All of Scapy takes 30 MB more than a layer or two.
-    """
-    logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it warns of routes and interfaces, which are not used here
-    # Nor are they read, which took a fifth of the time that its import takes (Scapy 2.6 and later heed this).
-    config = _import("scapy.config").conf
-    config.route_autoload = config.route6_autoload = False
-    packet = _import("scapy.packet").Packet
-
-    def looked_up(module: Any) -> Any:
-        found = getattr(module, name, None)
-        return found if isinstance(found, type) and issubclass(found, packet) and found is not packet else None
-
-    for module in _USUAL:
-        found = looked_up(_import(module))
-        if found:
-            return found
-    for package in ("scapy.layers", "scapy.contrib"):
-        found = package == "scapy.contrib" and looked_up(_import("scapy.all"))
-        if not found and name.lower() in [module.name for module in pkgutil.iter_modules(_import(package).__path__)]:
-            found = looked_up(_import_rare(f"{package}.{name.lower()}", on))
-        if found:
-            return found
-    known = [layer.__name__ for layer in _import("scapy.config").conf.layers]
-    raise TrafficgenError(f"Scapy has no layer {name!r}", on=on, remedy=_near(name, known))
+def layer_entry(entry: Any, on: str) -> tuple[str, Any]:
+    """A layer as (name, fields): a plain name, or a dictionary of one."""
+    if isinstance(entry, str):
+        return entry, None
+    if isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry)), str):
+        return next(iter(entry.items()))
+    raise TrafficgenError(f"{entry!r} is no layer", on=on, remedy="A layer is its name or {name: {field: value}}.")
 
 
 def _scapy_field(layer: Any, name: str) -> Any:
@@ -159,7 +123,7 @@ def _scapy_field(layer: Any, name: str) -> Any:
 
 def _kind(scapy_field: Any) -> tuple[str, int]:
     """What a field's values are ("number", "ip4", "ip6", "mac" or "other"), and how many bits they have."""
-    fields = _import("scapy.fields")
+    fields = scapy_module("scapy.fields")
     inet6 = getattr(fields, "IP6Field", None)
     if isinstance(scapy_field, fields.IPField):
         return "ip4", 32
@@ -184,13 +148,25 @@ def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
             return int(scapy_field.any2i(layer, text))
         except (KeyError, ValueError, TypeError, AttributeError, IndexError):
             names = [str(known) for known in getattr(scapy_field, "s2i", {})] or list(getattr(scapy_field, "names", []) or [])
-            raise TrafficgenError(f"{text!r} is no value of this field", on=on, remedy=_near(text, names) if names else "") from None
+            raise TrafficgenError(f"{text!r} is no value of this field", on=on, remedy=near(text, names) if names else "") from None
 
     return by_name
 
 
 def _as_tuple(item: Any) -> Any:
     return tuple(_as_tuple(part) for part in item) if isinstance(item, list) else item
+
+
+def _tcp_option(item: Any, on: str) -> Any:
+    """One of TCP's options as Scapy takes it: from its name, {name: value}, or [name, value]."""
+    if isinstance(item, str):
+        return item, None
+    if isinstance(item, dict) and len(item) == 1:
+        item = list(next(iter(item.items())))
+    if not isinstance(item, list) or len(item) != 2:
+        raise TrafficgenError(f"{item!r} is no option", on=on, remedy="An option is NOP, or {MSS: 1460}, or {Timestamp: [1, 0]}.")
+    name, value = item
+    return name, b"" if name == "SAckOK" and value is None else _as_tuple(value)
 
 
 def _bytes_of(name: str, value: Any, on: str) -> bytes:
@@ -210,22 +186,27 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
     scapy_field = _scapy_field(layer, name)
     kind, bits = _kind(scapy_field)
     if kind == "other":
-        if isinstance(given, list) and not (scapy_field.islist or scapy_field.holds_packets):
+        if type(scapy_field).__name__ == "TCPOptionsField":
+            if not isinstance(given, list):
+                raise TrafficgenError(f"{given!r} is no list of options", on=on, remedy="Such as [{MSS: 1460}, NOP, {WScale: 7}].")
+            return [_tcp_option(item, on) for item in given]
+        if isinstance(given, list) and not scapy_field.islist:
             if not given:
                 raise TrafficgenError("an empty list", on=on)
             return FieldObjects(given) if len(given) > 1 else given[0]
-        # Options, as of TCP, are pairs in Scapy, and a timestamp is one in a pair; YAML has lists only.
+        # Options, as of DHCP, are pairs in Scapy; YAML has lists only.
         return [_as_tuple(item) for item in given] if isinstance(given, list) else given
     items = given if isinstance(given, list) else [given]
     if not items:
         raise TrafficgenError("an empty list", on=on)
     if kind == "number":
-        ranges = [_values.number_range(item, bits, on, _named_number(scapy_field, layer, on)) for item in items]
+        by_name = _named_number(scapy_field, layer, on)
+        ranges = [_values.number_range(item, bits, on, by_name) for item in items]
     elif kind == "mac":
         ranges = [_values.mac_range(item, on) for item in items]
     else:
         ranges = [_values.address_range(item, 4 if kind == "ip4" else 6, on) for item in items]
-    values = FieldNumbers(kind, bits, ranges)
+    values = FieldNumbers(kind, bits, _values.Numbers(ranges))
     return values if values.count > 1 else values[0]
 
 
@@ -234,102 +215,247 @@ def no_fields(name: str, given: Any, on: str) -> TrafficgenError:
     return TrafficgenError(f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}.")
 
 
-def read_layer(name: str, given: Any, on: str) -> LayerSpec:
+def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[LayerSpec]]:
+    """The packets that a field holds. A packet of several layers is a list of them, from the outermost inwards."""
+    if depth > _DEEPEST:
+        raise TrafficgenError(f"packets in fields, {_DEEPEST} deep", on=on)
+    known = getattr(scapy_field, "cls", None)
+    example = known.__name__ if isinstance(known, type) else "CLASS"
+    found = []
+    for number, item in enumerate(given if isinstance(given, list) else [given]):
+        place = f"{on}[{number}]" if isinstance(given, list) else on
+        stack = item if isinstance(item, list) else [item]
+        # A plain word is a layer only where it looks like one: "www.example.com" is what goes into a field of one.
+        if not stack or not all(isinstance(one, dict) or (isinstance(one, str) and one.isidentifier()) for one in stack):
+            raise TrafficgenError(
+                f"{item!r} is no packet, and this field holds packets", on=place,
+                remedy=f"Write each as a layer, in a list: [{{{example}: {{field: value}}}}].",
+            )  # fmt: skip
+        found.append(read_stack([layer_entry(one, place) for one in stack], place, depth + 1))
+    if len(found) > 1 and not scapy_field.islist and not isinstance(scapy_field, scapy_module("scapy.fields").StrField):
+        raise TrafficgenError(
+            f"{len(found)} packets, and this field holds one", on=on, remedy="One of several layers is a list in the list: [[IP, UDP]]."
+        )
+    return found
+
+
+def read_stack(entries: Sequence[tuple[str, Any]], on: str, depth: int = 0) -> list[LayerSpec]:
+    """Layers that lie one in the other, the outermost first, each checked, with the destinations that follow from one another."""
+    stack = [read_layer(name, fields, on, depth) for name, fields in entries]
+    for index in reversed(range(len(stack))):
+        for field_name, kind in stack[index].open.items():
+            _set_destination(stack, index, field_name, kind)
+    return stack
+
+
+def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
     """One layer of a spec: its class, and each field's value or values, checked against the field's type and range."""
     scapy_class = layer_class(name, on)
     layer = scapy_class()
-    spec = LayerSpec(name, scapy_class)
+    spec = LayerSpec(scapy_class.__name__, scapy_class)
     fields = {} if given is None else given
     if not isinstance(fields, dict):
         raise no_fields(name, given, on)
     names = [known.name for known in scapy_class.fields_desc]
-    for field_name, value in fields.items():
+    raw = ("load", "hex") if spec.name == "Raw" else ()
+    for field_name in fields:
+        if field_name not in names and field_name not in raw:
+            raise TrafficgenError(f"{name} has no field {field_name!r}", on=on, remedy=near(str(field_name), names))
+    # In the header's order, since what a field is may hang on one before it.
+    for field_name in sorted(fields, key=lambda one: names.index("load" if one in raw else one)):
+        value = fields[field_name]
         where = f"{on}, {name}.{field_name}"
-        target, values = field_name, value
-        if name == "Raw" and field_name in ("load", "hex"):
-            target = "load"
+        target = "load" if field_name in raw else field_name
+        if target in raw:
             loads = [_bytes_of(field_name, item, where) for item in (value if isinstance(value, list) else [value])]
             if not loads:
                 raise TrafficgenError("an empty list", on=where)
-            values = FieldObjects(loads) if len(loads) > 1 else loads[0]
-        elif field_name not in names:
-            raise TrafficgenError(f"{name} has no field {field_name!r}", on=on, remedy=_near(str(field_name), names))
+            values: Any = FieldObjects(loads) if len(loads) > 1 else loads[0]
         elif value is None:
             continue  # as if it were not there: Scapy computes it
+        elif _scapy_field(layer, field_name).holds_packets and value != []:
+            spec.packets[field_name] = _packets(_scapy_field(layer, field_name), value, where, depth)
+            continue
         else:
             values = _field_values(layer, field_name, value, where)
-        if target in spec.constants or target in spec.varying:
+        if spec.has(target):
             raise TrafficgenError(f"{target} is given twice", on=f"{on}, {name}")
         if isinstance(values, (FieldNumbers, FieldObjects)):
             spec.varying[target] = values
         else:
             spec.constants[target] = values
+        layer.fields[target] = values[0] if target in spec.varying else values
     # Scapy's own order, whatever order they were given in: that of the header.
     spec.varying = {field_name: spec.varying[field_name] for field_name in names if field_name in spec.varying}
     for field_name in names:
-        if field_name not in spec.constants and field_name not in spec.varying:
+        if not spec.has(field_name):
             _pin_default(spec, layer, field_name)
     return spec
 
 
 def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
-    """Give a field that Scapy would fill from this host the collection's own default."""
+    """Give a field that Scapy would fill from this host the collection's own default, or leave it to what lies within the layer."""
     scapy_field = _scapy_field(layer, name)
     type_name = type(scapy_field).__name__
-    defaults = (
-        _SOURCE_DEFAULTS if type_name.startswith("Source") else _DESTINATION_DEFAULTS if type_name.startswith("Dest") else None
-    )  # fmt: skip
     kind, _bits = _kind(scapy_field)
-    if defaults is not None and kind in defaults:
-        spec.constants[name] = defaults[kind]
+    if type_name.startswith("Source") and kind in _SOURCE_DEFAULTS:
+        spec.constants[name] = _SOURCE_DEFAULTS[kind]
+    elif type_name.startswith("Dest") and kind in _DESTINATION_DEFAULTS:
+        spec.open[name] = kind
     elif type_name == "ICMPTimeStampField":  # its default is the time at which Scapy was imported
         spec.constants[name] = 0
 
 
-class Stack:
-    """The layers of a stream, built into bytes by Scapy."""
+def _set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: str) -> None:
+    """A destination that was not given: what the layers within say, as of multicast, else the collection's own default."""
+    layer = stack[index]
+    within = stack[index + 1] if index + 1 < len(stack) else None
+    if within is not None and _said_by_binding(layer, within, name):
+        return  # Scapy's own constant, such as 01:80:c2:00:00:03 for EAPOL
+    if within is not None and kind != "mac":
+        address = _bound_address(layer, within, name)
+        if address is not None:
+            layer.constants[name] = address
+            return
+    layer.constants[name] = _DESTINATION_DEFAULTS[kind]
+    if kind != "mac":
+        return
+    inner = next((one for one in stack[index + 1 :] if one.name not in _TAGS), None)
+    if inner is None or inner.name not in _LEADERS:
+        return
+    leader = _LEADERS[inner.name]
+    known = inner.varying.get(leader)
+    given = (
+        known.numbers
+        if isinstance(known, FieldNumbers)
+        else _values.Numbers([range(_number_of(inner, leader), _number_of(inner, leader) + 1)])
+    )
+    macs = _group_macs.GroupMacs(given, inner.name, _group_macs.number_of(_DESTINATION_DEFAULTS["mac"]))
+    if known is None:
+        layer.constants[name] = _values.mac_text(macs[0])
+    elif macs.vary:
+        del layer.constants[name]
+        layer.varying[name] = FieldNumbers("mac", 48, macs)
+        layer.follows[name] = (inner, leader)
 
-    def __init__(self, layers: Sequence[LayerSpec], fill: bytes, on: str) -> None:
+
+def _number_of(spec: LayerSpec, name: str) -> int:
+    """The number that a constant field, or its default, is."""
+    value = spec.constants.get(name, getattr(spec.scapy_class(), name))
+    if isinstance(value, str):
+        return int(IPv6Address(value)) if ":" in value else int(IPv4Address(value))
+    return int(value)
+
+
+def _said_by_binding(layer: LayerSpec, within: LayerSpec, name: str) -> bool:
+    """Whether Scapy binds the two layers with a value for the field ``name`` of the outer one."""
+    inner = within.scapy_class()
+    bound: Mapping[str, Any] = next(
+        (inner.overload_fields[one] for one in layer.scapy_class().aliastypes if one in inner.overload_fields), {}
+    )
+    return name in bound
+
+
+def _bound_address(layer: LayerSpec, within: LayerSpec, name: str) -> Any:
+    """The multicast address that Scapy knows for a protocol, such as 224.0.0.5 for OSPF, where nothing that settles it varies."""
+    scapy_field = _scapy_field(layer.scapy_class(), name)
+    for address, condition in getattr(scapy_field, "bindings", {}).get(within.scapy_class, []):
+        inner = within.scapy_class(**within.constants)
+        if not set(condition) & set(within.varying) and all(getattr(inner, key, None) == value for key, value in condition.items()):
+            if not callable(address):
+                return address
+            if not within.varying:
+                return address(layer.scapy_class(**layer.constants) / inner)
+    return None
+
+
+class Stack:
+    """The layers of a stream, built into bytes by Scapy.
+
+    A field is named by (number of its layer, name). The layers are numbered from the outermost inwards, then those within fields.
+    """
+
+    def __init__(self, layers: Sequence[LayerSpec], on: str) -> None:
         self.layers = list(layers)
+        self.specs = [*layers, *(inner for layer in layers for inner in layer.inside())]
+        self._number = {id(spec): number for number, spec in enumerate(self.specs)}
         self.on = on
-        self._fill = fill
+
+    def number(self, spec: LayerSpec) -> int:
+        """A layer's number."""
+        return self._number[id(spec)]
+
+    def fields(self) -> Iterator[tuple[LayerSpec, str]]:
+        """The varying fields, in Scapy's order of the product: the innermost layer's first, in a layer the one that stands first."""
+
+        def inwards(stack: Sequence[LayerSpec]) -> Iterator[tuple[LayerSpec, str]]:
+            for layer in reversed(stack):
+                for desc in layer.scapy_class.fields_desc:
+                    if desc.name in layer.varying:
+                        yield layer, desc.name
+                    for packet in layer.packets.get(desc.name, ()):
+                        yield from inwards(packet)
+
+        return inwards(self.layers)
 
     def link_type(self) -> int:
         """The pcap link type that the outermost layer asks for (1 is Ethernet, 101 raw IP)."""
         outermost = self.layers[0]
         if outermost.name in ("IP", "IPv6"):
             return 101
-        number = _import("scapy.config").conf.l2types.layer2num.get(outermost.scapy_class)
+        number = scapy_module("scapy.config").conf.l2types.layer2num.get(outermost.scapy_class)
         if number is None:
             raise TrafficgenError(f"{outermost.name} cannot be the outermost layer of a pcap", on=self.on, remedy="Start with Ether.")
         return int(number)
 
-    def build(self, values: dict[tuple[int, str], Any], padding: int = 0) -> bytes:
-        """The frame with the varying fields at ``values`` ((layer's index, field): value) and ``padding`` bytes of payload more."""
-        built: list[Any] = []
+    def build(self, values: Mapping[tuple[int, str], Any], payload: bytes = b"", start: int = 0) -> bytes:
+        """The frame with the varying fields at ``values`` and ``payload`` behind it.
+
+        :param start: leave out as many layers, from the outermost on.
+        """
+        own: dict[int, dict[str, Any]] = {}
+        for (number, name), value in values.items():
+            own.setdefault(number, {})[name] = value
         try:
-            for index, layer in enumerate(self.layers):
-                fields = dict(layer.constants)
-                fields.update({name: values[index, name] for name in layer.varying})
-                fields.update({name: value for (at, name), value in values.items() if at == index})
-                if padding and index == len(self.layers) - 1 and self._ends_raw:
-                    fields["load"] = fields.get("load", b"") + self.padding(padding)
-                built.append(layer.scapy_class(**fields))
-            if padding and not self._ends_raw:
-                built.append(_import("scapy.packet").Raw(self.padding(padding)))
-            for outer, inner in zip(built, built[1:]):
-                outer.add_payload(inner)  # what "/" does, which copies both
-            for packet in built:
-                packet.explicit = 1  # nothing varies any more: no product to go through
-            return bytes(built[0])
+            return bytes(self._stacked(self.layers[start:], own, payload))
         except TrafficgenError:
             raise
         except Exception as error:  # whatever a layer's own code raises for a value that it does not take
             raise TrafficgenError("Scapy could not build the frame", on=self.on, said=f"{type(error).__name__}: {error}") from error
 
-    @property
-    def _ends_raw(self) -> bool:
-        return self.layers[-1].name == "Raw"
+    def _stacked(self, layers: Sequence[LayerSpec], own: Mapping[int, Mapping[str, Any]], payload: bytes = b"") -> Any:
+        """Layers one in the other, as a packet of Scapy's."""
+        built: list[Any] = []
+        for layer in layers:
+            fields = dict(layer.constants)
+            for name, stacks in layer.packets.items():
+                packets = [self._stacked(stack, own) for stack in stacks]
+                is_list = _scapy_field(layer.scapy_class(), name).islist
+                for other in [] if is_list else packets[1:]:  # DNS's records up to Scapy 2.5: each the payload of the one before
+                    packets[0].add_payload(other)
+                fields[name] = packets if is_list else packets[0]
+            fields.update(own.get(self.number(layer), {}))
+            if payload and layer is layers[-1] and layer.name == "Raw":
+                fields["load"] = fields.get("load", b"") + payload
+                payload = b""
+            built.append(layer.scapy_class(**fields))
+        if payload:
+            built.append(scapy_module("scapy.packet").Raw(payload))
+        for outer, inner in zip(built, built[1:]):
+            outer.add_payload(inner)  # what "/" does, which copies both
+        for packet in built:
+            packet.explicit = 1  # nothing varies any more: no product to go through
+        return built[0]
+
+    def by_chance(self) -> list[str]:
+        """The fields that Scapy fills at random, as far as it says so."""
+        chance = scapy_module("scapy.volatile").VolatileValue
+        return [
+            f"{spec.name}.{name}"
+            for spec in self.specs
+            for name, default in spec.scapy_class().default_fields.items()
+            if isinstance(default, chance) and not spec.has(name)
+        ]
 
     def repeatable(self, values: dict[tuple[int, str], Any]) -> bool:
         """Whether Scapy builds the same frame again, and would at another time."""
@@ -343,29 +469,22 @@ class Stack:
             setattr(time, "time", now)  # noqa: B010
         return len(frames) == 1
 
-    def padding(self, length: int) -> bytes:
-        """The first ``length`` bytes of what frames are filled with."""
-        return (self._fill * (length // len(self._fill) + 1))[:length]
-
     def ip_offset(self, values: dict[tuple[int, str], Any]) -> int | None:
         """Bytes before the outermost IP or IPv6 header; None without one."""
         for index, layer in enumerate(self.layers):
             if layer.name in ("IP", "IPv6"):
-                if index == 0:
-                    return 0
-                return len(self.build(values)) - len(Stack(self.layers[index:], self._fill, self.on).build(
-                    {(at - index, name): value for (at, name), value in values.items() if at >= index}))  # fmt: skip
+                return len(self.build(values)) - len(self.build(values, start=index))
         return None
 
     def auto_checksums(self) -> list[tuple[int, str, bool]]:
-        """The checksums that Scapy computes: (layer's index, field, whether zero is sent as 0xffff), outermost first.
+        """The checksums that Scapy computes: (layer's number, field, whether zero is sent as 0xffff), outermost first.
 
         Only those that are known to be the Internet checksum; what varies with another one is built by Scapy itself.
         """
         found = []
-        for index, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.specs):
             name = next((desc.name for desc in layer.scapy_class.fields_desc if desc.name in _CHECKSUM_FIELDS), None)
             known = layer.name in _INTERNET_CHECKSUMS or layer.name.startswith("ICMPv6")
-            if name and known and name not in layer.constants and name not in layer.varying:
-                found.append((index, name, layer.name == "UDP"))
+            if name and known and not layer.has(name):
+                found.append((number, name, layer.name == "UDP"))
         return found

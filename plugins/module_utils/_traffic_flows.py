@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._flows import flow_key, layout
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Place, Stream
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._values import spans
 
 _COUNTED = 100_000  # flows, or frames, that are counted one by one: the most that flat memory and a short time allow
 
@@ -20,11 +21,16 @@ class _Box:
     stream: Stream
     fixed: bytes  # a key with every varying part zero
     axes: tuple[int, ...]  # of the stream's patched axes, those that the key holds
-    parts: tuple[tuple[Place, tuple[range, ...]], ...]  # where each stands, and its values
+    # Where each stands, its values, and which of the axes it is: those that move together are one.
+    parts: tuple[tuple[Place, tuple[range, ...], int], ...]
 
     def flows(self) -> int:
         """Distinct combinations of the key's axes among the stream's frames, taken in the order of the product."""
-        axes = [(axis.values.count, index in self.axes) for index, axis in enumerate(self.stream.patched)]
+        # What moves together is one axis, in the key if any of it is.
+        moving: dict[int, tuple[int, bool]] = {}
+        for index, axis in enumerate(self.stream.patched):
+            moving[axis.stride] = (axis.values.count, index in self.axes or moving.get(axis.stride, (0, False))[1])
+        axes = [moving[stride] for stride in sorted(moving)]
 
         def among(frames: int, count: int) -> int:
             """Of the first ``frames`` of the product of the ``count`` fastest axes."""
@@ -43,22 +49,29 @@ class _Box:
 
 def _box(stream: Stream, link_type: int) -> _Box | None:
     """The stream's flows as a product; None where a look at one frame does not tell them."""
-    if stream.shaping or not all(axis.numbers.distinct for axis in stream.patched):
+    if stream.shaping:
         return None
     frame = bytes(stream.patched_frame(0))
     found = layout(frame, link_type)
     slices = found.key or ()
     in_key = {at for part in slices for at in range(*part.indices(len(frame)))}
     places = stream.template(0).patches.places
+    if stream.fill.varies and {*in_key, *found.decisive} & set(range(len(frame) - stream.template(0).padding, len(frame))):
+        return None  # what follows the last layer is read as a header
     cleared = bytearray(frame)
+    strides: list[int] = []
     axes, parts = [], []
     for index, (axis, place) in enumerate(zip(stream.patched, places)):
         covered = set(range(place.offset, place.offset + place.width))
         if covered & set(found.decisive):
             return None
         if in_key & covered:
+            if not axis.numbers.distinct:
+                return None
             axes.append(index)
-            parts.append((place, axis.numbers.ranges))
+            if axis.stride not in strides:
+                strides.append(axis.stride)
+            parts.append((place, axis.numbers.ranges, strides.index(axis.stride)))
             cleared[place.offset : place.offset + place.width] = bytes(place.width)
     return _Box(stream, b"".join(cleared[part] for part in slices), tuple(axes), tuple(parts))
 
@@ -69,14 +82,14 @@ def _apart(one: _Box, other: _Box) -> bool:
         return True
     if one.parts == other.parts:
         return one.fixed != other.fixed
-    others = dict(other.parts)
-    return any(place in others and not _overlap(ranges, others[place]) for place, ranges in one.parts)
+    others = {place: ranges for place, ranges, _axis in other.parts}
+    return any(place in others and not _overlap(ranges, others[place]) for place, ranges, _axis in one.parts)
 
 
 def _overlap(some: tuple[range, ...], others: tuple[range, ...]) -> bool:
-    """Whether a number is in both. Of either, no number is in two ranges."""
-    ordered = sorted((part.start, part.stop) for part in (*some, *others))
-    return any(one[1] > other[0] for one, other in zip(ordered, ordered[1:]))
+    """Whether a number may be in both. Of either, no number is in two ranges."""
+    ordered = sorted(spans([*some, *others]))
+    return any(one[1] >= other[0] for one, other in zip(ordered, ordered[1:]))
 
 
 def count_flows(streams: list[Stream], link_type: int) -> int | None:
@@ -109,7 +122,7 @@ def count_flows(streams: list[Stream], link_type: int) -> int | None:
 
 def _counted(streams: list[Stream], link_type: int) -> int | None:
     """The flows counted frame by frame, one turn of each stream's fields."""
-    turns = [min(stream.frames, stream.product) for stream in streams]
+    turns = [stream.frames if stream.fill.varies else min(stream.frames, stream.product) for stream in streams]
     if sum(turns) > _COUNTED:
         return None
     keys = {flow_key(bytes(stream.patched_frame(frame)), link_type) for stream, turn in zip(streams, turns) for frame in range(turn)}

@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Clock, Stream, Traffic
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import LayerSpec, no_fields, read_layer
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._fill import Fill, RandomFill
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import Clock, Member, Stream, Traffic
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_layers import LayerSpec, layer_entry, no_fields, read_stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._sizes import RFC2544_SIZES, size_cycle
 
 # What the rest of a frame is filled with, repeated.
 FILLS = {"zeros": bytes(1), "increment": bytes(range(256))}
 
 _MOST_LAYERS = 100
+_MEMBER = re.compile(r"(\w{1,200})(?::([0-9]{1,3}))?\.(\w{1,200})\Z")
 
 _PORT_SCAN_PORTS = "1024-65534"
 # RFC 2544, appendix C.2.6.4: a UDP echo request from port 0xC020 with a time to live of 10, its data counting up.
@@ -35,15 +38,7 @@ def _layer_entries(layers: Any, on: str) -> list[tuple[str, Any]]:
         raise TrafficgenError("no layers", on=on, remedy="layers is a list, such as [Ether: {...}, IP: {...}, UDP: {...}].")
     if len(layers) > _MOST_LAYERS:
         raise TrafficgenError(f"{len(layers)} layers", on=on, remedy=f"A frame has at most {_MOST_LAYERS}.")
-    entries = []
-    for entry in layers:
-        if isinstance(entry, str):
-            entries.append((entry, None))
-        elif isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry)), str):
-            entries.append(next(iter(entry.items())))
-        else:
-            raise TrafficgenError(f"{entry!r} is no layer", on=on, remedy="A layer is its name or {name: {field: value}}.")
-    return entries
+    return [layer_entry(entry, on) for entry in layers]
 
 
 def _merged(preset: list[Any], own: Any, on: str) -> list[Any]:
@@ -83,15 +78,84 @@ def _positive(value: Any, what: str, on: str) -> int:
     return value
 
 
-def read_stream(given: dict[str, Any], on: str) -> Stream:
-    """One stream of a spec. ``on`` names it in errors."""
+def _whole(value: Any, what: str, on: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} is a whole number.")
+    return value
+
+
+def _fill(options: dict[str, Any], number: int, on: str) -> Fill:
+    """What fills the frames of stream ``number`` of the file."""
+    kind = options.get("fill", "zeros")
+    if kind == "random":
+        return RandomFill(_whole(options.get("seed", 0), "seed", on), number)
+    if "seed" in options:
+        raise TrafficgenError(f"a seed, but fill is {kind}", on=on, remedy="seed goes with fill: random.")
+    return Fill(FILLS[kind])
+
+
+def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
+    """The varying field that ``LAYER.FIELD`` or ``LAYER:NUMBER.FIELD`` names, the number counting layers of one name from the outside."""
+    found = _MEMBER.match(text) if isinstance(text, str) else None
+    if not found:
+        raise TrafficgenError(f"{text!r} is no field", on=on, remedy="Name a field as Ether.src, or IP:2.src of the second IP layer.")
+    every = [*layers, *(inner for layer in layers for inner in layer.inside())]
+    named = [spec for spec in every if spec.name == found[1]]
+    if not named:
+        raise TrafficgenError(
+            f"there is no layer {found[1]!r} for {text!r}", on=on, remedy=f"There are: {', '.join(spec.name for spec in every)}."
+        )
+    if found[2]:
+        named = named[int(found[2]) - 1 : int(found[2])] if int(found[2]) else []
+    varying = [spec for spec in named if found[3] in spec.varying and found[3] not in spec.follows]
+    if len(varying) > 1:
+        raise TrafficgenError(
+            f"{text!r} may be several layers' field", on=on, remedy=f"Say which: {found[1]}:1.{found[3]} is the outermost."
+        )
+    if not varying:
+        raise TrafficgenError(
+            f"{text} does not vary", on=on,
+            remedy="Give it several values in layers. A destination MAC that is left out moves with the address of its group by itself.",
+        )  # fmt: skip
+    return varying[0], found[3]
+
+
+def _together(layers: list[LayerSpec], given: Any, on: str) -> list[list[Member]]:
+    """The groups of fields that move together: of as many values each, and each field in one group."""
+    if given is None:
+        return []
+    if not isinstance(given, list) or not given:
+        raise TrafficgenError(f"{given!r} are no fields", on=on, remedy="Give [[Ether.src, IP.src]].")
+    groups = []
+    taken = set()
+    for names in given if all(isinstance(one, list) for one in given) else [given]:
+        members = [_member(layers, name, on) for name in names]
+        if len(members) < 2:
+            raise TrafficgenError(f"{names!r} is a group of its own", on=on, remedy="Two fields or more move together.")
+        counts = [spec.varying[name].count for spec, name in members]
+        if len(set(counts)) > 1:
+            said = ", ".join(f"{name} has {count}" for name, count in zip(names, counts))
+            # Beginning the shorter one again would pair what does not belong together, without a word.
+            raise TrafficgenError(f"{said} values", on=on, remedy="Fields that move together need as many values each.")
+        for (spec, field), name in zip(members, names):
+            if (id(spec), field) in taken:
+                raise TrafficgenError(f"{name} is there twice", on=on, remedy="A field moves with one group.")
+            taken.add((id(spec), field))
+        groups.append(members)
+    return groups
+
+
+def read_stream(given: dict[str, Any], on: str, number: int = 0) -> Stream:
+    """One stream of a spec. ``on`` names it in errors, ``number`` is its place in the file."""
     options = _with_preset(given, on)
-    layers: list[LayerSpec] = [read_layer(name, fields, on) for name, fields in _layer_entries(options.get("layers"), on)]
+    layers = read_stack(_layer_entries(options.get("layers"), on), on)
     base = options.get("size_of", "wire")
     sizes = size_cycle(options["size"], base, f"{on}, size") if "size" in options else []
     count = _positive(options["count"], "count", on) if "count" in options else None
     weight = _positive(options.get("weight", 1), "weight", on)
-    return Stream(layers, sizes=sizes, base=base, count=count, weight=weight, fill=FILLS[options.get("fill", "zeros")], on=on)
+    together = _together(layers, options.get("together"), f"{on}, together")
+    fill = _fill(options, number, on)
+    return Stream(layers, sizes=sizes, base=base, count=count, weight=weight, fill=fill, on=on, together=together)
 
 
 def read_interval(interval: Any) -> tuple[Clock, bool]:
@@ -130,7 +194,8 @@ def read_traffic(streams: Any, interval: Any) -> tuple[Traffic, int, bool]:
     read = []
     for number, given in enumerate(streams):
         name = given.get("name")
-        read.append(read_stream({key: given[key] for key in given if key != "name"}, f"stream {name!r}" if name else f"streams[{number}]"))
+        on = f"stream {name!r}" if name else f"streams[{number}]"
+        read.append(read_stream({key: given[key] for key in given if key != "name"}, on, number))
     link_types = {stream.stack.link_type() for stream in read}
     if len(link_types) > 1:
         raise TrafficgenError("the streams start with different kinds of layers", on="streams", remedy="One pcap has one link type.")

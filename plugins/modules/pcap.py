@@ -66,18 +66,42 @@ options:
         description:
           - The layers from the outermost inwards, by the names that Scapy has for layers and fields. Each is a name, or a dictionary with
             the name as its only key and the fields as its value.
+          - The names are those of Scapy's classes, the contributed ones (C(scapy.contrib)) among them. Where several of its modules
+            have a class of that name, put the module before it, as in C(gtp.GTPHeader).
           - A field is a value, a list, an inclusive range such as C(1024-65534), or for addresses a prefix, of which every address
-            is taken.
+            is taken. A step stands behind a colon, as a number or an address, as in C(100-200:10), C(10.0.0.1-10.0.9.1:0.0.1.0),
+            C(02:00:00:00:00:00-02:00:00:00:0f:00:256) and C(2001:2::/48:0:0:0:1::). A negative step goes down.
+          - "A range is also C({start: 100, end: 200, step: 10}) or C({start: 100, step: 10, count: 11}), in which an IPv6 address and its
+            step cannot be confused."
           - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest; in a layer the one
             that stands first in the header does.
           - A number is decimal, or hexadecimal after C(0x); zeros in front mean nothing. (YAML itself reads V(010) without quotes as 8.)
+          - A field that holds packets, such as the questions of DNS or the options of IP, takes a list of them, each written as a layer.
+            A field of such a packet varies as a layer's does. A packet of several layers is a list of them in that list.
+          - "Right, two questions in each frame: C({DNS: {qd: [{DNSQR: {qname: a.example}}, {DNSQR: {qname: b.example}}]}}). Right, one
+            question, another one in each frame: C({DNS: {qd: [{DNSQR: {qname: [a.example, b.example]}}]}}). Wrong, a text is no packet:
+            C({DNS: {qd: a.example}})."
+          - "TCP's options are a list, as C([{MSS: 1460}, NOP, {WScale: 7}, SAckOK, {Timestamp: [1, 0]}])."
           - What Scapy would take from the clock or at random is refused, but for ICMP's timestamps, which are zero.
           - Fields that are left out are Scapy's defaults. Those that Scapy would take from the host are C(02:00:00:00:00:01) and
             C(02:00:00:00:00:02), C(198.18.0.1) and C(198.18.0.2), C(2001:2::1) and C(2001:2::2) as source and destination.
+          - A destination MAC address that is left out is that of the multicast group (RFC 1112, RFC 2464) or broadcast where the packet in
+            the frame is for a group, for 255.255.255.255, or an ARP request; with several groups each frame has its own group's. One that
+            is given stays. Protocols that Scapy knows a group of, such as OSPF, have it as destination.
           - Layer C(Raw) is the payload, with C(load) as text or C(hex) as hexadecimal digits.
           - With O(streams[].preset), the fields given here are put over those of the preset's layers.
         type: list
         elements: raw
+      together:
+        description:
+          - Fields that change together, so that there is no combination of each with each. C([[Ether.src, IP.src]]) gives ten hosts with
+            ten MAC and ten IP addresses ten kinds of frames, not a hundred.
+          - Fields of one group need as many values each. Groups, and fields in none, still give their product; a group has the place
+            of the field of it that changes fastest.
+          - A field is C(LAYER.FIELD). Where several layers of one name vary in it, C(IP:2.src) is that of the second from the outside.
+        type: list
+        elements: raw
+        version_added: 0.2.0
       size:
         description:
           - The size of the frames; payload is added until they have it. Without it, frames are as long as their layers are.
@@ -98,6 +122,7 @@ options:
         description:
           - How many frames. It cuts the product of the varying fields short, or goes through it again.
           - Without it the product is gone through once, or the sizes where there are more of them.
+          - A warning names the varying fields that have not changed even once when the frames end.
         type: int
       weight:
         description:
@@ -105,9 +130,16 @@ options:
             drops out; the others go on.
         type: int
       fill:
-        description: What the payload that O(streams[].size) asks for consists of, zero bytes or bytes that count up.
+        description:
+          - What the payload that O(streams[].size) asks for consists of, zero bytes, bytes that count up, or (since 0.2.0) random ones.
+          - V(random) does not compress, neither in a frame nor across frames, so that a device that compresses has no advantage of it. Each
+            frame has bytes of its own, which follow from O(streams[].seed), the stream's place in the file and the frame's number.
         type: str
-        choices: [zeros, increment]
+        choices: [zeros, increment, random]
+      seed:
+        description: With O(streams[].fill=random), which random bytes. The same number gives the same bytes on every host. V(0) by default.
+        type: int
+        version_added: 0.2.0
 seealso:
   - module: wirespeed.trafficgen.pcap_info
   - module: wirespeed.trafficgen.tcpreplay
@@ -170,6 +202,33 @@ EXAMPLES = r"""
           - TCP: {dport: [80, 443, 8000-8099], flags: PA}
           - Raw: {load: "GET / HTTP/1.1"}
         size: 1518
+
+- name: Ten hosts, each with its own MAC and IP address, that send what does not compress to every tenth port
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/ten_hosts.pcap
+    streams:
+      - layers:
+          - Ether: {src: "02:00:00:00:01:01-02:00:00:00:01:0a"}
+          - IP: {src: 10.0.0.1-10.0.0.10}
+          - UDP: {dport: "100-200:10"}
+        together: [[Ether.src, IP.src]]
+        size: 1518
+        fill: random
+
+- name: GTP-U to a UPF, a hundred tunnels
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/gtp_u.pcap
+    streams:
+      - layers: [Ether, IP, {UDP: {dport: 2152}}, {GTP_U_Header: {teid: 1-100}}, {IP: {dst: 10.45.0.1}}, UDP]
+        size: 256
+
+- name: DNS questions for three names, and multicast to eight groups with their MAC addresses
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/dns_and_groups.pcap
+    streams:
+      - layers: [Ether, IP, {UDP: {dport: 53}}, {DNS: {qd: [{DNSQR: {qname: [a.example, b.example, c.example]}}]}}]
+      - layers: [Ether, {IP: {dst: 239.1.1.0/29, ttl: 16}}, {UDP: {dport: 5000}}]
+        size: 128
 """
 
 RETURN = r"""
@@ -224,11 +283,13 @@ STREAM = {
     "name": {"type": "str"},
     "preset": {"type": "str", "choices": ["tcp_port_scan", "udp_port_scan", "rfc2544", "imix"]},
     "layers": {"type": "list", "elements": "raw"},
+    "together": {"type": "list", "elements": "raw"},
     "size": {"type": "raw"},
     "size_of": {"type": "str", "choices": ["wire", "frame", "ip"], "default": "wire"},
     "count": {"type": "int"},
     "weight": {"type": "int"},
-    "fill": {"type": "str", "choices": ["zeros", "increment"]},
+    "fill": {"type": "str", "choices": ["zeros", "increment", "random"]},
+    "seed": {"type": "int"},
 }
 
 

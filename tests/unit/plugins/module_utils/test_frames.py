@@ -9,7 +9,8 @@ import struct
 
 import pytest
 from scapy.contrib.mpls import MPLS
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.dns import DNS, DNSQR
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_LSRR, IPOption_NOP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import ARP, GRE, Dot1AD, Dot1Q, Ether
 from scapy.layers.sctp import SCTP
@@ -40,6 +41,11 @@ def records(streams, interval=0.000001):
 
 def frames(*streams):
     return [frame for _seconds, _fraction, frame in records(list(streams))]
+
+
+def dns_questions(one, other):
+    """Two questions as this Scapy takes them: up to 2.5 each is the payload of the one before."""
+    return [one, other] if isinstance(DNS().qd, list) else one / other
 
 
 def layers(*given, **options):
@@ -92,8 +98,10 @@ PRODUCTS = {
     ),
     "ARP": (
         layers("Ether", {"ARP": {"psrc": "10.0.0.0/28", "op": ["who-has", "is-at"]}}),
-        Ether(**MACS, type=0x0806)
-        / ARP(hwsrc=MACS["src"], psrc=[f"10.0.0.{i}" for i in range(16)], op=[1, 2], hwdst="00:00:00:00:00:00", pdst="0.0.0.0"),
+        # A request is broadcast, an answer is not. In a layer the field that stands first changes fastest.
+        [Ether(src=MACS["src"], dst=dst, type=0x0806)
+         / ARP(hwsrc=MACS["src"], psrc=f"10.0.0.{i}", op=op, hwdst="00:00:00:00:00:00", pdst="0.0.0.0")
+         for i in range(16) for op, dst in ((1, "ff:ff:ff:ff:ff:ff"), (2, MACS["dst"]))],
     ),
     "a contributed layer": (
         layers("Ether", {"MPLS": {"label": "4090-4100", "cos": [1, 2]}}, "IP", {"UDP": {"dport": "1-3"}}),
@@ -119,6 +127,72 @@ PRODUCTS = {
     "numbers with zeros in front": (
         layers("Ether", "IP", {"UDP": {"sport": "0080", "dport": "08-0x12"}}),
         Ether(**MACS) / IP(**IPS) / UDP(sport=80, dport=list(range(8, 19))),
+    ),
+    "steps": (
+        layers("Ether", {"IP": {"dst": "10.0.0.0/22:0.0.1.0", "src": "10.0.9.1-10.0.0.1:-0.0.3.0"}}, {"UDP": {"dport": "100-200:10"}}),
+        Ether(**MACS)
+        / IP(dst=[f"10.0.{i}.0" for i in range(4)], src=[f"10.0.{i}.1" for i in (9, 6, 3, 0)])
+        / UDP(dport=list(range(100, 201, 10))),
+    ),
+    "steps of MAC and IPv6 addresses": (
+        layers(
+            {"Ether": {"src": ["02:00:00:00:00:00-02:00:00:00:0f:00:256", "02:00:00:01:00:00-02:00:00:01:00:09:00:00:00:00:00:03"]}},
+            {"IPv6": {"dst": ["2001:2::/46:0:0:1::", "2001:2::1-2001:2::ff:::10", {"start": "2001:2::5", "step": 16, "count": 3}]}},
+            {"UDP": {"dport": {"start": 9, "end": 5, "step": -2}}},
+        ),
+        Ether(
+            src=[*(f"02:00:00:00:{i:02x}:00" for i in range(16)), *(f"02:00:00:01:00:{i:02x}" for i in (0, 3, 6, 9))], dst=MACS["dst"]
+        )
+        / IPv6(
+            src=IP6S["src"],
+            dst=[*(f"2001:2:{i:x}::" for i in range(4)), *(f"2001:2::{i:x}1" for i in range(16)), "2001:2::5", "2001:2::15", "2001:2::25"],
+        )
+        / UDP(dport=[9, 7, 5]),
+    ),
+    "fields that move together": (
+        layers(
+            {"Ether": {"src": "02:00:00:00:01:01-02:00:00:00:01:0a"}}, {"IP": {"src": "10.0.0.1-10.0.0.10", "ttl": [7, 9]}},
+            {"UDP": {"dport": "5-7", "sport": "1-3"}}, together=[["Ether.src", "IP.src"], ["UDP.sport", "UDP.dport"]],
+        ),
+        [Ether(src=f"02:00:00:00:01:{host:02x}", dst=MACS["dst"]) / IP(src=f"10.0.0.{host}", dst=IPS["dst"], ttl=ttl)
+         / UDP(sport=port, dport=port + 4) for host in range(1, 11) for ttl in (7, 9) for port in (1, 2, 3)],
+    ),
+    "the second of two layers, together with a payload": (
+        layers(
+            "Ether", {"IP": {"src": "10.0.0.0/30"}}, {"IP": {"src": "10.1.0.0/30"}}, "UDP", {"Raw": {"load": ["a", "bb", "c", "d"]}},
+            together=["IP:2.src", "Raw.load"],
+        ),
+        [Ether(**MACS) / IP(src=f"10.0.0.{outer}", dst=IPS["dst"]) / IP(src=f"10.1.0.{inner}", dst=IPS["dst"]) / UDP() / Raw(load)
+         for outer in range(4) for inner, load in enumerate(("a", "bb", "c", "d"))],
+    ),
+    "groups and hosts, each to its MAC address": (
+        layers({"Ether": {"src": "02:00:00:00:00:01-02:00:00:00:00:02"}}, "Dot1AD", "Dot1Q",
+               {"IP": {"dst": ["223.255.255.254-224.0.0.1", "224.127.255.255-224.128.0.1", "239.255.255.254-240.0.0.1",
+                               "255.255.255.254/31"]}},
+               "UDP"),
+        [Ether(src=f"02:00:00:00:00:0{host}", dst=mac) / Dot1AD() / Dot1Q() / IP(src=IPS["src"], dst=address) / UDP()
+         for host in (1, 2) for address, mac in (
+             ("223.255.255.254", MACS["dst"]), ("223.255.255.255", MACS["dst"]),
+             ("224.0.0.0", "01:00:5e:00:00:00"), ("224.0.0.1", "01:00:5e:00:00:01"),
+             ("224.127.255.255", "01:00:5e:7f:ff:ff"), ("224.128.0.0", "01:00:5e:00:00:00"), ("224.128.0.1", "01:00:5e:00:00:01"),
+             ("239.255.255.254", "01:00:5e:7f:ff:fe"), ("239.255.255.255", "01:00:5e:7f:ff:ff"),
+             ("240.0.0.0", MACS["dst"]), ("240.0.0.1", MACS["dst"]),
+             ("255.255.255.254", MACS["dst"]), ("255.255.255.255", "ff:ff:ff:ff:ff:ff"))],
+    ),
+    "groups of IPv6, and a tunnel to one": (
+        layers("Ether", {"IPv6": {"dst": "ff0e::1:0:0-ff0e::1:0:3"}}, {"UDP": {"dport": 4789}}, "VXLAN",
+               {"Ether": None}, {"IP": {"dst": "239.1.1.4/30"}}, "UDP"),
+        [Ether(src=MACS["src"], dst=f"33:33:00:00:00:0{outer}") / IPv6(src=IP6S["src"], dst=f"ff0e::1:0:{outer}") / UDP(dport=4789)
+         / VXLAN() / Ether(src=MACS["src"], dst=f"01:00:5e:01:01:0{inner}") / IP(src=IPS["src"], dst=f"239.1.1.{inner}") / UDP()
+         for outer in range(4) for inner in (4, 5, 6, 7)],
+    ),
+    "packets in fields that vary": (
+        layers("Ether", {"IP": {"options": [{"IPOption_LSRR": {"routers": ["192.168.1.1"]}}, "IPOption_NOP"]}}, {"UDP": {"dport": 53}},
+               {"DNS": {"id": "1-2", "qd": [{"DNSQR": {"qname": ["a.example", "bb.example"]}}, {"DNSQR": {"qtype": ["AAAA", 255]}}]}},
+               count=16),
+        [Ether(**MACS) / IP(**IPS, options=[IPOption_LSRR(routers=["192.168.1.1"]), IPOption_NOP()]) / UDP(dport=53)
+         / DNS(id=number, qd=dns_questions(DNSQR(qname=name), DNSQR(qtype=kind)))
+         for kind in (28, 255) for name in ("a.example", "bb.example") for number in (1, 2)] * 2,
     ),
     "a checksum given": (
         layers("Ether", {"IP": {"chksum": 0xBEEF}}, {"UDP": {"chksum": 0, "dport": "1-9"}}),

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _scapy_layers
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _scapy_classes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import PRESETS, read_traffic
 
@@ -63,7 +63,34 @@ BAD = {
     "preset": ({"preset": "tcp_scan"}, "no preset 'tcp_scan'. There are: imix, rfc2544, tcp_port_scan, udp_port_scan."),
     "preset's layer": ({"preset": "imix", "layers": [{"TCP": {"dport": 1}}]}, "has no layer 'TCP' to change. It has Ether, IP, UDP."),
     "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are wire frames"),
-    "what Scapy refuses": ({"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]}, "streams[0]: Scapy could not build the frame:"),
+    "text where a packet goes": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": ["www.example.com"]}}]},
+                                 "streams[0], DNS.qd[0]: 'www.example.com' is no packet, and this field holds packets."),
+    "text where packets go": ({"layers": ["Ether", {"IP": {"options": 7}}]}, "IP.options: 7 is no packet, and this field holds packets."),
+    "a field in a packet in a field": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qnam": "a.example"}}]}}]},
+                                       "streams[0], DNS.qd[0]: DNSQR has no field 'qnam'. Did you mean qname?"),
+    "a value in a packet in a field": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qtype": 65536}}]}}]},
+                                       "streams[0], DNS.qd[0], DNSQR.qtype: 65536 is out of the field's range."),
+    "step 0": (udp(dport="1-9:0"), "UDP.dport: '1-9:0' has a step of 0."),
+    "a step of another kind": ({"layers": [{"IP": {"dst": "10.0.0.1-10.0.0.9:x"}}]}, "IP.dst: 'x' is no step."),
+    "a step that goes up, to a lower end": (udp(dport="9-1:2"), "an empty range: '9-1:2'. The first value must not be above the last."),
+    "a step that goes down, to a higher end": (udp(dport="1-9:-2"), "With a negative step it must not be below the last."),
+    "a count that goes out of the field": (udp(dport={"start": 65000, "step": 100, "count": 9}), "is out of the field's range."),
+    "a range of unknown keys": (udp(dport={"start": 1, "until": 9}), "UDP.dport: unknown key 'until'. A field that counts is {start, end"),
+    "a range of a range": (udp(dport={"start": "1-2", "end": 9}), "UDP.dport: '1-2' is several values."),
+    "an IPv6 step or address": ({"layers": ["Ether", {"IPv6": {"dst": "2001:2::1-2001:2::100:10"}}]},
+                                "IPv6.dst: '2001:2::1-2001:2::100:10' can be read with a step and without."),
+    "together, other counts": ({**udp(sport="1-3", dport="1-4"), "together": [["UDP.sport", "UDP.dport"]]},
+                               "streams[0], together: UDP.sport has 3, UDP.dport has 4 values. Fields that move together need as many"),
+    "together, one value": ({**udp(sport="1-3"), "together": [["UDP.sport", "UDP.dport"]]}, "together: UDP.dport does not vary."),
+    "together, no layer": ({**udp(sport="1-3"), "together": [["UDP.sport", "TCP.dport"]]}, "no layer 'TCP' for 'TCP.dport'. There are: "),
+    "together, no field": ({**udp(sport="1-3"), "together": [["UDP.sport", "dport"]]}, "'dport' is no field."),
+    "together, alone": ({**udp(sport="1-3"), "together": ["UDP.sport"]}, "is a group of its own."),
+    "together, twice": ({**udp(sport="1-3", dport="1-3"), "together": [["UDP.sport", "UDP.dport"], ["UDP.dport", "UDP.sport"]]},
+                        "UDP.dport is there twice."),
+    "together, of two": ({"layers": ["Ether", {"IP": {"src": "10.0.0.0/30"}}, {"IP": {"src": "10.0.0.0/30"}}, {"UDP": {"dport": "1-4"}}],
+                          "together": ["IP.src", "UDP.dport"]}, "'IP.src' may be several layers' field. Say which: IP:1.src"),
+    "what Scapy refuses": ({"layers": ["Ether", "IP", {"TCP": {"options": [{"MSS": 65536}]}}]}, "streams[0]: Scapy could not build the"),
+    "options that are no list": ({"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]}, "TCP.options: 'foo' is no list of options."),
 }  # fmt: skip
 
 
@@ -153,16 +180,47 @@ def test_a_hundred_layers_and_no_more():
 
 def test_a_module_of_scapys_that_needs_more_than_scapy_is_an_error_of_ours(monkeypatch):
     def import_module(name):
-        if name == "scapy.contrib.isotp":
+        if name == "scapy.contrib.lacp":
             raise OSError("only on another system")
         return importlib.import_module(name)
 
-    monkeypatch.setattr(_scapy_layers, "importlib", SimpleNamespace(import_module=import_module))
-    with pytest.raises(TrafficgenError, match=r"scapy\.contrib\.isotp cannot be imported: OSError: only on another system"):
-        read_traffic([{"layers": ["isotp"]}], 0)
+    monkeypatch.setattr(_scapy_classes, "importlib", SimpleNamespace(import_module=import_module, util=importlib.util))
+    with pytest.raises(TrafficgenError, match=r"scapy\.contrib\.lacp cannot be imported: OSError: only on another system"):
+        read_traffic([{"layers": ["Ether", "LACP"]}], 0)
 
 
 def test_an_error_about_a_megabyte_is_none_itself():
     with pytest.raises(TrafficgenError) as caught:
         read_traffic([{"layers": ["Ether", "x" * 1000000]}], 0)
     assert len(caught.value.message) < 5000
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (10_000, "streams[0]: count 10000 ends before IP.src (100 values) has changed at all: every frame has the first value. UDP.sport "),
+        (64_512, None),
+        (1, "streams[0]: count 1 ends before UDP.sport (64511 values) and IP.src (100 values) have changed at all"),
+        (None, None),
+    ],
+)
+def test_a_count_that_ends_before_a_field_has_moved_is_told(count, says):
+    # luigirizzo/netmap#153: only the first IP address is ever used, the source port changes.
+    spec = {"layers": ["Ether", {"IP": {"src": "10.0.0.1-10.0.0.100"}}, {"UDP": {"sport": "1024-65534", "dport": 9}}], "size": 64}
+    traffic, _link_type, _nanoseconds = read_traffic([{**spec, "count": count}], 0)
+    if says is None:
+        assert traffic.warnings() == []
+    else:
+        (warning,) = traffic.warnings()
+        assert warning.startswith(says)
+
+
+def test_what_moves_together_has_moved_when_one_has():
+    spec = {"layers": ["Ether", {"IP": {"dst": "239.1.1.0/29"}}, {"UDP": {"dport": "1-8"}}], "count": 5}
+    assert "IP.dst (8 values) has" in read_traffic([spec], 0)[0].warnings()[0]
+    assert read_traffic([{**spec, "together": ["IP.dst", "UDP.dport"]}], 0)[0].warnings() == []
+
+
+def test_what_is_random_is_named():
+    with pytest.raises(TrafficgenError, match=r"Scapy gives IE_TEIDI\.TEIDI another value each time"):
+        frames({"layers": ["Ether", "IP", "UDP", {"gtp.GTPHeader": None}, "IE_TEIDI"]})

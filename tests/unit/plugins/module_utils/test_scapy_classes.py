@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Contributed layers by name, against the bytes of a plain script with load_contrib()."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("scapy")
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_classes import layer_class
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import read_traffic
+
+# What a script has to say so that the addresses are not this host's.
+ETHER = 'Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")'
+IPV4 = 'IP(src="198.18.0.1", dst="198.18.0.2")'
+# The contributed modules, the spec's layers, and the same in Python.
+CONTRIBUTED = {
+    "GTP-U": (
+        ["gtp"], ["Ether", "IP", {"UDP": {"dport": 2152}}, {"GTP_U_Header": {"teid": 100}}, "IP", "UDP"],
+        f"{ETHER}/{IPV4}/UDP(dport=2152)/GTP_U_Header(teid=100)/{IPV4}/UDP()",
+    ),
+    "LACP": (
+        ["slowprot", "lacp"], [{"Ether": {"dst": "01:80:c2:00:00:02", "type": 0x8809}}, "SlowProtocol", "LACP"],
+        f'{ETHER.replace("02:00:00:00:00:02", "01:80:c2:00:00:02")[:-1]}, type=0x8809)/SlowProtocol()/LACP()',
+    ),
+    "LLDP": (
+        ["lldp"],
+        [{"Ether": {"dst": "01:80:c2:00:00:0e"}}, {"LLDPDUChassisID": {"subtype": 4, "id": "02:00:00:00:00:01"}},
+         {"LLDPDUPortID": {"subtype": 5, "id": "ens17"}}, {"LLDPDUTimeToLive": {"ttl": 120}}, "LLDPDUEndOfLLDPDU"],
+        f'{ETHER.replace("02:00:00:00:00:02", "01:80:c2:00:00:0e")}/LLDPDUChassisID(subtype=4, id="02:00:00:00:00:01")'
+        '/LLDPDUPortID(subtype=5, id="ens17")/LLDPDUTimeToLive(ttl=120)/LLDPDUEndOfLLDPDU()',
+    ),
+    "OSPF": (
+        ["ospf"],
+        ["Ether", {"IP": {"ttl": 1}}, {"OSPF_Hdr": {"src": "10.0.0.1"}}, {"OSPF_Hello": {"neighbors": ["10.0.0.2", "10.0.0.3"]}}],
+        # To all OSPF routers, and their MAC address: as the script's author gets it.
+        'Ether(src="02:00:00:00:00:01")/IP(src="198.18.0.1", ttl=1)/OSPF_Hdr(src="10.0.0.1")/OSPF_Hello('
+        'neighbors=["10.0.0.2", "10.0.0.3"])',
+    ),
+    "OSPF's states": (
+        ["ospf"],
+        ["Ether", "IP", "OSPF_Hdr",
+         {"OSPF_LSUpd": {"lsalist": [{"OSPF_Router_LSA": {"id": "1.1.1.1", "adrouter": "1.1.1.1", "linklist": [
+             {"OSPF_Link": {"id": "10.0.0.0", "data": "255.255.255.0", "type": 3}}, {"OSPF_Link": {"id": "10.0.1.0", "metric": 5}}]}},
+             {"OSPF_Network_LSA": {"routerlist": ["1.1.1.1", "2.2.2.2"]}}]}}],
+        'Ether(src="02:00:00:00:00:01")/IP(src="198.18.0.1")/OSPF_Hdr()/OSPF_LSUpd(lsalist=[OSPF_Router_LSA(id="1.1.1.1", '
+        'adrouter="1.1.1.1", linklist=[OSPF_Link(id="10.0.0.0", data="255.255.255.0", type=3), OSPF_Link(id="10.0.1.0", metric=5)]), '
+        'OSPF_Network_LSA(routerlist=["1.1.1.1", "2.2.2.2"])])',
+    ),
+    "BGP": (
+        ["bgp"], ["Ether", "IP", {"TCP": {"dport": 179, "flags": "PA"}}, "BGPHeader", "BGPKeepAlive"],
+        f'{ETHER}/{IPV4}/TCP(dport=179, flags="PA")/BGPHeader()/BGPKeepAlive()',
+    ),
+    "PIM": (
+        ["pim"], ["Ether", {"IP": {"dst": "224.0.0.13", "ttl": 1}}, "PIMv2Hdr", {"PIMv2Hello": {"option": [{"PIMv2HelloHoldtime": None}]}}],
+        'Ether(src="02:00:00:00:00:01")/IP(src="198.18.0.1", dst="224.0.0.13", ttl=1)/PIMv2Hdr()/PIMv2Hello(option=[PIMv2HelloHoldtime()])',
+    ),
+    "CDP": (
+        ["cdp"],
+        [{"Dot3": {"src": "02:00:00:00:00:01", "dst": "01:00:0c:cc:cc:cc"}}, "LLC", "SNAP",
+         {"CDPv2_HDR": {"msg": [{"CDPMsgDeviceID": {"val": "gen1"}}]}}],
+        'Dot3(src="02:00:00:00:00:01", dst="01:00:0c:cc:cc:cc")/LLC()/SNAP()/CDPv2_HDR(msg=[CDPMsgDeviceID(val="gen1")])',
+    ),
+    "RoCE": (["roce"], ["Ether", "IP", {"UDP": {"dport": 4791}}, {"BTH": {"psn": 5}}], f"{ETHER}/{IPV4}/UDP(dport=4791)/BTH(psn=5)"),
+    "Modbus": (
+        ["modbus"], ["Ether", "IP", {"TCP": {"dport": 502}}, "ModbusADURequest",
+                     {"ModbusPDU03ReadHoldingRegistersRequest": {"quantity": 4}}],
+        f"{ETHER}/{IPV4}/TCP(dport=502)/ModbusADURequest()/ModbusPDU03ReadHoldingRegistersRequest(quantity=4)",
+    ),
+    "of two of one name": (
+        ["gtp_v2"], ["Ether", "IP", "UDP", {"gtp_v2.GTPHeader": {"teid": 5, "seq": 7}}], f"{ETHER}/{IPV4}/UDP()/GTPHeader(teid=5, seq=7)",
+    ),
+}  # fmt: skip
+
+
+def plain(modules, packet):
+    """The bytes that a script gives, in a process of its own."""
+    script = "import logging; logging.disable()\nfrom scapy.all import *\n" + "".join(f"load_contrib({module!r})\n" for module in modules)
+    done = subprocess.run([sys.executable, "-c", f"{script}print(bytes({packet}).hex())"], check=True, capture_output=True)
+    return bytes.fromhex(done.stdout.decode().split()[-1])
+
+
+@pytest.mark.parametrize("name", CONTRIBUTED)
+def test_a_contributed_layer_is_as_in_a_script(name):
+    modules, layers, packet = CONTRIBUTED[name]
+    traffic, _link_type, _nanoseconds = read_traffic([{"layers": layers}], 0)
+    assert traffic.streams[0].scapy_frame(0) == plain(modules, packet)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("GTPHeader", "several modules of Scapy have a layer 'GTPHeader'. Name the module too: gtp.GTPHeader or gtp_v2.GTPHeader."),
+        ("GTP_U_Heder", "no layer 'GTP_U_Heder'. Did you mean GTP_U_Header"),
+        ("ospf_hdr", "Did you mean OSPF_Hdr"),
+        ("gtp.IP", "no layer 'gtp.IP'. Did you mean IP"),
+        ("os.system", "no layer 'os.system'"),
+        ("gtp.", "no layer 'gtp.'"),
+        ("a b", "no layer 'a b'"),
+    ],
+)
+def test_a_name_that_is_none_or_several(name, says):
+    with pytest.raises(TrafficgenError) as caught:
+        layer_class(name, "streams[0]")
+    assert says in caught.value.message
+
+
+def test_the_module_before_a_name_may_be_as_long_as_one_likes():
+    assert layer_class("gtp.GTP_U_Header", "x") is layer_class("scapy.contrib.gtp.GTP_U_Header", "x") is layer_class("GTP_U_Header", "x")
+
+
+def test_only_the_module_that_has_the_layer_is_imported():
+    script = "import sys, scapy.all\nbefore = set(sys.modules)\n"
+    script += f"from {layer_class.__module__} import layer_class\n"
+    script += "layer_class('LACP', 'x')\nprint(*[name for name in set(sys.modules) - before if name.startswith('scapy.contrib.')])"
+    done = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE)
+    assert set(done.stdout.decode().split()) <= {"scapy.contrib.lacp", "scapy.contrib.slowprot"}
