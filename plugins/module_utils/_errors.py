@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 _LONGEST = 2000  # characters of a part: what was given wrong may be a megabyte
 
 
@@ -35,3 +38,36 @@ class TrafficgenError(Exception):
         if not sentence.endswith((".", "!", "?")):
             sentence += "."
         return f"{sentence} {self.remedy}".strip()
+
+
+# What the system refuses to anybody, whatever is asked for, and where that is set.
+_REMEDIES = {
+    errno.EMFILE: "Raise the limit of open files for the task's user: `ulimit -n` shows it; nofile in limits.conf or LimitNOFILE sets it.",
+    errno.ENFILE: "The host has no more open files to give: `sysctl fs.file-nr fs.file-max` shows how many.",
+    errno.EAGAIN: "No more processes can be started: raise `ulimit -u`, or pids.max (TasksMax) of the control group, or end some.",
+    errno.ENOMEM: "The host is short of memory: `free` shows how much there is.",
+    errno.ENOSPC: "A file system is full: `df` shows which.",
+}
+
+
+class ExhaustedError(TrafficgenError):
+    """The system has no process or no open file to give; later it may have."""
+
+
+def not_run(program: str, error: Exception) -> TrafficgenError:
+    """The error of a program that could not be started."""
+    remedy = remedy_of(error)
+    return (ExhaustedError if remedy else TrafficgenError)("could not be run", on=program, said=str(error), remedy=remedy)
+
+
+def remedy_of(error: BaseException) -> str:
+    """What to do about an error of the system's that has no other cause than a limit; nothing for others."""
+    return _REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+
+
+def as_ours(error: TrafficgenError | OSError) -> TrafficgenError:
+    """An error to show: what nobody foresaw, as when the system runs out of something, has no trace of the code as its message."""
+    if isinstance(error, TrafficgenError):
+        return error
+    on = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    return TrafficgenError("the system refused it", on=on, said=error.strerror or str(error), remedy=remedy_of(error))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes, read_pause, set_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_note import NicNote
@@ -157,7 +157,11 @@ def left_as_found(
         here = os.getpid() == process
         if not here:
             time.sleep(_LAST_BREATH)
-        complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
+        try:
+            complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
+        except ExhaustedError as error:
+            warnings.append(f"{error.message} {interface} is not as it was before the run; the next run on it puts it back.")
+            return
         warnings.extend(complaints)
         if note is not None and (here or not complaints):
             note.forget()
@@ -183,7 +187,10 @@ def recover(interface: str, netns: str | None) -> list[str]:
     if noted is None:
         return []
     undo = _from_note(noted)
-    complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface, netns)
+    try:
+        complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface, netns)
+    except ExhaustedError as error:
+        return [f"{error.message} What an earlier run had changed is not put back yet."]
     note.forget()
     if complaints:
         return [f"{interface}: an earlier run was cut off, and what it had changed could not all be put back.", *complaints]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import (
     Pause,
     RingSizes,
@@ -198,10 +198,15 @@ def steady_seconds(interface: str, netns: str | None) -> float:
 
 
 def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
-    """Make an interface what it was before; what of it could not be, a sentence each."""
+    """Make an interface what it was before; what of it could not be, a sentence each.
+
+    :raises ExhaustedError: there is no process for it now.
+    """
     before = undo.before
     try:
         now = read(interface, netns)
+    except ExhaustedError:
+        raise
     except TrafficgenError as error:
         return [f"{error.message} So what it was set to was not put back."]
     if now.ifindex != before.ifindex or now.driver != before.driver:
@@ -226,6 +231,8 @@ def _complaint(
 ) -> str:
     try:
         step(before, now, interface, netns)
+    except ExhaustedError:
+        raise
     except TrafficgenError as error:
         return error.message
     return ""

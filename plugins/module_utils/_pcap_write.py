@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frames import RECORD, RING
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import (
     GLOBAL_HEADER,
@@ -64,7 +64,10 @@ def pump(blocks: Iterable[bytearray], consumers: list[Consumer]) -> None:
     under_way: deque[list[Future[object]]] = deque()
     try:
         for block in blocks:
-            under_way.append([pool.submit(consumer, block) for pool, consumer in zip(pools, consumers)])
+            try:
+                under_way.append([pool.submit(consumer, block) for pool, consumer in zip(pools, consumers)])
+            except RuntimeError as error:  # what Python makes of a thread that the system does not start
+                raise OSError(errno.EAGAIN, str(error)) from error
             while len(under_way) >= RING:
                 for future in under_way.popleft():
                     future.result()
@@ -129,10 +132,10 @@ def _target(path: str) -> str:
 
 
 def _failed(path: str, error: OSError, needed: int | None) -> TrafficgenError:
-    remedy = "Nothing was changed."
+    remedy = f"{remedy_of(error)} Nothing was changed.".strip()
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         size = f" of {needed} bytes" if needed else ""
-        remedy = f"The file{size} does not fit there: free space, lower count, or give another path. {remedy}"
+        remedy = f"The file{size} does not fit there: free space, lower count, or give another path. Nothing was changed."
     return TrafficgenError("could not be written", on=path, said=str(error), remedy=remedy)
 
 

@@ -18,9 +18,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run, remedy_of
 
 # Where "make install" puts things. A login shell looks here first, sudo's secure_path on EL not at all.
 _LOCAL_PATH = ("/usr/local/sbin", "/usr/local/bin")
@@ -32,6 +32,9 @@ _MARK = "TRAFFICGEN_RUN"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
 _UNKILLABLE = 10.0  # seconds after SIGKILL
+_PATIENCE = 1.0  # seconds for a process to be had
+
+_Started = TypeVar("_Started")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,18 @@ def c_locale() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
 
 
+def _patiently(start: Callable[[], _Started]) -> _Started:
+    """Start a process; where the system has none to give (EAGAIN), try again for a while. What was changed has to be put back."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return start()
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_PATIENCE / 20)
+
+
 def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0, stdin: str | None = None) -> Completed:
     """Run a short program to its end. Its exit status is the caller's to judge.
 
@@ -81,14 +96,16 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
     """
     full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
     try:
-        done = subprocess.run(
-            full, input=stdin if stdin is not None else "", capture_output=True, text=True, errors="backslashreplace",
-            timeout=timeout, check=False, env=c_locale(),
+        done = _patiently(
+            lambda: subprocess.run(
+                full, input=stdin if stdin is not None else "", capture_output=True, text=True, errors="backslashreplace",
+                timeout=timeout, check=False, env=c_locale(),
+            )
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise TrafficgenError(f"gave no answer in {timeout:g} s and was killed", on=" ".join(argv)) from None
     except (OSError, ValueError) as error:
-        raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
+        raise not_run(argv[0], error) from error
     return Completed(tuple(full), done.returncode, done.stdout, done.stderr)
 
 
@@ -344,7 +361,7 @@ def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, han
                 start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )  # fmt: skip
         except (OSError, ValueError) as error:
-            raise TrafficgenError("could not be run", on=argv[0], said=str(error)) from error
+            raise not_run(argv[0], error) from error
     except OSError as error:
         listed = ",".join(map(str, sorted(cpus or ())))
         raise TrafficgenError("these CPUs cannot be used", on=f"cpu_list {listed}", said=str(error)) from error
@@ -410,8 +427,13 @@ def undone(undo: Callable[[], None], hand_on: Sequence[int] = ()) -> Iterator[No
 
     :param hand_on: descriptors that it keeps open until it has undone.
     """
-    reading, writing = os.pipe()
-    keeper = os.fork()
+    try:
+        reading, writing = os.pipe()
+        keeper = _patiently(os.fork)
+    except OSError as error:
+        raise TrafficgenError(
+            "no process can be had that puts all back if this one is killed, so nothing is begun", said=str(error), remedy=remedy_of(error)
+        ) from error
     if keeper == 0:
         _keep(reading, undo, hand_on)
     os.close(reading)

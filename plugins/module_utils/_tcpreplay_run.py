@@ -599,7 +599,7 @@ def _receiver(plan: Plan, warnings: list[str], locks: Sequence[int]) -> Iterator
         try:
             receiver.remove()
         except TrafficgenError as error:
-            warnings.append(error.message)
+            warnings.append(f"The frame counter on {plan.request.rx_interface} is still there, until the next run: {error.message}")
 
     with undone(remove, locks):
         yield receiver

@@ -351,7 +351,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import observe
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "interface": {"type": "str", "required": True},
@@ -378,8 +378,8 @@ def main() -> None:
             expect_packets=module.params["expect_packets"],
             check_mode=module.check_mode,
         )
-    except TrafficgenError as error:
-        module.fail_json(msg=error.message)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
     module.exit_json(changed=changed, **result)
 
 

@@ -162,7 +162,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import info
 
 ARGUMENT_SPEC: dict[str, Any] = {"interfaces": {"type": "list", "elements": "str"}, "netns": {"type": "str"}}
@@ -173,8 +173,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         found = info(module.params["interfaces"], module.params["netns"])
-    except TrafficgenError as error:
-        module.fail_json(msg=error.message)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
     module.exit_json(changed=False, netmap_info=found)
 
 

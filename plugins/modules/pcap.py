@@ -276,7 +276,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
 
 STREAM = {
@@ -320,8 +320,8 @@ def main() -> None:
             else lambda new, path: module.atomic_move(new, path, unsafe_writes=module.params["unsafe_writes"]),
             with_diff=module._diff,
         )
-    except TrafficgenError as error:
-        module.fail_json(msg=error.message)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
     # Of a link it is the file behind it that was written.
     attributes: dict[str, Any] = module.load_file_common_arguments(module.params, path=os.path.realpath(module.params["path"]))
     attributes_diff: dict[str, dict[str, Any]] = {}

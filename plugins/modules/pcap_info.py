@@ -226,7 +226,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import BARE_IP, summarize
 
 ARGUMENT_SPEC = {"path": {"type": "path", "required": True}, "flows": {"type": "bool", "default": True}}
@@ -237,8 +237,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         summary = summarize(module.params["path"], flows=module.params["flows"], source_macs=True)
-    except TrafficgenError as error:
-        module.fail_json(msg=error.message)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
     if summary.bare_ip:
         module.warn(f"{summary.path}: {BARE_IP}")
     module.exit_json(changed=False, pcap_info=asdict(summary))

@@ -605,7 +605,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS, SETTINGS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_run import Outcome, carry_out
 
@@ -659,8 +659,8 @@ def main() -> None:
     try:
         outcome = carry_out(module.params, check_mode=module.check_mode, warnings=warnings)
         error = outcome.error
-    except TrafficgenError as refused:
-        error = refused
+    except (TrafficgenError, OSError) as refused:
+        error = as_ours(refused)
     for warning in warnings:
         module.warn(warning)
     result = dict(outcome.tree)

@@ -123,7 +123,7 @@ tcpreplay_info:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import REMEDY, netmap_verdict, parse_version
 
@@ -137,8 +137,8 @@ def main() -> None:
         path = find_executable(module.params["executable"] or "tcpreplay", REMEDY)
         answer = run([path, "--version"])
         version = parse_version(answer.stdout + answer.stderr)
-    except TrafficgenError as error:
-        module.fail_json(msg=error.message)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
     usable, reason = netmap_verdict(version)
     netmap = {"usable": usable, "reason": reason, "module_loaded": _netmap.loaded()}
     module.exit_json(changed=False, tcpreplay_info={"path": path, **version.as_result(), "netmap": netmap})

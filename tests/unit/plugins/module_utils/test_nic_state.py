@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _nic_note, _nic_settings, _nic_state
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._ethtool import Pause, RingSizes
 
 # What ethtool 6.1 said of an e1000 of QEMU's after `ethtool -K tg0 tx off tso off gso off`, in part.
@@ -542,6 +542,26 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
     assert _nic_settings.recover(*nic) == [
         "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "tga0: is gone.",
     ]  # fmt: skip
+    assert list(run_folder.iterdir()) == []
+
+
+def test_what_no_process_could_put_back_is_left_for_the_next_run(nic, run_folder, monkeypatch):
+    up(nic)
+
+    def exhausted(*args):
+        raise ExhaustedError("could not be run", on="ip")
+
+    was = _nic_settings.put_back
+    monkeypatch.setattr(_nic_settings, "put_back", exhausted)
+    warnings = []
+    before = _nic_state.read(*nic)
+    with left_as_found(nic, warnings, netmap=True):
+        spoil(nic)
+    assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it puts it back."]
+    assert _nic_settings.recover(*nic) == ["ip: could not be run. What an earlier run had changed is not put back yet."]
+    monkeypatch.setattr(_nic_settings, "put_back", was)
+    assert _nic_settings.recover(*nic) == ["tga0: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_state.read(*nic) == before
     assert list(run_folder.iterdir()) == []
 
 
