@@ -410,13 +410,14 @@ def all_tagged(path: str, over: int, opened: io.FileIO | None = None) -> bool:
     return True
 
 
-def all_addressed_to(path: str, mac: str) -> bool:
-    """Whether each frame is addressed to this MAC address, or to everybody. Reads the file up to the first that is not."""
+def all_addressed_to(path: str, mac: str, opened: io.FileIO | None = None) -> bool:
+    """Whether each frame is addressed to this MAC address, or to everybody. Reads as :func:`all_tagged` does."""
     wanted = (bytes.fromhex(mac.replace(":", "")), b"\xff" * 6)
-    with open_pcap(path) as raw, io.BufferedReader(raw, _BLOCK) as file:
-        record = struct.Struct(parse_header(file.read(GLOBAL_HEADER.size), path).order + "8xI4x")
+    with _from_its_start(path, opened) as raw, open(raw.fileno(), "rb", buffering=_BLOCK, closefd=False) as file:
+        header = parse_header(file.read(GLOBAL_HEADER.size), path)
+        record = struct.Struct(header.order + "8xII")
         while len(head := file.read(record.size)) == record.size:
-            (captured,) = record.unpack(head)
+            captured, _original = header.lengths(*record.unpack(head))
             if file.read(min(captured, 6)) not in wanted:
                 return False
             file.seek(captured - 6, os.SEEK_CUR)

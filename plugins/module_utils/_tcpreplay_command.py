@@ -44,6 +44,8 @@ _PRELOAD_OVERHEAD = 512 + 80
 
 _LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero
 _VLAN_TAG = 4
+_LARGEST_RING = 4096  # slots: of the known drivers, by `ethtool -g`
+_XDP_RING = 2048
 _ETHERNET_HEADER = 14
 
 
@@ -58,6 +60,11 @@ class ExtraArgs:
         """A delay they ask for, in seconds; 0 where it is no number, which tcpreplay refuses itself."""
         text = (self.options or {}).get(option, "")
         return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
+
+    @property
+    def editing(self) -> tuple[str, ...]:
+        """Those that make other frames of those in the pcaps."""
+        return tuple(sorted((_EDITING_WITH_VALUE | _EDITING_FLAGS).intersection(self.options or {})))
 
     @property
     def selects(self) -> bool:
@@ -183,15 +190,27 @@ _REFUSED = {
     "dualfile": "the module sends on one interface", "write": "it sends into a file", "oneatatime": "it asks at a terminal",
     "listnics": "it sends nothing", "version": "it sends nothing", "help": "it sends nothing", "more-help": "it sends nothing",
     "less-help": "it sends nothing", "save-opts": "it sends nothing", "load-opts": "it may hold any option",
+    "fuzz-seed": "it leaves frames out and changes others, and nothing tells which", "fuzz-factor": "it leaves frames out",
+    "fragroute": "it makes other frames of them",
+    **dict.fromkeys(("dlt", "user-dlt", "user-dlink", "hdlc-control", "hdlc-address"), "it sends other headers than Ethernet's"),
 }  # fmt: skip
-_WITH_VALUE = frozenset(
+# What tcpreplay-edit does to the frames (src/tcpedit/tcpedit_opts.def, 4.4.3): with a value, or without. The first change the source
+# MAC address, by which a receiver counts.
+_REWRITING_SOURCES = frozenset(("enet-smac", "enet-subsmac", "enet-mac-seed", "enet-mac-seed-keep-bytes"))
+_EDITING_WITH_VALUE = _REWRITING_SOURCES | frozenset(
+    ("enet-dmac", "enet-vlan", "enet-vlan-tag", "enet-vlan-cfi", "enet-vlan-pri", "enet-vlan-proto", "portmap", "seed", "pnat", "srcipmap",
+     "dstipmap", "endpoints", "tcp-sequence", "mtu", "ttl", "tos", "tclass", "flowlabel", "fixlen")
+)  # fmt: skip
+_EDITING_FLAGS = frozenset(("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast"))
+_OWN_WITH_VALUE = frozenset(
     ("dbug", "timer", "maxsleep", "decode", "loopdelay-ms", "loopdelay-ns", "pps-multi", "unique-ip-loops", "flow-expiry", "include",
      "exclude", "xdp-batch-size")
 )  # fmt: skip
+_WITH_VALUE = _OWN_WITH_VALUE | _EDITING_WITH_VALUE
 # What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it prints. Others
 # name files it reads and writes, programs it starts, users it becomes, and it runs as root.
 _DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
-_FLAGS = frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
+_FLAGS = _EDITING_FLAGS | frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
 _SHORT = {
     "i": "intf1", "l": "loop", "L": "limit", "x": "multiplier", "p": "pps", "M": "mbps", "t": "topspeed", "K": "preload-pcap", "I": "intf2",
     "c": "cachefile", "2": "dualfile", "w": "write", "o": "oneatatime", "V": "version", "H": "help", "h": "less-help", "!": "more-help",
@@ -250,6 +269,8 @@ def _long_name(text: str, word: str) -> str:
         raise TrafficgenError("not an option", on=f"extra_args {word!r}")
     if name in _WITH_VALUE or name in _FLAGS:
         return name
+    if name.startswith("enet") and (rewriting := [other for other in sorted(_REWRITING_SOURCES) if other.startswith(name)]):
+        return rewriting[0]  # which of them, depends on the version
     for other in (*_PARAMETER_OF, *_REFUSED):
         if other.startswith(name):
             return _allowed(other, word)
@@ -308,6 +329,13 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
     check_receive_wait(params["receive_wait"])
+    extra = check_extra_args(params["extra_args"])
+    rewriting = sorted(_REWRITING_SOURCES.intersection(extra.options or {}))
+    if rewriting and params["rx_interface"] is not None:
+        raise TrafficgenError(
+            f"--{rewriting[0]} rewrites the source MAC addresses by which rx_interface counts", on="extra_args",
+            remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
+        )  # fmt: skip
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
         raise TrafficgenError("not a time", on=f"start_at {params['start_at']}", remedy="Give seconds since the epoch.")
     if not params["fact_name"].isidentifier() or keyword.iskeyword(params["fact_name"]) or not params["fact_name"].isascii():
@@ -324,7 +352,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         rate=rate,
         cpus=None if params["cpu_list"] is None else parse_cpus(params["cpu_list"], online),
         executable=os.path.abspath(executable) if "/" in executable else executable,
-        extra=check_extra_args(params["extra_args"]),
+        extra=extra,
         **{
             name: params[name]
             for name in (
@@ -403,6 +431,35 @@ def expected_seconds(request: Request, plan: RatePlan, traffic: Traffic, netmap_
 def default_timeout(expected: float) -> int:
     """The time limit of a run in seconds, where none is given."""
     return math.ceil(expected * 1.5 + 30) if math.isfinite(expected) else WITHOUT_END
+
+
+def in_flight(injection_method: str | None, frame: float, ring: int | None, socket_buffer: int) -> int:
+    """How many frames may have been handed over and not be on the line yet.
+
+    The kernel's path: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent it), be that in the
+    queue or the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this says 277 and 120. Other ways: the ring,
+    and af_xdp's own of 2048 before it (XSK_RING_PROD__DEFAULT_NUM_DESCS).
+
+    :param frame: mean bytes; ``ring``: the slots of the port's ring, None where that is not known; ``socket_buffer``: its bytes.
+    """
+    if injection_method == "pf_packet":
+        # struct sk_buff takes 256 bytes; frame, headroom and skb_shared_info together 512 at least (SKB_TRUESIZE).
+        return math.ceil(socket_buffer / max(768, frame + 256))
+    return (ring or _LARGEST_RING) + (_XDP_RING if injection_method == "af_xdp" else 0)
+
+
+def check_presets(executable: str) -> None:
+    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was found in."""
+    presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
+    if os.path.lexists(presets):
+        raise TrafficgenError(
+            "tcpreplay takes options from it that nobody checks", on=presets, remedy="Remove it, and give the options as parameters."
+        )
+
+
+def edited_by(request: Request) -> list[str]:
+    """The options by which the frames that are sent differ from those in the pcaps."""
+    return [*request.extra.editing, *(["unique-ip"] if request.unique_ip else [])]
 
 
 def check_start(start_at: float | None, now: float, timeout: float) -> None:

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
@@ -69,11 +70,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_co
     check_frames,
     check_memory,
     check_pacing,
+    check_presets,
     check_ready,
     check_start,
     default_timeout,
+    edited_by,
     expected_seconds,
     how_it_ended,
+    in_flight,
     longest_untagged,
     options_used,
     packets_to_send,
@@ -172,6 +176,7 @@ def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str]
     :param link_limit: seconds for a link that is coming up.
     """
     executable = find_executable(request.executable, REMEDY)
+    check_presets(executable)
     answer = run([executable, "--version"])
     version = parse_version(answer.stdout + answer.stderr)
     method = _injection_method(request, version, warnings)
@@ -203,6 +208,11 @@ def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str]
     tagged = all(max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps))
     check_frames(request, traffic, link["mtu"], tagged=tagged, netmap_buffer=_netmap.buffer_size())
     check_memory(request, traffic, _available_memory())
+    if request.extra.editing:
+        warnings.append(
+            f"extra_args change the frames as they are sent (--{', --'.join(request.extra.editing)}): sizes, requested rates and "
+            "sha256 are those of the pcaps."
+        )
     coarse = check_pacing(request, rate, traffic, version.release)
     if coarse:
         warnings.append(coarse)
@@ -352,6 +362,10 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "flow_control": None if nic.pause is None else {"rx": nic.pause.rx, "tx": nic.pause.tx},
         "ring_sizes": None if nic.rings is None else {"rx": nic.rings.rx, "tx": nic.rings.tx},
         "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
+        "edited_by": edited_by(plan.request),
+        "in_flight_frames": in_flight(
+            plan.injection_method, plan.traffic.bytes / plan.traffic.packets, None if nic.rings is None else nic.rings.tx, _socket_buffer()
+        ),
         "tcpreplay_version": plan.version.version,
         "netmap_version": _netmap.version() if plan.injection_method == "netmap" else None,
         "kernel": os.uname().release,
@@ -478,7 +492,7 @@ class _Receiver:
         self.before: dict[str, Any] | None = None
         self.after: dict[str, Any] | None = None
         self.addressed = False
-        self._paths = plan.request.pcaps
+        self._pcaps = plan.pcaps
         self._interface = plan.request.rx_interface
         self._link = plan.rx_link
         self._netns = plan.request.rx_netns
@@ -558,7 +572,7 @@ class _Receiver:
                 self.after["arrival"] = arrival.tree(self.after["test_frames"]["packets"] - counter["packets"] if counter else None)
             counted = self.after["test_frames"]
             if counted and counter and counted["packets"] == counter["packets"] and self.after["mac_address"]:
-                self.addressed = all(all_addressed_to(path, self.after["mac_address"]) for path in self._paths)
+                self.addressed = all(all_addressed_to(one.path, self.after["mac_address"], one.file) for one in self._pcaps)
         except TrafficgenError as error:
             self._warnings.append(f"What arrived is not known: {error.message}")
             self.after = None
@@ -723,6 +737,14 @@ def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request:
 
 def _why_stopped(watch: Watch) -> str:
     return f"it got {signal.Signals(watch.signal).name}" if watch.signal else "Ansible has gone away"
+
+
+def _socket_buffer(proc: str = "/proc") -> int:
+    """The bytes of a socket's send buffer, which tcpreplay leaves as it is; the kernel's default where that cannot be read."""
+    try:
+        return int(Path(proc, "sys/net/core/wmem_default").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 212992
 
 
 def _online_cpus(root: str = "/sys") -> frozenset[int]:

@@ -270,6 +270,9 @@ options:
       - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may ask it for another way to print (C(-e), C(-n), C(-q), C(-v),
         C(-x), C(-X)), and for nothing else.
       - A value is best given as C(--name=value).
+      - Options of C(tcpreplay-edit) are named in RV(run.edited_by), as the pcaps' hashes are not those of the frames then. Refused are
+        those that change how many frames there are or their link type, and with O(rx_interface) those that rewrite the source MAC address.
+      - A file C(.tcpreplayrc) beside O(executable), from which tcpreplay takes more options, is refused.
     type: list
     elements: str
     default: []
@@ -522,9 +525,20 @@ run:
           type: int
         sha256:
           description:
-            - The hash of what was sent.
+            - The hash of the file that was sent. Where RV(run.edited_by) names options, other frames than the file's were.
             - V(null) where the file was written to after it was looked at; the task then fails.
           type: str
+    edited_by:
+      description: The options of tcpreplay-edit, and C(unique-ip), that changed the frames as they were sent.
+      type: list
+      elements: str
+      version_added: 0.2.0
+    in_flight_frames:
+      description:
+        - How many frames may have been handed over and not be on the line yet when tcpreplay looked at the clock, by the socket's buffer
+          or the ring. So many may be above the line's rate; in a run of a second or more, 0.8 % of its frames at most.
+      type: int
+      version_added: 0.2.0
     tcpreplay_version:
       description: The version tcpreplay says it is.
       type: str

@@ -243,15 +243,32 @@ def test_native_netmap_passes_a_software_counter_by():
         (14880952 * 1.0009, 10, "consistent"),
         (14880952 * 1.01, 10, "impossible"),
         (18000000, 10, "impossible"),
-        # 4096 frames of the ring and 1000 of the queue are not on the line yet: 5096 in a hundredth of a second
-        (14880952 + 509600, 0.01, "consistent"),
+        # 277 frames of the socket's buffer are not on the line yet, in a hundredth of a second
+        (14880952 + 27700, 0.01, "consistent"),
+        (14880952 * 1.001 + 28000, 0.01, "impossible"),
     ],
 )
 def test_no_more_fits_onto_a_line_than_fits(pps, seconds, expected):
     packets = int(pps * seconds)
-    counters = verdict(packets, sender(packets), run={"link_speed_mbps": 10000}, rates={"l1_mbps": pps * 672 / 1e6})
+    run, rates = {"link_speed_mbps": 10000, "in_flight_frames": 277}, {"l1_mbps": pps * 672 / 1e6}
+    counters = verdict(packets, sender(packets), run=run, rates=rates, seconds=seconds)
     assert counters["verdict"] == expected
-    assert ("tolerance 0.1%" in counters["reason"]) == (expected == "impossible")
+    assert ("tolerance 0.1%" in counters["reason"]) == (pps > 14880952 * 1.001)
+
+
+@pytest.mark.parametrize("in_flight", [None, 277, 4096, 10**6])
+@pytest.mark.parametrize("line", [10, 100, 1000, 10000, 100000])
+def test_a_second_at_more_than_a_hundredth_above_the_line_is_impossible(line, in_flight):
+    """Whatever the queues hold, the frames' size and the line: IN_FLIGHT of 8192 let twice a line of 100 Mbit/s pass for a second."""
+    for wire in (64, 512, 1518, 9018):
+        for over in (1.0101, 1.05, 2, 50):
+            for seconds in (1, 1.7, 60):
+                packets = int(line * 1e6 * over / ((wire + 20) * 8) * seconds)
+                rates = {"l1_mbps": packets / seconds * (wire + 20) * 8 / 1e6}
+                run = {"link_speed_mbps": line, "in_flight_frames": in_flight}
+                for known in ({"seconds": seconds}, {}):
+                    got = verdict(packets, sender(packets), run=run, rates=rates, **known)["verdict"]
+                    assert got == "impossible" or rates["l1_mbps"] <= line * 1.01  # whole frames alone
 
 
 def test_without_a_line_nothing_is_impossible():

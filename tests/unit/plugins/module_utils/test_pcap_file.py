@@ -358,3 +358,11 @@ def test_what_is_no_path(path):
     for read in (pcap_file.summarize, lambda name: pcap_file.all_tagged(name, 60)):
         with pytest.raises(TrafficgenError, match="is no path"):
             read(path)
+
+
+def test_frames_that_are_all_addressed_to_a_station(write):
+    mine, all_of_them, other = b"\2\0\0\0\0\2", b"\xff" * 6, b"\2\0\0\0\0\3"
+    frame = bytes(54)
+    assert pcap_file.all_addressed_to(write(header(), record(mine + frame), record(all_of_them + frame)), "02:00:00:00:00:02")
+    assert not pcap_file.all_addressed_to(write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02")
+    assert not pcap_file.all_addressed_to(write(header(), record(mine[:3])), "02:00:00:00:00:02")

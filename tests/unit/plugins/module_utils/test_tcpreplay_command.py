@@ -216,6 +216,64 @@ def test_extra_args_that_have_no_place_here_are_refused(extra, said):
         request(extra_args=extra)
 
 
+# tcpreplay-edit(1) of 4.4.3. What rewrites the source MAC address makes a receiver count none of the frames.
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ["--enet-smac=02:22:22:22:22:22"], ["--enet-smac", "02:22:22:22:22:22"], ["--ENET_SMAC=02:22:22:22:22:22"],
+        ["--enet-sm=02:22:22:22:22:22"],
+        ["--enet-subsmac=02:00:00:00:00:01,02:22:22:22:22:22"], ["--enet-sub", "02:00:00:00:00:01,02:22:22:22:22:22"],
+        ["--enet-mac-seed=5"], ["--enet-mac", "5"], ["-q", "--fixcsum", "--enet-mac-seed", "5"],
+    ],
+)  # fmt: skip
+def test_options_that_rewrite_what_a_receiver_counts_by(extra):
+    with pytest.raises(TrafficgenError, match="rewrites the source MAC addresses by which rx_interface counts"):
+        request(extra_args=extra, rx_interface="b0")
+    assert request(extra_args=extra).extra.editing
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [["--fuzz-seed=5"], ["--fuzz", "5"], ["--fragroute=/etc/fragroute.conf"], ["--dlt=hdlc"], ["--user-dlt=1"], ["--hdlc-control=1"]],
+)
+def test_options_that_make_other_frames_are_refused(extra):
+    with pytest.raises(TrafficgenError, match="cannot be used here"):
+        request(extra_args=extra)
+
+
+@pytest.mark.parametrize("letter", "rsNSDebCmEF")
+def test_tcpreplay_edits_short_options_have_no_place_here(letter):
+    with pytest.raises(TrafficgenError, match=f"-{letter} is no option of tcpreplay's"):
+        request(extra_args=[f"-{letter}5"])
+
+
+def test_what_edits_the_frames_is_known():
+    editing = ["--srcipmap=10.0.0.0/8:198.18.0.0/15", "--fixcsum", "--mtu-trunc"]
+    asked = request(extra_args=editing, loop=2, unique_ip=True, rx_interface="b0")
+    assert command.edited_by(asked) == ["fixcsum", "mtu-trunc", "srcipmap", "unique-ip"]
+    assert command.edited_by(request(extra_args=["--timer=nano"])) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "frame", "ring", "least", "most"),
+    # least: what was seen in flight behind a tbf of 1 Mbit/s (veth, wmem_default 212992); most: what the buffer can hold
+    [("pf_packet", 60, None, 163, 278), ("pf_packet", 1514, 512, 64, 141), ("netmap", 60, 256, 256, 256), ("netmap", 60, None, 4096, 4096),
+     ("af_xdp", 60, 512, 2560, 2560)],
+)  # fmt: skip
+def test_frames_in_flight(method, frame, ring, least, most):
+    assert least <= command.in_flight(method, frame, ring, 212992) <= most
+
+
+def test_presets_beside_the_program_are_refused(tmp_path):
+    """As ``tcpreplay`` was seen to read them (strace): in the folder of its name, not where a link points, nor in the home directory."""
+    program = tmp_path / "tcpreplay"
+    program.touch()
+    command.check_presets(str(program))
+    (tmp_path / ".tcpreplayrc").write_text("limit 3\n")
+    with pytest.raises(TrafficgenError, match=r"\.tcpreplayrc: tcpreplay takes options from it that nobody checks"):
+        command.check_presets(str(program))
+
+
 # Of tcpdump(1): -w writes a file, -z runs a program, -F and -V read files, -r one instead of the frames, -E takes secrets, -Z a user.
 @pytest.mark.parametrize(
     "given",
@@ -256,6 +314,7 @@ def test_tcpdump_is_asked_for_nothing_but_printing(spelling, given):
         (["--pps-multi=4"], {"pps-multi": "4"}),
         (["--inc=1-5"], {"include": "1-5"}),
         (["--some-new-option=5"], {"some-new-option": "5"}),
+        (["--srcipmap", "10.0.0.0/8:198.18.0.0/15", "--fixcsum"], {"srcipmap": "10.0.0.0/8:198.18.0.0/15", "fixcsum": ""}),
         (["-v", "--decode=-e -nn\t-vvX"], {"verbose": "", "decode": "-e -nn\t-vvX"}),
         (["-A", "-K"], {"decode": "-K"}),  # a value, though it looks like an option
     ],
