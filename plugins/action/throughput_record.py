@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_record as record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import collection_version
 
 
@@ -23,15 +22,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS = frozenset({"folder", "plan", "resume", "trial", "step", "broke"})
 
+    @returns_errors
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Begin it, or add a line."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return {**result, "skipped": True, "msg": "Nothing is written in check mode."}
-        try:
-            return {**result, "changed": True, **self._write(self._task.args)}
-        except TrafficgenError as error:
-            raise AnsibleActionFail(error.message) from None
+        return {**result, "changed": True, **self._write(self._task.args)}
 
     def _write(self, args: Any) -> dict[str, Any]:
         path = Path(str(args["folder"])) / record.FILE

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_files as files
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -21,6 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS = frozenset({"results", "folder", "kinds"})
 
+    @returns_errors
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Finish a test, or report on results."""
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -30,15 +31,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         kinds = [str(kind) for kind in args.get("kinds") or ()]
         unknown = [kind for kind in kinds if kind not in files.REPORTS]
         if unknown:
-            raise AnsibleActionFail(f"kinds: there is no {', '.join(unknown)}. There are {', '.join(files.REPORTS)}.")
+            raise TrafficgenError(f"there is no {', '.join(unknown)}", on="kinds", remedy=f"There are {', '.join(files.REPORTS)}.")
         folder = Path(str(args["folder"]))
-        try:
-            if args.get("results"):
-                done = files.report([str(place) for place in args["results"]], folder, kinds)
-                return {**result, "changed": True, "written": done["written"], "problems": done["problems"]}
-            done = files.finish(folder, kinds)
-        except TrafficgenError as error:
-            raise AnsibleActionFail(error.message) from None
+        if args.get("results"):
+            done = files.report([str(place) for place in args["results"]], folder, kinds)
+            return {**result, "changed": True, "written": done["written"], "problems": done["problems"]}
+        done = files.finish(folder, kinds)
         of = done["result"]
         return {
             **result,

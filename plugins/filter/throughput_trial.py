@@ -46,6 +46,9 @@ options:
   after:
     description: The same after it.
     type: dict
+  receive_wait:
+    description: How long the receiver was waited for, in seconds without a frame.
+    type: float
   of:
     description: How many trials there are, for the line.
     type: int
@@ -59,7 +62,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(trial), as in the result file, and C(title) and C(line), what it is and what came of it, for the screen.
+  description:
+    - C(trial), as in the result file; C(title) and C(line), what it is and what came of it, for the screen; C(missing), whether frames may
+      still be under way.
   type: dict
 """
 
@@ -67,7 +72,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, title, trial
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, missing, title, trial
 
 
 def throughput_trial(
@@ -77,7 +82,7 @@ def throughput_trial(
     known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
     made = trial(item, ran, host=host, traffic=known, **options)
     what = title(item, item["traffic"], of)
-    return {"trial": made, "title": what, "line": line(made, what)}
+    return {"trial": made, "title": what, "line": line(made, what), "missing": missing(made, options.get("receiver"))}
 
 
 class FilterModule:

@@ -261,10 +261,12 @@ def reconcile(
     return {**copy.deepcopy(dict(result)), "counters": counters}
 
 
-def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dict[str, Any]:
+def reconcile_count(result: Mapping[str, Any], source: str, packets: int, receive_wait: float | None = None) -> dict[str, Any]:
     """As :func:`reconcile`, with a bare number: how many frames, the test's or others', ``source`` counted at the receiver meanwhile.
 
     A number says nothing of what its host dropped: ``rx.host_drops`` is None. It is taken to count before that, as a router's port does.
+
+    :param receive_wait: for how many seconds without a frame it was waited for; None where nobody says.
     """
     if packets < 0:
         raise TrafficgenError(
@@ -273,8 +275,9 @@ def reconcile_count(result: Mapping[str, Any], source: str, packets: int) -> dic
     stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     tx = earlier.get("tx")
     why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
+    arrival = None if receive_wait is None else {"ended": "quiet", "receive_wait": receive_wait, "late_packets": None}
     blind = "" if packets else "it stood still, and nothing shows that it counts the test's frames at all"
-    counters = _judge(stats, rates, run, tx, why, _Received(source, packets, None, None, 0, False, blind=blind), "")
+    counters = _judge(stats, rates, run, tx, why, _Received(source, packets, None, None, 0, False, blind=blind, arrival=arrival), "")
     return {**copy.deepcopy(dict(result)), "counters": counters}
 
 

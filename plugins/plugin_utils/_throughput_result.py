@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import RECEIVE_WAIT
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria, _search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_schema as schema
@@ -24,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_t
 SCHEMA = "wirespeed.trafficgen/throughput"
 SCHEMA_VERSION = 1
 NOT_JUDGED = "not judged"
+SETTLE = 5.0  # seconds before the next trial (RFC 2544, section 23)
 
 # --- Reading ---
 
@@ -156,7 +158,7 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
         "settings": material["settings"],
         "traffic": _traffic(material["traffic"], hosts),
         "hosts": {name: one["host"] for name, one in hosts.items()},
-        "notes": [*plan["notes"], *_different(hosts), *material.get("notes", ())],
+        "notes": [*plan["notes"], *_different(hosts), *_hasty(material["settings"], hosts), *material.get("notes", ())],
         "trials": trials,
         "searches": searches,
         "fleet": fleet(trials) if len(hosts) > 1 else [],
@@ -206,6 +208,25 @@ def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str
         if described is not None:
             found.append({key: value for key, value in described.items() if key != "source_macs"})
     return found
+
+
+def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what arrives."""
+    if not any(host["host"].get("receiver") for host in hosts.values()):
+        return []
+    wait, settle = settings.get("receive_wait", RECEIVE_WAIT), settings.get("settle", SETTLE)
+    said = []
+    if wait < RECEIVE_WAIT:
+        said.append(
+            f"Missing frames were waited for {wait:g} s (throughput_receive_wait), where RFC 2544 says {RECEIVE_WAIT:g}: what came later "
+            "counts as lost."
+        )
+    if settle < SETTLE:
+        said.append(
+            f"After a trial with missing frames the next one began {settle:g} s later at the earliest (throughput_settle), where RFC 2544 "
+            f"says {SETTLE:g}: its device may not have come to rest."
+        )
+    return said
 
 
 def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -29,6 +29,7 @@ def trial(
     receiver: Mapping[str, Any] | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    receive_wait: float | None = None,
 ) -> dict[str, Any]:
     """One trial of the result, from what the modules registered.
 
@@ -37,6 +38,7 @@ def trial(
     :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``, the hash being that of its pcap when the test began.
     :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the controller's, in seconds.
     :param receiver: ``{kind: none | local | remote | command, host, ...}``.
+    :param receive_wait: how long a command's counter was waited for, in seconds without a frame.
     :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the same after.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
@@ -46,7 +48,7 @@ def trial(
         error = _why_failed(after, f"the receiver on {_receiver_host(receiver)} could not be read after the trial")
         if error is None:
             try:
-                tree = _counted(tree, kind, before or {}, after or {}, receiver or {})
+                tree = _counted(tree, kind, before or {}, after or {}, receiver or {}, receive_wait)
             except TrafficgenError as wrong:
                 error = wrong.message
     started = (tree["run"] or {}).get("started")
@@ -103,13 +105,26 @@ def _why_failed(ran: Mapping[str, Any] | None, what: str = "") -> str | None:
 
 
 def _counted(
-    tree: dict[str, Any], kind: str, before: Mapping[str, Any], after: Mapping[str, Any], receiver: Mapping[str, Any]
+    tree: dict[str, Any],
+    kind: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    receiver: Mapping[str, Any],
+    receive_wait: float | None,
 ) -> dict[str, Any]:
     if kind == "remote":
         return reconcile(tree, before, after)
     words = " ".join(str(word) for word in receiver.get("command", ()))
     source = receiver.get("name") or f"command {words}"
-    return reconcile_count(tree, source, printed_count(after, words) - printed_count(before, words))
+    return reconcile_count(tree, source, printed_count(after, words) - printed_count(before, words), receive_wait)
+
+
+def missing(one: Mapping[str, Any], receiver: Mapping[str, Any] | None) -> bool:
+    """Whether frames of a trial may still be under way: some did not arrive, came late, or it is not known."""
+    if (receiver or {}).get("kind", "none") == "none" or not (one["stats"] or {}).get("packets"):
+        return False
+    counters = one["counters"] or {}
+    return counters.get("loss_packets") != 0 or bool((counters.get("rx") or {}).get("late_packets"))
 
 
 def printed_count(registered: Mapping[str, Any], command: str) -> int:

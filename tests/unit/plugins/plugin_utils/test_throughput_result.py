@@ -255,3 +255,18 @@ def test_what_programs_print():
     assert module.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
     for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
         assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "receiver", "says"),
+    [
+        ({"receive_wait": 2, "settle": 5}, {"host": "sink"}, []),
+        ({}, {"host": "sink"}, []),  # a result of a release before these were set
+        ({"receive_wait": 0.5, "settle": 5}, {"host": "sink"}, ["waited for 0.5 s"]),
+        ({"receive_wait": 0, "settle": 0}, {"host": "sink"}, ["waited for 0 s", "began 0 s later"]),
+        ({"receive_wait": 0, "settle": 0}, None, []),
+    ],
+)
+def test_waits_shorter_than_rfc_2544_section_23_are_said(settings, receiver, says):
+    said = _throughput_result._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
+    assert len(said) == len(says) and all(part in sentence for part, sentence in zip(says, said))

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, trial
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, missing, trial
 
 ITEM = {"number": 3, "warmup": False, "traffic": "scan", "injection_method": "auto", "rate": {"mbps": 1000}, "repeat": 1, "hosts": ["gen1"]}
 TRAFFIC = {"name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "path": "/scan.pcap"}
@@ -126,3 +126,26 @@ def test_what_was_sent_is_what_the_test_began_with():
     )
     assert one["stats"]["packets"] == 1000
     assert trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": then})["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("counters", "kind", "said"),
+    [
+        ({"loss_packets": 0, "rx": {"late_packets": 0}}, "local", False),
+        ({"loss_packets": 0, "rx": {"late_packets": 3}}, "local", True),
+        ({"loss_packets": 7, "rx": {"late_packets": 0}}, "remote", True),
+        ({"loss_packets": None, "rx": None}, "command", True),
+        ({"loss_packets": None, "rx": None}, "none", False),
+    ],
+)
+def test_frames_that_may_still_be_under_way(counters, kind, said):
+    one = {"stats": {"packets": 1000}, "counters": counters}
+    assert missing(one, {"kind": kind}) is said
+    assert not missing({"stats": None, "counters": None}, {"kind": kind})
+
+
+def test_a_command_that_was_waited_for_less_than_rfc_2544_says():
+    registered = {"before": {"rc": 0, "stdout": "100"}, "after": {"rc": 0, "stdout": "1050"}}
+    hasty, patient = (made(RAN, receiver=COMMAND, receive_wait=wait, **registered)["counters"] for wait in (0.5, 2.0))
+    assert hasty["loss_packets"] == patient["loss_packets"] == 50
+    assert "waited for 0.5 s" in hasty["reason"] and "waited for" not in patient["reason"]
