@@ -268,5 +268,5 @@ def test_what_programs_print():
     ],
 )
 def test_waits_shorter_than_rfc_2544_section_23_are_said(settings, receiver, says):
-    said = _throughput_result._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
+    said = module._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
     assert len(said) == len(says) and all(part in sentence for part, sentence in zip(says, said))
