@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figur
     apart,
     check_result,
     figure,
+    grouped,
     groups,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import (
@@ -45,7 +46,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page 
     rate_label,
     spread,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_view import host_settings
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_view import MAX_CHARTS, host_settings, left_out
 
 RULE = (
     "A difference is marked (▲ ▼, bold) only where the ranges of the repeats do not touch and each has two at least; "
@@ -173,8 +174,7 @@ def _difference_cell(table: Table, difference: _Difference) -> Cell:
 def _rates(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str]) -> list[Section]:
     section = Section("Rates", [RULE, *(f"{text}." for text in other.values())])
     base = entries[0]
-    for name in dict.fromkeys(key[0] for key in _keys(entries)):
-        keys = [key for key in _keys(entries) if key[0] == name]
+    for name, keys in grouped(_keys(entries), lambda key: key[0]).items():
         columns = ["Method", *(["Host"] if by_host else []), "Asked"]
         first = len(columns)
         for entry in entries:
@@ -189,7 +189,8 @@ def _rates(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str]) -
             table.rows.append(_rate_row(table, entries, key, by_host, other.get(name)))
         section.tables.append(table)
     charts = _charts(entries, by_host)
-    return [section, *([Section("Rate by traffic", ["Medians; the thin mark spans lowest to highest."], charts=charts)] if charts else [])]
+    text = ["Medians; the thin mark spans lowest to highest.", *left_out(len(charts) - MAX_CHARTS)]
+    return [section, *([Section("Rate by traffic", text, charts=charts[:MAX_CHARTS])] if charts else [])]
 
 
 def _rate_row(table: Table, entries: Sequence[_Entry], key: tuple[str, str, str, str], by_host: bool, strange: str | None) -> list[Cell]:
@@ -277,9 +278,7 @@ def _answers(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str])
 
 def _charts(entries: Sequence[_Entry], by_host: bool) -> list[Chart]:
     made = []
-    keys = _keys(entries)
-    for host, rate in dict.fromkeys((key[1], key[3]) for key in keys):
-        here = [key for key in keys if (key[1], key[3]) == (host, rate)]
+    for (host, rate), here in grouped(_keys(entries), lambda key: (key[1], key[3])).items():
         names = tuple(dict.fromkeys(key[0] for key in here))
         series: list[Series] = []
         words = []

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, to_pps
@@ -115,17 +116,17 @@ class Group:
         """What makes it this group."""
         return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
 
-    @property
+    @cached_property
     def ok(self) -> list[dict[str, Any]]:
         """The trials that did not fail."""
         return [trial for trial in self.trials if trial["status"] == "ok"]
 
-    @property
+    @cached_property
     def failed(self) -> list[dict[str, Any]]:
         """The trials that failed."""
         return [trial for trial in self.trials if trial["status"] != "ok"]
 
-    @property
+    @cached_property
     def used_method(self) -> str:
         """The method that sent the frames, as the runs say; the one asked for where no run says."""
         used = sorted({str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")})
@@ -136,12 +137,12 @@ class Group:
         """How the method is called at each figure: netmap says whether it was native or emulated."""
         return method_label(self.asked_method, self.used_method, self.mode)
 
-    @property
+    @cached_property
     def mode(self) -> str:
         """Native or emulated, as the runs say."""
         return _modes(path(trial, "run", "netmap_mode") for trial in self.ok)
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """The worst verdict of its trials."""
         found = {path(trial, "counters", "verdict") or "unknown" for trial in self.ok}
@@ -170,7 +171,7 @@ class Group:
         speeds = [path(trial, "run", "link_speed_mbps") for trial in self.ok]
         return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
 
-    @property
+    @cached_property
     def asked_pps(self) -> float | None:
         """The rate asked for in frames per second, at most the line's; None where only the run can tell."""
         if not isinstance(self.rate, Mapping) or not self.rate or self.size is None:
@@ -184,7 +185,7 @@ class Group:
             return None
         return min(pps, line_rate_pps(self.size, self.link_speed)) if self.link_speed else pps
 
-    @property
+    @cached_property
     def reached(self) -> float | None:
         """The share of the rate asked for that the median trial sent."""
         asked, sent = self.asked_pps, self.figure("rates", "pps").median
@@ -199,7 +200,35 @@ def rate_key(rate: Any) -> str:
     return f"{form} {float(value) if is_number(value) else value}"
 
 
-def groups(result: Mapping[str, Any]) -> list[Group]:
+class Groups(list[Group]):
+    """The groups of a result, and which are of the same traffic, host and rate. Found by a key: there may be thousands."""
+
+    def beside(self, group: Group) -> list[Group]:
+        """The groups of a group's traffic, host and rate, itself among them."""
+        return self._cells[_cell_of(group)]
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], list[Group]]:
+        return grouped(self, _cell_of)
+
+
+def _cell_of(group: Group) -> tuple[str, str, str]:
+    return group.traffic, group.host, rate_key(group.rate)
+
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """The items by a key, in the order in which the keys are met."""
+    found: dict[_Key, list[_Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+def groups(result: Mapping[str, Any]) -> Groups:
     """The groups of a result, traffic by traffic in the order asked for; warm-ups are not among the trials."""
     order = {entry["name"]: index for index, entry in reversed(list(enumerate(result["traffic"])))}
     found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
@@ -209,7 +238,7 @@ def groups(result: Mapping[str, Any]) -> list[Group]:
     made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _dummy), trials in found.items()]
     hosts = {host: index for index, host in enumerate(dict.fromkeys(group.host for group in made))}
     rates = {key: index for index, key in enumerate(dict.fromkeys(rate_key(group.rate) for group in made))}
-    return sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)]))
+    return Groups(sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)])))
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,17 @@ class Table:
     caption: str
     columns: list[str]
     rows: list[list[Cell]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     numeric: tuple[int, ...] = ()
+    _notes: dict[str, int] = field(default_factory=dict)
 
     def note(self, text: str) -> int:
         """The number of a note, the same for the same text."""
-        if text not in self.notes:
-            self.notes.append(text)
-        return self.notes.index(text) + 1
+        return self._notes.setdefault(text, len(self._notes) + 1)
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes in the order of their numbers."""
+        return list(self._notes)
 
 
 @dataclass(frozen=True)

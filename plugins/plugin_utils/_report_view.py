@@ -23,9 +23,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figur
     VERDICTS,
     Figure,
     Group,
+    Groups,
     check_result,
     figure,
     gain,
+    grouped,
     groups,
     rate_key,
     search_method,
@@ -54,7 +56,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page 
     spread,
 )
 
-MAX_RATE_CHARTS = 48  # rate over time: a fleet's page must still open on a phone
+MAX_CHARTS = 48  # of a kind: a fleet's page must still open on a phone
+MAX_LINES = 12  # of a method in one chart: more cannot be told apart
+MAX_BARS = 48  # traffic in one chart
 MAX_REASONS = 3
 
 _RATES = (("pps", pps_figure), ("l1_mbps", mbps_figure), ("l2_mbps", mbps_figure))
@@ -123,7 +127,7 @@ def _difference(begin: Any, end: Any) -> float | None:
     return end - begin if is_number(begin) and is_number(end) else None
 
 
-def _in_one_sentence(found: Sequence[Group]) -> list[str]:
+def _in_one_sentence(found: Groups) -> list[str]:
     """What netmap brings, over all that was measured: only gains that nothing is to be said against."""
     gains = [(group, gain(group, _kernel_of(group, found))) for group in found if group.used_method == NETMAP]
     if not gains:
@@ -140,7 +144,7 @@ def _in_one_sentence(found: Sequence[Group]) -> list[str]:
     return [f"{sentence}."]
 
 
-def _brought_section(found: Sequence[Group], many_hosts: bool) -> Section:
+def _brought_section(found: Groups, many_hosts: bool) -> Section:
     """What netmap brings, a line per traffic and rate, where it can be said."""
     section = Section("What netmap brings")
     columns = ["Traffic", *(["Host"] if many_hosts else []), "Asked", "Kernel path, pps", "netmap, pps", "netmap mode", "Gain"]
@@ -165,17 +169,12 @@ def _brought_section(found: Sequence[Group], many_hosts: bool) -> Section:
     return section
 
 
-def _kernel_of(group: Group, found: Sequence[Group]) -> Group | None:
-    same = [
-        other
-        for other in found
-        if other.used_method in (KERNEL, "auto")
-        and (other.traffic, other.host, rate_key(other.rate)) == (group.traffic, group.host, rate_key(group.rate))
-    ]
+def _kernel_of(group: Group, found: Groups) -> Group | None:
+    same = [other for other in found.beside(group) if other.used_method in (KERNEL, "auto")]
     return next((other for other in same if other.ok), same[0] if same else None)
 
 
-def _answer_sections(result: Mapping[str, Any], found: Sequence[Group], many_hosts: bool) -> list[Section]:
+def _answer_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) -> list[Section]:
     made: list[Section] = []
     if result["criteria"]:
         table = Table("Criteria", ["Criterion", "Outcome", "Expression"])
@@ -189,8 +188,8 @@ def _answer_sections(result: Mapping[str, Any], found: Sequence[Group], many_hos
     if found:
         made.append(_brought_section(found, many_hosts))
     section = Section("Rates", ["Each figure is the median over the repeats that did not fail, with the lowest and the highest below it."])
-    for name in dict.fromkeys(group.traffic for group in found):
-        section.tables.append(_rate_table(name, [group for group in found if group.traffic == name], found, many_hosts))
+    for name, rows in grouped(found, lambda group: group.traffic).items():
+        section.tables.append(_rate_table(name, rows, found, many_hosts))
     if not found:
         section.text = ["There is no trial in this result."]
     if found or not result["searches"]:
@@ -215,7 +214,7 @@ def _sizes(traffic: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _rate_table(name: str, rows: Sequence[Group], found: Sequence[Group], many_hosts: bool) -> Table:
+def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: bool) -> Table:
     sizes = _sizes(rows[0].trials[0]["traffic"])
     columns = [
         "Method",
@@ -364,15 +363,9 @@ def _verdict_cell(table: Table, group: Group) -> Cell:
     return Cell(verdict, detail=detail, notes=tuple(notes), look=VERDICT_LOOK.get(verdict, ""))
 
 
-def _gain_cell(table: Table, group: Group, found: Sequence[Group]) -> Cell:
+def _gain_cell(table: Table, group: Group, found: Groups) -> Cell:
     if group.used_method in (KERNEL, "auto"):
-        others = [
-            other
-            for other in found
-            if other.used_method not in (KERNEL, "auto")
-            and (other.traffic, other.host, rate_key(other.rate)) == (group.traffic, group.host, rate_key(group.rate))
-        ]
-        if others:
+        if any(other.used_method not in (KERNEL, "auto") for other in found.beside(group)):
             return Cell("reference")
         return Cell(DASH, notes=(table.note("no gain: nothing but the kernel path was tried at this rate"),))
     brought = gain(group, _kernel_of(group, found))
@@ -491,19 +484,19 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
 def _chart_sections(result: Mapping[str, Any], found: Sequence[Group], many_hosts: bool) -> list[Section]:
     made: list[Section] = []
     labels = list(dict.fromkeys(group.method for group in found))
-    bars = _bar_charts(found, labels, many_hosts)
+    bars, left = _bar_charts(found, labels, many_hosts)
     if bars:
         lined = any(chart.levels for chart in bars)
         text = "Medians in L1 Mbps, which count the whole of what a frame takes of the line; the thin mark spans lowest to highest."
         text += " The dashed line is the line rate." if lined else " There is no line rate to draw: no link here is a line of known speed."
-        made.append(Section("Rate by traffic", [text], charts=bars))
+        made.append(Section("Rate by traffic", [text, *left_out(left)], charts=bars))
     lines, left = _rate_charts(found, labels, many_hosts)
     if lines:
         section = Section(
             "Rate over time",
             [
                 "Each line is a trial, each point the rate since the point before it, not the mean since the start: so unsteadiness shows.",
-                *([f"Only the first {MAX_RATE_CHARTS} charts are drawn, {left} are left out."] if left else []),
+                *left_out(left),
             ],
             charts=lines,
         )
@@ -514,52 +507,65 @@ def _chart_sections(result: Mapping[str, Any], found: Sequence[Group], many_host
         )
     steps = [chart for chart in (_search_chart(entry, many_hosts) for entry in result["searches"]) if chart]
     if steps:
-        made.append(Section("Search steps", ["Each mark is a trial at the rate asked for, in the order tried."], charts=steps))
+        text = "Each mark is a trial at the rate asked for, in the order tried."
+        made.append(Section("Search steps", [text, *left_out(len(steps) - MAX_CHARTS)], charts=steps[:MAX_CHARTS]))
     return made
 
 
-def _bar_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool) -> list[Chart]:
+def left_out(left: int) -> list[str]:
+    """A sentence on charts that are not drawn, if there are any."""
+    return [f"Only the first {MAX_CHARTS} charts are drawn, {left} are left out."] if left > 0 else []
+
+
+def _bar_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool) -> tuple[list[Chart], int]:
     made = []
-    for host, rate in dict.fromkeys((group.host, rate_key(group.rate)) for group in found):
-        here = [group for group in found if (group.host, rate_key(group.rate)) == (host, rate)]
+    for (host, _dummy), here in grouped(found, lambda group: (group.host, rate_key(group.rate))).items():
         # A rate that is not to be quoted is not drawn as if it were one.
         drawn = [group for group in here if group.ok and group.verdict not in UNQUOTABLE and group.figure("rates", "l1_mbps").n]
         if not drawn:
             continue
-        names = tuple(dict.fromkeys(group.traffic for group in here))
+        every = list(dict.fromkeys(group.traffic for group in here))
+        names = tuple(every[:MAX_BARS])
         series = []
         words = []
-        for label in dict.fromkeys(group.method for group in drawn):
+        for label, of_method in grouped(drawn, lambda group: group.method).items():
             points: list[Any] = []
+            by_traffic = {group.traffic: group for group in reversed(of_method)}
             for name in names:
-                group = next((group for group in drawn if (group.traffic, group.method) == (name, label)), None)
+                group = by_traffic.get(name)
                 known = group.figure("rates", "l1_mbps") if group else figure(())
                 points.append(None if known.median is None else (known.median, known.low, known.high))
             series.append(Series(label, labels.index(label), tuple(points)))
             told = [f"{name} {mbps_figure(point[0])}" for name, point in zip(names, points) if point]
-            words.append(f"{label}: {', '.join(told)}")
+            if told:
+                words.append(f"{label}: {', '.join(told)}")
         speeds = sorted({group.link_speed for group in here if group.link_speed})
         levels = tuple((f"line rate {number(speed)} Mbps", speed) for speed in speeds)
         title = f"L1 Mbps at {rate_label(here[0].rate)}" + (f", {host}" if many_hosts else "")
         hidden = sorted({group.method for group in here} - {group.method for group in drawn})
+        if len(every) > MAX_BARS:
+            words.append(f"only the first {MAX_BARS} of {len(every)} are drawn")
         text = f"{'; '.join(words)}." + (f" Not drawn, see the tables: {', '.join(hidden)}." if hidden else "")
         made.append(Chart("bars", title, text, "", "L1 Mbps", tuple(series), names, levels))
-    return made
+    return made[:MAX_CHARTS], len(made) - MAX_CHARTS
 
 
 def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool) -> tuple[list[Chart], int]:
     made: list[Chart] = []
-    for traffic, host, rate in dict.fromkeys((group.traffic, group.host, rate_key(group.rate)) for group in found):
-        here = [group for group in found if (group.traffic, group.host, rate_key(group.rate)) == (traffic, host, rate)]
+    for (traffic, host, _dummy), here in grouped(found, lambda group: (group.traffic, group.host, rate_key(group.rate))).items():
         series = []
         words = []
         for group in here:
             intervals: list[float] = []
+            lines = 0
             for trial in group.ok:
                 steps = steps_of(trial)
                 if not steps:
                     continue
                 intervals += [pps for _dummy, _dummy, pps in steps]
+                lines += 1
+                if lines > MAX_LINES:
+                    continue
                 series.append(
                     Series(group.method, labels.index(group.method), tuple(((begin + end) / 2, pps) for begin, end, pps in steps))
                 )
@@ -568,12 +574,13 @@ def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool
                 words.append(
                     f"{group.method}: {pps_figure(min(intervals))} to {pps_figure(max(intervals))} pps"
                     + (f", standard deviation {percent(statistics.pstdev(intervals) / mean * 100)} of the mean" if mean else "")
+                    + (f", in {lines} trials, of which the first {MAX_LINES} are drawn" if lines > MAX_LINES else "")
                 )
         if not series:
             continue
         title = f"{traffic} at {rate_label(here[0].rate)}" + (f", {host}" if many_hosts else "")
         made.append(Chart("lines", title, "; ".join(words) + ".", "seconds", "pps", tuple(series)))
-    return made[:MAX_RATE_CHARTS], max(0, len(made) - MAX_RATE_CHARTS)
+    return made[:MAX_CHARTS], len(made) - MAX_CHARTS
 
 
 STEP_NOT_LOST, STEP_LOST, STEP_NO_PROOF = 2, 1, 3  # styles: green circle, orange, grey

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,31 +40,42 @@ def _wrong(on: str, where: str, what: str) -> TrafficgenError:
 
 def check_plain(tree: Any, on: str) -> None:
     """Raise :class:`TrafficgenError` where a number, a text or the depth of a tree is beyond what can be worked with."""
-    left: list[tuple[Any, tuple[str, ...]]] = [(tree, ())]
+    _check_leaf(tree, on, ())
+    left: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
     while left:
         value, way = left.pop()
-        if isinstance(value, str):
-            if _SURROGATE.search(value):
-                raise _wrong(on, _way(way), f"has half a character (a lone surrogate): {_shown(value)}")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise _wrong(on, _way(way), f"is {value}, and no number")
-            if abs(value) >= LARGEST:
-                raise _wrong(on, _way(way), "is larger than any figure of a result: it has more than 64 bits")
-            if value and abs(value) < SMALLEST:
-                raise _wrong(on, _way(way), f"is {value:g}, smaller than any figure of a result")
-        elif isinstance(value, (Mapping, list, tuple)):
-            if len(way) >= DEEPEST:
-                raise _wrong(on, _way(way[:4]), f"is nested more than {DEEPEST} deep")
-            pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, Mapping) else enumerate(value, 1)
-            for key, each in pairs:
-                if isinstance(key, str) and _SURROGATE.search(key):
+        if len(way) >= DEEPEST:
+            raise _wrong(on, _way(way[:4]), f"is nested more than {DEEPEST} deep")
+        pairs: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, Mapping):
+            pairs = value.items()
+            for key in value:
+                if not key.isascii() and _SURROGATE.search(key):
                     raise _wrong(on, _way(way), f"has a key with half a character (a lone surrogate): {_shown(key)}")
-                left.append((each, (*way, f"entry {key}" if isinstance(key, int) else str(key))))
+        elif isinstance(value, (list, tuple)):
+            pairs = enumerate(value, 1)
+        for key, each in pairs:
+            if isinstance(each, (Mapping, list, tuple)):
+                left.append((each, (*way, key)))
+            elif not (each is None or each is True or each is False):
+                _check_leaf(each, on, (*way, key))
 
 
-def _way(way: Sequence[str]) -> str:
-    return ", ".join(way) or "it"
+def _check_leaf(value: Any, on: str, way: tuple[Any, ...]) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and _SURROGATE.search(value):
+            raise _wrong(on, _way(way), f"has half a character (a lone surrogate): {_shown(value)}")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _wrong(on, _way(way), f"is {value}, and no number")
+        if abs(value) >= LARGEST:
+            raise _wrong(on, _way(way), "is larger than any figure of a result: it has more than 64 bits")
+        if value and abs(value) < SMALLEST:
+            raise _wrong(on, _way(way), f"is {value:g}, smaller than any figure of a result")
+
+
+def _way(way: Iterable[Any]) -> str:
+    return ", ".join(f"entry {key}" if isinstance(key, int) else str(key) for key in way) or "it"
 
 
 def parse(text: str, on: str) -> Any:
