@@ -40,6 +40,8 @@ notes:
     the device sent (up to 4 and one a second, and one in a hundred of the test's at most) are not among them.
   - A count of source addresses does not see frames whose source was rewritten on the way. Where more frames from other addresses
     arrived than a port usually gets (4 and one a second), and more than 1 % of what is missing, the loss is not known.
+  - Frames that were lost and as many that were doubled are told by the bytes, where the frames are of different sizes; the loss is then
+    not known. With frames of one size they cannot be told.
   - A count of nothing proves a loss only where the receiving interface is given every frame, that is a veth, a tap, loopback, and a port,
     a bridge or a bond that is promiscuous. Elsewhere, and for a bare number that stood still, the loss is not known.
   - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays in

@@ -39,6 +39,11 @@ LINE_TOLERANCE = 1e-3
 # a share, so that no rate 1 % above the line passes.
 IN_FLIGHT = 4096
 IN_FLIGHT_SHARE = 0.008
+# Frames of so many bytes or fewer may be padded on the way (IEEE 802.3: 64 with the FCS), or have padding taken off again: to an IP packet
+# of 20 bytes at least, as a bridge with br_netfilter does.
+SMALL = 60
+_HEADER, _TAG = 14, 4
+_TRIMMED = SMALL - _HEADER - 20
 # A loss is the device's when the receiving host dropped at most this share of it.
 HOST_SHARE = 0.01
 # A run that was interrupted may have counted a frame it did not send, or the other way round.
@@ -192,6 +197,9 @@ class _Received:
     others: int | None = None
     # Why a count of nothing does not prove that nothing came; empty where it does.
     blind: str = ""
+    # Its bytes behind the Ethernet header and the outermost VLAN tag; the addresses it counts. None, none: not known.
+    layer3_bytes: int | None = None
+    macs: tuple[str, ...] = ()
     # From the reading before the run to the one after it; None for a bare number.
     seconds: float | None = None
 
@@ -336,14 +344,16 @@ def _received(
     if frames:
         return _Received(
             frames["source"], frames["packets"], frames["bytes"], both, both, True, list(after["merging"]), arrival, earlier,
-            frames.get("others"), _may_be_blind(after, change, frames, addressed=addressed), change["seconds"],
+            frames.get("others"), _may_be_blind(after, change, frames, addressed=addressed), frames.get("layer3_bytes"),
+            tuple(frames["macs"]), change["seconds"],
         ), ""  # fmt: skip
     if mac:
         uncounted = 0 if mac["drops_counted"] else nic
         blind = _may_be_blind(after, change, None, addressed=addressed)
         return _Received(
-            mac["source"], mac["packets"], mac["bytes"], both, uncounted, False, [], arrival, earlier, None, blind, change["seconds"]
-        ), ""
+            mac["source"], mac["packets"], mac["bytes"], both, uncounted, False, [], arrival, earlier, None, blind, None, (),
+            change["seconds"],
+        ), ""  # fmt: skip
     return None, change["mac"]["reason"]
 
 
@@ -389,8 +399,12 @@ def _judge(
         loss = _loss(sent, tx, received, notes)
         if loss is not None and _still_under_way(loss, tx, received, notes):
             loss = None
+        if loss is not None and _doubled(loss, stats, run, tx, received, notes):
+            loss = None
         if loss and _may_have_come_unseen(loss, sent, received, notes):
             loss = None
+        if loss is not None:
+            _own_frames(stats, run, tx, received, notes)
         untold = loss is None or (loss > 0 and _host_has_a_share(loss, received, notes))
         if untold and verdict == "consistent":
             verdict = "unknown"
@@ -479,8 +493,14 @@ def _loss(sent: int, tx: Mapping[str, Any] | None, received: _Received, notes: l
             return 0
         # The device's count may be the better one: an interrupted tcpreplay stopped counting before its last frames.
         if tx is not None and received.packets <= tx["packets"]:
+            notes.append(
+                f"{more} of these arrived from the test's source MAC addresses: its last ones when interrupted, the port's own (ARP, ND), "
+                "or doubled ones, which may hide as many lost"
+            )
             return 0
-        notes.append(f"{more} frames more arrived than were sent: duplicated on the way, or another sender uses the source MAC address")
+        notes.append(
+            f"{more} frames more arrived than were sent (tolerance 0): duplicated on the way, or another sender uses the source MAC address"
+        )
         return None
     tolerance = _others(base, received.seconds or 0)
     if more <= tolerance:
@@ -525,6 +545,58 @@ def _still_under_way(loss: int, tx: Mapping[str, Any] | None, received: _Receive
             f"(receive_wait; RFC 2544 says {RECEIVE_WAIT:g})"
         )
     return False
+
+
+def _own_frames(
+    stats: Mapping[str, Any], run: Mapping[str, Any], tx: Mapping[str, Any] | None, received: _Received, notes: list[str]
+) -> None:
+    """Say how many lost frames others' may hide: the sending port's own, from the address that is counted, or anybody's."""
+    if not received.exact:
+        if not any("others'" in note for note in notes):
+            notes.append(
+                f"the receiver's {received.source} counts others' frames, too, which may hide lost ones "
+                f"(usually up to {_usual(received.seconds or 0)} in that time)"
+            )
+        return
+    more = 0 if tx is None else tx["packets"] - stats["packets"]
+    if more > 0 and run.get("mac_address") in received.macs:
+        notes.append(f"the port's own frames (ARP, ND) come from an address that is counted, so up to {more} lost frames may be hidden")
+
+
+def _doubled(
+    loss: int, stats: Mapping[str, Any], run: Mapping[str, Any], tx: Mapping[str, Any] | None, received: _Received, notes: list[str]
+) -> bool:
+    """Whether the bytes that arrived are not those of the frames that left: some may have come twice, and as many more are lost."""
+    frames, count, size = run.get("frames"), stats.get("packets"), stats.get("bytes")
+    if not frames or not size or received.layer3_bytes is None or received.merging or set(run.get("edited_by") or ()) - {"unique-ip"}:
+        return False
+    if not received.packets or not count or (tx is not None and tx["packets"] != count):
+        return False
+    smallest, largest, small = frames["smallest"], frames["largest"], frames["small"]
+    if smallest == largest or frames["vlan_tagged"] not in ("none", "all"):
+        return False
+    header = _HEADER + (_TAG if frames["vlan_tagged"] == "all" else 0)
+    # A pass may have ended early: then any of the frames may be small ones.
+    per_pass = sum(one["packets"] for one in run.get("pcaps") or ())
+    small = min(count, small * -(-count // per_pass)) if per_pass else count
+    missing = size - header * count - received.layer3_bytes
+    padding = max(0, SMALL - smallest)
+    least = loss * (smallest - header) - small * padding
+    most = loss * (largest - header) + small * _TRIMMED
+    if least <= missing <= most:
+        # All came: their bytes are the same, or padding was taken off or added.
+        if not loss and missing:
+            notes.append(
+                f"as many frames arrived as left, but {abs(missing)} bytes {'fewer' if missing > 0 else 'more'}: short frames padded or "
+                f"trimmed on the way, or some were lost and as many doubled (tolerance for each of {small} short frames: {padding} bytes "
+                f"more, {_TRIMMED} fewer)"
+            )
+        return False
+    notes.append(
+        f"{received.packets} of {count} frames arrived, and {received.layer3_bytes} of {size - header * count} bytes behind their headers, "
+        "which does not fit: some were doubled on the way and as many more lost, or their sizes were changed"
+    )
+    return True
 
 
 def _may_have_come_unseen(loss: int, sent: int, received: _Received, notes: list[str]) -> bool:

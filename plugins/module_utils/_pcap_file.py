@@ -58,6 +58,7 @@ BARE_IP = "its link type is Ethernet, and yet every frame is an IP packet withou
 _IP_BEHIND = (0, 4, 16)  # bytes of header: RAW; NULL, LOOP, C_HDLC and PPP; LINUX_SLL
 
 _VLAN = b"\x81\x00"  # the EtherType of IEEE 802.1Q
+_VLANS = (_VLAN, b"\x88\xa8")  # and of 802.1ad: the kernel takes either off an arriving frame
 _BLOCK = 1 << 20
 _PROBE = 64  # records looked at before a longer run of one size is believed in
 _LENGTHS = range(8, 16)  # the bytes of a record header that hold its two lengths
@@ -144,6 +145,7 @@ class PcapSummary:
     sizes: dict[int, int]  # packets by frame size, ascending
     flows: int | None  # None: not asked for, or not known for this link type
     source_macs: list[str] | None  # None: not asked for, more than SOURCE_MACS_LIMIT, or not Ethernet
+    vlan_tagged: str | None  # none | some | all of the frames; None as source_macs
     sha256: str
 
 
@@ -247,6 +249,7 @@ class _Scan:
         self.back = 0
         self.flows = FlowCounter(header.link_type) if flows and supported(header.link_type) else None
         self.macs: set[bytes] | None = set() if source_macs and ethernet else None
+        self.tags: set[bool] = set()
 
     def feed(self, block: bytes, base: int) -> int:
         """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes they took."""
@@ -291,7 +294,7 @@ class _Scan:
             if add_flow is not None:
                 add_flow(block, at + 16, size)
             if self.macs is not None:
-                self._add_mac(block[at + 22 : at + 28] if size >= 12 else b"")
+                self._add_mac(block[at + 22 : at + 16 + min(size, 14)])
             if bare_ip:
                 bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 56)], original)
             at = following
@@ -323,10 +326,11 @@ class _Scan:
         if self.flows is not None:
             self.flows.add_run(block, first, step, count, 16)
         if self.macs is not None and step >= 28:
-            if same_bytes(block, first, step, count, range(22, 28)) == count:
-                self._add_mac(block[first + 22 : first + 28])
+            end = min(step, 30)
+            if same_bytes(block, first, step, count, range(22, end)) == count:
+                self._add_mac(block[first + 22 : first + end])
             else:
-                form = struct.Struct(f"22x6s{step - 28}x")
+                form = struct.Struct(f"22x{end - 22}s{step - end}x")
                 for mac in set(map(itemgetter(0), form.iter_unpack(memoryview(block)[first : first + count * step]))):
                     self._add_mac(mac)
         return count
@@ -353,8 +357,10 @@ class _Scan:
         return sum(packets for size, packets in self.sizes.items() if size < ETHERNET_HEADER)
 
     def _add_mac(self, mac: bytes) -> None:
-        if self.macs is not None and mac:
-            self.macs.add(mac)
+        """Take in a frame's source address and, where it is that long, the EtherType behind."""
+        if self.macs is not None and len(mac) >= 6:
+            self.macs.add(mac[:6])
+            self.tags.add(mac[6:8] in _VLANS)
             if len(self.macs) > SOURCE_MACS_LIMIT:
                 self.macs = None
 
@@ -538,6 +544,7 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False, opene
         sizes=dict(sorted(scan.sizes.items())),
         flows=scan.flows.count if scan.flows is not None else None,
         source_macs=None if scan.macs is None else sorted(mac.hex(":") for mac in scan.macs),
+        vlan_tagged=None if scan.macs is None else "some" if len(scan.tags) > 1 else "all" if True in scan.tags else "none",
         sha256=digest.hexdigest(),
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import account, frames_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import SMALL, account, frames_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, earlier, wait_for_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -362,6 +362,8 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "flow_control": None if nic.pause is None else {"rx": nic.pause.rx, "tx": nic.pause.tx},
         "ring_sizes": None if nic.rings is None else {"rx": nic.rings.rx, "tx": nic.rings.tx},
         "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
+        "frames": frames_tree(plan.summaries),
+        "mac_address": plan.link["mac_address"],
         "edited_by": edited_by(plan.request),
         "in_flight_frames": in_flight(
             plan.injection_method, plan.traffic.bytes / plan.traffic.packets, None if nic.rings is None else nic.rings.tx, _socket_buffer()
@@ -374,6 +376,18 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "ended": done.finished if done else None,
         "exit_status": done.status if done else None,
         "ended_by": ended_by,
+    }
+
+
+def frames_tree(summaries: Sequence[PcapSummary]) -> dict[str, Any]:
+    """What the bytes that a receiver counts are held against: ``small`` are frames that padding or its removal may change."""
+    tags = {one.vlan_tagged for one in summaries}
+    sizes = [(size, packets) for one in summaries for size, packets in one.sizes.items()]
+    return {
+        "smallest": min(size for size, _packets in sizes),
+        "largest": max(size for size, _packets in sizes),
+        "small": sum(packets for size, packets in sizes if size <= SMALL + 4),
+        "vlan_tagged": tags.pop() if len(tags) == 1 else None if None in tags else "some",
     }
 
 

@@ -190,6 +190,10 @@ pcap_info:
         - Null for other link types, and where there are more than 4096.
       type: list
       elements: str
+    vlan_tagged:
+      description: Whether V(none), V(some) or V(all) of the frames have a VLAN tag. Null as RV(pcap_info.source_macs).
+      type: str
+      version_added: 0.2.0
     sha256:
       description: The file's SHA-256, in hexadecimal.
       type: str
@@ -219,6 +223,7 @@ pcap_info:
     sizes: {"64": 2, "78": 1}
     flows: 2
     source_macs: ["02:00:00:00:00:01"]
+    vlan_tagged: none
     sha256: b922223121715130ad4325b250766676c68c126cc19165414e4656497b1075ca
 """
 

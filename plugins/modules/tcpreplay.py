@@ -528,6 +528,17 @@ run:
             - The hash of the file that was sent. Where RV(run.edited_by) names options, other frames than the file's were.
             - V(null) where the file was written to after it was looked at; the task then fails.
           type: str
+    frames:
+      description:
+        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes), C(small), how many of the
+          pcaps' frames have 64 bytes or fewer, and C(vlan_tagged), V(none), V(some) or V(all) of them; V(null) without O(rx_interface).
+      type: dict
+      sample: {smallest: 60, largest: 1514, small: 7, vlan_tagged: none}
+      version_added: 0.2.0
+    mac_address:
+      description: The MAC address of O(interface), from which its own frames come, too.
+      type: str
+      version_added: 0.2.0
     edited_by:
       description: The options of tcpreplay-edit, and C(unique-ip), that changed the frames as they were sent.
       type: list

@@ -463,6 +463,83 @@ def test_a_command_whose_number_stands_still_proves_no_loss():
     assert "it stood still" in counters["reason"]
 
 
+# As many frames as left, and yet not the same ones: what the counter's bytes tell, they begin behind the Ethernet header and the tag.
+
+
+def with_bytes(sizes, got, *, tagged="none", **other):
+    """A run that sent frames of ``sizes``, and of these ``got`` arrived (indices, some twice, some never)."""
+    header = 18 if tagged == "all" else 14
+    run = {
+        "frames": {
+            "smallest": min(sizes), "largest": max(sizes), "small": sum(size <= 64 for size in sizes), "vlan_tagged": tagged,
+        },
+        "pcaps": [{"packets": len(sizes)}], **other,
+    }  # fmt: skip
+    before, after = receiver(len(got))
+    before["test_frames"]["layer3_bytes"] = 0
+    after["test_frames"]["layer3_bytes"] = sum(sizes[index] - header for index in got)
+    return verdict(len(sizes), sender(len(sizes)), (before, after), run=run, bytes=sum(sizes))
+
+
+MIX = [1514 if index % 12 == 0 else 570 if index % 3 == 0 else 128 for index in range(1000)]
+
+
+def test_frames_lost_and_as_many_doubled_show_in_the_bytes():
+    """Of each hundred the first thirty dropped, the last thirty doubled."""
+    got = [index for index in range(1000) if index % 100 >= 30] + [index for index in range(1000) if index % 100 >= 70]
+    counters = with_bytes(MIX, got)
+    assert loss(counters) == ("unknown", None, None)
+    assert "some were doubled on the way and as many more lost" in counters["reason"]
+    for tagged in ("none", "all"):
+        assert loss(with_bytes(MIX, list(range(1000)), tagged=tagged)) == ("consistent", 0, 0.0)
+
+
+def test_more_bytes_than_the_missing_frames_leave():
+    # ten of the largest lost and doubled once again each, and one of the smallest lost: one is missing, with the bytes of many
+    got = [index for index in range(1000) if index % 12 or index >= 120] + [1] * 9
+    counters = with_bytes(MIX, got)
+    assert len(got) == 999
+    assert loss(counters) == ("unknown", None, None)
+    assert with_bytes(MIX, list(range(999)))["loss_packets"] == 1
+
+
+def test_padding_that_is_taken_off_on_the_way_is_told():
+    """A bridge with br_netfilter cuts frames to their IP packets: 28 of 46 bytes."""
+    sizes = [60] * 900 + [1514] * 100
+    before, after = receiver(1000)
+    before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, 900 * 28 + 100 * 1500
+    run = {"frames": {"smallest": 60, "largest": 1514, "small": 900, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
+    counters = verdict(1000, sender(1000), (before, after), run=run, bytes=sum(sizes))
+    assert loss(counters) == ("consistent", 0, 0.0)
+    assert "16200 bytes fewer" in counters["reason"] and "26 fewer)" in counters["reason"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"edited_by": ["mtu-trunc"]}, {"frames": None}, {"frames": {"smallest": 60, "largest": 99, "small": 0, "vlan_tagged": "some"}}],
+)
+def test_bytes_that_prove_nothing_are_left(other):
+    got = [index for index in range(1000) if index % 100 >= 30] + [index for index in range(1000) if index % 100 >= 70]
+    assert loss(with_bytes(MIX, got, **other)) == ("consistent", 0, 0.0)
+
+
+@pytest.mark.parametrize("rx", [1000, 998])
+def test_the_ports_own_frames_from_an_address_that_is_counted_may_hide_losses(rx):
+    counters = verdict(1000, sender(1003), receiver(rx), run={"mac_address": "02:00:00:00:00:01"})
+    assert counters["loss_packets"] == 1000 - rx
+    assert "so up to 3 lost frames may be hidden" in counters["reason"]
+    assert "hidden" not in verdict(1000, sender(1003), receiver(rx), run={"mac_address": "02:00:00:00:00:0f"})["reason"]
+    counters = verdict(1000, sender(1003), receiver(1002), run={"mac_address": "02:00:00:00:00:01"})
+    assert "2 of these arrived from the test's source MAC addresses" in counters["reason"]
+
+
+@pytest.mark.parametrize("rx", [500, 990, 1000, 1003])
+def test_a_counter_of_all_frames_may_hide_losses(rx):
+    assert "may hide" in verdict(1000, sender(1000), mac_receiver(rx))["reason"]
+    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    assert "may hide" in reconcile_count(run, "the router", rx)["counters"]["reason"]
+
+
 # A port sends frames of its own, few of them in a time.
 
 

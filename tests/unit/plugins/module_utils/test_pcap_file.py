@@ -82,6 +82,7 @@ def test_small_file(write, order, magic, unit, decimals):
         sizes={64: 2, 78: 1},
         flows=2,
         source_macs=["02:00:00:00:00:01"],
+        vlan_tagged="none",
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
@@ -366,3 +367,16 @@ def test_frames_that_are_all_addressed_to_a_station(write):
     assert pcap_file.all_addressed_to(write(header(), record(mine + frame), record(all_of_them + frame)), "02:00:00:00:00:02")
     assert not pcap_file.all_addressed_to(write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02")
     assert not pcap_file.all_addressed_to(write(header(), record(mine[:3])), "02:00:00:00:00:02")
+
+
+@pytest.mark.parametrize("many", [1, 40])
+@pytest.mark.parametrize(
+    ("kinds", "said"), [("u", "none"), ("q", "all"), ("a", "all"), ("uq", "some"), ("qa", "all"), ("s", "none"), ("sq", "some")]
+)
+def test_vlan_tags_of_a_capture(write, kinds, said, many):
+    """802.1Q's and 802.1ad's, which the kernel takes off alike. What ends before its EtherType has none."""
+    macs = b"\2\0\0\0\0\2\2\0\0\0\0\1"
+    frames = {"u": macs + b"\x08\0" + bytes(46), "q": macs + b"\x81\0" + bytes(46), "a": macs + b"\x88\xa8" + bytes(46), "s": macs}
+    path = write(header(), *(record(frames[kind]) for kind in kinds for _number in range(many)))
+    assert pcap_file.summarize(path, source_macs=True).vlan_tagged == said
+    assert pcap_file.summarize(path).vlan_tagged is None

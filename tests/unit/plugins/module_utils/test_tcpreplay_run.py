@@ -36,7 +36,7 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 # DESIGN's result tree.
 RUN_KEYS = {
     "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
-    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "receive_wait",
+    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
