@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import RECEIVE_WAIT
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import RECEIVE_WAIT, SETTLE
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._mac_counters import SOFTWARE_TX
 
@@ -524,6 +524,11 @@ def _still_under_way(loss: int, tx: Mapping[str, Any] | None, received: _Receive
             "coming: late ones of an earlier run, or another sender's, so what was lost is not known"
         )
         return True
+    if received.earlier and received.earlier["missed_seconds"] is not None:
+        notes.append(
+            "late frames of the run before may be among those counted: it missed some, and ended "
+            f"{received.earlier['missed_seconds']:.1f} s before this one began (settle; RFC 2544 says {SETTLE:g})"
+        )
     queued = tx.get("queued") if tx else None
     if queued:
         notes.append(f"{queued['packets']} frames were still in the sender's own queue, so what was lost is not known")
@@ -539,6 +544,10 @@ def _still_under_way(loss: int, tx: Mapping[str, Any] | None, received: _Receive
             f"it was told to stop, so late frames were not waited for: how many of the {loss} that are missing were lost is not known"
         )
         return True
+    if wait["receive_wait"] >= RECEIVE_WAIT and not received.packets:
+        notes.append(
+            f"nothing arrived for {wait['receive_wait']:g} s after the last frame had left: what a device holds longer counts as lost"
+        )
     if wait["receive_wait"] < RECEIVE_WAIT:
         notes.append(
             f"some of the {loss} lost frames may only be late: the receiver was waited for {wait['receive_wait']:g} s without a frame "

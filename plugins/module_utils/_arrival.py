@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 RECEIVE_WAIT = 2.0  # seconds
+SETTLE = 5.0  # seconds from the end of a trial to the next, by the same section
 _MOST = 3600  # seconds
 # The longest wait where frames keep coming, in receive_waits. One that sends for longer is waited for that long: a device that
 # has not emptied its buffers by then forwards less than half of what it is given.
@@ -27,10 +28,10 @@ _FIRST_STEP, _LAST_STEP, _SLOWER = 0.02, 0.1, 1.5  # seconds, seconds, and a fac
 _TOLD_TO_STOP = 0.3  # seconds for what is on its way through a host, where nobody is to be kept waiting
 
 
-def check_receive_wait(seconds: float) -> None:
+def check_receive_wait(seconds: float, name: str = "receive_wait") -> None:
     """Refuse a wait that is none, or that would not end within an hour."""
     if not 0 <= seconds <= _MOST:
-        raise TrafficgenError(f"must be 0 to {_MOST} seconds", on=f"receive_wait {seconds:g}")
+        raise TrafficgenError(f"must be 0 to {_MOST} seconds", on=f"{name} {seconds:g}")
 
 
 class Stopping(Protocol):
@@ -136,6 +137,9 @@ def wait_for_frames(
         return Arrival(ended, expected, receive_wait, now - began, in_time)
 
 
-def earlier(arrived: int, still_coming: bool) -> Mapping[str, Any]:
-    """As ``earlier`` of the receiver's first snapshot has it: frames of the test's addresses that came before its first one was sent."""
-    return {"packets": arrived, "still_coming": still_coming}
+def earlier(arrived: int, *, still_coming: bool, missed: float | None = None) -> Mapping[str, Any]:
+    """As ``earlier`` of the receiver's first snapshot has it: frames of the test's addresses that came before its first one was sent.
+
+    :param missed: how many seconds before that a run ended that missed frames, where that is less than :data:`SETTLE`.
+    """
+    return {"packets": arrived, "still_coming": still_coming, "missed_seconds": missed}

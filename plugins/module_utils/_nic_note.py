@@ -20,6 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import inside
 
 FOLDER = "/run"
+SETTINGS = "wirespeed.trafficgen-"  # the names of the notes of what an interface was set to begin so
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
 
@@ -30,7 +31,7 @@ class NicNote:
     :raises TrafficgenError: where there is no such interface.
     """
 
-    def __init__(self, interface: str, netns: str | None) -> None:
+    def __init__(self, interface: str, netns: str | None, prefix: str = SETTINGS) -> None:
         self._interface = interface
         with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
             try:
@@ -41,7 +42,7 @@ class NicNote:
                 cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
             except OSError:
                 cookie = os.stat("/proc/thread-self/ns/net").st_ino
-        self._path = os.path.join(FOLDER, f"wirespeed.trafficgen-{cookie}-{index}.json")
+        self._path = os.path.join(FOLDER, f"{prefix}{cookie}-{index}.json")
 
     def write(self, state: Mapping[str, Any]) -> list[str]:
         """Write it, whole or not at all. In the latter case, a sentence that says so."""

@@ -95,6 +95,7 @@ class Request:
     netmap_delay: int | None
     hold: bool
     receive_wait: float
+    settle: float
     link_speed_mbps: int | None
     cpus: frozenset[int] | None
     start_at: float | None
@@ -329,6 +330,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
     check_receive_wait(params["receive_wait"])
+    check_receive_wait(params["settle"], "settle")
     extra = check_extra_args(params["extra_args"])
     rewriting = sorted(_REWRITING_SOURCES.intersection(extra.options or {}))
     if rewriting and params["rx_interface"] is not None:
@@ -358,7 +360,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             for name in (
                 "injection_method", "strict_rate", "loop", "duration", "limit", "preload", "flow_stats", "unique_ip", "stats_interval",
                 "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "lock_timeout", "offloads", "flow_control",
-                "tx_ring_size", "rx_ring_size", "receive_wait", "allow_management_interface", "fact_name",
+                "tx_ring_size", "rx_ring_size", "receive_wait", "settle", "allow_management_interface", "fact_name",
             )
         },
     )  # fmt: skip

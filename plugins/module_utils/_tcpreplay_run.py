@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap, _nic_settings, _nic_state, _sender_queue
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import SMALL, account, frames_left
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, earlier, wait_for_frames
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import OTHERS, SETTLE, earlier, wait_for_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counter import (
@@ -31,6 +31,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._frame_counte
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._interface_lock import COUNTING, SENDING, only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import guard
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._missed_note import MissedNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_api import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap_hold import held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic_settings import Settings
@@ -372,6 +373,7 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "netmap_version": _netmap.version() if plan.injection_method == "netmap" else None,
         "kernel": os.uname().release,
         "receive_wait": plan.request.receive_wait,
+        "settle": plan.request.settle,
         "started": done.started if done else None,
         "ended": done.finished if done else None,
         "exit_status": done.status if done else None,
@@ -512,6 +514,8 @@ class _Receiver:
         self._netns = plan.request.rx_netns
         self._warnings = warnings
         self._receive_wait = plan.request.receive_wait
+        self._settle = plan.request.settle
+        self._note = None if self._interface is None else MissedNote(self._interface, self._netns)
         self._passed = 0
         macs = [one.source_macs for one in plan.summaries]
         self._macs = sorted({mac for some in macs for mac in some or ()})
@@ -535,13 +539,29 @@ class _Receiver:
     def let_pass(self, watch: Watch) -> None:
         """Let late frames of an earlier run pass: whatever comes before the first frame is sent is none of this run's."""
         with self._or_none():
+            seen = 0
+            if (missed := self._missed()) is not None and missed < self._settle:
+                self._until(self._settle - self._receive_wait, watch)
+                seen = self._arrived()
+                self._until(self._settle, watch)
             self._passed = self._arrived()
-            if self._passed:
+            if self._passed > seen:
                 wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait)
                 self._passed = self._arrived()
 
+    def _until(self, seconds: float, watch: Watch) -> None:
+        """Sleep until the run that missed frames is so long ago."""
+        while (missed := self._missed()) is not None and missed < seconds and watch.why() is None:
+            watch.beat()
+            watch.wait(seconds - missed)
+
     def begin(self) -> None:
         """Count from here on: the next frame is the first of the run."""
+        missed = self._missed()
+        if self._note is not None and self.before is not None and (self.before["test_frames"] or self.before["mac"]["rx"]):
+            if missed is not None and missed < SETTLE:
+                self.before["earlier"] = earlier(0, still_coming=False, missed=missed)
+            self._note.write(self._counted_macs())
         with self._or_none():
             counter = self.before["test_frames"] if self.before else None
             if self.before is None or self._interface is None or counter is None:
@@ -550,7 +570,8 @@ class _Receiver:
             packets = now["packets"] - counter["packets"]
             if not packets:
                 return
-            self.before["earlier"] = earlier(packets, packets > self._passed)
+            came = {"packets": packets, "still_coming": packets > self._passed}
+            self.before["earlier"] = {**self.before.get("earlier", earlier(0, still_coming=False)), **came}
             self._warnings.append(
                 f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was sent: late ones "
                 "of an earlier run, or another sender's. They are not counted."
@@ -582,6 +603,8 @@ class _Receiver:
                     left_at=left_at, sending=sending, others=0 if counter else OTHERS,
                 )  # fmt: skip
             self.after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
+            if arrival and arrival.ended == "all" and self._note is not None:
+                self._note.forget()
             if arrival:
                 self.after["arrival"] = arrival.tree(self.after["test_frames"]["packets"] - counter["packets"] if counter else None)
             counted = self.after["test_frames"]
@@ -594,6 +617,13 @@ class _Receiver:
         if self._without:
             reasons = [self._without, self.after["mac"]["reason"]]
             self.after["mac"] = {**self.after["mac"], "reason": "; ".join(reason for reason in reasons if reason)}
+
+    def _counted_macs(self) -> list[str] | None:
+        return self._macs if self.before and self.before["test_frames"] else None
+
+    def _missed(self) -> float | None:
+        """How many seconds ago a run ended that missed frames which this one would count."""
+        return None if self._note is None else self._note.seconds(self._counted_macs())
 
     def _arrived(self) -> int:
         """How many frames of the test have arrived since the counter was read first."""
@@ -612,6 +642,8 @@ class _Receiver:
 
     def remove(self) -> None:
         """Remove the counter; harmless where there is none."""
+        if self._note is not None:
+            self._note.still_missing()
         if self._interface is not None:
             remove_frame_counter(self._interface, self._netns)
 

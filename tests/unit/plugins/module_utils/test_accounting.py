@@ -120,11 +120,17 @@ def test_what_is_late_is_not_lost(arrival, told, said):
     assert (*loss(counters), counters["reason"], counters["rx"]["late_packets"]) == ("consistent", 0, 0.0, "", 7)
 
 
+def test_where_nothing_came_late_frames_are_possible():
+    before, after = receiver(0)
+    counters = verdict(1000, sender(1000), (before, {**after, "arrival": waited("quiet")}))
+    assert "nothing arrived for 2 s after the last frame had left" in counters["reason"].lower()
+
+
 def test_frames_that_came_before_the_first_was_sent():
     before, after = receiver(1000)
-    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": False}}, after))
+    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": False, "missed_seconds": None}}, after))
     assert (*loss(counters), counters["reason"]) == ("consistent", 0, 0.0, "")
-    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": True}}, after))
+    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": True, "missed_seconds": None}}, after))
     assert loss(counters) == ("unknown", None, None)
     assert "894 frames of the test's source MAC addresses arrived before the first was sent, and more were coming" in counters["reason"]
 

@@ -36,7 +36,7 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 # DESIGN's result tree.
 RUN_KEYS = {
     "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
-    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait",
+    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait", "settle",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
@@ -165,6 +165,20 @@ class Host:
 
         yield Link()
 
+    missed = None
+
+    def seconds(self, macs):
+        return None if self.missed is None else time.monotonic() - self.missed
+
+    def write(self, macs):
+        self.events.append(f"may miss {' '.join(macs or ['any'])}")
+
+    def still_missing(self):
+        pass
+
+    def forget(self):
+        self.events.append("missed none")
+
     buffer_size = 2048
     left = 0
     queue = None
@@ -185,6 +199,7 @@ def host(monkeypatch):
     monkeypatch.setattr(runs, "read_frame_counter", host.read)
     monkeypatch.setattr(runs, "remove_frame_counter", host.remove)
     monkeypatch.setattr(runs._sender_queue, "read_queue", lambda interface, netns: host.queue)
+    monkeypatch.setattr(runs, "MissedNote", lambda interface, netns: host)
     monkeypatch.setattr(runs, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
     monkeypatch.setattr(runs, "only_run", host.only_run)
     monkeypatch.setattr(runs._nic_state, "read", lambda interface, netns: host.nic)
@@ -608,7 +623,7 @@ def test_the_receiver_is_counted_until_all_has_come(host, params):
     assert counters["rx"] == {"source": "a counter", "packets": 193533, "bytes": None, "host_drops": 0, "late_packets": 0}
     assert counters["verdict"] == "consistent"
     assert outcome.tree["run"]["receive_wait"] == 2.0
-    assert host.events[-2:] == ["snapshot r0", "remove"]
+    assert host.events[-3:] == ["snapshot r0", "missed none", "remove"]
     assert "add 02:00:00:00:00:01" in host.events
 
 
@@ -643,6 +658,32 @@ def test_what_comes_before_the_first_frame_is_not_counted(host, params, monkeypa
         "894 frames of the test's source MAC addresses arrived on r0 before the first was sent: late ones of an earlier run, or another "
         "sender's. They are not counted."
     ]
+
+
+def test_a_run_after_one_that_missed_frames_begins_later(host, params, monkeypatch):
+    host.add("r0")
+    host.missed = time.monotonic() - 1.0
+    host.counted = itertools.chain([0, 0, 0], itertools.repeat(193533))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    outcome = runs.carry_out({**params, "rx_interface": "r0", "settle": 2.5})
+    assert outcome.tree["run"]["started"] - time.time() + time.monotonic() - host.missed >= 2.5
+    assert outcome.tree["counters"]["reason"].startswith(
+        "Late frames of the run before may be among those counted: it missed some, and ended 2."
+    )
+    assert host.events.index("may miss 02:00:00:00:00:01") < host.events.index("missed none")
+    # After RFC 2544's five seconds there is nothing to say; nor is there anything to wait for.
+    host.missed = time.monotonic() - 5.1
+    host.counted = itertools.chain([0, 0], itertools.repeat(193533))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    assert runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]["reason"] == ""
+
+
+def test_what_is_missed_stays_noted(host, params, monkeypatch):
+    host.add("r0")
+    host.counted = itertools.chain([0, 0], itertools.repeat(193500))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    runs.carry_out({**params, "rx_interface": "r0"})
+    assert "may miss 02:00:00:00:00:01" in host.events and "missed none" not in host.events
 
 
 def test_what_does_not_cease_before_the_first_frame_spoils_the_loss(host, params, monkeypatch):
