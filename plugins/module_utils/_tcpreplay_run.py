@@ -515,6 +515,7 @@ class _Receiver:
         self._warnings = warnings
         self._receive_wait = plan.request.receive_wait
         self._settle = plan.request.settle
+        self._start_at = plan.request.start_at
         self._note = None if self._interface is None else MissedNote(self._interface, self._netns)
         self._passed = 0
         macs = [one.source_macs for one in plan.summaries]
@@ -545,15 +546,19 @@ class _Receiver:
                 seen = self._arrived()
                 self._until(self._settle, watch)
             self._passed = self._arrived()
-            if self._passed > seen:
+            if self._passed > seen and self._time_left() >= self._receive_wait:
                 wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait)
                 self._passed = self._arrived()
 
     def _until(self, seconds: float, watch: Watch) -> None:
-        """Sleep until the run that missed frames is so long ago."""
-        while (missed := self._missed()) is not None and missed < seconds and watch.why() is None:
+        """Sleep until the run that missed frames is so long ago, or it is time to start."""
+        while (missed := self._missed()) is not None and missed < seconds and self._time_left() > 0 and watch.why() is None:
             watch.beat()
-            watch.wait(seconds - missed)
+            watch.wait(min(seconds - missed, self._time_left()))
+
+    def _time_left(self) -> float:
+        """How many seconds start_at leaves for waiting: a common start is kept."""
+        return math.inf if self._start_at is None else self._start_at - time.time() - _SET_UP / 2
 
     def begin(self) -> None:
         """Count from here on: the next frame is the first of the run."""

@@ -198,7 +198,7 @@ options:
     description:
       - Where a run on O(rx_interface) has missed frames, the next one there that would count them begins this many seconds after its end,
         so that they are not counted to it. RFC 2544 section 23 asks for 5 s. A run that missed nothing costs the next one nothing.
-      - With less than 5 s RV(counters.reason) says so where it may matter.
+      - A start at O(start_at) is kept. With less than 5 s, for that or by this option, RV(counters.reason) says so.
     version_added: 0.2.0
     type: float
     default: 5.0

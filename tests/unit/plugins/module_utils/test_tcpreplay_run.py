@@ -36,7 +36,8 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 # DESIGN's result tree.
 RUN_KEYS = {
     "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
-    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait", "settle",
+    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait",
+    "settle",
     "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
 }  # fmt: skip
 STATS_KEYS = {
@@ -676,6 +677,17 @@ def test_a_run_after_one_that_missed_frames_begins_later(host, params, monkeypat
     host.counted = itertools.chain([0, 0], itertools.repeat(193533))
     monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
     assert runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]["reason"] == ""
+
+
+def test_a_common_start_is_kept_after_one_that_missed_frames(host, params, monkeypatch):
+    host.add("r0")
+    host.missed = time.monotonic()
+    host.counted = itertools.chain([0, 0, 0], itertools.repeat(193533))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    start_at = time.time() + 2.0
+    outcome = runs.carry_out({**params, "rx_interface": "r0", "start_at": start_at})
+    assert 0 <= outcome.tree["run"]["started"] - start_at < 0.3
+    assert "late frames of the run before may be among those counted" in outcome.tree["counters"]["reason"].lower()
 
 
 def test_what_is_missed_stays_noted(host, params, monkeypatch):
