@@ -40,7 +40,7 @@ def check(one: PcapSummary, warnings: list[str], *, recorded_speed: bool) -> Non
         raise TrafficgenError(f"its link type is {one.link_type_name}, not Ethernet", on=one.path, remedy=ETHERNET_REMEDY)
     if not one.packets:
         raise TrafficgenError("has no packets in it", on=one.path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
-    if 0 < one.snaplen < ETHERNET_HEADER:
+    if one.snaplen_cut_packets and one.snaplen < ETHERNET_HEADER:
         raise TrafficgenError(
             f"the snaplen in its header is {one.snaplen}, at which libpcap cuts every frame: less than an Ethernet header", on=one.path,
             remedy="`mergecap -F nsecpcap -w OUT IN` (Wireshark) writes the same packets with a larger one.",

@@ -12,9 +12,9 @@ from pathlib import Path
 FOLDER = Path(sys.argv[1])
 
 
-def header(link_type: int = 1) -> bytes:
+def header(link_type: int = 1, snaplen: int = 65535) -> bytes:
     """A pcap's first 24 bytes."""
-    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link_type)
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link_type)
 
 
 def ip_header(length: int, source: bytes, destination: bytes) -> bytes:
@@ -38,6 +38,12 @@ def frames(count: int, size: int, source: int, gap: float = 0.0, mac: str = "020
     return b"".join(records)
 
 
+def record(size: int, original: int, at: float = 1.0) -> bytes:
+    """A frame of which ``size`` bytes are in the file, and ``original`` were on the line."""
+    ethernet = bytes.fromhex("0200000000020200000000010800")
+    return struct.pack("<IIII", int(at), round(at % 1 * 1e6), size, original) + ethernet.ljust(size, b"\0")[:size]
+
+
 FOLDER.mkdir(exist_ok=True)
 for name, content in {
     "small.pcap": header() + frames(1000, 60, 1),
@@ -50,6 +56,15 @@ for name, content in {
     "no_bytes.pcap": b"",
     "cut.pcap": header() + frames(10, 60, 1)[:-7],
     "text.pcap": b"This is not a pcap, and it is long enough to hold a header of one.\n",
+    "snaplen.pcap": header(snaplen=96) + frames(15, 1000, 1),
+    "surplus.pcap": header() + record(200, 120) * 40,
+    "fcs.pcap": header(0x24000001) + frames(10, 64, 1),
+    "back.pcap": header() + b"".join(record(60, 60, at) for at in (1.0, 1.1, 2.5, 1.2)),
+    "header_alone.pcap": header() + record(14, 14) * 5,
+    "bare_ip.pcap": header() + struct.pack("<IIII", 0, 0, 48, 48) + ip_header(48, b"\xc6\x12\0\1", b"\xc6\x12\0\2") + bytes(28),
+    "short.pcap": header() + record(60, 60) * 10 + record(8, 8),
+    "no_length.pcap": header() + record(47, 0),
+    "giant.pcap": header() + record(60, 262145),
     "raw.pcap": header(101) + frames(10, 60, 1),
 }.items():
     (FOLDER / name).write_bytes(content)
