@@ -152,6 +152,8 @@ class Record:
         if "trial" in entry:
             trial = entry["trial"]
             schema.TRIAL.check(trial, on)
+            if trial["status"] == "ok":
+                schema.OK_TRIAL.check(trial, on)
             if "step" not in entry:
                 self.trials[trial["host"], trial["number"]] = trial
                 return

@@ -359,7 +359,8 @@ def _base(one: Mapping[str, Any]) -> int | None:
         return round(float(loss) / float(ratio))
     sent: int | None = one["stats"]["packets"]
     tx = one["counters"]["tx"]
-    return sent if tx is None or sent is None else int(min(sent, tx["packets"]))
+    left = (tx or {}).get("packets")
+    return sent if left is None or sent is None else int(min(sent, left))
 
 
 def _total(values: Sequence[Any]) -> Any:

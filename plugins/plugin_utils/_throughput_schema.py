@@ -209,6 +209,15 @@ _OF_TRIAL = {
     **_TREE,
 }
 _ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT}
+# Of a trial that did not fail, what a fleet's totals are made of.
+OK_TRIAL = _dict(
+    {
+        "start_delay_seconds": _NUMBER_OR_NOT,
+        "stats": _dict({"packets": _WHOLE_OR_NOT}),
+        "rates": _dict(dict.fromkeys(("pps", "l1_mbps", "l2_mbps"), _RATE_OR_NOT)),
+        "counters": _dict({"tx": _COUNTER, "loss_packets": _WHOLE_OR_NOT, "loss_ratio": _NUMBER_OR_NOT}),
+    }
+)
 TRIAL = _dict({**_OF_TRIAL, "number": _WHOLE}, _ALSO_OF_TRIAL)
 _NUMBERED_OR_NOT = _dict({**_OF_TRIAL, "number": _WHOLE_OR_NOT}, _ALSO_OF_TRIAL)
 STEP = _dict({"asked_pps": _RATE_OR_NOT, "duration": _WHOLE})
@@ -324,7 +333,11 @@ PLAN = _dict(
         "traffic": _list(_dict({"name": _TEXT})),
         "plan": _PLAN,
         "criteria": _list(_dict({"name": _TEXT, "expression": _TEXT})),
-        "hosts": Kind("a dictionary", (dict,), each=_dict({"host": _HOST, "traffic": _list(_TRAFFIC)})),
+        "hosts": Kind(
+            "a dictionary",
+            (dict,),
+            each=_dict({"host": _HOST, "traffic": _list(_dict({**_TRAFFIC.needed, "sha256": _TEXT_OR_NOT}, _TRAFFIC.known))}),
+        ),
     }
 )
 RESUMED = _dict({"resumed": _NUMBER, "made": _WHOLE})

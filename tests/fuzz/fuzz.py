@@ -31,7 +31,7 @@ PCAPS = HERE.parent / "integration" / "targets" / "pcap_info" / "files"
 MEMORY = 1 << 30
 SLOWEST = 5  # seconds of the process's own time for one input, of hundreds or thousands that take one
 HANGS = 120  # seconds by the clock, however busy the machine is
-LENGTHS = {"output": 4096, "pcap": 4096, "spec": 256, "text": 1024}
+LENGTHS = {"output": 4096, "pcap": 4096, "spec": 256, "text": 1024, "result": 24}
 
 
 def seeds(target: str) -> list[bytes]:
@@ -50,6 +50,8 @@ def seeds(target: str) -> list[bytes]:
             found.append(bytes([block]) + struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + body)
     elif target == "spec":
         found += [bytes([kind, 0, 3, kind]) + bytes(range(length)) for kind in range(0, 32, 3) for length in (20, 90)]
+    elif target == "result":
+        found += [bytes([kind, 1, place, 0, 0, 0, 0, odd]) for kind in range(4) for place, odd in ((3, 9), (40, 19), (90, 0), (200, 30))]
     elif target == "text":
         version = (
             b"tcpreplay version: 4.4.2 (build git:v4.4.2) (debug)\nCompiled against libpcap: 1.10\nOptional injection method: netmap\n"

@@ -224,6 +224,43 @@ def test_no_result_at_all(text, message):
         module.load(text)
 
 
+@pytest.mark.parametrize(
+    ("way", "value", "message"),
+    [
+        (("trials", 0, "stats", "packets"), 10**400, "trials, entry 1, stats, packets is larger than any figure"),
+        (("trials", 0, "stats", "packets"), int("9" * 4000), "trials, entry 1, stats, packets is larger than any figure"),
+        (("hosts", "gen1", "kernel"), "6.1\ud800", "hosts, gen1, kernel has half a character"),
+        (("settings", "\udfff"), 1, "settings has a key with half a character"),
+        (("trials", 0, "host"), ["gen1"], r"trials, entry 1, host is \[\"gen1\"\], not text"),
+        (("trials", 0, "traffic", "name"), {}, "trials, entry 1, traffic, name is {}, not text"),
+        (("traffic", 0, "name"), None, "traffic, entry 1, name is null, not text"),
+        (("started",), float("nan"), "started is nan, and no number"),
+        (("trials", 0, "rates", "pps"), float("-inf"), "trials, entry 1, rates, pps is -inf, and no number"),
+        (("trials", 0, "rates", "pps"), -1, "trials, entry 1, rates, pps is -1, less than 0"),
+        (("trials", 0, "rates", "pps"), "12", r"trials, entry 1, rates, pps is \"12\", not a number or null"),
+        (("trials", 0, "rates", "pps"), True, "trials, entry 1, rates, pps is true, not a number or null"),
+        (("trials", 0, "counters", "verdict"), "fine", 'trials, entry 1, counters, verdict is "fine", none of consistent, short'),
+        (("trials", 0, "run"), "x" * 100000, r"trials, entry 1, run is .*… \(100002 characters\), not a dictionary"),
+        (("trials", 0, "rate"), {"pps": [1]}, r"trials, entry 1, rate, pps is \[1\], not a number"),
+        (("settings", "deep"), json.loads("[" * 100 + "]" * 100), "settings, deep, entry 1, entry 1 is nested more than 60 deep"),
+        (("failures",), [None], "failures, entry 1 is null, not text"),
+    ],
+)
+def test_a_wrong_field_is_named(written, way, value, message):
+    at = written
+    for key in way[:-1]:
+        at = at[key]
+    at[way[-1]] = value
+    with pytest.raises(TrafficgenError, match=rf"^a\.json: {message}.*Take the original\.$"):
+        module.load(json.dumps(written), "a.json")
+
+
+def test_nested_beyond_pythons_own_limit(written):
+    text = json.dumps({**written, "settings": "here"}).replace('"here"', '{"a": ' * 100000 + "1" + "}" * 100000)
+    with pytest.raises(TrafficgenError, match=r"^a\.json: .*is nested"):
+        module.load(text, "a.json")
+
+
 # --- A host: what ethtool 6.1 and tuned-adm 2.21 print ---
 
 RINGS = """Ring parameters for ens17:
