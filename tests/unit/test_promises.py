@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/promises.md"
 WHERE = {
     "unit": ROOT / "tests/unit/plugins/module_utils",
+    "controller": ROOT / "tests/unit/plugins/plugin_utils",
+    "molecule": ROOT / "extensions/molecule/throughput",
     "roles": ROOT / "tests/unit/roles",
     "guest": ROOT / "extensions/molecule/guest",
     "target": ROOT / "tests/integration/targets",
