@@ -147,11 +147,12 @@ _value:
             - V(found); V(not_found) where even C(min_pps) is too fast; V(failed) where a trial proves nothing, or the trials ran out.
           type: str
         reason:
-          description: A sentence, for anything but a rate that the device limits.
+          description:
+            - What there is to say of anything but a rate that the device limits and at which nothing was lost.
           type: str
         limited_by:
           description:
-            - V(device), or V(generator) when that could not send more, or V(max_pps) when there is no loss at that rate either.
+            - V(device), or V(generator) when that could not send more, or V(max_pps) when that rate met the goal as well.
               Only the first is the device's throughput; the others are less than it. V(null) when failed.
           type: str
         found:
@@ -167,6 +168,11 @@ _value:
             conditional_pps:
               description: What the device forwards at C(lower_pps), by the trial that the exceed ratio picks.
               type: float
+            at_rate:
+              description:
+                - Of the trials at that rate, how many there were (C(trials)), how many lost anything (C(with_loss)), how many more than the
+                  goal allows (C(over_goal)), how many frames they C(sent) and C(lost), and the C(loss_ratio) of these.
+              type: dict
             l1_mbps:
               description: C(lower_pps) on layer 1. The same rate is in C(l2_mbps), C(frame_mbps) and C(line_rate_percent).
               type: float

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, to_pps
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import is_number, path, plain
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import check
 
@@ -24,9 +24,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_r
 VERDICTS = ("impossible", "short", "unknown", "consistent")
 UNQUOTABLE = ("impossible", "short")
 VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consistent": "good"}
-
-# A trial that reached so much of the rate asked for was held by that rate, not by the path.
-REACHED = 0.99
 
 KERNEL = "pf_packet"
 NETMAP = "netmap"
@@ -158,38 +155,15 @@ class Group:
         return figure(path(trial, *names) for trial in self.ok)
 
     @property
-    def size(self) -> Size | None:
-        """The mean size of a frame."""
-        frame, wire = (path(self.trials[0], "traffic", name) for name in ("frame_size", "wire_frame_size"))
-        if not is_number(frame) or frame <= 0:
-            return None
-        return Size.of_means(frame, wire) if is_number(wire) else Size.of(frame)
-
-    @property
     def link_speed(self) -> float | None:
         """The line's Mbit/s, None where the link has none."""
         speeds = [path(trial, "run", "link_speed_mbps") for trial in self.ok]
         return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
 
     @cached_property
-    def asked_pps(self) -> float | None:
-        """The rate asked for in frames per second, at most the line's; None where only the run can tell."""
-        if not isinstance(self.rate, Mapping) or not self.rate or self.size is None:
-            return None
-        form, value = next(iter(self.rate.items()))
-        if form in ("topspeed", "multiplier") or not is_number(value):
-            return None
-        try:
-            pps = to_pps(float(value), str(form), self.size, self.link_speed)
-        except (TrafficgenError, KeyError):
-            return None
-        return min(pps, line_rate_pps(self.size, self.link_speed)) if self.link_speed else pps
-
-    @cached_property
     def reached(self) -> float | None:
-        """The share of the rate asked for that the median trial sent."""
-        asked, sent = self.asked_pps, self.figure("rates", "pps").median
-        return sent / asked if asked and sent is not None else None
+        """The share of the rate asked for that the median trial sent, as the runs have it."""
+        return self.figure("run", "rate_reached").median
 
 
 def rate_key(rate: Any) -> str:
@@ -262,6 +236,7 @@ def gain(group: Group, kernel: Group | None) -> Gain:
     if not mine.median or not other.median:
         return Gain(None, "no gain: a rate is unknown")
     ratio = mine.median / other.median
+    # Such a trial was held by that rate, not by the path.
     if all(side.reached is not None and side.reached >= REACHED for side in (group, kernel)):
         return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
     reasons = []

@@ -416,6 +416,9 @@ def _search_where(entry: Mapping[str, Any], many_hosts: bool) -> str:
     return f"{plain(traffic)}, {plain(entry.get('injection_method'))}" + (f", {plain(entry.get('host'))}" if many_hosts else "")
 
 
+# What a trial of a search is: within its goal, beyond it, or no evidence of either.
+MET, MISSED, NO_PROOF = "goal met", "goal missed", "no proof"
+_STEP_WORDS = {MET: "met the goal", MISSED: "missed it", NO_PROOF: "proved nothing"}
 # What a search was stopped by. A generator's limit says nothing of the device.
 _LIMITS = {"device": "the device's limit", "generator": "the generator's limit", "max_pps": "the most that was asked"}
 # Why there is no rate that did not meet the goal.
@@ -429,12 +432,30 @@ def _found_cell(table: Table, found: Any, why: str, reasons: Mapping[str, str], 
     return Cell(shown(value))
 
 
+def _lost_there_cell(table: Table, entry: Mapping[str, Any], cell: Callable[[str, Any], Cell]) -> Cell:
+    """What the trials at the rate found lost, and how many of them."""
+    there = path(entry, "found", "at_rate")
+    ratio = path(there, "loss_ratio")
+    if not is_number(ratio):
+        return Cell(DASH, notes=(table.note("not in the result"),)) if path(entry, "found") else cell("at_rate", str)
+    return Cell(percent(ratio * 100), detail=f"in {number(path(there, 'with_loss'))} of {count(path(there, 'trials'), 'trial')}")
+
+
+def step_outcome(trial: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    """Whether a trial of a search met its goal; or that it proves nothing."""
+    ratio, goals = path(trial, "loss_ratio"), entry.get("goals")
+    if path(trial, "valid") is False or not is_number(ratio):
+        return NO_PROOF
+    allowed = path(goals[0], "loss_ratio") if isinstance(goals, list) and goals else 0.0
+    return MET if ratio <= (allowed if is_number(allowed) else 0.0) else MISSED
+
+
 def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     table = Table(
         "The largest rate within the loss goal",
         [
-            "Traffic", *(["Host"] if many_hosts else []), "Method", "Search", "Loss goal", "Found pps", "Not above", "L1 Mbps", "L2 Mbps",
-            "Line rate", "Trials",
+            "Traffic", *(["Host"] if many_hosts else []), "Method", "Search", "Loss goal", "Found pps", "Lost there", "Not above",
+            "L1 Mbps", "L2 Mbps", "Line rate", "Trials",
         ],
     )  # fmt: skip
     first = table.columns.index("Loss goal")
@@ -463,6 +484,7 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
                 ),
                 Cell(_goal(entry)),
                 Cell(lower.text, detail=_LIMITS.get(str(entry.get("limited_by")), ""), notes=tuple(dict.fromkeys((*lower.notes, *notes)))),
+                _lost_there_cell(table, entry, cell),
                 cell("upper_pps", pps_figure),
                 cell("l1_mbps", mbps_figure),
                 cell("l2_mbps", mbps_figure),
@@ -471,7 +493,10 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
             ]
         )
     libraries = list(dict.fromkeys(str(entry["library"]) for entry in result["searches"] if entry.get("library")))
-    text = ["Found is a rate that met the goal; a rate of the next column did not, or is the most that was tried."]
+    text = [
+        "The rate found met the loss goal; what the trials at that rate lost all the same stands beside it. "
+        "Not above is the lowest rate that failed the goal."
+    ]
     if libraries:
         text.append(f"Searched with {', '.join(libraries)}.")
     text.append("A trial that could not send what was asked is no proof of loss, and no proof that there is none.")
@@ -583,21 +608,19 @@ def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool
     return made[:MAX_CHARTS], len(made) - MAX_CHARTS
 
 
-STEP_NOT_LOST, STEP_LOST, STEP_NO_PROOF = 2, 1, 3  # styles: green circle, orange, grey
+STEP_MET, STEP_MISSED, STEP_NO_PROOF = 2, 1, 3  # styles: green circle, orange, grey
 
 
 def _search_chart(entry: Mapping[str, Any], many_hosts: bool) -> Chart | None:
-    kept: dict[str, list[tuple[int, float]]] = {"no loss": [], "loss": [], "no proof": []}
+    kept: dict[str, list[tuple[int, float]]] = {MET: [], MISSED: [], NO_PROOF: []}
     for index, trial in enumerate(entry.get("trials") or [], start=1):
         asked = path(trial, "asked_pps")
         if not is_number(asked):
             continue
-        ratio = path(trial, "loss_ratio")
-        known = path(trial, "valid") is not False and is_number(ratio)
-        kept["no proof" if not known else "loss" if ratio > 0 else "no loss"].append((index, asked))
+        kept[step_outcome(trial, entry)].append((index, asked))
     if not any(kept.values()):
         return None
-    styles = {"no loss": STEP_NOT_LOST, "loss": STEP_LOST, "no proof": STEP_NO_PROOF}
+    styles = {MET: STEP_MET, MISSED: STEP_MISSED, NO_PROOF: STEP_NO_PROOF}
     series = tuple(Series(label, styles[label], tuple(points)) for label, points in kept.items() if points)
     lower, upper = path(entry, "found", "lower_pps"), path(entry, "found", "upper_pps")
     levels = []
@@ -606,7 +629,7 @@ def _search_chart(entry: Mapping[str, Any], many_hosts: bool) -> Chart | None:
     if is_number(upper) and upper != lower:
         levels.append((f"not above: {pps_figure(upper)} pps", upper))
     title = f"{plain(entry.get('search')).upper()} of {_search_where(entry, many_hosts)}"
-    words = ", ".join(f"{count(len(points), 'trial')} with {label}" for label, points in kept.items() if points)
+    words = ", ".join(f"{count(len(points), 'trial')} {_STEP_WORDS[label]}" for label, points in kept.items() if points)
     text = (
         f"{words}; " + (", ".join(label for label, _dummy in levels) if levels else f"{plain(entry.get('status')).replace('_', ' ')}") + "."
     )
@@ -789,7 +812,7 @@ def _search_trials(entry: Mapping[str, Any], many_hosts: bool) -> Table:
         reason = path(trial, "reason")
         notes = (table.note(one_line(str(reason))),) if reason else ()
         known = is_number(ratio) and valid is not False
-        outcome = "no proof" if not known else "loss" if ratio > 0 else "no loss"
+        outcome = step_outcome(trial, entry)
         why = "not in the result" if known else "no figure: see the outcome"
 
         def cell(text: str, why: str = why) -> Cell:
@@ -804,7 +827,7 @@ def _search_trials(entry: Mapping[str, Any], many_hosts: bool) -> Table:
                 cell(number(path(trial, "sent"))),
                 cell(number(path(trial, "lost"))),
                 cell(percent(ratio * 100 if is_number(ratio) else None)),
-                Cell(outcome, notes=notes, look={"no proof": "warn", "loss": "bad", "no loss": "good"}[outcome]),
+                Cell(outcome, notes=notes, look={NO_PROOF: "warn", MISSED: "bad", MET: "good"}[outcome]),
             ]
         )
     return table

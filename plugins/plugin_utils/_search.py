@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The search for the largest rate at which a device loses no more than a goal allows. Pure: trials in, the next trial or the answer out.
 
-The search is FD.io's library MLRsearch 1.2 (https://pypi.org/project/MLRsearch/), which follows draft-05 of what became
-RFC 9971. It wants to call a function that measures. Ours replays the trials measured so far, and stops the search where they run
-out: what it was asked for then is the next trial. So no state is kept between two steps but the list of trials.
+The search is FD.io's library MLRsearch 1.2, which follows draft-05 of what became RFC 9971
+(https://csit.fd.io/cdocs/methodology/measurements/data_plane_throughput/mlr_search/). It wants to call a function that
+measures. Ours replays the trials measured so far, and stops the search where they run out: what it was asked for then is the
+next trial. So no state is kept between two steps but the list of trials.
 
 The library is deterministic, but for its time limit, which looks at the clock. That limit is set to infinity: what bounds a
 search is the number of its trials. Its sums of time are of the trials' durations as asked.
@@ -35,7 +36,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 
 SEARCHES = ("ndr", "pdr", "rfc2544")
 
-# FD.io's own goals for its NDR and PDR (https://csit.fd.io/cdocs/methodology/measurements/data_plane_throughput/mlr_search/).
+# FD.io's own goals for its NDR and PDR (on that page).
 _PDR_LOSS_RATIO = 0.005
 _EXCEED_RATIO = 0.5
 _WIDTH = 0.005
@@ -562,6 +563,7 @@ def _so_far(search: Any, goal: Any) -> str:
 
 def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
     lower, upper = found.relevant_lower_bound, found.relevant_upper_bound
+    goal = settings.goal
     generator = upper is not None and not _device_lost(replay.at(float(upper)), settings.goal)
     said = f"a loss of more than {settings.goal.loss_ratio:.3%}" if settings.goal.loss_ratio else "a loss"
     if lower is None:
@@ -586,7 +588,7 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
     tree = rates(proven, settings.size, settings.link_speed_mbps)
     bounds: dict[str, float | None] = {"lower_pps": proven, "upper_pps": None, "conditional_pps": proven * forwarded}
     if upper is None:
-        limit, reason = "max_pps", f"There is no {said[2:]} at max_pps, {float(lower):.1f} pps: the device's limit is above."
+        limit, reason = "max_pps", f"The goal was met at max_pps, {float(lower):.1f} pps: the device's limit is above."
     elif generator:
         limit = "generator"
         most = max(trial.pps or 0.0 for trial, kind in replay.at(float(upper)) if kind == UNSENT)
@@ -600,8 +602,34 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
         # What was lost, was lost at the rate that was sent.
         sent = [trial.pps for trial, kind in replay.at(float(upper)) if kind == LOSSY and trial.pps is not None]
         bounds["upper_pps"] = max(float(upper), *sent)
-    found_tree = {**bounds, **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")}}
+    there = _at_rate([trial for trial, _kind in replay.at(float(lower))], goal)
+    found_tree = {**bounds, **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")}, "at_rate": there}
+    reason = " ".join(sentence for sentence in (reason, lost_there(proven, there, goal.loss_ratio)) if sentence)
     return {"status": "found", "reason": reason, "limited_by": limit, "found": found_tree}
+
+
+def _at_rate(trials: Sequence[Trial], goal: Goal) -> dict[str, Any]:
+    """What the trials at the rate found lost: a goal that lets some of them be worse is no promise that none loses."""
+    sent, lost = sum(trial.sent or 0 for trial in trials), sum(trial.lost or 0 for trial in trials)
+    return {
+        "trials": len(trials),
+        "with_loss": sum(1 for trial in trials if trial.lost),
+        "over_goal": sum(1 for trial in trials if (trial.loss_ratio or 0.0) > goal.loss_ratio),
+        "sent": sent,
+        "lost": lost,
+        "loss_ratio": lost / sent if sent else None,
+    }
+
+
+def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
+    """A sentence on what was lost at the rate found beyond the goal, empty where no trial was."""
+    if not there["over_goal"]:
+        return ""
+    share = f", {there['over_goal']} of them with more than {loss_ratio:.3%}" if loss_ratio else ""
+    return (
+        f"At {pps:.1f} pps, {there['with_loss']} of {there['trials']} trials lost frames{share}: {there['lost']} of {there['sent']} "
+        f"({there['loss_ratio'] * 100:.3g} %)."
+    )
 
 
 def _device_lost(trials: Iterable[tuple[Trial, str]], goal: Goal) -> bool:

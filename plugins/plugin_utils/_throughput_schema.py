@@ -187,6 +187,7 @@ _TREE = {
             "injection_method": _TEXT_OR_NOT,
             "netmap_mode": _TEXT_OR_NOT,
             "capped": _FLAG_OR_NOT,
+            "rate_reached": _NUMBER_OR_NOT,
             "link_speed_mbps": _RATE_OR_NOT,
             "ended_by": _TEXT_OR_NOT,
             "started": _NUMBER_OR_NOT,
@@ -239,7 +240,10 @@ _SEARCH_TRIAL = _dict(
         "counters": _COUNTERS,
     },
 )
-_FOUND = _dict({}, {**_UNITS, **dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT)}, null=True)
+_AT_RATE = _dict(
+    {}, {**dict.fromkeys(("trials", "with_loss", "over_goal", "sent", "lost"), _WHOLE_OR_NOT), "loss_ratio": _NUMBER_OR_NOT}, null=True
+)
+_FOUND = _dict({}, {**_UNITS, **dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT), "at_rate": _AT_RATE}, null=True)
 _SEARCH = _dict(
     {
         "host": _TEXT,

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import reconcile, reconcile_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_rate import REACHED
 
 # How the message of a trial begins whose host could not be reached.
 GONE = "the host went away"
@@ -163,6 +164,9 @@ def line(one: Mapping[str, Any], what: str | None = None) -> str:
         said.append(f"{rates['line_rate_percent']:.2f} % of the line")
     if counters["loss_packets"] is not None:
         said.append(f"{counters['loss_packets']:,} lost")
+    reached = one["run"].get("rate_reached")
+    if reached is not None and reached < REACHED:
+        said.append(f"only {reached * 100:.1f} % of the rate asked for")
     if one["run"]["capped"]:
         said.append("capped at the line's rate")
     return f"{what}: {', '.join(said)}, {counters['verdict']}"

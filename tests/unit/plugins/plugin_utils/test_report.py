@@ -427,7 +427,7 @@ def test_searches():
     assert rows[2]["Found pps"].text == DASH
     assert "no trial could send what was asked for" in notes_of(rows[2]["Found pps"], notes)[0]
     chart = next(chart for section in made.sections for chart in section.charts)
-    assert [series.label for series in chart.series] == ["no loss", "loss", "no proof"]
+    assert [series.label for series in chart.series] == ["goal met", "goal missed", "no proof"]
     assert [value for _dummy, value in chart.levels] == pytest.approx([low, high], abs=1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import sys
 import time
 import types
@@ -164,8 +165,67 @@ def test_exceed_ratio():
 
         return measure
 
-    check_found(search_for(settings_of("ndr"), measure_with(700000)), 700000, settings_of("ndr"))
+    found = search_for(settings_of("ndr"), measure_with(700000))
+    assert re.fullmatch(r"At [0-9.]+ pps, 3 of 14 trials lost frames: 3 of 9795002 \(3\.06e-05 %\)\.", found["reason"])
+    check_found({**found, "reason": ""}, 700000, settings_of("ndr"))
     assert search_for(settings_of("ndr", exceed_ratio=0), measure_with(700000))["status"] == "not_found"
+
+
+def hysteresis(high=50000, low=20000, share=0.2, seconds=10):
+    """A device that loses a share of all, once it got more than ``high``, until it has had less than ``low`` for so long."""
+    left = 0
+
+    def measure(pps, duration):
+        nonlocal left
+        left = seconds if pps > high else 0 if pps < low else left
+        lost = round(pps * duration * share) if left else 0
+        left = max(0, left - duration)
+        return {"asked_pps": pps, "duration": duration, "sent": round(pps * duration), "lost": lost, "seconds": float(duration)}
+
+    return measure
+
+
+def fickle(share_of_trials=0.4, share=0.3, seed=1):
+    """A device that loses a share of all frames in some of the trials, at whatever rate."""
+    chance = random.Random(seed)
+
+    def measure(pps, duration):
+        sent = round(pps * duration)
+        lost = round(sent * share) if chance.random() < share_of_trials else 0
+        return {"asked_pps": pps, "duration": duration, "sent": sent, "lost": lost, "seconds": float(duration)}
+
+    return measure
+
+
+def bucket(rate=50000, burst=25000):
+    """A token bucket, full at the start of each trial."""
+
+    def measure(pps, duration):
+        sent = round(pps * duration)
+        lost = max(0, sent - rate * duration - burst)
+        return {"asked_pps": pps, "duration": duration, "sent": sent, "lost": lost, "seconds": float(duration)}
+
+    return measure
+
+
+@pytest.mark.parametrize("model", [hysteresis, fickle, bucket])
+@pytest.mark.parametrize("search", ["ndr", "pdr"])
+def test_what_was_found_tells_what_was_lost_there(search, model):
+    """Three devices of which the exceed ratio hides a loss, or the trials' length a limit: the answer tells what its own trials lost."""
+    result = search_for(settings_of(search, max_pps=100000, link_speed_mbps=None), model())
+    there = [
+        trial for trial in result["trials"]
+        if trial["pps"] == pytest.approx(result["found"]["lower_pps"], rel=1e-4) and trial["valid"]
+    ]  # fmt: skip
+    told = result["found"]["at_rate"]
+    assert told["trials"] == len(there)
+    assert told["sent"] == sum(trial["sent"] for trial in there) and told["lost"] == sum(trial["lost"] for trial in there)
+    assert told["with_loss"] == sum(trial["lost"] > 0 for trial in there)
+    assert told["loss_ratio"] == told["lost"] / told["sent"]
+    assert ("lost frames" in result["reason"]) == (told["over_goal"] > 0)
+    assert "no loss" not in json.dumps(result)
+    if model is not bucket:
+        assert told["over_goal"] > 0
 
 
 def test_rfc2544_is_the_plain_search():
@@ -196,7 +256,8 @@ def test_no_loss_at_max():
     assert (result["status"], result["limited_by"]) == ("found", "max_pps")
     assert result["found"]["lower_pps"] == 500000
     assert result["found"]["upper_pps"] is None
-    assert "There is no loss at max_pps, 500000.0 pps: the device's limit is above." in result["reason"]
+    assert result["reason"] == "The goal was met at max_pps, 500000.0 pps: the device's limit is above."
+    assert result["found"]["at_rate"]["with_loss"] == result["found"]["at_rate"]["lost"] == 0
 
 
 def test_loss_at_min():

@@ -149,3 +149,9 @@ def test_a_command_that_was_waited_for_less_than_rfc_2544_says():
     hasty, patient = (made(RAN, receiver=COMMAND, receive_wait=wait, **registered)["counters"] for wait in (0.5, 2.0))
     assert hasty["loss_packets"] == patient["loss_packets"] == 50
     assert "waited for 0.5 s" in hasty["reason"] and "waited for" not in patient["reason"]
+
+
+@pytest.mark.parametrize(("reached", "said"), [(0.909, "only 90.9 % of the rate asked for"), (0.995, ""), (None, "")])
+def test_a_rate_that_was_missed_is_said_in_the_line(reached, said):
+    one = made({**RAN, "run": {**RAN["run"], "rate_reached": reached}})
+    assert (said in line(one)) if said else ("of the rate" not in line(one))
