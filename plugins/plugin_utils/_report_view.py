@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_figures import (
     KERNEL,
     NETMAP,
-    REACHED,
     UNQUOTABLE,
     VERDICT_LOOK,
     VERDICTS,
