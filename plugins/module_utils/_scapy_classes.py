@@ -10,13 +10,16 @@ sources are searched for the class, and the module that defines it is imported, 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import difflib
 import importlib.util
 import logging
 import os
+import random
 import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -52,7 +55,8 @@ def scapy_module(module: str) -> Any:
 def _rare_module(module: str, on: str) -> Any:
     """One of Scapy's rare modules, some of which need what is not installed with Scapy, or another system."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # some print, and what Ansible reads is this program's output
+        # Some print, and what Ansible reads is this program's output.
+        with contextlib.redirect_stdout(sys.stderr), moment(0.0), _no_chance():
             return scapy_module(module)
     except TrafficgenError:
         raise
@@ -61,6 +65,39 @@ def _rare_module(module: str, on: str) -> Any:
             f"Scapy's module {module} cannot be imported", on=on, said=f"{type(error).__name__}: {error}",
             remedy="Install what it needs on this host, or take another layer.",
         ) from error  # fmt: skip
+
+
+@contextlib.contextmanager
+def moment(seconds: float) -> Iterator[None]:
+    """It is ``seconds`` after the epoch, for what asks time.time() or datetime.now()."""
+
+    class Then(datetime.datetime):
+        """A datetime whose now is then."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            """That moment."""
+            return cls.fromtimestamp(seconds, tz)
+
+    really = time.time, datetime.datetime
+    try:
+        vars(time).update(time=lambda: seconds)
+        vars(datetime).update(datetime=Then)
+        yield
+    finally:
+        vars(time).update(time=really[0])
+        vars(datetime).update(datetime=really[1])
+
+
+@contextlib.contextmanager
+def _no_chance() -> Iterator[None]:
+    """Random numbers are the same ones each time: some defaults, as scapy.contrib.gtp's IE_IMSI, are drawn when the module is imported."""
+    state = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ The only file that imports Scapy, and only when it is first used: everything els
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -16,7 +15,7 @@ from typing import Any, Union
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _group_macs, _values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_classes import layer_class, near, scapy_module
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_classes import layer_class, moment, near, scapy_module
 
 # What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
@@ -459,14 +458,10 @@ class Stack:
 
     def repeatable(self, values: dict[tuple[int, str], Any]) -> bool:
         """Whether Scapy builds the same frame again, and would at another time."""
-        now = time.time
-        try:
-            frames = set()
-            for moment in (0.0, 1e9, 1234567890.987):  # Scapy asks by time.time(), as for ICMP's timestamps
-                setattr(time, "time", lambda moment=moment: moment)  # noqa: B010  # mypy takes no assignment to a function
+        frames = set()
+        for seconds in (0.0, 1e9, 1234567890.987):  # as for ICMP's timestamps
+            with moment(seconds):
                 frames.add(self.build(values))
-        finally:
-            setattr(time, "time", now)  # noqa: B010
         return len(frames) == 1
 
     def ip_offset(self, values: dict[tuple[int, str], Any]) -> int | None:

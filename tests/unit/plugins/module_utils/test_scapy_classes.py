@@ -78,18 +78,21 @@ CONTRIBUTED = {
 }  # fmt: skip
 
 
-def plain(modules, packet):
+@pytest.fixture(scope="module")
+def plain():
     """The bytes that a script gives, in a process of its own."""
-    script = "import logging; logging.disable()\nfrom scapy.all import *\n" + "".join(f"load_contrib({module!r})\n" for module in modules)
-    done = subprocess.run([sys.executable, "-c", f"{script}print(bytes({packet}).hex())"], check=True, capture_output=True)
-    return bytes.fromhex(done.stdout.decode().split()[-1])
+    script = ["import logging; logging.disable()", "from scapy.all import *"]
+    for modules, _layers, packet in CONTRIBUTED.values():
+        script += [*(f"load_contrib({module!r})" for module in modules), f"print(bytes({packet}).hex())"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(script)], check=True, capture_output=True)
+    return dict(zip(CONTRIBUTED, map(bytes.fromhex, done.stdout.decode().split()[-len(CONTRIBUTED) :])))
 
 
 @pytest.mark.parametrize("name", CONTRIBUTED)
-def test_a_contributed_layer_is_as_in_a_script(name):
-    modules, layers, packet = CONTRIBUTED[name]
+def test_a_contributed_layer_is_as_in_a_script(name, plain):
+    _modules, layers, _packet = CONTRIBUTED[name]
     traffic, _link_type, _nanoseconds = read_traffic([{"layers": layers}], 0)
-    assert traffic.streams[0].scapy_frame(0) == plain(modules, packet)
+    assert traffic.streams[0].scapy_frame(0) == plain[name]
 
 
 @pytest.mark.parametrize(
@@ -120,3 +123,24 @@ def test_only_the_module_that_has_the_layer_is_imported():
     script += "layer_class('LACP', 'x')\nprint(*[name for name in set(sys.modules) - before if name.startswith('scapy.contrib.')])"
     done = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE)
     assert set(done.stdout.decode().split()) <= {"scapy.contrib.lacp", "scapy.contrib.slowprot"}
+
+
+@pytest.mark.parametrize("layer", ["IE_IMSI", "SkinnyMessageTimeDate"])
+def test_what_a_module_draws_when_it_is_imported_is_the_same_each_time(layer):
+    # The default of one is a random number, of the other the time of day, both of the import.
+    script = f"from {read_traffic.__module__} import read_traffic\n"
+    module = "gtp" if layer == "IE_IMSI" else "skinny"
+    script += f"spec = {{'layers': ['Ether', 'IP', 'UDP', '{module}.{layer}']}}\n"
+    script += "print(read_traffic([spec], 0)[0].streams[0].scapy_frame(0).hex())"
+    found = set()
+    for hour in (0, 1):
+        shifted = f"import time\nreally = time.time\ntime.time = lambda: really() + {hour * 3600}\n{script}"
+        found.add(subprocess.run([sys.executable, "-c", shifted], check=True, stdout=subprocess.PIPE).stdout)
+    assert len(found) == 1
+
+
+def test_the_date_of_a_web_server_is_refused():
+    if b"Date" not in bytes(layer_class("HTTPResponse", "x")()):
+        pytest.skip("this Scapy gives it no date")
+    with pytest.raises(TrafficgenError, match="another value each time: a random one, or the time of day"):
+        read_traffic([{"layers": ["Ether", "IP", "TCP", {"HTTP": None}, "HTTPResponse"]}], 0)
