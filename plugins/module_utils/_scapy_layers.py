@@ -9,6 +9,7 @@ The only file that imports Scapy, and only when it is first used: everything els
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Union
@@ -21,8 +22,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._scapy_classe
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
 _SOURCE_DEFAULTS = {"mac": "02:00:00:00:00:01", "ip4": "198.18.0.1", "ip6": "2001:2::1"}
 _DESTINATION_DEFAULTS = {"mac": "02:00:00:00:00:02", "ip4": "198.18.0.2", "ip6": "2001:2::2"}
-# Layers whose "chksum" is the Internet checksum (RFC 1071), so that it can be patched; all ICMPv6 layers as well.
-_INTERNET_CHECKSUMS = ("IP", "TCP", "UDP", "ICMP", "GRE", "IGMP")
+# Layers whose "chksum" is the Internet checksum (RFC 1071), so that it can be patched; all of ICMPv6 and IGMP as well.
+_INTERNET_CHECKSUMS = ("IP", "TCP", "UDP", "ICMP", "GRE", "OSPF_Hdr", "PIMv2Hdr", "VRRP")
 _CHECKSUM_FIELDS = ("chksum", "cksum", "checksum")
 # What may stand between an Ethernet header and the packet whose destination it takes.
 _TAGS = ("Dot1Q", "Dot1AD", "LLC", "SNAP")
@@ -120,7 +121,7 @@ def _scapy_field(layer: Any, name: str) -> Any:
             return found
 
 
-def _kind(scapy_field: Any) -> tuple[str, int]:
+def _kind(scapy_field: Any, layer: Any) -> tuple[str, int]:
     """What a field's values are ("number", "ip4", "ip6", "mac" or "other"), and how many bits they have."""
     fields = scapy_module("scapy.fields")
     inet6 = getattr(fields, "IP6Field", None)
@@ -135,7 +136,19 @@ def _kind(scapy_field: Any) -> tuple[str, int]:
     form = getattr(scapy_field, "fmt", "")
     plain = not (scapy_field.islist or scapy_field.holds_packets or isinstance(scapy_field, fields.StrField))
     if plain and isinstance(form, str) and form.strip("!<>=@") in tuple("BHIQ"):
-        return "number", int(8 * scapy_field.sz)
+        # A format says little: the prefixes of BGP have that of a number, the 24 bits of VXLAN that of 32.
+        bits = int(8 * scapy_field.sz)
+        try:
+            low = scapy_field.addfield(layer, b"", 1)
+            high = low
+            with suppress(Exception):
+                high = scapy_field.addfield(layer, b"", (1 << bits) - 1)
+        except Exception:  # whatever a field's own code raises for what is none of its values
+            return "other", 0
+        if not isinstance(low, bytes):
+            return "number", bits  # some bits of a byte
+        if low and len(low) == len(high):  # a number of a length of its own is left to Scapy
+            return "number", 8 * len(low)
     return "other", 0
 
 
@@ -159,8 +172,8 @@ def _as_tuple(item: Any) -> Any:
 def _tcp_option(item: Any, on: str) -> Any:
     """One of TCP's options as Scapy takes it: from its name, {name: value}, or [name, value]."""
     if isinstance(item, str):
-        return item, None
-    if isinstance(item, dict) and len(item) == 1:
+        item = [item, None]
+    elif isinstance(item, dict) and len(item) == 1:
         item = list(next(iter(item.items())))
     if not isinstance(item, list) or len(item) != 2:
         raise TrafficgenError(f"{item!r} is no option", on=on, remedy="An option is NOP, or {MSS: 1460}, or {Timestamp: [1, 0]}.")
@@ -183,7 +196,7 @@ def _bytes_of(name: str, value: Any, on: str) -> bytes:
 def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
     """What a given value stands for: a constant that Scapy takes, or a :class:`FieldNumbers` or :class:`FieldObjects`."""
     scapy_field = _scapy_field(layer, name)
-    kind, bits = _kind(scapy_field)
+    kind, bits = _kind(scapy_field, layer)
     if kind == "other":
         if type(scapy_field).__name__ == "TCPOptionsField":
             if not isinstance(given, list):
@@ -296,7 +309,7 @@ def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
     """Give a field that Scapy would fill from this host the collection's own default, or leave it to what lies within the layer."""
     scapy_field = _scapy_field(layer, name)
     type_name = type(scapy_field).__name__
-    kind, _bits = _kind(scapy_field)
+    kind, _bits = _kind(scapy_field, layer)
     if type_name.startswith("Source") and kind in _SOURCE_DEFAULTS:
         spec.constants[name] = _SOURCE_DEFAULTS[kind]
     elif type_name.startswith("Dest") and kind in _DESTINATION_DEFAULTS:
@@ -311,11 +324,8 @@ def _set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: st
     within = stack[index + 1] if index + 1 < len(stack) else None
     if within is not None and _said_by_binding(layer, within, name):
         return  # Scapy's own constant, such as 01:80:c2:00:00:03 for EAPOL
-    if within is not None and kind != "mac":
-        address = _bound_address(layer, within, name)
-        if address is not None:
-            layer.constants[name] = address
-            return
+    if within is not None and kind != "mac" and _bind_address(layer, within, name, kind):
+        return
     layer.constants[name] = _DESTINATION_DEFAULTS[kind]
     if kind != "mac":
         return
@@ -335,7 +345,7 @@ def _set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: st
     elif macs.vary:
         del layer.constants[name]
         layer.varying[name] = FieldNumbers("mac", 48, macs)
-        layer.follows[name] = (inner, leader)
+        layer.follows[name] = inner.follows.get(leader, (inner, leader))
 
 
 def _number_of(spec: LayerSpec, name: str) -> int:
@@ -355,17 +365,27 @@ def _said_by_binding(layer: LayerSpec, within: LayerSpec, name: str) -> bool:
     return name in bound
 
 
-def _bound_address(layer: LayerSpec, within: LayerSpec, name: str) -> Any:
-    """The multicast address that Scapy knows for a protocol, such as 224.0.0.5 for OSPF, where nothing that settles it varies."""
+def _bind_address(layer: LayerSpec, within: LayerSpec, name: str, kind: str) -> bool:
+    """Give the field ``name`` the group that Scapy knows for the protocol within, such as 224.0.0.5 for OSPF, if it knows one."""
     scapy_field = _scapy_field(layer.scapy_class(), name)
+    inner = within.scapy_class(**within.constants)
     for address, condition in getattr(scapy_field, "bindings", {}).get(within.scapy_class, []):
-        inner = within.scapy_class(**within.constants)
-        if not set(condition) & set(within.varying) and all(getattr(inner, key, None) == value for key, value in condition.items()):
-            if not callable(address):
-                return address
-            if not within.varying:
-                return address(layer.scapy_class(**layer.constants) / inner)
-    return None
+        # Where what settles it varies, as the ports of a scan, no frame of them is for the group.
+        if set(condition) & set(within.varying) or any(getattr(inner, key, None) != value for key, value in condition.items()):
+            continue
+        groups = {key: values for key, values in within.varying.items() if isinstance(values, FieldNumbers) and values.kind == kind}
+        if not callable(address):
+            layer.constants[name] = address
+        elif not groups:
+            layer.constants[name] = address(layer.scapy_class(**layer.constants) / inner)
+        elif len(groups) == 1:  # the group that an IGMP report is about
+            ((leader, values),) = groups.items()
+            layer.varying[name] = values
+            layer.follows[name] = (within, leader)
+        else:
+            continue
+        return True
+    return False
 
 
 class Stack:
@@ -479,7 +499,7 @@ class Stack:
         found = []
         for number, layer in enumerate(self.specs):
             name = next((desc.name for desc in layer.scapy_class.fields_desc if desc.name in _CHECKSUM_FIELDS), None)
-            known = layer.name in _INTERNET_CHECKSUMS or layer.name.startswith("ICMPv6")
+            known = layer.name in _INTERNET_CHECKSUMS or layer.name.startswith(("ICMPv6", "IGMP"))
             if name and known and not layer.has(name):
                 found.append((number, name, layer.name == "UDP"))
         return found

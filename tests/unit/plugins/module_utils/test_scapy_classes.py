@@ -56,6 +56,16 @@ CONTRIBUTED = {
         ["bgp"], ["Ether", "IP", {"TCP": {"dport": 179, "flags": "PA"}}, "BGPHeader", "BGPKeepAlive"],
         f'{ETHER}/{IPV4}/TCP(dport=179, flags="PA")/BGPHeader()/BGPKeepAlive()',
     ),
+    "BGP's routes": (
+        ["bgp"],
+        ["Ether", "IP", {"TCP": {"dport": 179}}, "BGPHeader", {"BGPUpdate": {"nlri": [{"BGPNLRI_IPv4": {"prefix": "10.0.0.0/8"}}]}}],
+        f'{ETHER}/{IPV4}/TCP(dport=179)/BGPHeader()/BGPUpdate(nlri=[BGPNLRI_IPv4(prefix="10.0.0.0/8")])',
+    ),
+    "TCP's options": (
+        [], ["Ether", "IP", {"TCP": {"options": [{"MSS": 1460}, "SAckOK", {"Timestamp": [1, 0]}, "NOP", ["WScale", 7], {"SAck": [5, 9]}]}}],
+        f'{ETHER}/{IPV4}/TCP(options=[("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7), '
+        '("SAck", (5, 9))])',
+    ),
     "PIM": (
         ["pim"], ["Ether", {"IP": {"dst": "224.0.0.13", "ttl": 1}}, "PIMv2Hdr", {"PIMv2Hello": {"option": [{"PIMv2HelloHoldtime": None}]}}],
         'Ether(src="02:00:00:00:00:01")/IP(src="198.18.0.1", dst="224.0.0.13", ttl=1)/PIMv2Hdr()/PIMv2Hello(option=[PIMv2HelloHoldtime()])',
@@ -144,3 +154,16 @@ def test_the_date_of_a_web_server_is_refused():
         pytest.skip("this Scapy gives it no date")
     with pytest.raises(TrafficgenError, match="another value each time: a random one, or the time of day"):
         read_traffic([{"layers": ["Ether", "IP", "TCP", {"HTTP": None}, "HTTPResponse"]}], 0)
+
+
+def test_an_igmp_report_goes_to_its_group_and_the_group_s_mac_address():
+    try:
+        layer_class("IGMPv2_MR", "x")
+    except TrafficgenError:
+        pytest.skip("this Scapy has no such layer")
+    traffic, _link_type, _nanoseconds = read_traffic([{"layers": ["Ether", "IP", {"IGMPv2_MR": {"gaddr": "239.1.1.0/29"}}]}], 0)
+    for number in range(8):
+        frame = bytes(traffic.streams[0].patched_frame(number))
+        assert frame[:6] == bytes.fromhex("01005e0101") + bytes([number])
+        assert frame[30:34] == frame[-4:] == bytes([239, 1, 1, number])
+        assert frame == traffic.streams[0].scapy_frame(number)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 from collections import Counter
 
@@ -18,6 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic_spec import read_traffic
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._values import mac_text
 
 # The same examples in each run. What is drawn is in no order that a smaller example would be easier to read in.
 quickly = hypothesis.settings(deadline=None, max_examples=60, database=None, derandomize=True)
@@ -26,9 +28,23 @@ PORTS = strategies.one_of(
     strategies.integers(0, 65535),
     strategies.tuples(strategies.integers(0, 65535), strategies.integers(0, 65535)).map(lambda ends: f"{min(ends)}-{max(ends)}"),
     strategies.lists(strategies.integers(0, 65535), min_size=1, max_size=5),
+    strategies.tuples(strategies.integers(0, 30000), strategies.integers(30000, 65535), strategies.integers(1, 40000)).map(
+        lambda drawn: "{}-{}:{}".format(*drawn)
+    ),
+    strategies.tuples(strategies.integers(100, 65535), strategies.integers(1, 9)).map(
+        lambda drawn: {"start": drawn[0], "step": -drawn[1], "count": 10}
+    ),
 )
-IPV4 = strategies.one_of(strategies.ip_addresses(v=4).map(str), strategies.integers(0, 32).map(lambda bits: f"0.0.0.0/{bits}"))
-IPV6 = strategies.one_of(strategies.ip_addresses(v=6).map(str), strategies.integers(0, 128).map(lambda bits: f"::/{bits}"))
+IPV4 = strategies.one_of(
+    strategies.ip_addresses(v=4).map(str),
+    strategies.integers(0, 32).map(lambda bits: f"0.0.0.0/{bits}"),
+    strategies.integers(1, 1 << 31).map(lambda step: f"223.255.0.0-255.255.255.255:{step}"),
+)
+IPV6 = strategies.one_of(
+    strategies.ip_addresses(v=6).map(str),
+    strategies.integers(0, 128).map(lambda bits: f"::/{bits}"),
+    strategies.integers(1, 1 << 120).map(lambda step: {"start": "fe80::", "end": "ffff::ffff", "step": step}),
+)
 FIELDS = {
     "Dot1Q": {"vlan": strategies.integers(0, 4095), "prio": strategies.integers(0, 7)},
     "IP": {"src": IPV4, "dst": IPV4, "ttl": strategies.integers(0, 255), "tos": strategies.just("0-255")},
@@ -64,7 +80,8 @@ def stream(draw):
     else:
         size = {"start": min(sizes), "end": max(sizes), "step": 1 + draw(strategies.integers(0, 500))}
         cycle = list(range(size["start"], size["end"] + 1, size["step"]))
-    spec = {"layers": layers, "size": size, "size_of": base, "count": count, "fill": draw(strategies.sampled_from(("zeros", "increment")))}
+    fill = draw(strategies.sampled_from(("zeros", "increment", "random")))
+    spec = {"layers": layers, "size": size, "size_of": base, "count": count, "fill": fill}
     return spec, [cycle[number % len(cycle)] + less for number in range(count)]
 
 
@@ -99,6 +116,58 @@ def test_interleaved_streams_lose_no_frame(drawn):
     data = made(streams)
     assert Counter(map(len, frames_of(data))) == Counter(length for (_spec, lengths), _weight in drawn for length in lengths)
     assert made(streams) == data
+
+
+@hypothesis.settings(quickly, max_examples=40)
+@hypothesis.given(stream())
+def test_every_frame_is_the_one_that_scapy_builds(drawn):
+    spec, _lengths = drawn
+    traffic, _link_type, _nanoseconds = read_traffic([spec], 0)
+    (one,) = traffic.streams
+    assert list(frames_of(b"".join(map(bytes, traffic.blocks())))) == [one.scapy_frame(number) for number in range(one.frames)]
+
+
+@hypothesis.settings(quickly, max_examples=40)
+@hypothesis.given(
+    strategies.integers(2, 40),
+    strategies.tuples(strategies.integers(0, 60000), strategies.integers(1, 100)),
+    strategies.tuples(strategies.integers(0, (1 << 32) - 1), strategies.integers(-(1 << 24), 1 << 24).filter(bool)),
+    strategies.integers(0, (1 << 48) - 41),
+    strategies.integers(1, 5),
+    strategies.sampled_from(("zeros", "random")),
+)
+def test_what_moves_together_is_what_was_drawn(count, ports, addresses, mac, others, fill):
+    (port, port_step), (address, step) = ports, addresses
+    hypothesis.assume(0 <= address + step * (count - 1) < 1 << 32)
+    spec = {
+        "layers": [
+            {"Ether": {"src": {"start": mac_text(mac), "count": count}}},
+            {
+                "IP": {
+                    "dst": {"start": str(ipaddress.IPv4Address(address)), "step": step, "count": count},
+                    "ttl": {"start": 1, "count": others},
+                }
+            },
+            {"UDP": {"dport": f"{port}-{port + port_step * (count - 1)}:{port_step}", "sport": 9}},
+        ],
+        "together": [["Ether.src", "IP.dst", "UDP.dport"]],
+        "size": 80,
+        "fill": fill,
+    }
+    hypothesis.assume(port + port_step * (count - 1) < 1 << 16)
+    traffic, _link_type, _nanoseconds = read_traffic([spec], 0)
+    frames = list(frames_of(b"".join(map(bytes, traffic.blocks()))))
+    assert [(frame[6:12], frame[30:34], frame[36:38], frame[22]) for frame in frames] == [
+        ((mac + host).to_bytes(6, "big"), (address + step * host).to_bytes(4, "big"), (port + port_step * host).to_bytes(2, "big"), ttl)
+        for ttl in range(1, others + 1)
+        for host in range(count)
+    ]
+    assert frames == [traffic.streams[0].scapy_frame(number) for number in range(count * others)]
+    for frame in frames:
+        if 224 <= frame[30] < 240:  # RFC 1112: 01:00:5e, and the low 23 bits
+            assert frame[:6] == bytes.fromhex("01005e") + bytes([frame[31] & 0x7F]) + frame[32:34]
+        else:
+            assert frame[:6] == (b"\xff" * 6 if frame[30:34] == b"\xff" * 4 else bytes.fromhex("020000000002"))
 
 
 @hypothesis.settings(quickly, max_examples=20, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
