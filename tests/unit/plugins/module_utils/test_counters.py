@@ -236,6 +236,20 @@ def test_a_counter_is_set_up_kept_and_removed(host, monkeypatch):
     assert (frames.done, changed, third["delta"]["test_frames"]["packets"]) == (["add", "read", "read", "remove"], True, 9)
 
 
+@pytest.mark.parametrize("kind", ["none", "ipip", None])
+def test_frames_without_an_ethernet_header_have_no_source_address(host, monkeypatch, kind):
+    """tun, WireGuard (none), IPIP: other headers are in those bytes."""
+    frames = Frames(monkeypatch)
+    entry = {**json.loads(json.dumps(_counters._ip_link("rcv0", None))), "link_type": kind}
+    monkeypatch.setattr(_counters, "_ip_link", lambda *a: entry)
+    with pytest.raises(TrafficgenError, match=r"rcv0: its link type is .*: what arrives there has no Ethernet header"):
+        observe(host, count_from_mac=["02:00:00:00:00:01"])
+    assert frames.done == []
+    for kind in ("ether", "loopback"):
+        entry["link_type"] = kind
+        assert observe(host, count_from_mac=["02:00:00:00:00:01"])[1]
+
+
 def test_check_mode_sets_up_and_removes_nothing(host, monkeypatch):
     frames = Frames(monkeypatch)
     first, changed = observe(host, count_from_mac=["02:00:00:00:00:01"], check_mode=True)
