@@ -322,6 +322,8 @@ def main() -> None:
         )
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     # Of a link it is the file behind it that was written.
     attributes: dict[str, Any] = module.load_file_common_arguments(module.params, path=os.path.realpath(module.params["path"]))
     attributes_diff: dict[str, dict[str, Any]] = {}
