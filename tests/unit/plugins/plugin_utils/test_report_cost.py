@@ -16,6 +16,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._junit import
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_html import to_html
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_markdown import to_markdown
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import Table
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import of_record
@@ -77,6 +78,16 @@ def test_it_is_linear(form, differ):
     few = min(seconds_of(FORMS[form], of(FEW, differ)) for _time in range(2))
     many = seconds_of(FORMS[form], of(MANY, differ))
     assert many < MOST * few, f"{FEW} trials {few:.2f} s, {MANY} trials {many:.2f} s"
+
+
+def test_notes_are_numbered_in_linear_time():
+    def number(count):
+        table = Table("", [])
+        assert [table.note(f"note {index}") for index in (*range(count), *range(count))][-1] == count
+        assert len(table.notes) == count
+
+    few = min(seconds_of(number, 4000) for _time in range(3))
+    assert seconds_of(number, 16000) < MOST * few
 
 
 def test_a_result_is_made_of_a_record_in_linear_time():
