@@ -28,11 +28,12 @@ def test_a_line_tells_the_rate_since_the_one_before():
 
 
 def test_a_padded_frame_fills_the_line_like_one_of_64():
-    # 42 bytes in the pcap, 64 on the wire (IEEE 802.3); half of them, 60 bytes in the pcap, need none.
+    # 42 bytes in the pcap, 64 on the wire (IEEE 802.3).
     sample = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 42, seconds=10.0)
     assert line("gen1", Report(10.3, None, sample, 18.0), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
-    mixed = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 51, seconds=10.0)
-    assert line("gen1", Report(10.3, None, mixed, 9.0), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
+    # Of 42 and 102 bytes the mean is 72, and 84 and 126 bytes' time on the line.
+    mixed = Sample(packets=10**7, bytes=10**7 * 72, seconds=10.0)
+    assert line("gen1", Report(10.3, None, mixed, 9.0), Sample()) == "sending: [gen1] => 10 s, 1000000 pps, 840.0 L1 Mbps"
 
 
 def test_what_is_not_known_is_left_out():
