@@ -15,6 +15,11 @@ description:
     M(wirespeed.trafficgen.tcpreplay).
   - The log may have its standard output and error mixed, also in the middle of a line, its indent lost, the line ends of another system,
     or the escape sequences of a terminal in it. It may hold any other text besides.
+  - Another tool may have quoted it, such as C(ansible-playbook -v), a container's log in JSON, the system's journal, a table or a page of
+    HTML. What cannot be read whole is an error. Numbers with separators of thousands, for one.
+  - Lines of several runs are an error, also where they come by turns, as from C(docker compose logs). They are told by lines that one
+    run prints once, by counts and times that fall, and by what stands before them, as a host's or a container's name.
+  - A log of tcpreplay 3 is an error, which says so.
 positional: _input
 options:
   _input:
@@ -48,7 +53,7 @@ RETURN = r"""
 _value:
   description:
     - The figures as tcpreplay said them. A figure it did not print is null.
-    - A log in which tcpreplay printed no figures is an error, and so is a log of several runs.
+    - A log in which tcpreplay printed no figures is an error, and so is a log of several runs, where it can be known.
   type: dict
   contains:
     packets:
@@ -122,14 +127,25 @@ _value:
         - A run that was killed printed no total. Its last sample is the total here.
       type: list
       elements: dict
+    reason:
+      description:
+        - Empty, or why it is not known that the log is of one run. A log of which only the lines C(Actual:) and C(Rated:) are left, more
+          than once, may be that of one run with C(--stats) or of several runs. It is taken for one, and this says so.
+      version_added: 0.2.0
+      type: str
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import parse
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import read
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+
+SEVERAL = (
+    "Whether this is one run and its samples, or several runs, is not known: the log has no line `Test start:` or `Test complete:`, "
+    "which --stats prints. Taken for one run."
+)
 
 
 def tcpreplay_stats(log: Any) -> dict[str, Any]:
@@ -137,12 +153,12 @@ def tcpreplay_stats(log: Any) -> dict[str, Any]:
     text = "\n".join(log) if isinstance(log, (list, tuple)) and all(isinstance(line, str) for line in log) else log
     if not isinstance(text, str):
         raise TrafficgenError(f"takes a log as text or as a list of lines, not {type(log).__name__}")
-    stats: dict[str, Any] = parse(text)
-    if stats["packets"] is None:
+    found = read(text)
+    if found.stats["packets"] is None:
         raise TrafficgenError(
             "no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`)", remedy="It prints none where it sent nothing."
         )
-    return stats
+    return {**found.stats, "reason": "" if found.one_run else SEVERAL}
 
 
 class FilterModule:

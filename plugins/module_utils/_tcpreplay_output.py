@@ -10,6 +10,8 @@ The forms are those of ``packet_stats()`` (src/common/utils.c), ``flow_stats()``
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -44,11 +46,26 @@ _FLOWS = re.compile(
     + rf"(?:{_words('# unique, # expired, ')})?"
     + _words("~ fps, #(?: unique)? flow packets, #(?: unique)? non-flow")
 )
-_WRITE_ATTEMPTS = re.compile(_words("Failed write attempts: #") + "|" + _words("# write attempts failed"))
-_DEVICE = re.compile(_words(r"Statistics for network device: ") + r"([^\s]{1,80})")
-_COUNTER = re.compile(
-    _words(r"(Successful packets|Failed packets|Truncated packets|Retried packets \(ENOBUFS\)|Retried packets \(EAGAIN\)): #")
-)
+# Not the first digits of "4,100".
+_WHOLE = r"(?![\d.,'_]{0,3}\d)"
+_WRITE_ATTEMPTS = re.compile(_words("Failed write attempts: #") + _WHOLE + "|" + _words("# write attempts failed"))
+_DEVICE = re.compile(_words(r"Statistics for network device: ") + r"(?=([^\n]{0,300}))")
+_LABEL = _words(r"(Successful packets|Failed packets|Truncated packets|Retried packets \(ENOBUFS\)|Retried packets \(EAGAIN\)):")
+_COUNTER = re.compile(_LABEL + rf"(?:\s{{1,40}}{_INTEGER}{_WHOLE})?")
+# The beginning of a line of _RATE, whatever became of its rest.
+_BEGUN = re.compile(r"Actual:\s{1,40}[\d.,'_-]{1,40}\s{1,40}packets|Rated:\s{1,40}[\d.,'_-]{1,40}\s{1,40}Bps")
+_STARTED, _COMPLETE = re.compile(r"Test start:\s{1,40}\d"), re.compile(r"Test complete:\s{1,40}\d")
+# 3.x: bytes a second, called bps, and Mbps of 2^20 bits.
+_THREE = re.compile(r"Rated:\s{1,40}-?[\d.]{1,40}\s{1,40}bps,")
+# Ansible shows a program's output twice, as text and as lines.
+_STRING = r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')""".replace("*+", "*")
+_AGAIN = re.compile(rf"""["']stdout_lines["']:\s*\[\s*(?:{_STRING}(?:\s*,\s*{_STRING})*)?\s*\]""")
+_ONCE = re.compile(r"""["']stdout["']:\s*["']""")
+# What of a line's beginning differs from line to line of one run: times, and counts.
+_CHANGING = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}Z?)?|\d{1,2}:\d\d:\d\d[.,\d]{0,10}|:\d{1,9}:(?=\s|$)|\d{9,20}(?:\.\d{1,9})?")
+_DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?")
+_LONGEST_NAME = 15  # bytes of an interface's name: IFNAMSIZ less the zero
+_LONGEST_PORT = 31  # of netmap's, with its ring and flags
 _COUNTERS = {
     "Successful packets": "successful_packets",
     "Failed packets": "failed_packets",
@@ -56,6 +73,10 @@ _COUNTERS = {
     "Retried packets (ENOBUFS)": "retried_enobufs",
     "Retried packets (EAGAIN)": "retried_eagain",
 }
+_MOST_DEVICES = 2  # --intf1 and --intf2
+# What follows where a line of the statistics was not the last one.
+_MORE = re.compile(r"Actual:|Rated:|Flows:|Statistics for")
+_AFTER_ACTUAL = re.compile(r"Actual:|Flows:|Statistics for")
 _MEASURES = ("packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps")
 
 
@@ -67,8 +88,18 @@ def _without_stderr(text: str) -> str:
     return _STDERR.sub(lambda piece: piece[0] if any(word in piece[0] for word in _STATISTICS) else "", text)
 
 
-def _measures(text: str) -> list[tuple[dict[str, Any], int, int]]:
-    """Each whole pair of lines, with where it starts and ends. A log's own prefixes may stand between the two."""
+@dataclass(frozen=True)
+class _Pair:
+    """A whole pair of lines, where it starts and ends, and where its ``Rated:`` stands."""
+
+    measures: dict[str, Any]
+    start: int
+    rated: int
+    end: int
+
+
+def _pairs(text: str) -> list[_Pair]:
+    """Each whole pair of lines. A log's own prefixes may stand between the two."""
     found = []
     actual = None
     for line in _RATE.finditer(text):
@@ -81,55 +112,158 @@ def _measures(text: str) -> list[tuple[dict[str, Any], int, int]]:
                 # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a second and a half.
                 seconds = f"{whole}.{int(fraction)}"
             values = (int(packets), int(size), *map(float, (seconds, *line.groups()[4:])))
-            found.append((dict(zip(_MEASURES, values)), actual.start(), line.end()))
+            found.append(_Pair(dict(zip(_MEASURES, values)), actual.start(), line.start(), line.end()))
             actual = None
     return found
 
 
 def last_measures(text: str) -> dict[str, Any] | None:
     """The last whole pair of lines in what tcpreplay printed so far; its beginning may be missing."""
-    pairs = _measures(_without_stderr(_without_terminal(text)))
-    return pairs[-1][0] if pairs else None
+    pairs = _pairs(_without_stderr(_without_terminal(text)))
+    return pairs[-1].measures if pairs else None
 
 
-def _devices(text: str, start: int) -> list[dict[str, Any]]:
-    devices = []
+def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
+    """What is said of each device from ``start`` on; ``ending`` as of :func:`_ending`."""
+    devices: list[dict[str, Any]] = []
     heads = list(_DEVICE.finditer(text, start))
     for head, following in zip(heads, [*heads[1:], None]):
-        device: dict[str, Any] = {"interface": head[1], **dict.fromkeys(_COUNTERS.values())}
-        for label, count in _COUNTER.findall(text, head.end(), following.start() if following else len(text)):
-            device[_COUNTERS[" ".join(label.split())]] = int(count)
+        device: dict[str, Any] = {"interface": _name(head[1], ending), **dict.fromkeys(_COUNTERS.values())}
+        for found in _COUNTER.finditer(text, head.start(1), following.start() if following else len(text)):
+            label = _COUNTERS[" ".join(found[1].split())]
+            if found[2] is None and text[found.end() :].strip():
+                raise _unreadable(text, found.start())
+            if device[label] is not None:
+                raise _several()
+            device[label] = _integer(found[2])
+        if following and device["successful_packets"] is None:
+            raise _several()  # lines of two runs by turns
         devices.append(device)
+    if len(devices) > _MOST_DEVICES or len({device["interface"] for device in devices}) < len(devices):
+        raise _several()
     return devices
 
 
+def _ending(text: str, pairs: Sequence[_Pair]) -> str:
+    """The sign that ends a statistic in another tool's quotation, such as a quote, as it stands behind ``Rated:``; else nothing."""
+    if not pairs:
+        return ""
+    rest = text[pairs[-1].end : pairs[-1].end + 80].partition("\n")[0]
+    sign = rest.strip()[:1]
+    # What follows after a space, or goes on in letters, is a line that lost its end.
+    return "" if sign.isalnum() else sign
+
+
+def _name(rest: str, ending: str) -> str:
+    """The interface's name at the beginning of a line's rest."""
+    quoted = rest.partition(ending)[0].rstrip() if ending else rest
+    name = (quoted.split() or [""])[0]
+    port = re.match(r"netmap:|vale[^\s:]*:", name)
+    longest = _LONGEST_PORT if port else _LONGEST_NAME
+    if (rest.strip() and not name) or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
+        raise TrafficgenError(
+            f"{(name or rest.strip())[:60]!r} is no name of an interface, in a log that another tool has quoted or cut", on="log",
+            remedy="Give what tcpreplay printed.",
+        )  # fmt: skip
+    return name
+
+
+def _several() -> TrafficgenError:
+    return TrafficgenError(
+        "holds more than one run of tcpreplay, or lines of it are missing", on="log", remedy="Give the log of one run at a time."
+    )
+
+
+def _unreadable(text: str, at: int) -> TrafficgenError:
+    line = " ".join(text[at : at + 80].partition("\n")[0].split())
+    return TrafficgenError("cannot read a line in it", on="log", said=line, remedy="Give what tcpreplay printed, as it printed it.")
+
+
+def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
+    """Where lines come from, by what another tool has put before them: a host, a container, a file, a process."""
+    found = set()
+    for start in starts:
+        before = text[max(0, start - 200) : start].rpartition("\n")[2]
+        if not any(word in before for word in _STATISTICS):
+            words = _CHANGING.sub(" ", before).split()
+            found.add(frozenset(word for word in words if any(sign.isalpha() for sign in word) and not _DATE.fullmatch(word)))
+    return found - {frozenset()}
+
+
+def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
+    """Raise :class:`TrafficgenError` where the text holds more than one run, or a line of one that is not whole.
+
+    :return: whether it is known to be one. Pairs of lines without --stats' own lines may be samples, or several runs.
+    """
+    if _THREE.search(text):
+        raise TrafficgenError(
+            "is of tcpreplay 3, whose `Rated:` is in bps, which there are bytes", on="log", remedy="Send again with 4.0 or later."
+        )
+    whole = {start for pair in pairs for start in (pair.start, pair.rated)}
+    first, last = (pairs[0].start, pairs[-1].end) if pairs else (0, 0)
+    lines = {line.start() for line in _RATE.finditer(text)}
+    for begun in _BEGUN.finditer(text):
+        at = begun.start()
+        if at in whole:
+            continue
+        # At its very beginning and end a log may be cut: what a killed run printed, or `tail`.
+        if at not in lines and _MORE.search(text, begun.end()):
+            raise _unreadable(text, at)
+        if at in lines and (_AFTER_ACTUAL.search(text, begun.end()) if text.startswith("Actual", at) else pairs and at > first):
+            raise _several()
+    measures = [pair.measures for pair in pairs]
+    falling = any(later[name] < earlier[name] for earlier, later in zip(measures, measures[1:]) for name in ("packets", "bytes", "seconds"))
+    started, complete = ([found.start() for found in form.finditer(text)] for form in (_STARTED, _COMPLETE))
+    if (
+        falling
+        or _DEVICE.search(text, first, last)
+        or max(len(started), len(complete), sum(1 for _found in _FLOWS.finditer(text, first))) > 1
+        or any(pair.start < at for pair in pairs for at in started)
+        or sum(pair.start > at for pair in pairs for at in complete) > 1
+        or len(_sources(text, whole)) > 1
+    ):
+        raise _several()
+    return len(pairs) < 2 or bool(started or complete)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log as read. ``one_run``: False where its pairs of lines may be one run's samples, or several runs."""
+
+    stats: dict[str, Any]
+    one_run: bool
+
+
 def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> dict[str, Any]:
-    """The ``stats`` tree of one run, as tcpreplay said it.
+    """The ``stats`` tree of :func:`read`."""
+    return read(stdout, stderr, exit_status=exit_status).stats
+
+
+def read(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> Log:
+    """What tcpreplay said of one run.
 
     ``pps`` is the rate tcpreplay printed; packets divided by seconds is not it, as the seconds have but two decimals. ``Mbps`` counts
     the bytes in the pcap and is cut, not rounded. Of several ``Actual:``/``Rated:`` pairs (``--stats``), each cumulative, the last is
     the total and the others are the samples. After an interrupt the devices may count one packet less than ``packets``.
 
-    :param stdout: what it printed; or the whole of a log in which the two streams were mixed.
+    :param stdout: what it printed; or the whole of a log in which the two streams were mixed, or which another tool has quoted.
     :param stderr: its other stream, read for the signs of an interrupt only.
     :param exit_status: of a run that has ended. tcpreplay prints no statistics exactly when it sent no byte, so for status 0
         ``packets`` and ``bytes`` are then 0; else what it sent is unknown, and they are null as all other measures are.
-    :raises TrafficgenError: where the text holds more than one run.
+    :raises TrafficgenError: where the text holds more than one run, or a line that cannot be read whole.
     """
     log = _without_terminal(stdout)
-    text = _without_stderr(log)
-    pairs = _measures(text)
-    measures = [pair[0] for pair in pairs]
-    start, end = (pairs[0][1], pairs[-1][2]) if pairs else (0, 0)
-    falling = any(later["packets"] < earlier["packets"] for earlier, later in zip(measures, measures[1:]))
-    if falling or _DEVICE.search(text, start, end):
-        raise TrafficgenError("holds more than one run of tcpreplay", on="log", remedy="Give the log of one run at a time.")
+    text = _without_stderr(_AGAIN.sub("", log) if _ONCE.search(log) else log)
+    pairs = _pairs(text)
+    one_run = _check_one_run(text, pairs)
+    measures = [pair.measures for pair in pairs]
+    end = pairs[-1].end if pairs else 0
     nothing = 0 if exit_status == 0 else None
     total = measures[-1] if measures else {**dict.fromkeys(_MEASURES), "packets": nothing, "bytes": nothing}
     flows = _FLOWS.search(text, end)
     count, unique, expired, per_second, flow_packets, non_flow = flows.groups() if flows else (None,) * 6
     attempts = _WRITE_ATTEMPTS.search(text, end)
-    return {
+    stats = {
         **total,
         "flows": _integer(count),
         "flows_per_second": None if per_second is None else float(per_second),
@@ -139,9 +273,10 @@ def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> d
         "flows_expired": _integer(expired),
         "failed_write_attempts": int(attempts[1] or attempts[2]) if attempts else 0,
         "interrupted": any(_INTERRUPTED.search(stream) for stream in (log, stderr)),
-        "devices": _devices(text, end),
+        "devices": _devices(text, end, _ending(text, pairs)),
         "samples": measures[:-1],
     }
+    return Log(stats, one_run)
 
 
 def _integer(digits: str | None) -> int | None:

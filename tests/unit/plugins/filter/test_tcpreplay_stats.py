@@ -24,6 +24,15 @@ def test_a_log_as_text_or_lines():
     assert tcpreplay_stats(log.splitlines()) == stats
 
 
+def test_what_may_be_several_runs_says_so():
+    pair = "Actual: {0} packets ({0}00 bytes) sent in {1} seconds\nRated: 200000.0 Bps, 1.60 Mbps, 2000.00 pps\n"
+    grepped = tcpreplay_stats(pair.format(4100, 2.05) + pair.format(9000, "4.50"))
+    assert (grepped["packets"], len(grepped["samples"])) == (9000, 1)
+    assert grepped["reason"].startswith("Whether this is one run and its samples, or several runs, is not known")
+    assert tcpreplay_stats(pair.format(4100, 2.05))["reason"] == ""
+    assert tcpreplay_stats((FIXTURES / "stats.stdout").read_text())["reason"] == ""
+
+
 @pytest.mark.parametrize(
     ("log", "message"),
     [

@@ -19,7 +19,9 @@ quickly = hypothesis.settings(deadline=None, max_examples=100, database=None, de
 COUNT = strategies.integers(0, 2**63 - 1)
 CENTS = strategies.integers(0, 10**13)
 # What the kernel takes for a name, but for a colon, which begins an alias.
-NAME = strategies.text(strategies.characters(exclude_categories=("C", "Z"), exclude_characters="/:%"), min_size=1, max_size=15)
+NAME = strategies.text(strategies.characters(exclude_categories=("C", "Z"), exclude_characters="/:%"), min_size=1, max_size=15).filter(
+    lambda name: len(name.encode()) <= 15
+)
 LABELS = {
     "successful_packets": "Successful packets:        ",
     "failed_packets": "Failed packets:            ",
@@ -57,18 +59,15 @@ def decimal(cents, places=2):
 
 
 @strategies.composite
-def pair(draw, form, packets):
+def pair(draw, form, packets, size, micro):
     """An Actual: and a Rated: line as that version prints them, and what they say."""
-    size = draw(COUNT)
     if form == "4.1":  # tenths, printed as if they were hundredths
-        whole, tenths = draw(strategies.integers(0, 10**6)), draw(strategies.integers(0, 9))
+        whole, tenths = divmod(micro // 10**5, 10)
         seconds, printed, stop = float(f"{whole}.{tenths}"), f"{whole}.{tenths:02d}", "."
-    elif draw(strategies.booleans()):
-        micro = draw(strategies.integers(0, 999999))
+    elif micro < 10**6:
         seconds, printed, stop = micro / 1e6, decimal(micro, 6), ""
     else:
-        cents = draw(CENTS)
-        seconds, printed, stop = float(decimal(cents)), decimal(cents), ""
+        seconds, printed, stop = float(decimal(micro // 10**4)), decimal(micro // 10**4), ""
     tenths = draw(CENTS)
     places = draw(strategies.sampled_from((2, 3)))
     mbps, pps = draw(CENTS), draw(CENTS)
@@ -89,8 +88,10 @@ def run(draw):
     """What a run prints to stdout, in the form of a version (FORMS), and its ``stats``."""
     form = draw(strategies.sampled_from(("4.1", "4.4.2", "4.4.3")))
     text, samples = "", []
-    for packets in sorted(draw(strategies.lists(COUNT, min_size=1, max_size=4))):
-        lines, said = draw(pair(form, packets))
+    # All of it counts from the start of the run.
+    columns = draw(strategies.lists(strategies.tuples(COUNT, COUNT, strategies.integers(0, 10**13)), min_size=1, max_size=4))
+    for packets, size, micro in zip(*map(sorted, zip(*columns))):
+        lines, said = draw(pair(form, packets, size, micro))
         text += lines
         samples.append(said)
     stats = {**samples.pop(), "samples": samples, "failed_write_attempts": 0, "interrupted": False, "devices": []}
@@ -107,8 +108,8 @@ def run(draw):
             expiry = f"{stats['flows_unique']} unique, {stats['flows_expired']} expired, "
         unique, end = ("unique ", " packets") if form == "4.4.3" else ("", "")
         text += f"Flows: {flows} flows, {expiry}{decimal(cents)} fps, {of_flow} {unique}flow packets, {of_none} {unique}non-flow{end}\n"
-    for _device in range(draw(strategies.integers(0, 2))):
-        device = {"interface": draw(NAME), **{name: draw(COUNT) for name in LABELS}}
+    for interface in draw(strategies.lists(NAME, max_size=2, unique=True)):
+        device = {"interface": interface, **{name: draw(COUNT) for name in LABELS}}
         stats["devices"].append(device)
         text += f"Statistics for network device: {device['interface']}\n"
         if form == "4.1":

@@ -81,7 +81,8 @@ def test_nothing_sent_has_no_rate():
 
 # 600 frames in 59.9 s and 3 in 90 s by its clock; what tcpreplay prints of that is cut.
 @pytest.mark.parametrize(
-    ("packets", "seconds", "within"), [(600, 59.9, 0.0002), (3, 90.0, 0.0002), (2, 0.500019, 1e-6), (10**9, 1000.0, 1e-5), (5, 1.5, 0.001), (10**6, 1.0099, 1e-5)]
+    ("packets", "seconds", "within"),
+    [(600, 59.9, 0.0002), (3, 90.0, 0.0002), (2, 0.500019, 1e-6), (10**9, 1000.0, 1e-5), (5, 1.5, 0.001), (10**6, 1.0099, 1e-5)],
 )
 def test_the_time_is_known_better_than_its_two_decimals(packets, seconds, within):
     size = packets * 60
