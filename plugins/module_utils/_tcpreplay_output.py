@@ -58,9 +58,9 @@ _STARTED, _COMPLETE = re.compile(r"Test start:\s{1,40}\d"), re.compile(r"Test co
 # 3.x: bytes a second, called bps, and Mbps of 2^20 bits.
 _THREE = re.compile(r"Rated:\s{1,40}-?[\d.]{1,40}\s{1,40}bps,")
 # Ansible shows a program's output twice, as text and as lines.
-_STRING = r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')""".replace("*+", "*")
-_AGAIN = re.compile(rf"""["']stdout_lines["']:\s*\[\s*(?:{_STRING}(?:\s*,\s*{_STRING})*)?\s*\]""")
-_ONCE = re.compile(r"""["']stdout["']:\s*["']""")
+_STRING = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_AGAIN = re.compile(rf"""["']stdout_lines["']:\s{{0,9}}\[(?:\s{{0,200}}{_STRING}(?:\s{{0,9}},\s{{0,200}}{_STRING})*)?\s{{0,200}}\]""")
+_ONCE = re.compile(r"""["']stdout["']:\s{0,9}["']""")
 # What of a line's beginning differs from line to line of one run: times, and counts.
 _CHANGING = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}Z?)?|\d{1,2}:\d\d:\d\d[.,\d]{0,10}|:\d{1,9}:(?=\s|$)|\d{9,20}(?:\.\d{1,9})?")
 _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?")
