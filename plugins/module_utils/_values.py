@@ -134,6 +134,9 @@ def _stepped(given: dict[Any, Any], bits: int, value: Callable[[Any], int], addr
             f"unknown key {unknown[0]!r}" if unknown else f"{given!r} is no range", on=on,
             remedy="A field that counts is {start, end, step} or {start, step, count}; step may be left out.",
         )  # fmt: skip
+    for key in ("start", "end"):
+        if isinstance(given.get(key), dict):
+            raise TrafficgenError(f"{key} is {given[key]!r}", on=on, remedy="start and end are one value each.")
     start = value(given["start"])
     step = _step(given.get("step", 1), address, given, on)
     if "end" in given:

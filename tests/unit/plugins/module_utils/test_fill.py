@@ -77,6 +77,13 @@ def test_every_frame_is_scapys_own(name):
     assert len({frame[-8:] for frame in made}) > len(made) * 0.99
 
 
+def test_frames_are_patched_all_the_same():
+    # A template for each frame would be Scapy's pace: its payload's sum is what keeps it to one a size.
+    for name, sizes in (("UDP", 1), ("TCP in VLAN over IPv6, an odd payload", 1), ("sizes in turn", 6), ("a tunnel", 1), ("together", 1)):
+        traffic, _made = frames(SPECS[name])
+        assert traffic.streams[0].period() == sizes, name
+
+
 def test_the_seed_settles_it_and_nothing_else():
     one = stream("Ether", "IP", "UDP", size=128, count=5)
     assert frames(one)[1] == frames({**one, "seed": 0})[1]

@@ -35,6 +35,15 @@ SPECS = {
     "payloads": [{"layers": ["Ether", "IP", {"UDP": {"dport": "1-5"}}, {"Raw": {"load": ["a", "bb"]}}]}],
     "a tunnel": [{"layers": ["Ether", "IP", {"GRE": None}, {"IP": {"src": "10.0.0.0/28"}}, {"UDP": {"dport": "1-9"}}]}],
     "no IP": [{"layers": ["Ether", {"ARP": {"psrc": "10.0.0.0/28"}}]}],
+    "together": [stream(ip={"src": "10.0.0.0/28"}, udp={"sport": "1-16", "dport": "1-3"}, together=["IP.src", "UDP.sport"], count=40)],
+    "together with what is no flow's": [stream(ip={"ttl": "1-16"}, udp={"sport": "1-16"}, together=["IP.ttl", "UDP.sport"])],
+    "the same values, together and each with each": [
+        stream(udp={"sport": "1-9", "dport": "1-9"}, together=["UDP.sport", "UDP.dport"]),
+        stream(udp={"sport": "1-9", "dport": "1-9"}),
+    ],
+    "steps between one another": [stream(udp={"dport": "1-101:10"}), stream(udp={"dport": "2-102:10"}), stream(udp={"dport": "101-1:-5"})],
+    "groups": [stream(ip={"dst": "239.0.0.0/27"}, count=20), stream(ip={"dst": "239.127.255.250-239.128.0.9"})],
+    "random payload": [stream(udp={"dport": "1-9"}, size=90, fill="random", count=30)],
     "VLAN and IPv6": [{"layers": ["Ether", {"Dot1Q": {"vlan": "1-9"}}, {"IPv6": {"src": "2001:2::/124"}}, {"TCP": {"dport": "1-9"}}]}],
 }
 

@@ -79,6 +79,7 @@ BAD = {
     "a prefix of BGP": ({"layers": ["Ether", "IP", "TCP", "BGPHeader", {"BGPUpdate": {"nlri": ["10.0.0.0/8"]}}]},
                         "BGPUpdate.nlri[0]: '10.0.0.0/8' is no packet, and this field holds packets."),
     "more than 24 bits": ({"layers": ["Ether", "IP", "UDP", {"VXLAN": {"vni": 1 << 24}}]}, "It has 24 bits: 0 to 16777215."),
+    "a mapping in a mapping": (udp(dport={"start": {"start": 1, "end": 2}, "end": 9}), "UDP.dport: start is {'start': 1,"),
     "a range of a range": (udp(dport={"start": "1-2", "end": 9}), "UDP.dport: '1-2' is several values."),
     "an IPv6 step or address": ({"layers": ["Ether", {"IPv6": {"dst": "2001:2::1-2001:2::100:10"}}]},
                                 "IPv6.dst: '2001:2::1-2001:2::100:10' can be read with a step and without."),
