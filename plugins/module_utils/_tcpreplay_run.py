@@ -382,13 +382,13 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
 
 
 def frames_tree(summaries: Sequence[PcapSummary]) -> dict[str, Any]:
-    """What the bytes that a receiver counts are held against: ``small`` are frames that padding or its removal may change."""
+    """What the bytes that a receiver counts are held against: ``padding`` is what a NIC adds to short frames in a pass."""
     tags = {one.vlan_tagged for one in summaries}
     sizes = [(size, packets) for one in summaries for size, packets in one.sizes.items()]
     return {
         "smallest": min(size for size, _packets in sizes),
         "largest": max(size for size, _packets in sizes),
-        "small": sum(packets for size, packets in sizes if size <= SMALL + 4),
+        "padding": sum((SMALL - size) * packets for size, packets in sizes if size < SMALL),
         "vlan_tagged": tags.pop() if len(tags) == 1 else None if None in tags else "some",
     }
 

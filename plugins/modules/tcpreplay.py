@@ -538,10 +538,11 @@ run:
           type: str
     frames:
       description:
-        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes), C(small), how many of the
-          pcaps' frames have 64 bytes or fewer, and C(vlan_tagged), V(none), V(some) or V(all) of them; V(null) without O(rx_interface).
+        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes), C(padding), the bytes that
+          a NIC adds to the short ones in a pass over the pcaps, and C(vlan_tagged), V(none), V(some) or V(all) of them; V(null) without
+          O(rx_interface).
       type: dict
-      sample: {smallest: 60, largest: 1514, small: 7, vlan_tagged: none}
+      sample: {smallest: 60, largest: 1514, padding: 0, vlan_tagged: none}
       version_added: 0.2.0
     mac_address:
       description: The MAC address of O(interface), from which its own frames come, too.

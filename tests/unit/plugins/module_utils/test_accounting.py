@@ -477,7 +477,7 @@ def with_bytes(sizes, got, *, tagged="none", **other):
     header = 18 if tagged == "all" else 14
     run = {
         "frames": {
-            "smallest": min(sizes), "largest": max(sizes), "small": sum(size <= 64 for size in sizes), "vlan_tagged": tagged,
+            "smallest": min(sizes), "largest": max(sizes), "padding": sum(max(0, 60 - size) for size in sizes), "vlan_tagged": tagged,
         },
         "pcaps": [{"packets": len(sizes)}], **other,
     }  # fmt: skip
@@ -509,20 +509,37 @@ def test_more_bytes_than_the_missing_frames_leave():
     assert with_bytes(MIX, list(range(999)))["loss_packets"] == 1
 
 
-def test_padding_that_is_taken_off_on_the_way_is_told():
-    """A bridge with br_netfilter cuts frames to their IP packets: 28 of 46 bytes."""
-    sizes = [60] * 900 + [1514] * 100
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (0, ("consistent", 0, 0.0)),  # a veth does not pad
+        (900 * 18, ("consistent", 0, 0.0)),  # a NIC does: 42 bytes to 60
+        (900 * 18 - 1, ("unknown", None, None)),
+        (-900, ("unknown", None, None)),  # a Linux bridge with br_netfilter cuts frames to their IP packets
+    ],
+)
+def test_padding_of_short_frames(more, expected):
+    sizes = [42] * 900 + [1514] * 100
     before, after = receiver(1000)
-    before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, 900 * 28 + 100 * 1500
-    run = {"frames": {"smallest": 60, "largest": 1514, "small": 900, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
+    before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, sum(sizes) - 14000 + more
+    run = {"frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
     counters = verdict(1000, sender(1000), (before, after), run=run, bytes=sum(sizes))
+    assert loss(counters) == expected
+    assert ("tolerance 16200 bytes" in counters["reason"]) == (more == 900 * 18)
+
+
+def test_padding_of_a_pass_that_ended_early():
+    before, after = receiver(500)
+    before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, 400 * 46 + 100 * 1500
+    run = {"frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
+    counters = verdict(500, sender(500), (before, after), run=run, bytes=400 * 42 + 100 * 1514)
     assert loss(counters) == ("consistent", 0, 0.0)
-    assert "16200 bytes fewer" in counters["reason"] and "26 fewer)" in counters["reason"]
+    assert "7200 bytes more" in counters["reason"]
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"edited_by": ["mtu-trunc"]}, {"frames": None}, {"frames": {"smallest": 60, "largest": 99, "small": 0, "vlan_tagged": "some"}}],
+    [{"edited_by": ["mtu-trunc"]}, {"frames": None}, {"frames": {"smallest": 60, "largest": 99, "padding": 0, "vlan_tagged": "some"}}],
 )
 def test_bytes_that_prove_nothing_are_left(other):
     got = [index for index in range(1000) if index % 100 >= 30] + [index for index in range(1000) if index % 100 >= 70]
