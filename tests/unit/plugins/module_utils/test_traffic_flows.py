@@ -35,7 +35,7 @@ SPECS = {
     "payloads": [{"layers": ["Ether", "IP", {"UDP": {"dport": "1-5"}}, {"Raw": {"load": ["a", "bb"]}}]}],
     "a tunnel": [{"layers": ["Ether", "IP", {"GRE": None}, {"IP": {"src": "10.0.0.0/28"}}, {"UDP": {"dport": "1-9"}}]}],
     "no IP": [{"layers": ["Ether", {"ARP": {"psrc": "10.0.0.0/28"}}]}],
-    "together": [stream(ip={"src": "10.0.0.0/28"}, udp={"sport": "1-16", "dport": "1-3"}, together=["IP.src", "UDP.sport"], count=40)],
+    "together": [stream(ip={"src": "10.0.0.0/28"}, udp={"sport": "1-16", "dport": "1-3"}, together=["IP.src", "UDP.sport"], count=100)],
     "together with what is no flow's": [stream(ip={"ttl": "1-16"}, udp={"sport": "1-16"}, together=["IP.ttl", "UDP.sport"])],
     "the same values, together and each with each": [
         stream(udp={"sport": "1-9", "dport": "1-9"}, together=["UDP.sport", "UDP.dport"]),
