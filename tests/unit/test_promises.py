@@ -16,6 +16,7 @@ WHERE = {
     "unit": ROOT / "tests/unit/plugins/module_utils",
     "controller": ROOT / "tests/unit/plugins/plugin_utils",
     "molecule": ROOT / "extensions/molecule/throughput",
+    "modules": ROOT / "tests/unit/plugins/modules",
     "roles": ROOT / "tests/unit/roles",
     "guest": ROOT / "extensions/molecule/guest",
     "target": ROOT / "tests/integration/targets",

@@ -141,6 +141,17 @@ def test_more_captured_than_there_was(write, count):
     assert (summary.sizes, summary.surplus_packets, summary.truncated_packets, summary.snaplen_cut_packets) == ({120: count}, count, 0, 0)
 
 
+# What tcpreplay leaves out is no part of a flow, nor of an address.
+@pytest.mark.parametrize("count", [1, 40, 300])
+def test_what_is_left_out_is_not_looked_at(write, count):
+    for summary in (
+        pcap_file.summarize(write(header(), *[record(udp(200), original=30)] * count), source_macs=True),
+        pcap_file.summarize(write(header(snaplen=30), *[record(udp(200))] * count), source_macs=True),
+    ):
+        assert (summary.flows, summary.source_macs) == (0, ["02:00:00:00:00:01"])
+    assert pcap_file.summarize(write(header(), *[record(udp(200), original=8)] * count), source_macs=True).source_macs == []
+
+
 def test_no_bytes_of_more(write):
     summary = pcap_file.summarize(write(header(), record(bytes(47), original=0)))
     assert (summary.sizes, summary.surplus_packets) == ({0: 1}, 1)
