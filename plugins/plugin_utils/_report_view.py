@@ -261,11 +261,30 @@ def _mark(group: Group, many_hosts: bool) -> str:
 
 
 def _asked_cell(table: Table, group: Group, share: bool = True) -> Cell:
-    detail = "" if not share or group.reached is None or group.reached >= REACHED else f"{percent(group.reached * 100)} of it sent"
+    detail, notes = "", []
+    missed = [trial for trial in group.ok if _missed(trial)]
+    if share and group.reached is not None and group.reached < REACHED:
+        detail = _share(group.reached, group.capped)
+    elif share and missed:
+        # The median trial is none of them.
+        least = min(missed, key=lambda trial: trial["run"]["rate_reached"])
+        said = f"{len(missed)} of {count(len(group.ok), 'trial')} missed the rate asked for: {_missed(least)}"
+        notes.append(table.note(f"{_mark(group, True)}: {said} in trial {plain(least['number'])}"))
     if not group.capped:
-        return Cell(rate_label(group.rate), detail=detail)
-    note = table.note("capped: more was asked for than the line takes, and the line's rate was sent for")
-    return Cell(f"{rate_label(group.rate)}, capped", detail=detail.replace("of it", "of the line's"), notes=(note,))
+        return Cell(rate_label(group.rate), detail=detail, notes=tuple(notes))
+    notes.append(table.note("capped: more was asked for than the line takes, and the line's rate was sent for"))
+    return Cell(f"{rate_label(group.rate)}, capped", detail=detail, notes=tuple(notes))
+
+
+def _share(reached: float, capped: bool) -> str:
+    of = "the line's" if capped else "it"
+    return f"{percent(reached * 100)} of {of} sent"
+
+
+def _missed(trial: Mapping[str, Any]) -> str:
+    """How much of the rate asked for a trial sent, where it missed it; else empty."""
+    reached = path(trial, "run", "rate_reached")
+    return _share(reached, path(trial, "run", "capped") is True) if is_number(reached) and reached < REACHED else ""
 
 
 def _group_notes(table: Table, group: Group) -> tuple[int, ...]:
@@ -773,6 +792,7 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
             if path(trial, "counters", "rx") is None
             else "loss is not known: see the verdict"
         )
+        asked = [words for words in ("capped" if path(trial, "run", "capped") is True else "", _missed(trial)) if words]
         pps, loss = pps_figure(path(trial, "rates", "pps")), percent(ratio * 100 if is_number(ratio) else None)
         table.rows.append(
             [
@@ -780,7 +800,7 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
                 Cell(plain(trial["host"])),
                 Cell(plain(trial["traffic"]["name"])),
                 Cell(plain(path(trial, "run", "injection_method") or trial["injection_method"]), detail=plain(mode) if mode else ""),
-                Cell(rate_label(trial["rate"]), detail="capped" if path(trial, "run", "capped") is True else ""),
+                Cell(rate_label(trial["rate"]), detail=", ".join(asked)),
                 Cell(plain(trial["repeat"]), detail=f"begun {late * 1000:+.0f} ms" if is_number(late) else ""),
                 Cell(pps, notes=(table.note(why),) if pps == DASH else ()),
                 Cell(loss, notes=(table.note(uncounted if ok else why),) if loss == DASH else ()),

@@ -444,6 +444,8 @@ class _Replay:
         self.settings = settings
         self.taken = 0
         self.used: list[tuple[float, Trial, str]] = []
+        # With those that were asked for again, since too little was sent.
+        self.tried: list[tuple[float, Trial, str]] = []
         # The most that the generator has sent.
         self.able = 0.0
 
@@ -452,6 +454,7 @@ class _Replay:
         duration = math.ceil(intended_duration - 1e-9)
         for _attempt in range(_ATTEMPTS):
             trial, judged = self._take(duration, intended_load)
+            self.tried.append((intended_load, trial, judged.kind))
             self.able = max(self.able, trial.pps or 0.0)
             if not judged.short or self.able < intended_load * _CLEARLY:
                 break
@@ -477,8 +480,12 @@ class _Replay:
         return trial, judged
 
     def at(self, load: float) -> list[tuple[Trial, str]]:
-        """The trials at a load, and what they are."""
+        """The trials at a load that the library was told of, and what they are."""
         return [(trial, kind) for other, trial, kind in self.used if other == load]
+
+    def proofs_at(self, load: float) -> list[Trial]:
+        """All trials at a load that prove something: one that sent too little and was repeated may have lost frames as well."""
+        return [trial for other, trial, kind in self.tried if other == load and kind in (GOOD, LOSSY)]
 
 
 # --- The answer ---
@@ -602,7 +609,7 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
         # What was lost, was lost at the rate that was sent.
         sent = [trial.pps for trial, kind in replay.at(float(upper)) if kind == LOSSY and trial.pps is not None]
         bounds["upper_pps"] = max(float(upper), *sent)
-    there = _at_rate([trial for trial, _kind in replay.at(float(lower))], goal)
+    there = _at_rate(replay.proofs_at(float(lower)), goal)
     found_tree = {**bounds, **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")}, "at_rate": there}
     reason = " ".join(sentence for sentence in (reason, lost_there(proven, there, goal.loss_ratio)) if sentence)
     return {"status": "found", "reason": reason, "limited_by": limit, "found": found_tree}

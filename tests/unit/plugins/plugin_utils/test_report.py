@@ -232,6 +232,26 @@ def test_recorded_unsteadiness_is_seen():
     assert max(rates) / min(rates) > max(means) / min(means) > 1.1
 
 
+@pytest.mark.parametrize("rate", [{"mbps": 1000}, {"multiplier": 1}])
+def test_a_trial_that_missed_its_rate_is_said_though_the_median_did_not(rate):
+    result = load("first_user")
+    shares = {4: 1.0, 5: 0.7992, 6: 0.9951}
+    for trial in result["trials"][3:6]:
+        trial["rate"] = rate
+        trial["run"]["rate_reached"] = shares[trial["number"]]
+    made = page(result)
+    rows, _notes = table_of(made, "Each trial")
+    assert [row["Asked"].detail for row in rows[3:6]] == ["", "79.92 % of it sent", ""]
+    rows, notes = table_of(made, "tcp_port_scan_64 (")
+    row = next(row for row in rows if row["Method"].text.startswith("netmap") and row["Asked"].text == rate_label(rate))
+    assert row["Asked"].detail == ""
+    assert any(
+        note.endswith("1 of 3 trials missed the rate asked for: 79.92 % of it sent in trial 5") for note in notes_of(row["Asked"], notes)
+    )
+    for text in (to_markdown(made), to_html(made)):
+        assert text.count("79.92 % of it sent") == 2
+
+
 # --- What is not known, or went wrong ---
 
 

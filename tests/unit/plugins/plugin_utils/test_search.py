@@ -355,6 +355,25 @@ def test_a_hiccup_of_the_generator_is_measured_again():
     assert search_for(settings, stumbling(set(range(3, 99))))["limited_by"] == "generator"
 
 
+def test_a_trial_that_was_repeated_since_too_little_was_sent_hides_no_loss():
+    """At 90 % of the rate found 1000 frames were lost once. That trial is measured again, and what it lost is told all the same."""
+    settings = settings_of("rfc2544", final_duration=10)
+    plain = search_for(settings, device(700000))
+    found = plain["found"]["lower_pps"]
+    first = itertools.chain([True], itertools.repeat(False))
+
+    def measure(pps, duration):
+        trial = device(700000)(pps, duration)
+        return {**trial, "sent": round(trial["sent"] * 0.9), "lost": 1000} if abs(pps - found) < 1 and next(first) else trial
+
+    result = search_for(settings, measure)
+    assert len(result["trials"]) == len(plain["trials"]) + 1
+    assert result["found"]["lower_pps"] == found
+    there = result["found"]["at_rate"]
+    assert (there["trials"], there["with_loss"], there["lost"]) == (2, 1, 1000)
+    assert "1 of 2 trials lost frames: 1000 of" in result["reason"]
+
+
 # --- Trials that prove nothing ---
 
 
