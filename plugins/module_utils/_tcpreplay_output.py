@@ -133,11 +133,9 @@ def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
             label = _COUNTERS[" ".join(found[1].split())]
             if found[2] is None and text[found.end() :].strip():
                 raise _unreadable(text, found.start())
-            if device[label] is not None:
+            if device[label] is not None:  # lines of two runs by turns
                 raise _several()
             device[label] = _integer(found[2])
-        if following and device["successful_packets"] is None:
-            raise _several()  # lines of two runs by turns
         devices.append(device)
     if len(devices) > _MOST_DEVICES or len({device["interface"] for device in devices}) < len(devices):
         raise _several()
