@@ -253,10 +253,16 @@ def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[Lay
 
 def read_stack(entries: Sequence[tuple[str, Any]], on: str, depth: int = 0) -> list[LayerSpec]:
     """Layers that lie one in the other, the outermost first, each checked, with the destinations that follow from one another."""
-    stack = [read_layer(name, fields, on, depth) for name, fields in entries]
-    for index in reversed(range(len(stack))):
-        for field_name, kind in stack[index].open.items():
-            _set_destination(stack, index, field_name, kind)
+    try:
+        stack = [read_layer(name, fields, on, depth) for name, fields in entries]
+        for index in reversed(range(len(stack))):
+            for field_name, kind in stack[index].open.items():
+                _set_destination(stack, index, field_name, kind)
+    except TrafficgenError:
+        raise
+    except Exception as error:  # some of Scapy's classes are only there to make others of
+        names = ", ".join(name for name, _fields in entries)
+        raise TrafficgenError(f"Scapy could not make {names}", on=on, said=f"{type(error).__name__}: {error}") from error
     return stack
 
 

@@ -167,3 +167,9 @@ def test_an_igmp_report_goes_to_its_group_and_the_group_s_mac_address():
         assert frame[:6] == bytes.fromhex("01005e0101") + bytes([number])
         assert frame[30:34] == frame[-4:] == bytes([239, 1, 1, number])
         assert frame == traffic.streams[0].scapy_frame(number)
+
+
+@pytest.mark.parametrize("name", ["pfcp.IE_Base", "pnio_rpc.BlockHeader", "radius._RadiusAttrIntValue", "dot11.Dot11Encrypted"])
+def test_a_class_that_is_no_layer_by_itself_is_an_error_of_ours(name):
+    with pytest.raises(TrafficgenError, match=r"^streams\[0\]: Scapy could not "):
+        read_traffic([{"layers": ["Ether", "IP", "UDP", name]}], 0)
