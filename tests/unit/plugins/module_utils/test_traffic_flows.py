@@ -39,7 +39,7 @@ SPECS = {
     "together with what is no flow's": [stream(ip={"ttl": "1-16"}, udp={"sport": "1-16"}, together=["IP.ttl", "UDP.sport"])],
     "the same values, together and each with each": [
         stream(udp={"sport": "1-9", "dport": "1-9"}, together=["UDP.sport", "UDP.dport"]),
-        stream(udp={"sport": "1-9", "dport": "1-9"}),
+        stream(udp={"sport": "1-9", "dport": "1-9"}, count=9),
     ],
     "steps between one another": [stream(udp={"dport": "1-101:10"}), stream(udp={"dport": "2-102:10"}), stream(udp={"dport": "101-1:-5"})],
     "groups": [stream(ip={"dst": "239.0.0.0/27"}, count=20), stream(ip={"dst": "239.127.255.250-239.128.0.9"})],
