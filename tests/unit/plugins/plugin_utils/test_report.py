@@ -451,6 +451,22 @@ def test_searches():
     assert [value for _dummy, value in chart.levels] == pytest.approx([low, high], abs=1)
 
 
+@pytest.mark.parametrize(
+    ("goal", "outcome", "look"), [(0.005, "goal met", "good"), (0.0, "goal missed", "bad"), (0.001, "goal missed", "bad")]
+)
+def test_a_step_is_called_by_the_goal_of_its_search(goal, outcome, look):
+    """0.197 % is within a PDR's 0.5 %."""
+    result = load("search")
+    entry = result["searches"][0]
+    entry["goals"][0]["loss_ratio"] = goal
+    entry["trials"] = [{**entry["trials"][0], "sent": 100000, "lost": 197, "loss_ratio": 0.00197, "valid": True, "reason": ""}]
+    made = page({**result, "searches": [entry]})
+    rows, _notes = table_of(made, f"{entry['search'].upper()} of")
+    assert (rows[0]["Loss"].text, rows[0]["Outcome"].text, rows[0]["Outcome"].look) == ("0.20 %", outcome, look)
+    chart = next(chart for section in made.sections for chart in section.charts)
+    assert [series.label for series in chart.series] == [outcome]
+
+
 # --- Comparisons ---
 
 

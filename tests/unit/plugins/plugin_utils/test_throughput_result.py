@@ -307,3 +307,12 @@ def test_what_programs_print():
 def test_waits_shorter_than_rfc_2544_section_23_are_said(settings, receiver, says):
     said = module._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
     assert len(said) == len(says) and all(part in sentence for part, sentence in zip(says, said))
+
+
+def test_the_waits_are_in_the_result_and_its_notes():
+    given = material({"gen1": [ran(100.0)]})
+    given["settings"] = {**given["settings"], "receive_wait": 0.5, "settle": 1.0}
+    given["hosts"]["gen1"]["host"] = {**given["hosts"]["gen1"]["host"], "receiver": {"host": "sink"}}
+    made = module.assemble(given)
+    assert (made["settings"]["receive_wait"], made["settings"]["settle"]) == (0.5, 1.0)
+    assert len([note for note in made["notes"] if "RFC 2544 says" in note]) == 2
