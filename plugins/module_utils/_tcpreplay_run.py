@@ -517,7 +517,7 @@ class _Receiver:
         self._settle = plan.request.settle
         self._start_at = plan.request.start_at
         self._note = None if self._interface is None else MissedNote(self._interface, self._netns)
-        self._passed = 0
+        self._passed, self._ceased = 0, True
         macs = [one.source_macs for one in plan.summaries]
         self._macs = sorted({mac for some in macs for mac in some or ()})
         self._without = ""
@@ -546,8 +546,9 @@ class _Receiver:
                 seen = self._arrived()
                 self._until(self._settle, watch)
             self._passed = self._arrived()
-            if self._passed > seen and self._time_left() >= self._receive_wait:
-                wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait)
+            self._ceased = self._passed == seen
+            if not self._ceased and self._time_left() >= self._receive_wait:
+                self._ceased = wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait).ended == "quiet"
                 self._passed = self._arrived()
 
     def _until(self, seconds: float, watch: Watch) -> None:
@@ -575,7 +576,7 @@ class _Receiver:
             packets = now["packets"] - counter["packets"]
             if not packets:
                 return
-            came = {"packets": packets, "still_coming": packets > self._passed}
+            came = {"packets": packets, "still_coming": packets > self._passed or not self._ceased}
             self.before["earlier"] = {**self.before.get("earlier", earlier(0, still_coming=False)), **came}
             self._warnings.append(
                 f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was sent: late ones "

@@ -644,7 +644,7 @@ def looks_thrice(count, *args, **options):
     """In place of a wait that takes as many looks as it has time for."""
     for _number in range(3):
         count()
-    return Arrival("all", None, 2.0, 0.0, None)
+    return Arrival("quiet", None, 2.0, 0.0, None)
 
 
 def test_what_comes_before_the_first_frame_is_not_counted(host, params, monkeypatch):
@@ -705,6 +705,15 @@ def test_what_does_not_cease_before_the_first_frame_spoils_the_loss(host, params
     counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
     assert (counters["loss_packets"], counters["verdict"]) == (None, "unknown")
     assert "late ones of an earlier run, or another sender's" in counters["reason"]
+
+
+def test_frames_that_never_cease_need_not_come_between_the_last_two_looks(host, params, monkeypatch):
+    host.add("r0")
+    host.counted = itertools.chain(range(1, 5), itertools.repeat(4, 2), itertools.repeat(4 + 193533))
+    monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
+    monkeypatch.setattr(runs, "wait_for_frames", lambda count, *args, **options: Arrival("limit", None, 2.0, float(count()), None))
+    counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
+    assert "arrived before the first was sent, and more were coming" in counters["reason"]
 
 
 def test_a_counter_that_goes_before_the_first_frame(host, params, monkeypatch):
