@@ -94,3 +94,24 @@ def test_an_error_nobody_foresaw(number, remedy):
     error = as_ours(OSError(number, "as the system says", "/run/x"))
     assert error.message.startswith("/run/x: the system refused it: as the system says.")
     assert remedy in error.remedy and bool(error.remedy) == bool(remedy)
+
+
+# What each module does its work by.
+@pytest.mark.parametrize(
+    ("module", "work", "arguments"),
+    [
+        ("tcpreplay", "carry_out", {"pcaps": ["/x"], "interface": "lo"}),
+        ("interface_counters", "observe", {"interface": "lo"}),
+        ("pcap_info", "summarize", {"path": "/x"}),
+        ("pcap", "make_pcap", {"path": "/x", "streams": [{"layers": []}]}),
+        ("netmap_info", "info", {}),
+        ("tcpreplay_info", "find_executable", {}),
+    ],
+)
+def test_what_nobody_foresaw_is_no_traceback(module, work, arguments):
+    refuse = "def refuse(*args, **options):\n    raise OSError(24, 'Too many open files', '/run/netns/x')\n"
+    program = f"{refuse}from {ROOM[:-1]} import {module} as module\nmodule.{work} = refuse\nmodule.main()\n"
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+    done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert json.loads(done.stdout)["msg"].startswith("/run/netns/x: the system refused it: Too many open files. Raise the limit")
