@@ -581,6 +581,11 @@ def _doubled(
         return False
     smallest, largest = frames["smallest"], frames["largest"]
     if smallest == largest or frames["vlan_tagged"] not in ("none", "all"):
+        if not loss:
+            notes.append(
+                "as many frames arrived as left; a counter cannot tell whether some were lost and as many doubled on the way, where all "
+                "are of one size or only some have a VLAN tag"
+            )
         return False
     header = _HEADER + (_TAG if frames["vlan_tagged"] == "all" else 0)
     per_pass = sum(one["packets"] for one in run.get("pcaps") or ())

@@ -38,3 +38,8 @@ def test_no_rate_at_all_is_no_number():
     lines = table(result("one", None, None, reason="One frame has no rate."))
     assert lines[1].split()[-4:] == ["?", "?", "?", "unknown"]
     assert "one: One frame has no rate." in lines
+
+
+def test_a_reason_stands_once():
+    lines = table(result("one", None, None, reason="One frame has no rate."), result("two", 1.0, 100.0), result("three", 1.0, 100.0))
+    assert lines[-2:] == ["one: One frame has no rate.", "All: Nothing proves it."]

@@ -500,6 +500,20 @@ def test_frames_lost_and_as_many_doubled_show_in_the_bytes():
         assert loss(with_bytes(MIX, list(range(1000)), tagged=tagged)) == ("consistent", 0, 0.0)
 
 
+def test_frames_lost_and_as_many_doubled_do_not_show_where_all_are_of_one_size():
+    """So the reason says that this is not known. Where a frame is missing, it is missing."""
+    got = [index for index in range(1000) if index % 100 >= 30] + [index for index in range(1000) if index % 100 >= 70]
+    for arrived in (got, list(range(1000))):
+        counters = with_bytes([78] * 1000, arrived)
+        assert loss(counters) == ("consistent", 0, 0.0)
+        assert counters["reason"].startswith(
+            "As many frames arrived as left; a counter cannot tell whether some were lost and as many doubled"
+        )
+    assert with_bytes(MIX, list(range(1000)))["reason"] == ""
+    assert with_bytes(MIX, list(range(1000)), tagged="some")["reason"].startswith("As many frames arrived as left; a counter cannot tell")
+    assert with_bytes([78] * 1000, list(range(999)))["reason"] == ""
+
+
 def test_more_bytes_than_the_missing_frames_leave():
     # ten of the largest lost and doubled once again each, and one of the smallest lost: one is missing, with the bytes of many
     got = [index for index in range(1000) if index % 12 or index >= 120] + [1] * 9
