@@ -345,7 +345,11 @@ def test_the_result_is_written_before_it_is_judged(path, monkeypatch):
 @pytest.mark.parametrize("error", [TrafficgenError("is wrong"), KeyError("name"), RecursionError("too deep"), MemoryError()])
 def test_a_report_that_cannot_be_made_keeps_no_other(path, monkeypatch, error):
     finished(path)
-    broken = dict(files.REPORTS, html=("report.html", lambda result: (_ for _ in ()).throw(error)))
+
+    def refuse(result):
+        raise error
+
+    broken = dict(files.REPORTS, html=("report.html", refuse))
     monkeypatch.setattr(files, "REPORTS", broken)
     done = files.finish(path.parent, ["html", "markdown", "junit"])
     assert done["written"] == ["result.json", "report.md", "junit.xml"]
