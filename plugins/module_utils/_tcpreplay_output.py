@@ -158,7 +158,7 @@ def _name(rest: str, ending: str) -> str:
     name = (quoted.split() or [""])[0]
     port = re.match(r"netmap:|vale[^\s:]*:", name)
     longest = _LONGEST_PORT if port else _LONGEST_NAME
-    if (rest.strip() and not name) or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
+    if not name or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
         raise TrafficgenError(
             f"{(name or rest.strip())[:60]!r} is no name of an interface, in a log that another tool has quoted or cut", on="log",
             remedy="Give what tcpreplay printed.",
