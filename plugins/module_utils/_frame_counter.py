@@ -86,7 +86,7 @@ def parse_table(listing: str) -> Counts:
     """What ``nft -a list table netdev TABLE`` says of a table of :func:`ruleset`."""
     handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
     matching = re.search(r"\bcounter packets (\d+) bytes (\d+) accept\b", listing)
-    others = re.search(r"^\s*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
+    others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
     if not handle or not matching or not others:
         raise TrafficgenError("holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again.")
     return Counts(int(handle[1]), int(matching[1]), int(matching[2]), int(others[1]))
