@@ -12,7 +12,11 @@ export DEBIAN_FRONTEND=noninteractive
 kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p')
 other=$(apt-cache pkgnames linux-headers- | sed -n 's/^linux-headers-\([0-9].*[0-9]-amd64\)$/\1/p' | grep -F "${kernel%%-*}-" | sort -rV |
     while read -r release; do
-        if [ "$release" != "$kernel" ] && apt-cache show "linux-image-$release" >/dev/null 2>&1; then echo "$release"; break; fi
+        # While a new release comes into the archive, its headers may be there before its image, which is then a name without a version.
+        if [ "$release" != "$kernel" ] && LC_ALL=C apt-cache policy "linux-image-$release" | grep -q 'Candidate: [0-9]'; then
+            echo "$release"
+            break
+        fi
     done)
 [ -n "$other" ] || { echo "setup.sh: no second kernel beside $kernel" >&2; exit 1; }
 

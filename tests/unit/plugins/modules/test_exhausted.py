@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -20,16 +18,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _pcap_
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError, as_ours
 
 ROOM = "ansible_collections.wirespeed.trafficgen.plugins.modules."
-# A process of its own does not have the loader by which ansible-test finds the collection.
-PLACES = [str(Path(__file__).parents[7]), *filter(None, [os.environ.get("PYTHONPATH")])]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(PLACES)}
 
 
 def call(module, arguments, open_files):
     """What a module returns that may have so many files open, and what it printed as errors."""
     limited = ["sh", "-c", 'ulimit -n "$1"; exec "$2" -m "$3"', "sh", str(open_files), sys.executable, ROOM + module]
     given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-    done = subprocess.run(limited, input=given, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    done = subprocess.run(limited, input=given, capture_output=True, text=True, check=False)
     answers = [line for line in done.stdout.splitlines() if line.strip().startswith("{")]
     assert answers, f"no answer, but {done.stderr[-1000:]}"
     return json.loads(answers[-1]), done.stderr
@@ -117,6 +112,6 @@ def test_what_nobody_foresaw_is_no_traceback(module, work, arguments):
     refuse = "def refuse(*args, **options):\n    raise OSError(24, 'Too many open files', '/run/netns/x')\n"
     program = f"{refuse}from {ROOM[:-1]} import {module} as module\nmodule.{work} = refuse\nmodule.main()\n"
     given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-    done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     assert json.loads(done.stdout)["msg"].startswith("/run/netns/x: the system refused it: Too many open files. Raise the limit")
