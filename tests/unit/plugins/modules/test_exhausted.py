@@ -30,8 +30,8 @@ def call(module, arguments, open_files):
     return json.loads(answers[-1]), done.stderr
 
 
-# With fewer than five Python itself does not start everywhere.
-@pytest.mark.parametrize("open_files", [5, 6, 7, 8, 9, 10, 12, 14])
+# With fewer, Ansible's own module code cannot load what it says its answer with (Python 3.9, ansible-core 2.19).
+@pytest.mark.parametrize("open_files", [8, 9, 10, 12, 14])
 @pytest.mark.parametrize("module", ["tcpreplay", "interface_counters", "pcap_info", "pcap"])
 def test_too_few_open_files(tmp_path, module, open_files):
     pcap = tmp_path / "a.pcap"
