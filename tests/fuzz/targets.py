@@ -41,9 +41,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import (
     _junit,
     _progress,
     _report,
-    _report_html,
     _report_markdown,
-    _throughput_files,
     _throughput_plan,
     _throughput_record,
     _throughput_result,
@@ -485,6 +483,9 @@ def _reported(tree, forms) -> None:
 
 def result(data: bytes) -> None:
     """A result or a record in which something is not as it was: read and reported, or refused by the file's name."""
+    # Only a controller has what these need; the other targets are tried on a managed node's Python as well.
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _report_html, _throughput_files
+
     source = Source(data)
     forms = (
         _junit.junit,
