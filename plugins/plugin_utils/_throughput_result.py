@@ -17,7 +17,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival impo
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _criteria, _search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_schema as schema
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import count, moment, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_page import count, is_number, moment, path
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import check_search, sizes
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import GONE, line, trial
@@ -214,7 +214,8 @@ def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) 
     """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what arrives."""
     if not any(host["host"].get("receiver") for host in hosts.values()):
         return []
-    wait, settle = settings.get("receive_wait", RECEIVE_WAIT), settings.get("settle", SETTLE)
+    given = {key: value for key, value in settings.items() if is_number(value)}  # a record may have been edited
+    wait, settle = given.get("receive_wait", RECEIVE_WAIT), given.get("settle", SETTLE)
     said = []
     if wait < RECEIVE_WAIT:
         said.append(
@@ -234,7 +235,8 @@ def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     seen: dict[str, dict[str, list[str]]] = {}
     for name, host in hosts.items():
         for each in host.get("traffic", ()):
-            seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)
+            if each["sha256"] is not None:
+                seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)
     return [
         f"{traffic} is not the same file on all hosts: "
         + "; ".join(f"{sha[:12]}... on {', '.join(names)}" for sha, names in files.items())
