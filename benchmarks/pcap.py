@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import make_pcap
 
 SCAPY_FRAMES = 20_000
 MILLION = 1_000_000
@@ -131,7 +131,7 @@ def main() -> None:
             print(f"library, IP size 1500, {what}: {speed / 1e9:.2f} GB/s; dd {beside / 1e9:.2f} GB/s; ratio {speed / beside:.2f}")
         if options.ten_million:
             path.unlink()
-            job = "import sys, os; from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap; "
+            job = "import sys, os; from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import make_pcap; "
             job += "print(make_pcap(sys.argv[1], [{'preset': 'tcp_port_scan', 'count': 10_000_000}], 0.000001, replace=os.replace))"
             seconds = timed(lambda: subprocess.run([sys.executable, "-c", job, str(path)], check=True, stdout=subprocess.DEVNULL), 1)
             print(f"ten million frames of 64 bytes: {seconds:.2f} s")

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import summarize
 
 SCAPY_FRAMES = 50_000
 

@@ -21,9 +21,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._progress import VARIABLE
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress import SETTING, Pace, Sample, interval, line, parse
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import SETTING, Pace, Sample, interval, line, parse
 
 # The lines go to the standard error: the other may be for a program to read, and comes late where it is no terminal.
 # Ansible loads this before it forks its workers, whose standard error may be another.

@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_record as record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import collection_version
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import collection_version
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

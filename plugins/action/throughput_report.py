@@ -11,8 +11,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _throughput_files as files
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files as files
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

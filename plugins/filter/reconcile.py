@@ -77,7 +77,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._accounting import reconcile
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 

@@ -50,8 +50,8 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import search
 
 
 def stats_query(data: Any, expression: str) -> Any:

@@ -39,7 +39,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import netmap_of_release, release_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import netmap_of_release, release_of
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 

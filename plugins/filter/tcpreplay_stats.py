@@ -139,7 +139,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_output import read
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 SEVERAL = (

@@ -55,8 +55,8 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._criteria import check_criteria, judge
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import check_criteria, judge
 
 
 def throughput_criteria(result: Any, criteria: Any) -> list[dict[str, Any]]:

@@ -54,8 +54,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import check_traffic
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import describe_traffic, host, netmap_of
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import describe_traffic, host, netmap_of
 
 
 def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:

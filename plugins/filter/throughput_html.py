@@ -58,8 +58,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_html import to_html
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
 
 def throughput_html(value: Any) -> str:

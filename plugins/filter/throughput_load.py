@@ -43,7 +43,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_result import load
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load
 
 
 def throughput_load(text: Any, path: str = "the result") -> dict[str, Any]:

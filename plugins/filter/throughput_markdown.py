@@ -56,8 +56,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import page
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_markdown import to_markdown
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
 
 def throughput_markdown(value: Any) -> str:

@@ -92,9 +92,9 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_plan import plan
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries as _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 
 
 def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:

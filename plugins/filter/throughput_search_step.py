@@ -199,7 +199,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search import check_settings, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import check_settings, step
 
 
 def throughput_search_step(

@@ -72,7 +72,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput_trial import line, missing, title, trial
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import line, missing, title, trial
 
 
 def throughput_trial(

@@ -349,8 +349,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._arrival import check_receive_wait
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import observe
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import observe
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 
 ARGUMENT_SPEC: dict[str, Any] = {

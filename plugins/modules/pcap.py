@@ -277,7 +277,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_write import make_pcap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import make_pcap
 
 STREAM = {
     "name": {"type": "str"},

@@ -644,8 +644,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_command import INJECTION_METHODS, SETTINGS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_run import Outcome, carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS, SETTINGS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.run import Outcome, carry_out
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "pcaps": {"type": "list", "elements": "path", "required": True},

@@ -122,10 +122,10 @@ tcpreplay_info:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _netmap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._runner import find_executable, run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import REMEDY, netmap_verdict, parse_version
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import REMEDY, netmap_verdict, parse_version
 
 ARGUMENT_SPEC = {"executable": {"type": "path"}}
 
@@ -140,7 +140,7 @@ def main() -> None:
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
     usable, reason = netmap_verdict(version)
-    netmap = {"usable": usable, "reason": reason, "module_loaded": _netmap.loaded()}
+    netmap = {"usable": usable, "reason": reason, "module_loaded": installed.loaded()}
     module.exit_json(changed=False, tcpreplay_info={"path": path, **version.as_result(), "netmap": netmap})
 
 

@@ -18,34 +18,23 @@ import struct
 import tempfile
 from collections import Counter
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import (
-    _counters,
-    _flows,
-    _frame_counter,
-    _nic_state,
-    _pcap_file,
-    _rates,
-    _sizes,
-    _tcpreplay_command,
-    _tcpreplay_errors,
-    _tcpreplay_output,
-    _tcpreplay_versions,
-    _traffic_flows,
-    _traffic_spec,
-    _values,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import (
-    _clock,
-    _criteria,
-    _junit,
-    _progress,
-    _report,
-    _report_markdown,
-    _throughput_plan,
-    _throughput_record,
-    _throughput_result,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as _pcap_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import complaints, request, versions
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import output as _tcpreplay_output
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import flow_count, sizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import spec as _traffic_spec
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _clock, _progress_lines
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import markdown, page
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria, junit
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import plan as _throughput_plan
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as _throughput_record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import result as _throughput_result
 
 refused = contextlib.suppress(TrafficgenError)
 
@@ -260,7 +249,7 @@ def spec(data: bytes) -> None:
     assert total is None or total == sum(map(len, frames))
     # Scapy itself makes each frame. Where streams take turns their order is not looked at.
     assert Counter(frames) == Counter(stream.scapy_frame(number) for stream in traffic.streams for number in range(stream.frames))
-    flows = _traffic_flows.count_flows(traffic.streams, link_type)
+    flows = flow_count.count_flows(traffic.streams, link_type)
     assert flows is None or flows == len({_flows.flow_key(frame, link_type) for frame in frames} - {None})
 
 
@@ -291,28 +280,28 @@ def _stats_query(data: bytes) -> None:
 
 
 def _version(data: bytes) -> None:
-    info = _tcpreplay_versions.parse_version(text_of(data))
-    _tcpreplay_versions.netmap_verdict(info)
+    info = versions.parse_version(text_of(data))
+    versions.netmap_verdict(info)
     json.dumps(info.as_result())
     for option in ("duration", "xdp"):
-        _tcpreplay_versions.supports(info, option)
+        versions.supports(info, option)
 
 
 def _features(data: bytes) -> None:
-    on, wanted = _nic_state.parse_features(text_of(data))
-    assert _nic_state.to_change(wanted, wanted) == []
+    on, wanted = state.parse_features(text_of(data))
+    assert state.to_change(wanted, wanted) == []
     assert len(set(on)) == len(on)
 
 
 def _cpus(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
-    assert max(_tcpreplay_command.parse_cpus(text, frozenset())) <= 99999
-    assert _tcpreplay_command.parse_cpus(text, frozenset(range(4))) <= frozenset(range(4))
+    assert max(request.parse_cpus(text, frozenset())) <= 99999
+    assert request.parse_cpus(text, frozenset(range(4))) <= frozenset(range(4))
 
 
 def _extra_args(data: bytes) -> None:
     words = data.decode("utf-8", "surrogateescape").split("\n")
-    extra = _tcpreplay_command.check_extra_args(words)
+    extra = request.check_extra_args(words)
     assert list(extra.argv) == words
     for word in words:
         word.encode("utf-8", "surrogateescape")
@@ -323,14 +312,14 @@ def _extra_args(data: bytes) -> None:
 
 def _interface(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
-    name = _tcpreplay_command.check_interface(text, "interface")
+    name = request.check_interface(text, "interface")
     # dev_valid_name() of the kernel: 15 bytes, no slash, no colon, no white space.
     assert 0 < len(os.fsencode(name)) <= 15
     assert not {"/", ":", "\0", " "} & set(name) and not name.startswith("-")
 
 
 def _netns(data: bytes) -> None:
-    name = _tcpreplay_command.check_netns(data.decode("utf-8", "surrogateescape"), "netns")
+    name = request.check_netns(data.decode("utf-8", "surrogateescape"), "netns")
     assert os.path.dirname(os.path.normpath(f"/run/netns/{name}")) == "/run/netns"
 
 
@@ -356,12 +345,12 @@ def _size_cycle(data: bytes) -> None:
         form = json.loads(data)
     except (ValueError, RecursionError):
         return
-    assert all(1 <= size <= _sizes.LARGEST for size in _sizes.size_cycle(form, "wire"))
+    assert all(1 <= size <= sizes.LARGEST for size in sizes.size_cycle(form, "wire"))
 
 
 def _explain(data: bytes) -> None:
     for status in (0, 1, -9, None):
-        error = _tcpreplay_errors.explain(text_of(data), status)
+        error = complaints.explain(text_of(data), status)
         assert error is None or len(error.message) < 2000
 
 
@@ -372,21 +361,21 @@ def _rate(data: bytes) -> None:
 
 
 def _table_name(data: bytes) -> None:
-    name = _frame_counter.table_name(data.decode("utf-8", "surrogateescape"))
+    name = frame_counter.table_name(data.decode("utf-8", "surrogateescape"))
     assert name.isascii() and name.replace("_", "").isalnum()
 
 
 SMALL = (
     _tcpreplay_stats, _line_rate, _stats_query, _version, _features, _cpus, _extra_args, _interface, _netns, _field_values, _size_cycle,
     _explain, _rate, _table_name,
-    lambda data: _counters.parse_statistics(text_of(data)),
-    lambda data: [_counters._field(text_of(data), name) for name in ("Speed", "driver", "bus-info")],
-    lambda data: _frame_counter.parse_table(text_of(data)),
-    lambda data: _frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
+    lambda data: snapshot.parse_statistics(text_of(data)),
+    lambda data: [snapshot._field(text_of(data), name) for name in ("Speed", "driver", "bus-info")],
+    lambda data: frame_counter.parse_table(text_of(data)),
+    lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),
-    lambda data: _progress.parse(text_of(data)),
+    lambda data: _progress_lines.parse(text_of(data)),
     lambda data: (_throughput_result.parse_rings(text_of(data)), _throughput_result.parse_pause(text_of(data))),
-    lambda data: _criteria.check_criteria([{"name": "a", "expression": text_of(data)}]),
+    lambda data: criteria.check_criteria([{"name": "a", "expression": text_of(data)}]),
     lambda data: _traffic_spec.read_interval(text_of(data)),
 )  # fmt: skip
 
@@ -484,13 +473,14 @@ def _reported(tree, forms) -> None:
 def result(data: bytes) -> None:
     """A result or a record in which something is not as it was: read and reported, or refused by the file's name."""
     # Only a controller has what these need; the other targets are tried on a managed node's Python as well.
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _report_html, _throughput_files
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import html
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files
 
     source = Source(data)
     forms = (
-        _junit.junit,
-        lambda tree: _report_html.to_html(_report.page(tree)),
-        lambda tree: _report_markdown.to_markdown(_report.page([tree, tree])),
+        junit.junit,
+        lambda tree: html.to_html(page.page(tree)),
+        lambda tree: markdown.to_markdown(page.page([tree, tree])),
     )
     kind = source.below(4)
     if kind:
@@ -507,7 +497,7 @@ def result(data: bytes) -> None:
         file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
         file.flush()
         with refused:
-            made, _now = _throughput_files.read(file.name)
+            made, _now = files.read(file.name)
             _reported(made, forms)
 
 

@@ -1185,8 +1185,8 @@ def set_up(host: Host, address: str, up: bool) -> None:
 # --- The management port ---
 
 
-# The rules are those of the collection's module_utils/_management.py, word for word: this program runs where the collection is not. The two
-# differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the rest.
+# The rules are those of the collection's module_utils/_nic/management.py, word for word: this program runs where the collection is not.
+# The two differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the rest.
 
 # Routes of these kinds lead nowhere.
 _NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the role netmap's program does not touch: ports that the host is managed over, and ports and modules that a run uses.
 
-The program has a copy of the rules of module_utils/_management.py, since it runs where the collection is not. Here both answer.
+The program has a copy of the rules of module_utils/_nic/management.py, since it runs where the collection is not. Here both answer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _management
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._management import Connection, Way
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import management
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import Connection, Way
 
 REPO = Path(__file__).parents[3]
 
@@ -156,7 +156,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
+@pytest.mark.parametrize("guard", [management, program], ids=["module", "program"])
 @pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
 def test_both_guards_answer_alike(case: Any, guard: Any) -> None:
     _name, interface, links, routes, ssh, whole_host, reason, *ways = case
@@ -166,8 +166,8 @@ def test_both_guards_answer_alike(case: Any, guard: Any) -> None:
 
 def test_the_rules_are_the_module_s_word_for_word() -> None:
     """The two differ in who asks, and in how a file is read and ip is run."""
-    assert _management.__file__
-    module, copy = (_definitions(Path(file)) for file in (_management.__file__, PROGRAM))
+    assert management.__file__
+    module, copy = (_definitions(Path(file)) for file in (management.__file__, PROGRAM))
     assert [name for name in copy if name in module] == list(module)
     assert [name for name in module if copy[name] != module[name]] == ["guard", "_ways", "_ip", "_bytes"]
 
@@ -208,11 +208,11 @@ def test_both_guards_answer_alike_on_any_host() -> None:
         ways = [Way(PEER, chance.choice([*names, "lo"])) for _number in range(chance.choice([0, 0, 0, 1, 2]))]
         whole = chance.random() < 0.5
         interface = chance.choice(names)
-        one, two = (guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (_management, program))
+        one, two = (guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (management, program))
         assert one == two, (interface, links, routes, ssh, ways, whole)
         refused += bool(one)
         for name in ("above", "below", "touched", "ports_elsewhere"):
-            assert getattr(program, name)(interface, links) == getattr(_management, name)(interface, links)
+            assert getattr(program, name)(interface, links) == getattr(management, name)(interface, links)
     assert 500 < refused < 2500
 
 
@@ -232,7 +232,7 @@ def opened(root: Path, pid: int, name: str, *files: str) -> None:
         (folder / f"fd/{number}").symlink_to(file)
 
 
-@pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
+@pytest.mark.parametrize("guard", [management, program], ids=["module", "program"])
 @pytest.mark.parametrize(
     ("variable", "found"),
     [
@@ -276,7 +276,7 @@ def sockets(root: Path, *rows: tuple[str, int, str, int, str, int]) -> None:
         (folder / name).write_text("\n".join(["  sl  local_address rem_address   st", *lines, ""]))
 
 
-@pytest.mark.parametrize("guard", [_management, program], ids=["module", "program"])
+@pytest.mark.parametrize("guard", [management, program], ids=["module", "program"])
 def test_both_find_the_connections_of_other_sessions(tmp_path: Path, guard: Any) -> None:
     """What async, a tmux or cron started descends from no session."""
     process(tmp_path, os.getpid(), 1)

@@ -12,19 +12,12 @@ import tracemalloc
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import (
-    _counters,
-    _frame_counter,
-    _nic_state,
-    _sizes,
-    _tcpreplay_command,
-    _tcpreplay_errors,
-    _tcpreplay_output,
-    _tcpreplay_versions,
-    _values,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap_file import MAX_SNAPLEN, all_tagged, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN, all_tagged, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import complaints, output, request, versions
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import sizes, values
 
 MEGABYTE = 1 << 20
 SECONDS = 1.0  # of this process's own time, so that a busy machine changes nothing
@@ -91,24 +84,24 @@ NOISE = {
     "table": repeated("table netdev a { # handle 1 counter packets 1 "),
 }
 READERS = {
-    "tcpreplay's output": lambda text: (_tcpreplay_output.parse(text, text), _tcpreplay_output.last_measures(text)),
-    "tcpreplay's complaints": lambda text: (_tcpreplay_errors.explain(text, 1), _tcpreplay_errors.explain(text, 0)),
-    "tcpreplay's version": _tcpreplay_versions.parse_version,
-    "ethtool -k": _nic_state.parse_features,
-    "ethtool -S": _counters.parse_statistics,
-    "ethtool -i": lambda text: _counters._field(text, "bus-info"),
-    "nft": _frame_counter.parse_table,
-    "extra_args": lambda text: _tcpreplay_command.check_extra_args(text.split("\n")),
-    "extra_args, one word": lambda text: _tcpreplay_command.check_extra_args([text]),
-    "cpu_list": lambda text: _tcpreplay_command.parse_cpus(text, frozenset()),
-    "interface": lambda text: _tcpreplay_command.check_interface(text, "interface"),
-    "netns": lambda text: _tcpreplay_command.check_netns(text, "netns"),
-    "a number of a spec": lambda text: _values.number_range(text, 16, "field", int),
-    "an address of a spec": lambda text: _values.address_range(text, 4, "field"),
-    "an IPv6 address of a spec": lambda text: _values.address_range(text, 6, "field"),
-    "a MAC of a spec": lambda text: _values.mac_range(text, "field"),
-    "a size": lambda text: _sizes.size_cycle(text, "wire"),
-    "a MAC to count": _frame_counter.normal_mac,
+    "tcpreplay's output": lambda text: (output.parse(text, text), output.last_measures(text)),
+    "tcpreplay's complaints": lambda text: (complaints.explain(text, 1), complaints.explain(text, 0)),
+    "tcpreplay's version": versions.parse_version,
+    "ethtool -k": state.parse_features,
+    "ethtool -S": snapshot.parse_statistics,
+    "ethtool -i": lambda text: snapshot._field(text, "bus-info"),
+    "nft": frame_counter.parse_table,
+    "extra_args": lambda text: request.check_extra_args(text.split("\n")),
+    "extra_args, one word": lambda text: request.check_extra_args([text]),
+    "cpu_list": lambda text: request.parse_cpus(text, frozenset()),
+    "interface": lambda text: request.check_interface(text, "interface"),
+    "netns": lambda text: request.check_netns(text, "netns"),
+    "a number of a spec": lambda text: values.number_range(text, 16, "field", int),
+    "an address of a spec": lambda text: values.address_range(text, 4, "field"),
+    "an IPv6 address of a spec": lambda text: values.address_range(text, 6, "field"),
+    "a MAC of a spec": lambda text: values.mac_range(text, "field"),
+    "a size": lambda text: sizes.size_cycle(text, "wire"),
+    "a MAC to count": frame_counter.normal_mac,
 }
 
 
@@ -132,12 +125,12 @@ def test_a_megabyte_of_noise_costs_less_than_a_second(reader):
 
 def test_many_weights_are_refused_in_time():
     weights = [{"size": size, "weight": size % 2 + 1} for size in range(1, 33000)]
-    assert seconds_of(lambda: _sizes.size_cycle({"weights": weights}, "frame")) < SECONDS
+    assert seconds_of(lambda: sizes.size_cycle({"weights": weights}, "frame")) < SECONDS
     with pytest.raises(TrafficgenError, match="32999 weights come to 49499"):
-        _sizes.size_cycle({"weights": weights}, "frame")
+        sizes.size_cycle({"weights": weights}, "frame")
     # As many that are alike take turns.
     alike = [{"size": size, "weight": 2} for size in range(1, 20001)]
-    assert _sizes.size_cycle({"weights": alike}, "frame") == list(range(1, 20001)) * 2
+    assert sizes.size_cycle({"weights": alike}, "frame") == list(range(1, 20001)) * 2
 
 
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)

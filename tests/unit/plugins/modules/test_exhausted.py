@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _pcap_write, _runner
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import write
 
 ROOM = "ansible_collections.wirespeed.trafficgen.plugins.modules."
 
@@ -58,8 +59,8 @@ def test_a_process_that_is_to_be_had_a_moment_later(monkeypatch):
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         return real(*args, check=check, **options)
 
-    monkeypatch.setattr(_runner.subprocess, "run", busy)
-    assert _runner.run(["echo", "here"]).stdout == "here\n"
+    monkeypatch.setattr(runner.subprocess, "run", busy)
+    assert runner.run(["echo", "here"]).stdout == "here\n"
     assert len(refused) == 3
 
 
@@ -67,14 +68,14 @@ def test_no_process_to_be_had(monkeypatch):
     def refuse(*args, **options):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(_runner, "_PATIENCE", 0.05)
-    monkeypatch.setattr(_runner.subprocess, "run", refuse)
+    monkeypatch.setattr(runner, "_PATIENCE", 0.05)
+    monkeypatch.setattr(runner.subprocess, "run", refuse)
     with pytest.raises(ExhaustedError, match=r"echo: could not be run: .*temporarily unavailable\. No more processes can be started"):
-        _runner.run(["echo", "here"])
-    monkeypatch.setattr(_runner.os, "fork", refuse)
+        runner.run(["echo", "here"])
+    monkeypatch.setattr(runner.os, "fork", refuse)
     begun = []
     nothing = pytest.raises(TrafficgenError, match=r"nothing is begun: .*No more processes can be started")
-    with nothing, _runner.undone(lambda: begun.append("undone")):
+    with nothing, runner.undone(lambda: begun.append("undone")):
         begun.append("begun")
     assert begun == []
 
@@ -85,7 +86,7 @@ def test_no_thread_to_be_had(monkeypatch, tmp_path):
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     with pytest.raises(TrafficgenError, match=r"can't start new thread\. No more processes can be started: .* Nothing was changed\."):
-        _pcap_write.write(str(tmp_path / "new.pcap"), lambda: iter([bytearray(24)]), 24, lambda new, path: None)
+        write.write(str(tmp_path / "new.pcap"), lambda: iter([bytearray(24)]), 24, lambda new, path: None)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import yaml
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _accounting
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import verdict
 from ansible_collections.wirespeed.trafficgen.plugins.modules import interface_counters as module
 
 
@@ -18,4 +18,4 @@ def test_options_are_as_documented():
 
 
 def test_what_the_accounting_needs_is_documented():
-    assert set(_accounting._SNAPSHOT_KEYS) <= set(yaml.safe_load(module.RETURN))
+    assert set(verdict._SNAPSHOT_KEYS) <= set(yaml.safe_load(module.RETURN))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import yaml
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay_versions import parse_version
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import parse_version
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay_info as module
 
 

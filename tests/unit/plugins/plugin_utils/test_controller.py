@@ -10,9 +10,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._junit import junit
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 
 def test_the_quickest_answer_tells():
@@ -44,10 +44,10 @@ def test_no_time(text):
 
 
 def test_missing_libraries_are_all_named(monkeypatch):
-    monkeypatch.setattr(_libraries.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TrafficgenError, match=r"pygal \(for the charts.*junitparser.*pip install pygal junitparser"):
-        _libraries.check(["pygal", "junitparser"])
-    _libraries.check([])
+        libraries.check(["pygal", "junitparser"])
+    libraries.check([])
 
 
 def result(**parts):

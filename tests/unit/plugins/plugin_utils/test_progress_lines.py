@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import (
     Pace,
     Report,
     Sample,

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An independent count of arriving test frames: a counter of our own in nftables, family netdev, hook ingress.
+
+A veth's ``rx_packets`` is its peer's ``tx_packets`` and so proves nothing, and every interface also receives ARP, ND,
+LLDP. This counter sees each frame the interface hands to the kernel, before any protocol does, and counts those with
+the source MAC addresses of the test: VLAN tags and frames that are not IP make no difference. It lets every frame pass.
+It matches the six bytes themselves: before ``ether saddr`` nft puts a ``meta iiftype ether`` of its own, which the loopback
+interface does not meet.
+
+One table per interface, of a name made from the interface's; it holds one chain with two rules. The second counts the frames
+from other addresses, which tell whether the test's may have come with another source. What nftables calls bytes starts
+behind the Ethernet header and the outermost VLAN tag: it is given as ``layer3_bytes``, and ``bytes``, which are frame bytes, are not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Completed, find_executable, run
+
+SOURCE = "nftables ingress counter"
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+# What stands in front of the counter in the same hook (a filter of the user's, a test's dropper) has a lower priority.
+_PRIORITY = 0
+_INSTALL = "Install nftables on this host (the package is called nftables on Debian and on EL)."
+
+
+def normal_mac(mac: str) -> str:
+    """A MAC address as nftables prints it: six pairs of hex digits, lower case, colons.
+
+    Dashes and Cisco's dots are understood. A group address passes: no station has one, but frames of captures do come from such.
+    """
+    digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
+    normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    if len(digits) != 12 or not _MAC.fullmatch(normal):
+        raise TrafficgenError("not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01.")
+    return normal
+
+
+def table_name(interface: str) -> str:
+    """The name of the interface's table. nftables takes letters, digits, ``_`` only; each other byte of the name is escaped."""
+    name = os.fsencode(interface).decode("latin-1")
+    return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", name)
+
+
+def ruleset(interface: str, macs: Sequence[str]) -> str:
+    """What ``nft -f -`` reads to make a fresh counter, as one transaction.
+
+    The table is added and deleted first, so that one left behind by a killed run is replaced and a missing one is no error.
+    """
+    table = table_name(interface)
+    return (
+        f"add table netdev {table}\n"
+        f"delete table netdev {table}\n"
+        f"table netdev {table} {{\n"
+        f"  chain ingress {{\n"
+        f'    type filter hook ingress device "{interface}" priority {_PRIORITY}; policy accept;\n'
+        f"    @ll,48,48 {{ {', '.join('0x' + mac.replace(':', '') for mac in macs)} }} counter accept\n"
+        f"    counter\n"
+        f"  }}\n"
+        f"}}\n"
+    )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the counter says: ``packets`` and ``layer3_bytes`` from the addresses, ``others`` from all others; ``handle`` of its table."""
+
+    handle: int
+    packets: int
+    layer3_bytes: int
+    others: int
+
+    def tree(self) -> dict[str, int]:
+        """As the module returns it."""
+        return {"packets": self.packets, "layer3_bytes": self.layer3_bytes, "others": self.others, "handle": self.handle}
+
+
+def parse_table(listing: str) -> Counts:
+    """What ``nft -a list table netdev TABLE`` says of a table of :func:`ruleset`."""
+    handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
+    matching = re.search(r"\bcounter packets (\d+) bytes (\d+) accept\b", listing)
+    others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
+    if not handle or not matching or not others:
+        raise TrafficgenError("holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again.")
+    return Counts(int(handle[1]), int(matching[1]), int(matching[2]), int(others[1]))
+
+
+def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = None) -> dict[str, Any]:
+    """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter` does."""
+    if not macs:
+        raise TrafficgenError("no source MAC address to count", on=interface)
+    # A star at the end stands for all interfaces that begin so.
+    if re.search(r'["\\\s]|\*$', interface):
+        raise TrafficgenError("nftables cannot name this interface", on=repr(interface), remedy="Rename it.")
+    wanted = sorted({normal_mac(mac) for mac in macs})
+    done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))
+    if done.status != 0:
+        raise _refused("the frame counter could not be set up", interface, done)
+    counts = _read(interface, netns)
+    return {"source": SOURCE, "bytes": None, "macs": wanted, "table": table_name(interface), **counts.tree()}
+
+
+def read_frame_counter(counter: Mapping[str, Any], interface: str, netns: str | None = None) -> dict[str, Any]:
+    """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same name."""
+    counts = _read(interface, netns)
+    if counts.handle != counter["handle"]:
+        raise TrafficgenError(
+            "the frame counter is not the one that was set up: somebody has replaced it since", on=interface,
+            remedy="Let one run at a time count on an interface.",
+        )  # fmt: skip
+    return {**counter, **counts.tree()}
+
+
+def remove_frame_counter(interface: str, netns: str | None = None) -> None:
+    """Remove the interface's counter. One that is gone already is no error."""
+    done = _nft(["delete", "table", "netdev", table_name(interface)], netns)
+    if done.status != 0 and "No such file" not in done.stderr:
+        raise _refused("the frame counter could not be removed", interface, done)
+
+
+def _read(interface: str, netns: str | None) -> Counts:
+    done = _nft(["-a", "list", "table", "netdev", table_name(interface)], netns)
+    if done.status != 0 and "No such file" in done.stderr:
+        raise TrafficgenError(
+            f"the frame counter (nftables table {table_name(interface)}) is gone: somebody has removed it since it was set up",
+            on=interface, remedy="Set it up again with count_from_mac, and flush no ruleset while a run lasts.",
+        )  # fmt: skip
+    if done.status != 0:
+        raise _refused("the frame counter could not be read", interface, done)
+    return parse_table(done.stdout)
+
+
+def _nft(arguments: Sequence[str], netns: str | None, stdin: str | None = None) -> Completed:
+    find_executable("nft", _INSTALL)
+    return run(["nft", *arguments], netns=netns, stdin=stdin)
+
+
+def _refused(what: str, interface: str, done: Completed) -> TrafficgenError:
+    remedy = ""
+    if "Operation not permitted" in done.stderr:
+        remedy = "nftables needs root (CAP_NET_ADMIN): run the task with become."
+    elif "Operation not supported" in done.stderr or "Protocol not supported" in done.stderr:
+        remedy = "The kernel must have nftables' netdev family (CONFIG_NF_TABLES_NETDEV)."
+    return TrafficgenError(what, on=interface, said=done.stderr or done.stdout, remedy=remedy)

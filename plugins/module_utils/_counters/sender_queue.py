@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What waits in the sending interface's own queueing discipline (tbf, fq, netem): it was handed over, and has not left yet."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import Stopping
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run
+
+_STEP = 0.1  # seconds
+_STUCK = 2.0  # seconds in which nothing of a queue leaves
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits in an interface's queueing discipline. ``kind``: the root's."""
+
+    frames: int
+    kind: str
+
+
+def read_queue(interface: str, netns: str | None = None) -> Queue | None:
+    """What waits there now, None where nobody knows: ``tc`` is not installed, or the interface is gone.
+
+    The root's own count has those of its classes in it (sch_tree_qlen and mq_dump() in net/sched).
+    """
+    try:
+        done = run(["tc", "-s", "-j", "qdisc", "show", "dev", interface], netns=netns)
+    except TrafficgenError:
+        return None
+    return parse_queue(done.stdout) if done.status == 0 else None
+
+
+def parse_queue(printed: str) -> Queue | None:
+    """The root's queue of ``tc -s -j qdisc show dev IF``."""
+    try:
+        roots = [entry for entry in json.loads(printed) if entry.get("root")]
+        return Queue(int(roots[0]["qlen"]), str(roots[0]["kind"]))
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return None
+
+
+def wait_until_left(
+    look: Callable[[], int | None],
+    queue: Callable[[], Queue | None],
+    watch: Stopping,
+    *,
+    claimed: int | None,
+    until: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Queue | None:
+    """Wait until what tcpreplay handed over has left: the device counted it all, or its queue is empty and its counter stands still.
+
+    :param look: asks the device's counter how many frames left, None where it has none.
+    :param claimed: how many tcpreplay handed over.
+    :param until: when to give up, on ``clock``.
+    :returns: what is still waiting then, where anything is.
+    """
+    before: tuple[int | None, int] | None = None
+    moved = clock()
+    while True:
+        left = look()
+        if left is not None and claimed is not None and left >= claimed:
+            return None
+        waiting = queue()
+        state = (left, waiting.frames if waiting else 0)
+        now = clock()
+        if state != before:
+            moved, before = now, state
+        stuck = _STUCK if state[1] else _STEP
+        # A counter that nobody has needs no second look: an empty queue is all there is to see.
+        done = not state[1] and (left is None or now - moved >= stuck)
+        if done or now - moved >= stuck or now >= until or watch.why() is not None:
+            return waiting if state[1] else None
+        watch.beat()
+        watch.wait(_STEP)
+
+
+def tree(waiting: Queue | None) -> dict[str, Any] | None:
+    """As ``queue`` of the sender's snapshot after a run has it."""
+    return None if waiting is None else {"packets": waiting.frames, "kind": waiting.kind}

@@ -1,0 +1,272 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speaking to netmap through /dev/netmap: what rings an interface has, taking an interface, the frames that wait to leave.
+
+The requests are the ones tcpreplay uses, NIOCGINFO and NIOCREGIF with ``struct nmreq``, so that what it can take can be taken here.
+Numbers and layouts are those of netmap's sys/net/netmap.h and netmap_legacy.h at 89607e14 (API 14); API 11 to 13 have the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import NETNS_FOLDER, in_netns
+
+DEVICE = "/dev/netmap"
+VERSIONS = (14, 13, 12, 11)
+
+# nr_name; nr_version, nr_offset, nr_memsize, nr_tx_slots, nr_rx_slots; nr_tx_rings, nr_rx_rings, nr_ringid, nr_cmd, nr_arg1,
+# nr_arg2; nr_arg3, nr_flags, spare2
+_NMREQ = struct.Struct("=16s5I6H3I")
+_ALL_NIC = 1  # NR_REG_ALL_NIC: all rings of the NIC, the host's not; without NR_EXCLUSIVE others may take them too
+
+
+def _ioc(direction: int, number: int, size: int) -> int:
+    # asm-generic/ioctl.h, which x86, Arm, RISC-V and s390 share. netmap's letter is i.
+    return direction << 30 | size << 16 | ord("i") << 8 | number
+
+
+_GINFO = _ioc(3, 145, _NMREQ.size)
+_REGIF = _ioc(3, 146, _NMREQ.size)
+_TXSYNC = _ioc(0, 148, 0)
+
+# struct netmap_if: ni_name; ni_version, ni_flags, ni_tx_rings, ni_rx_rings, ni_bufs_head, two numbers of host rings, three spare;
+# then the offsets of the rings from its own beginning, those of the NIC's transmit rings first.
+_NETMAP_IF = struct.Struct("=16s10I")
+_OFFSET = struct.Struct("n")
+# struct netmap_ring: buf_ofs; num_slots, nr_buf_size; ringid, dir; head, cur, tail
+_RING = struct.Struct("=qIIHHIII")
+
+# rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
+_NLMSG = struct.Struct("=IHHII")
+_IFINFO = struct.Struct("=BxHiII")
+_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
+_UP = 1  # IFF_UP
+_RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
+_CLONE_NEWNET = 0x40000000
+
+
+@dataclass(frozen=True)
+class Rings:
+    """An interface's rings as netmap has them, and the slots of each."""
+
+    tx_rings: int
+    tx_slots: int
+    rx_rings: int
+    rx_slots: int
+
+
+class Port:
+    """/dev/netmap, opened. What was taken through it is let go when it is closed, or when this process ends, however it does.
+
+    :param netns: the named network namespace the interfaces are in.
+    :raises TrafficgenError: if it does not open, or speaks another language.
+    """
+
+    def __init__(self, netns: str | None = None, device: str = DEVICE) -> None:
+        self._device = device
+        self._netns = netns
+        self._memory: mmap.mmap | None = None
+        self._rings: list[int] = []
+        try:
+            self._fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise TrafficgenError("does not open", on=device, said=error.strerror or str(error), remedy=_opening(error)) from error
+        try:
+            self.version = self._find_version()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Port:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was taken. A second time it does nothing."""
+        if self._memory is not None:
+            self._memory.close()  # it has a copy of the descriptor
+            self._memory = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def rings(self, interface: str) -> Rings:
+        """The rings of an interface, which stays as it is.
+
+        :raises TrafficgenError: where netmap cannot take it.
+        """
+        answer = self._request(_GINFO, interface, "does not tell of its rings")
+        tx_slots, rx_slots, tx_rings, rx_rings = answer[4:8]
+        return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
+
+    def take(self, interface: str) -> Rings:
+        """Put an interface into netmap mode, with all its rings and not for us alone. The driver may reset the port for that.
+
+        :raises TrafficgenError: where netmap or the driver refuses.
+        """
+        answer = self._request(_REGIF, interface, "could not be taken by netmap")
+        offset, size, tx_slots, rx_slots, tx_rings, rx_rings = answer[2:8]
+        try:
+            self._memory = memory = mmap.mmap(self._fd, size)
+        except (OSError, ValueError) as error:
+            raise TrafficgenError("netmap's memory could not be mapped", on=interface, said=str(error)) from error
+        memory.madvise(mmap.MADV_DONTFORK)  # a child that has it mapped would hold the interface too
+        at = offset + _NETMAP_IF.size
+        self._rings = [offset + _OFFSET.unpack_from(memory, at + number * _OFFSET.size)[0] for number in range(tx_rings)]
+        return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
+
+    def buffer_size(self) -> int:
+        """The bytes a frame can have in the rings of the interface taken."""
+        memory = self._memory
+        return 0 if memory is None else min(_RING.unpack_from(memory, ring)[2] for ring in self._rings)
+
+    def waiting(self) -> int:
+        """How many frames in the rings of the interface taken have not left yet, after the driver was told to look."""
+        if self._memory is None:
+            return 0
+        with contextlib.suppress(OSError):  # the port is gone: then nothing leaves any more, and the rings tell
+            fcntl.ioctl(self._fd, _TXSYNC)
+        frames = 0
+        for ring in self._rings:
+            fields = _RING.unpack_from(self._memory, ring)
+            slots, head, tail = fields[1], fields[5], fields[7]
+            frames += (head - tail - 1) % slots
+        return frames
+
+    def _find_version(self) -> int:
+        for version in VERSIONS:
+            if self._speaks(version):
+                return version
+        raise TrafficgenError(
+            "speaks no version of netmap's API that is known here", on=self._device,
+            remedy=f"They are {VERSIONS[-1]} to {VERSIONS[0]}. Build netmap with the role wirespeed.trafficgen.netmap.",
+        )  # fmt: skip
+
+    def _speaks(self, version: int) -> bool:
+        try:
+            self._ioctl(_GINFO, "", version)  # without a name it tells of the memory only
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return False
+            raise TrafficgenError("does not answer", on=self._device, said=error.strerror or str(error)) from error
+        return True
+
+    def _request(self, number: int, interface: str, failed: str) -> tuple[int, ...]:
+        try:
+            return self._ioctl(number, interface, self.version)
+        except OSError as error:
+            raise TrafficgenError(failed, on=interface, said=error.strerror or str(error), remedy=_refused(error)) from error
+
+    def _ioctl(self, number: int, interface: str, version: int) -> tuple[int, ...]:
+        request = bytearray(_NMREQ.pack(os.fsencode(interface), version, *[0] * 4, *[0] * 6, 0, _ALL_NIC, 0))
+        with inside(self._netns):
+            fcntl.ioctl(self._fd, number, request)
+        return _NMREQ.unpack(request)
+
+
+class Link:
+    """An interface's state, asked of the kernel so cheaply that it can be polled."""
+
+    def __init__(self, interface: str, netns: str | None = None) -> None:
+        self._interface = interface
+        with inside(netns):
+            try:
+                index = socket.if_nametoindex(interface)
+            except OSError as error:
+                raise self._unreadable(error.strerror or str(error)) from error
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(0, 0, index, 0, 0)
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._socket.close()
+
+    def running(self) -> bool:
+        """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
+
+        The last one alone would not do: the kernel tells of a lost carrier there up to a second late (net/core/link_watch.c).
+        """
+        return self._flags() & _RUNNING == _RUNNING
+
+    def trouble(self) -> str:
+        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come again."""
+        try:
+            return "" if self._flags() & _UP else "set down"
+        except TrafficgenError:
+            return "gone from its namespace"
+
+    def _flags(self) -> int:
+        self._socket.send(self._request)
+        answer = self._socket.recv(65536)
+        if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
+            number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
+            raise self._unreadable(os.strerror(-number))
+        flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
+        return flags
+
+    def _unreadable(self, said: str) -> TrafficgenError:
+        return TrafficgenError("its state cannot be read", on=self._interface, said=said)
+
+
+@contextlib.contextmanager
+def inside(netns: str | None) -> Iterator[None]:
+    """Let this thread be in a named network namespace for as long as the block lasts. Nothing may be started in it.
+
+    netmap looks a name up in the namespace of the process that asks.
+    """
+    if netns is None:
+        yield
+        return
+    in_netns([], netns)  # a name, and there
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(os.path.join(NETNS_FOLDER, netns), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _set_netns(there, netns)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            _set_netns(own, "this process's own")
+    finally:
+        os.close(own)
+
+
+def _set_netns(descriptor: int, name: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
+        raise TrafficgenError("this network namespace could not be entered", on=name, said=os.strerror(ctypes.get_errno()))
+
+
+def _opening(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "Run the task as root (become: true)."
+    return "Load netmap on this host: role wirespeed.trafficgen.netmap."
+
+
+def _refused(error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return "Another program holds it for itself, or a VALE switch does: `fuser -v /dev/netmap` names it."
+    if error.errno == errno.EOPNOTSUPP:
+        return "Its driver is not patched for netmap, and netmap was loaded with admode=1, which allows no other."
+    if error.errno == errno.ENOMEM:
+        return "netmap has too few or too small rings or buffers: raise buf_num, ring_num, ring_size in netmap_module_options."
+    if error.errno == errno.EINVAL:
+        return "Its MTU may be larger than netmap's buffers (buf_size); `dmesg` has netmap's own reason."
+    return "`dmesg` has netmap's own reason."

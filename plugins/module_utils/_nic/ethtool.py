@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An interface's flow control and ring sizes, read and set as ``ethtool -a``, ``-A``, ``-g`` and ``-G`` do, and its driver: by SIOCETHTOOL.
+
+Numbers and structures are those of linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many drivers reset the
+port when one of these is set.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import struct
+from dataclasses import dataclass
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+
+_SIOCETHTOOL = 0x8946
+_GET_DRIVER, _GET_RINGS, _SET_RINGS, _GET_PAUSE, _SET_PAUSE = 0x03, 0x10, 0x11, 0x12, 0x13
+_DRIVER_FIELDS, _PAUSE_FIELDS, _RING_FIELDS = 48, 3, 8  # of 32 bits, after the command
+_NAME, _BUS_INFO = slice(0, 32), slice(96, 128)  # bytes of the first
+_IFREQ = struct.Struct("16sP16x")
+# What a driver without these says, and a name that has gone.
+_NOT_THERE = frozenset((errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV))
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Flow control (IEEE 802.3 annex 31B): whether it is negotiated, whether pause frames are heeded (``rx``) and sent (``tx``)."""
+
+    autoneg: bool
+    rx: bool
+    tx: bool
+
+
+@dataclass(frozen=True)
+class RingSizes:
+    """The slots of each receive and each transmit ring, and the most that the NIC can have."""
+
+    rx: int
+    tx: int
+    rx_most: int
+    tx_most: int
+
+
+def read_driver(interface: str, netns: str | None, root: str = "/sys") -> str:
+    """The driver bound to an interface's device, as /sys names it, which tells netmap's copy from the stock one; else what ethtool says."""
+    values = _get(_GET_DRIVER, _DRIVER_FIELDS, interface, netns)
+    said = array.array("I", values or []).tobytes()
+    name, bus_info = (said[part].partition(b"\0")[0].decode("ascii", "replace") for part in (_NAME, _BUS_INFO))
+    with contextlib.suppress(OSError):
+        return os.path.basename(os.readlink(os.path.join(root, "bus/pci/devices", bus_info, "driver")))
+    return name
+
+
+def read_pause(interface: str, netns: str | None) -> Pause | None:
+    """The flow control an interface is set to; None where it has none."""
+    values = _get(_GET_PAUSE, _PAUSE_FIELDS, interface, netns)
+    return None if values is None else Pause(*map(bool, values))
+
+
+def set_pause(pause: Pause, interface: str, netns: str | None) -> None:
+    """Set it, and see that it is so."""
+    _set(_SET_PAUSE, [pause.autoneg, pause.rx, pause.tx], "its flow control could not be set", interface, netns)
+
+
+def read_rings(interface: str, netns: str | None) -> RingSizes | None:
+    """The sizes of an interface's rings; None where it has none."""
+    values = _get(_GET_RINGS, _RING_FIELDS, interface, netns)
+    if values is None or (not values[0] and not values[3]):
+        return None
+    return RingSizes(rx=values[4], tx=values[7], rx_most=values[0], tx_most=values[3])
+
+
+def set_rings(rx: int, tx: int, interface: str, netns: str | None) -> None:
+    """Set the sizes; those of mini and jumbo rings stay."""
+    values = _get(_GET_RINGS, _RING_FIELDS, interface, netns) or [0] * _RING_FIELDS
+    values[4], values[7] = rx, tx
+    _set(_SET_RINGS, values, f"its rings could not be made {rx} slots for receiving and {tx} for sending", interface, netns)
+
+
+def _get(command: int, fields: int, interface: str, netns: str | None) -> list[int] | None:
+    try:
+        return _ioctl(command, [0] * fields, interface, netns)
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise TrafficgenError("its settings could not be read", on=interface, said=error.strerror or str(error)) from error
+
+
+def _set(command: int, values: list[int], failed: str, interface: str, netns: str | None) -> None:
+    try:
+        _ioctl(command, values, interface, netns)
+    except OSError as error:
+        raise TrafficgenError(failed, on=interface, said=error.strerror or str(error)) from error
+
+
+def _ioctl(command: int, values: list[int], interface: str, netns: str | None) -> list[int]:
+    request = array.array("I", [command, *map(int, values)])
+    address, _length = request.buffer_info()
+    with inside(netns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        fcntl.ioctl(there, _SIOCETHTOOL, _IFREQ.pack(os.fsencode(interface), address))
+    return request.tolist()[1:]

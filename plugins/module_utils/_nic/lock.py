@@ -1,0 +1,152 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run at a time on an interface, whoever starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+
+SENDING, COUNTING = "sending", "counting"
+_STEP = 0.1  # seconds from one try to the next
+_NAMED = 3  # processes
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A process; ``ticks``: from the boot to its start."""
+
+    pid: int
+    name: str
+    parent: int
+    ticks: int
+
+
+@contextlib.contextmanager
+def only_run(interface: str, netns: str | None, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)) -> Iterator[int]:
+    """Have an interface for this run alone for as long as the block lasts.
+
+    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the interface's
+    index, which stays when it is renamed. It leaves no file. The kernel lets go of it when the last process that has it open is gone:
+    this one and whatever it has handed the descriptor to, which is what the block gets.
+
+    :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one, another the other.
+    :param until: how long to wait for another run's end, on time.monotonic()'s clock.
+    :param streams: the descriptors at whose other end somebody waits, as for :class:`Watch`.
+    :raises TrafficgenError: if another run has it, naming its processes; or if there is no such namespace.
+    """
+    with contextlib.ExitStack() as stack:
+        taken = _taken(interface, netns, what, stack)
+        if taken is None:
+            with Watch(streams) as watch:
+                while taken is None and time.monotonic() < until and watch.why() is None:
+                    watch.beat()
+                    watch.wait(min(until - time.monotonic(), _STEP))
+                    taken = _taken(interface, netns, what, stack)
+                if taken is None and watch.why() is not None:
+                    raise TrafficgenError("it was told to stop while it waited for another run's end", on=interface)
+        if taken is None:
+            held = holders(_name(interface, netns, what), netns)
+            raise TrafficgenError(
+                f"another run is {what} on it", on=interface, said=held and f"it is held by {held}",
+                remedy="Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results.",
+            )  # fmt: skip
+        yield taken
+
+
+def _taken(interface: str, netns: str | None, what: str, stack: contextlib.ExitStack) -> int | None:
+    """The lock's descriptor; None where another run has it. The interface of this name may be another one each time."""
+    with inside(netns):
+        lock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+    if not _bound(lock, _name(interface, netns, what), interface):
+        lock.close()
+        return None
+    return lock.fileno()
+
+
+def _name(interface: str, netns: str | None, what: str) -> str:
+    with inside(netns):
+        try:
+            index = socket.if_nametoindex(interface)
+        except OSError:
+            # What reads the interface's state says it better.
+            index = 0
+    return f"wirespeed.trafficgen/{what}/{index}" if index else ""
+
+
+def _bound(lock: socket.socket, name: str, interface: str) -> bool:
+    if not name:
+        return True
+    try:
+        lock.bind(f"\0{name}")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise TrafficgenError("it could not be reserved for this run", on=interface, said=str(error)) from error
+        return False
+    return True
+
+
+def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
+    """The processes that have the socket of an abstract name open, the eldest first; empty where none can be seen."""
+    with inside(netns):
+        sockets = _lines(os.path.join(proc, "thread-self/net/unix"))
+    inode = next((line.split()[6] for line in sockets if line.endswith(f" @{name}")), None)
+    if inode is None:
+        return ""
+    boot = next((int(line.split()[1]) for line in _lines(os.path.join(proc, "stat")) if line.startswith("btime ")), 0)
+    found = [_process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")]
+    # A module's keepers are copies of it.
+    programs = {one.pid: one.name for one in found}
+    found = [one for one in found if programs.get(one.parent) != one.name]
+    return ", ".join(_describe(proc, one, boot) for one in sorted(found, key=attrgetter("ticks"))[:_NAMED])
+
+
+def _describe(proc: str, one: _Process, boot: int) -> str:
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(boot + one.ticks / os.sysconf("SC_CLK_TCK")))
+    try:
+        uid = os.stat(os.path.join(proc, str(one.pid))).st_uid
+        login = pwd.getpwuid(uid).pw_name
+    except OSError:
+        login = "?"
+    except KeyError:
+        login = str(uid)
+    return f"process {one.pid} ({one.name}) of {login} since {started}"
+
+
+def _process(proc: str, pid: str) -> _Process:
+    # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd, starttime the 20th.
+    before, _bracket, after = "\n".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")
+    fields = after.split()
+    return (
+        _Process(int(pid), before.partition("(")[2], int(fields[1]), int(fields[19])) if len(fields) > 19 else _Process(int(pid), "?", 0, 0)
+    )
+
+
+def _has_open(proc: str, pid: str, link: str) -> bool:
+    folder = os.path.join(proc, pid, "fd")
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if os.readlink(os.path.join(folder, descriptor)) == link:
+                    return True
+    return False
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []

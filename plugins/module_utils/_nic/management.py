@@ -1,0 +1,332 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard of the management interface: why an interface must not be flooded or taken from the kernel.
+
+It is on an interface when the default route, the address an SSH connection came in at, the way its answers take, or the only global
+address of the host is on it, or on a bond, bridge, VLAN or other interface above it, or on one that leaves through the same port. What is
+above another is told by the kernel's links: ``master``, and ``link`` of what lies on it.
+
+A false refusal costs a parameter, a false pass the host. So all SSH connections to this host count, and not only the one that this process
+descends from: that one is not to be found once a module was made a daemon (async), or runs in a tmux of yesterday's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run
+
+# Routes of these kinds lead nowhere.
+_NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
+# SSH servers, by the names of their processes: OpenSSH's, since 9.8 also its second one, and a small one.
+_SERVERS = frozenset((b"sshd", b"sshd-session", b"dropbear"))
+_SSH_PORT = 22
+_ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
+
+
+class Connection(NamedTuple):
+    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from it."""
+
+    at: str
+    peer: str
+    own: bool = True
+
+
+class Way(NamedTuple):
+    """The interface by which the answers to an SSH client leave."""
+
+    peer: str
+    interface: str
+
+
+def guard(interface: str, netns: str | None = None) -> None:
+    """Raise :class:`TrafficgenError` where the host is managed over ``interface``.
+
+    :param netns: the named network namespace the interface is in. There one address may well be the only one.
+    """
+    links = _ip(["addr", "show"], netns)
+    connections = ssh_connections()
+    reason = _why_not(interface, links, connections, netns)
+    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
+    if elsewhere:
+        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
+        here = _ip(["addr", "show"], None)
+        for link in here:
+            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
+                reason = f"it leaves through {link['ifname']}, and {found}"
+    if reason:
+        raise TrafficgenError(
+            f"this host is managed over it: {reason}", on=interface,
+            remedy="Send on another interface; or set allow_management_interface: true, and expect to lose the connection.",
+        )  # fmt: skip
+
+
+def _why_not(interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None) -> str:
+    return why_not(
+        interface,
+        links,
+        [*_ip(["-4", "route", "show", "table", "all", "default"], netns), *_ip(["-6", "route", "show", "table", "all", "default"], netns)],
+        connections,
+        _ways(connections) if netns is None else [],
+        whole_host=netns is None,
+    )
+
+
+def why_not(
+    interface: str,
+    links: Sequence[Mapping[str, Any]],
+    routes: Iterable[Mapping[str, Any]],
+    ssh: Iterable[Connection],
+    ways: Iterable[Way],
+    *,
+    whole_host: bool,
+) -> str:
+    """The reason against sending on ``interface``, empty where there is none. Pure.
+
+    :param links: what ``ip -j -d addr show`` says; ``routes``: the default routes, of all tables and both families.
+    :param ssh: the SSH connections to this host; ``ways``: the ways their answers take.
+    :param whole_host: the links are those of the host itself, so that an only address there is the host's only one.
+    """
+    by_name = {link["ifname"]: link for link in links if "ifname" in link}
+    if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
+        return ""
+    taken = touched(interface, links)
+
+    def where(name: str) -> str:
+        if name == interface:
+            return name
+        return f"{name}, above it" if name in above(interface, links) else f"{name}, which leaves through the same port"
+
+    for route in routes:
+        for way in [route, *route.get("nexthops", [])]:
+            if way.get("dev") in taken and route.get("type") not in _NO_WAY:
+                return f"the default route is on {where(way['dev'])}"
+    for connection in ssh:
+        address, _percent, zone = connection.at.partition("%")
+        for name in sorted(taken):
+            if (not zone or zone == name) and address in _addresses(by_name.get(name, {})):
+                return f"{'the' if connection.own else 'an'} SSH connection came in at {address}, on {where(name)}"
+    for peer, name in ways:
+        if name in taken:
+            return f"the answers to the SSH client {peer} leave by {where(name)}"
+    if whole_host:
+        holders = {
+            name: address
+            for name, link in by_name.items()
+            if "LOOPBACK" not in link.get("flags", [])
+            for address in _addresses(link, "global")
+        }
+        if holders and set(holders) <= taken:
+            name, address = next(iter(holders.items()))
+            return f"the only address of this host, {address}, is on {where(name)}"
+    return ""
+
+
+def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as it."""
+    links = list(links)
+    return set().union(*(above(name, links) for name in below(interface, links)))
+
+
+def above(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, and every interface whose frames leave through it."""
+    links = list(links)
+    return _closure(
+        interface,
+        lambda name: [
+            *(link["ifname"] for link in links if _lies_on(link) == name),
+            *(link["master"] for link in links if link.get("ifname") == name and link.get("master")),
+        ],
+    )
+
+
+def below(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
+    """``interface``, and every interface that its frames leave through."""
+    links = list(links)
+    return _closure(
+        interface,
+        lambda name: [
+            *(link["ifname"] for link in links if link.get("master") == name),
+            *(on for link in links if link.get("ifname") == name and (on := _lies_on(link))),
+        ],
+    )
+
+
+def ports_elsewhere(interface: str, links: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The indexes of the interfaces in other namespaces that frames of ``interface`` leave through."""
+    links = list(links)
+    found = below(interface, links)
+    return [
+        int(link["link_index"])
+        for link in links
+        if link.get("ifname") in found and "link_netnsid" in link and "link_index" in link and not _is_veth(link)
+    ]
+
+
+def _closure(first: str, step: Callable[[str], Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    todo = [first]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(step(name))
+    return found
+
+
+def _lies_on(link: Mapping[str, Any]) -> str | None:
+    # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
+    return None if "link_netnsid" in link or _is_veth(link) else link.get("link")
+
+
+def _is_veth(link: Mapping[str, Any]) -> bool:
+    return bool(link.get("linkinfo", {}).get("info_kind") == "veth")
+
+
+def ssh_connections(proc: str = "/proc") -> list[Connection]:
+    """The SSH connections to this host, first those that this process descends from."""
+    found = _own_connections(proc)
+    own = {(connection.at.partition("%")[0], connection.peer.partition("%")[0]) for connection in found}
+    return [*found, *(other for other in _other_connections(proc) if (other.at, other.peer) not in own)]
+
+
+def _own_connections(proc: str) -> list[Connection]:
+    """From SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
+    found: list[Connection] = []
+    pid = os.getpid()
+    seen: set[int] = set()
+    while pid > 0 and pid not in seen:
+        seen.add(pid)
+        for variable in _bytes(os.path.join(proc, str(pid), "environ")).split(b"\0"):
+            name, _equals, value = variable.partition(b"=")
+            words = value.decode("ascii", "replace").split()
+            if name == b"SSH_CONNECTION" and len(words) == 4:
+                found.append(Connection(_normal(words[2]), _normal(words[0])))
+        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
+        fields = _bytes(os.path.join(proc, str(pid), "stat")).rpartition(b")")[2].split()
+        pid = int(fields[1]) if len(fields) > 1 else 0
+    return list(dict.fromkeys(found))
+
+
+def _other_connections(proc: str) -> list[Connection]:
+    """The TCP connections that came in to SSH servers, or to port 22 where a server's own cannot be looked into."""
+    sockets = {inode for pid in _entries(proc) if pid.isdigit() for inode in _servers_sockets(os.path.join(proc, pid))}
+    rows = []
+    for table in ("tcp", "tcp6"):
+        lines = _bytes(os.path.join(proc, "self", "net", table)).decode("ascii", "replace").splitlines()[1:]
+        # sl, local address, remote address, state, queues, timer, retransmissions, uid, timeout, inode (proc(5)).
+        rows += [fields for line in lines if len(fields := line.split()) > 9]
+    # A server's others are those it forwards, and go out.
+    listens = {_port(local) for _number, local, _remote, state, *_more in rows if state == _LISTENS}
+    found = [
+        Connection(_from_hex(local), _from_hex(remote), own=False)
+        for _number, local, remote, state, *more in rows
+        if state == _ESTABLISHED and (_port(local) == _SSH_PORT or (_port(local) in listens and more[5] in sockets))
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _port(text: str) -> int:
+    return int(text.partition(":")[2], 16)
+
+
+def _servers_sockets(folder: str) -> list[str]:
+    """The inodes of the sockets of a process, if that is an SSH server."""
+    if _bytes(os.path.join(folder, "comm")).strip() not in _SERVERS:
+        return []
+    found = []
+    for descriptor in _entries(os.path.join(folder, "fd")):
+        try:
+            target = os.readlink(os.path.join(folder, "fd", descriptor))
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            found.append(target[len("socket:[") : -1])
+    return found
+
+
+def _ways(connections: Iterable[Connection]) -> list[Way]:
+    """The interfaces by which the answers to SSH clients leave, whatever the rules of routing are."""
+    asked = "".join(
+        f"route get {peer} from {at}\n"
+        for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections)
+        # A link-local address has no way but its own interface.
+        if _is_address(at) and _is_address(peer) and not ipaddress.ip_address(peer).is_link_local
+    )
+    # It goes on where there is no such route any more; its status then tells nothing.
+    answers = run(["ip", "-j", "-force", "-batch", "-"], stdin=asked).stdout if asked else ""
+    found = []
+    for line in answers.splitlines():
+        try:
+            entries = json.loads(line)
+        except ValueError:
+            continue
+        found += [Way(entry["dst"], entry["dev"]) for entry in entries if "dst" in entry and "dev" in entry]
+    return found
+
+
+def _from_hex(text: str) -> str:
+    """An address of /proc/net/tcp or tcp6: words of 32 bits as this machine keeps them in memory."""
+    digits = text.partition(":")[0]
+    words = [int(digits[index : index + 8], 16).to_bytes(4, sys.byteorder) for index in range(0, len(digits), 8)]
+    return _normal(str(ipaddress.ip_address(b"".join(words))))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _normal(text: str) -> str:
+    """An address as ``ip`` writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
+    text, percent, zone = text.partition("%")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address) + percent + zone
+
+
+def _addresses(link: Mapping[str, Any], scope: str | None = None) -> list[str]:
+    return [
+        _normal(entry["local"])
+        for entry in link.get("addr_info", [])
+        if "local" in entry and (scope is None or entry.get("scope") == scope)
+    ]
+
+
+def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
+    done = run(["ip", "-j", "-d", *arguments], netns=netns)
+    if done.status != 0:
+        # A kernel without IPv6 has no such routes.
+        if "-6" in arguments:
+            return []
+        raise TrafficgenError("the guard of the management interface got no answer", on=" ".join(done.argv), said=done.stderr)
+    entries = json.loads(done.stdout or "[]")
+    return [entry for entry in entries if entry]
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

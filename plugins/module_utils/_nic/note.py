@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The note of what an interface was set to before a run changed it, for the next run to find where this one was cut off.
+
+It lies in /run, for root alone, and holds good until the host is booted again, as the settings do. An interface is told by its index
+and the cookie of its network namespace: the kernel uses neither again until then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+
+FOLDER = "/run"
+SETTINGS = "wirespeed.trafficgen-"  # the names of the notes of what an interface was set to begin so
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
+
+
+class NicNote:
+    """The note of one interface, whose index is asked of the kernel here: it may be gone when the note is removed.
+
+    :raises TrafficgenError: where there is no such interface.
+    """
+
+    def __init__(self, interface: str, netns: str | None, prefix: str = SETTINGS) -> None:
+        self._interface = interface
+        with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+            try:
+                index = socket.if_nametoindex(interface)
+            except OSError as error:
+                raise TrafficgenError("no such interface", on=interface, said=str(error)) from error
+            try:
+                cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
+            except OSError:
+                cookie = os.stat("/proc/thread-self/ns/net").st_ino
+        self._path = os.path.join(FOLDER, f"{prefix}{cookie}-{index}.json")
+
+    def write(self, state: Mapping[str, Any]) -> list[str]:
+        """Write it, whole or not at all. In the latter case, a sentence that says so."""
+        new = self._path + ".new"
+        try:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"boot_id": _boot_id(), "state": state}, file)
+            os.rename(new, self._path)
+        except OSError as error:
+            why = f"{FOLDER}: {error.strerror}"
+            return [f"{self._interface}: if this run is cut off, the next one cannot put right what it had changed ({why})."]
+        return []
+
+    def read(self) -> dict[str, Any] | None:
+        """What an earlier run noted, if one did since the host was booted. What is not whole says nothing."""
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                noted = json.load(file)
+        except (OSError, ValueError):
+            return None
+        if not isinstance(noted, dict) or noted.get("boot_id") != _boot_id():
+            return None
+        state = noted.get("state")
+        return state if isinstance(state, dict) else None
+
+    def forget(self) -> None:
+        """Remove it, if it is there."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+
+def _boot_id() -> str:
+    with open(_BOOT_ID, encoding="ascii") as file:
+        return file.read().strip()

@@ -1,0 +1,207 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run sets its interface to, and that it is left as it was found.
+
+It is put back at the end; by a process that waits for that, when the module is killed; and by the next run on the interface, from a
+note on disk, where both were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import undone
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes, read_pause, set_rings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
+    PAUSE_LIMIT,
+    PAUSE_STEP,
+    NicState,
+    Undo,
+    put_back,
+    read,
+    set_any_pause,
+    turn_off,
+)
+
+_LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has let go of the NIC too
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run wants changed. ``flow_control_asked``: in so many words, so that it is an error where it cannot be off."""
+
+    offloads_off: bool = False
+    flow_control_off: bool = False
+    tx_ring_size: int | None = None
+    rx_ring_size: int | None = None
+    flow_control_asked: bool = False
+
+
+def check(now: NicState, settings: Settings, interface: str) -> None:
+    """Refuse settings that the interface cannot have, before anything is changed."""
+    for name, wanted in (("rx", settings.rx_ring_size), ("tx", settings.tx_ring_size)):
+        if wanted is None:
+            continue
+        on = f"{name}_ring_size {wanted}, {interface}"
+        most = 0 if now.rings is None else now.rings.rx_most if name == "rx" else now.rings.tx_most
+        if not most:
+            raise TrafficgenError("its rings have no size that can be set", on=on, remedy=f"Leave {name}_ring_size out.")
+        if wanted > most:
+            raise TrafficgenError(f"its {name} rings have {most} slots at most", on=on, remedy=f"Give {most} or less.")
+    if settings.flow_control_asked and now.pause is None:
+        raise TrafficgenError("it has no flow control that could be off", on=interface, remedy="Leave flow_control out.")
+
+
+def would_change(now: NicState, settings: Settings) -> bool:
+    """Whether the settings are others than the interface has."""
+    pauses = settings.flow_control_off and now.pauses
+    return bool(_ring_sizes(now, settings) or pauses or (settings.offloads_off and now.offloads_to_turn_off))
+
+
+def make(now: NicState, settings: Settings, interface: str, netns: str | None) -> None:
+    """Make the settings. What became of them is told by :func:`made`, once the link is up again.
+
+    :raises TrafficgenError: where what was asked for in so many words is refused.
+    """
+    sizes = _ring_sizes(now, settings)
+    if sizes:
+        set_rings(*sizes, interface, netns)
+    if settings.flow_control_off and now.pauses:
+        # Without negotiating it, which ixgbe would take for a yes to both.
+        try:
+            set_any_pause(Pause(autoneg=False, rx=False, tx=False), interface, netns)
+        except TrafficgenError:
+            if settings.flow_control_asked:
+                raise
+    if settings.offloads_off and now.offloads_to_turn_off:
+        turn_off(now.offloads_to_turn_off, interface, netns)
+
+
+def made(settings: Settings, interface: str, netns: str | None, warnings: list[str]) -> NicState:
+    """What the interface is set to for the run, now that its link is up. What of the settings it is not is a warning.
+
+    :raises TrafficgenError: where flow control is on that was to be off.
+    """
+    until = time.monotonic() + PAUSE_LIMIT
+    while settings.flow_control_off and time.monotonic() < until:
+        pause = read_pause(interface, netns)
+        if pause is None or not (pause.rx or pause.tx):
+            break
+        time.sleep(PAUSE_STEP)
+    now = read(interface, netns)
+    if settings.flow_control_off and now.pauses:
+        error = TrafficgenError(
+            "its flow control is still on, after it was turned off", on=interface,
+            remedy=f"See `ethtool -a {interface}`; turn it off on the other side, or set flow_control: keep.",
+        )  # fmt: skip
+        if settings.flow_control_asked:
+            raise error
+        warnings.append(error.message)
+    if settings.offloads_off and now.offloads_to_turn_off:
+        warnings.append(f"{interface}: these offloads could not be turned off: {', '.join(now.offloads_to_turn_off)}.")
+    return now
+
+
+def _ring_sizes(now: NicState, settings: Settings) -> tuple[int, int] | None:
+    """The sizes to set, for receiving and for sending; None where they are so."""
+    if now.rings is None:
+        return None
+    sizes = (settings.rx_ring_size or now.rings.rx, settings.tx_ring_size or now.rings.tx)
+    return None if sizes == (now.rings.rx, now.rings.tx) else sizes
+
+
+@contextlib.contextmanager
+def left_as_found(
+    before: NicState,
+    settings: Settings,
+    interface: str,
+    netns: str | None,
+    warnings: list[str],
+    *,
+    netmap: bool = False,
+    hand_on: Sequence[int] = (),
+) -> Iterator[Callable[[], None]]:
+    """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by SIGKILL.
+
+    The block gets a function that gives flow control back at once, before something else resets the port: so its link has to come up once
+    only. What cannot be put back is a warning, or, where nobody is there to be warned, left for the next run.
+
+    :param before: what :func:`read` said.
+    :param netmap: the run goes through netmap, which changes the interface whatever the settings are.
+    :param hand_on: descriptors that are open until it is put back.
+    """
+    changes = netmap or would_change(before, settings)
+    note = NicNote(interface, netns) if changes else None
+    with Link(interface, netns) as link:
+        undo = Undo(before, pause=settings.flow_control_off and before.pauses, qdisc=netmap, link=changes and link.running())
+    process = os.getpid()
+    given_back = False
+
+    def give_pause_back() -> None:
+        nonlocal given_back
+        if undo.pause and before.pause is not None:
+            with contextlib.suppress(TrafficgenError):  # it is tried again in the end
+                set_any_pause(before.pause, interface, netns)
+                given_back = True
+
+    def put_all_back() -> None:
+        here = os.getpid() == process
+        if not here:
+            time.sleep(_LAST_BREATH)
+        try:
+            complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
+        except ExhaustedError as error:
+            warnings.append(f"{error.message} {interface} is not as it was before the run; the next run on it puts it back.")
+            return
+        warnings.extend(complaints)
+        if note is not None and (here or not complaints):
+            note.forget()
+
+    with undone(put_all_back, hand_on):
+        if note is not None:
+            warnings.extend(note.write(asdict(undo)))
+        if would_change(before, settings):
+            make(before, settings, interface, netns)
+        yield give_pause_back
+
+
+def recover(interface: str, netns: str | None) -> list[str]:
+    """Put right what an earlier run left behind that was cut off with all its processes; what came of it, a sentence each.
+
+    What was set up before the host was booted again has gone with that, and the note says nothing then.
+    """
+    try:
+        note = NicNote(interface, netns)
+    except TrafficgenError:  # there is no such interface, which what comes next says better
+        return []
+    noted = note.read()
+    if noted is None:
+        return []
+    undo = _from_note(noted)
+    try:
+        complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface, netns)
+    except ExhaustedError as error:
+        return [f"{error.message} What an earlier run had changed is not put back yet."]
+    note.forget()
+    if complaints:
+        return [f"{interface}: an earlier run was cut off, and what it had changed could not all be put back.", *complaints]
+    return [f"{interface}: an earlier run was cut off; what it had changed has been put back."]
+
+
+def _from_note(noted: Mapping[str, Any]) -> Undo | None:
+    try:
+        before = dict(noted["before"])
+        for name, kind in (("pause", Pause), ("rings", RingSizes)):
+            before[name] = None if before[name] is None else kind(**before[name])
+        return Undo(**{**noted, "before": NicState(**before)})
+    except (KeyError, TypeError, ValueError):
+        return None

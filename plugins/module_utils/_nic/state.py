@@ -1,0 +1,326 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an interface is set to: read, and put back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
+    Pause,
+    RingSizes,
+    read_driver,
+    read_pause,
+    read_rings,
+    set_pause,
+    set_rings,
+)
+
+LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
+LINK_STEP, _LINK_STEADY = 0.02, 0.1
+# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam() and
+# i40e_set_pauseparam() in the drivers' ethtool files).
+_LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
+# ixgbe and others tell of the flow control that is, which follows what was set once the link is up (ixgbe_get_pauseparam()).
+PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
+
+# The offloads a run may turn off, by the names of `ethtool -k`: what tcpreplay turns off for netmap (src/common/netmap.c), and what
+# would merge or change the frames that arrive.
+_TCPREPLAYS = "rx-checksumming|tx-checksum.*|tcp-segmentation-offload|tx-tcp.*|generic-segmentation-offload"
+_OFFLOADS = re.compile(_TCPREPLAYS + "|generic-receive-offload|large-receive-offload|rx-gro-hw|rx-vlan-offload|tx-vlan-offload")
+# `ethtool -K` takes the kernel's names of features, but words of its own for these, which `ethtool -k` lists by another name.
+_WORDS = {
+    "rx-checksumming": "rx",
+    "tx-checksumming": "tx",
+    "scatter-gather": "sg",
+    "tcp-segmentation-offload": "tso",
+    "generic-segmentation-offload": "gso",
+    "generic-receive-offload": "gro",
+    "large-receive-offload": "lro",
+    "rx-vlan-offload": "rxvlan",
+    "tx-vlan-offload": "txvlan",
+    "ntuple-filters": "ntuple",
+    "receive-hashing": "rxhash",
+}
+
+
+@dataclass(frozen=True)
+class NicState:
+    """What an interface is set to.
+
+    ``ifindex``: another one is another interface, whatever its name. ``promiscuous``: as set by ``ip link`` or the like; ``qdisc``: the
+    kind of the root one. Of the features that are no sum of others, ``on``: those that are; ``wanted``: what each one that is not fixed
+    was set to, which may have to wait for another. ``pause``, ``rings``: None where it has none.
+    """
+
+    ifindex: int
+    driver: str
+    promiscuous: bool
+    qdisc: str
+    up: bool
+    mtu: int
+    on: list[str]
+    wanted: Mapping[str, bool]
+    pause: Pause | None
+    rings: RingSizes | None
+
+    @property
+    def offloads_to_turn_off(self) -> list[str]:
+        """The offloads that a run may turn off, and that are wanted."""
+        return [name for name, value in self.wanted.items() if value and _OFFLOADS.fullmatch(name)]
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it heeds or sends pause frames."""
+        return self.pause is not None and (self.pause.rx or self.pause.tx)
+
+    def offloads_on(self, *, netmap: bool) -> list[str]:
+        """The offloads that are on in a run; through netmap, without those that tcpreplay itself turns off meanwhile."""
+        return [name for name in self.on if _OFFLOADS.fullmatch(name) and not (netmap and re.fullmatch(_TCPREPLAYS, name))]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What is to be put back: the state ``before``; ``pause``: flow control too, which was set; ``qdisc``: that too, which netmap replaces;
+    ``link``: it was up, may have been reset, and is to be up in the end. ``pause_given_back``: that has been set already, and has to be
+    seen.
+
+    Flow control is put back only then, as drivers tell of what was negotiated there, which is not what was set.
+    """
+
+    before: NicState
+    pause: bool
+    qdisc: bool
+    link: bool
+    pause_given_back: bool = False
+
+
+def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
+    """``ethtool -k``: the features that are on; and of each that is not fixed, whether it is wanted. Not the sums of those indented below.
+
+    ``off [requested on]``: it is wanted, and off as long as another one that it needs is off.
+    """
+    on: dict[str, None] = {}
+    wanted: dict[str, bool] = {}
+    sum_of_others = ""
+    for line in output.splitlines():
+        found = re.fullmatch(r"(\s*)([\w-]+): (on|off)(?: \[(fixed|requested on|requested off)\])?\s*", line)
+        if not found:
+            continue
+        indent, name, value, note = found.groups()
+        if indent and sum_of_others:
+            wanted.pop(sum_of_others, None)
+            on.pop(sum_of_others, None)
+        elif not indent:
+            sum_of_others = name
+        if value == "on":
+            on[name] = None
+        if note != "fixed":
+            wanted[name] = {"requested on": True, "requested off": False}.get(note or "", value == "on")
+    return list(on), wanted
+
+
+def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
+    """The words for ``ethtool -K IF`` that make ``now`` what it was before."""
+    return [
+        word
+        for name, value in before.items()
+        if name in now and now[name] != value
+        for word in (_WORDS.get(name, name), "on" if value else "off")
+    ]
+
+
+def read(interface: str, netns: str | None) -> NicState:
+    """What an interface is set to now."""
+    link = _link(interface, netns)
+    flags = link.get("flags", [])
+    on, wanted = _features(interface, netns)
+    return NicState(
+        ifindex=link["ifindex"],
+        driver=read_driver(interface, netns),
+        promiscuous="PROMISC" in flags,
+        qdisc=link.get("qdisc", ""),
+        up="UP" in flags,
+        mtu=link["mtu"],
+        on=on,
+        wanted=wanted,
+        pause=read_pause(interface, netns),
+        rings=read_rings(interface, netns),
+    )
+
+
+def turn_off(features: list[str], interface: str, netns: str | None) -> None:
+    """Turn off what can be: a driver may keep some of them on, which ``ethtool -K`` takes for a failure where it keeps all."""
+    run(["ethtool", "-K", interface, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))], netns=netns)
+
+
+def set_any_pause(wanted: Pause, interface: str, netns: str | None) -> None:
+    """Set flow control. i40e refuses to have the negotiation changed as well, which then stays as it is.
+
+    :raises TrafficgenError: where it is refused either way.
+    """
+    try:
+        set_pause(wanted, interface, netns)
+    except TrafficgenError:
+        set_pause(Pause(not wanted.autoneg, wanted.rx, wanted.tx), interface, netns)
+
+
+def wait_for_link(interface: str, netns: str | None, seconds: float = LINK_LIMIT, watch: Watch | None = None) -> bool:
+    """Wait for a link to be up and to stay so for a moment; whether it is. ``watch`` may end the wait."""
+    until = time.monotonic() + seconds
+    steady = steady_seconds(interface, netns)
+    up_since: float | None = None
+    with Link(interface, netns) as link:
+        while (now := time.monotonic()) < until and (watch is None or watch.why() is None):
+            up_since = (up_since or now) if link.running() else None
+            if up_since is not None and now - up_since >= steady:
+                return True
+            if watch is None:
+                time.sleep(LINK_STEP)
+            else:
+                watch.beat()
+                watch.wait(LINK_STEP)
+    return False
+
+
+def steady_seconds(interface: str, netns: str | None) -> float:
+    """For how long a link that was reset has to be up to be taken for up."""
+    return _LATE_STEADY if read_driver(interface, netns).removesuffix("-netmap") in _LATE else _LINK_STEADY
+
+
+def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
+    """Make an interface what it was before; what of it could not be, a sentence each.
+
+    :raises ExhaustedError: there is no process for it now.
+    """
+    before = undo.before
+    try:
+        now = read(interface, netns)
+    except ExhaustedError:
+        raise
+    except TrafficgenError as error:
+        return [f"{error.message} So what it was set to was not put back."]
+    if now.ifindex != before.ifindex or now.driver != before.driver:
+        # What it was set to is not what this one was set to.
+        return [
+            f"{interface}: it is not the interface it was before the run (driver {before.driver}, now {now.driver}), and was left as it is."
+        ]
+    steps = [_put_rings_back, _put_features_back, _put_link_back]
+    if undo.qdisc:
+        steps.append(_put_qdisc_back)
+    if undo.pause and not undo.pause_given_back:
+        steps.append(_put_pause_back)
+    if undo.link:
+        steps.append(_see_link_up)
+    if undo.pause:
+        steps.append(_see_pause)
+    return [complaint for step in steps if (complaint := _complaint(step, before, now, interface, netns))]
+
+
+def _complaint(
+    step: Callable[[NicState, NicState, str, str | None], None], before: NicState, now: NicState, interface: str, netns: str | None
+) -> str:
+    try:
+        step(before, now, interface, netns)
+    except ExhaustedError:
+        raise
+    except TrafficgenError as error:
+        return error.message
+    return ""
+
+
+def _put_rings_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    if before.rings is not None and now.rings is not None and before.rings != now.rings:
+        set_rings(before.rings.rx, before.rings.tx, interface, netns)
+
+
+def _put_features_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    words = to_change(now.wanted, before.wanted)
+    if not words:
+        return
+    _run(["ethtool", "-K", interface, *words], interface, netns)
+    left = to_change(_features(interface, netns)[1], before.wanted)
+    if left:
+        raise TrafficgenError(
+            "its offloads are not all as they were before the run", on=interface, remedy=f"Try `ethtool -K {interface} {' '.join(left)}`."
+        )
+
+
+def _put_link_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    words: list[str] = []
+    if now.promiscuous != before.promiscuous:
+        words += ["promisc", "on" if before.promiscuous else "off"]
+    if now.mtu != before.mtu:
+        words += ["mtu", str(before.mtu)]
+    if now.up != before.up:
+        words.append("up" if before.up else "down")
+    if words:
+        _run(["ip", "link", "set", "dev", interface, *words], interface, netns)
+
+
+def _put_qdisc_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel sets up by
+    itself for this interface comes back when that goes."""
+    if now.qdisc == before.qdisc or _link(interface, netns).get("qdisc", "") == before.qdisc:
+        return
+    find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
+    _run(["tc", "qdisc", "delete", "dev", interface, "root"], interface, netns)
+    after = _link(interface, netns).get("qdisc", "")
+    if after != before.qdisc:
+        raise TrafficgenError(
+            f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}", on=interface, remedy="Set it up again with `tc`."
+        )
+
+
+def _put_pause_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    if before.pause is None:
+        return
+    # i40e takes no negotiation for as long as it has none itself.
+    wait_for_link(interface, netns)
+    set_any_pause(before.pause, interface, netns)
+
+
+def _see_pause(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    until = time.monotonic() + PAUSE_LIMIT
+    while (after := read_pause(interface, netns)) != before.pause and time.monotonic() < until:
+        time.sleep(PAUSE_STEP)
+    if before.pause is not None and after != before.pause:
+        was = before.pause
+        words = " ".join(f"{name} {'on' if value else 'off'}" for name, value in (("autoneg", was.autoneg), ("rx", was.rx), ("tx", was.tx)))
+        raise TrafficgenError(
+            "its flow control is not what it was before the run", on=interface, remedy=f"Try `ethtool -A {interface} {words}`."
+        )
+
+
+def _see_link_up(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+    if not wait_for_link(interface, netns):
+        raise TrafficgenError(
+            f"its link has not come up again within {LINK_LIMIT:g} s after the run",
+            on=interface,
+            remedy="Check the cable and the other side.",
+        )
+
+
+def _link(interface: str, netns: str | None) -> dict[str, Any]:
+    done = _run(["ip", "-j", "link", "show", "dev", interface], interface, netns)
+    return next((entry for entry in json.loads(done or "[]") if "ifname" in entry), {})
+
+
+def _features(interface: str, netns: str | None) -> tuple[list[str], dict[str, bool]]:
+    return parse_features(_run(["ethtool", "-k", interface], interface, netns))
+
+
+def _run(argv: list[str], interface: str, netns: str | None) -> str:
+    done = run(argv, netns=netns)
+    if done.status != 0:
+        raise TrafficgenError(f"`{' '.join(argv)}` failed", on=interface, said=done.stderr)
+    return done.stdout

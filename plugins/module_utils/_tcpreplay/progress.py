@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a run is, told while it lasts: a small file that the action plugin reads. The estimate is pure.
+
+Only the plugin asks for it, by an environment variable with a path in a folder of its own. It is no parameter, since it is nothing to set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import last_measures
+
+VARIABLE = "TRAFFICGEN_PROGRESS"
+KEY = "trafficgen_progress"  # what the plugin knows the line by, among what a login shell may print
+_EVERY = 1.0  # seconds from one writing to the next
+_KEPT = 4096  # bytes of the output: a pair of lines has 200 at most
+
+
+def seconds_left(
+    elapsed: float, sample: Mapping[str, Any] | None, sampled_at: float, *, to_send: float, duration: float | None, expected: float
+) -> float | None:
+    """How long the run still lasts, about; None where nothing tells.
+
+    :param elapsed: seconds since tcpreplay was started.
+    :param sample: its last measures, at ``sampled_at`` on the same clock.
+    :param to_send: packets; infinity or NaN where they are not known.
+    :param expected: seconds, from what was asked for: good for as long as nothing is measured.
+    """
+    ends = []
+    if sample and sample["packets"] and sample["seconds"]:
+        if math.isfinite(to_send):
+            ends.append(sampled_at + (to_send - sample["packets"]) / (sample["packets"] / sample["seconds"]))
+        if duration is not None:
+            ends.append(sampled_at + duration - sample["seconds"])
+    else:
+        ends = [expected] if duration is None else [expected, duration]
+    left = min(ends, default=math.inf) - elapsed
+    return left if math.isfinite(left) and left >= 0 else None
+
+
+def remove(path: str | None) -> None:
+    """Remove the file, and its folder where nothing else is in it: if Ansible has gone away, the plugin has as well."""
+    if path is None:
+        return
+    for name in (path, path + ".new"):
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(path))
+
+
+class Progress:
+    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is worth more.
+
+    ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps, for who reads the file.
+    """
+
+    def __init__(self, path: str | None, *, to_send: float, duration: float | None, expected: float, padding: float = 0.0) -> None:
+        self._path = path
+        self._padding = padding
+        self._bounds = {"to_send": to_send, "duration": duration, "expected": expected}
+        self._printed = b""
+        self._began: float | None = None
+        self._next = 0.0
+        self._sample: dict[str, Any] | None = None
+        self._sampled_at = 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        remove(self._path)
+
+    def listen(self, printed: bytes) -> None:
+        """Take what tcpreplay printed, which may be nothing, and write where it is time to."""
+        if self._path is None:
+            return
+        self._printed = (self._printed + printed)[-_KEPT:]
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        if now < self._next:
+            return
+        self._next = now + _EVERY
+        elapsed = now - self._began
+        sample = last_measures(self._printed.decode("utf-8", "backslashreplace"))
+        if sample is not None and sample != self._sample:
+            self._sample, self._sampled_at = sample, elapsed
+        left = seconds_left(elapsed, self._sample, self._sampled_at, **self._bounds)  # type: ignore[arg-type]
+        told = None if self._sample is None else {name: self._sample[name] for name in ("packets", "bytes", "seconds")}
+        try:
+            report = {"elapsed": round(elapsed, 1), "left": left and round(left, 1), "sample": told, "padding": self._padding}
+            self._write(json.dumps({KEY: 1, **report}))
+        except OSError:
+            self.__exit__()
+            self._path = None
+
+    def _write(self, line: str) -> None:
+        """Whole or not at all. Whoever owns the folder reads it, and may be another user than this one."""
+        path = str(self._path)
+        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o644)
+            os.write(descriptor, line.encode() + b"\n")
+        finally:
+            os.close(descriptor)
+        os.rename(path + ".new", path)

@@ -1,0 +1,282 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result of the role throughput as figures: repeats put together, gains, rates between samples. Pure.
+
+Each figure is a median over the repeats, with the lowest and the highest.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import REACHED
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import is_number, path, plain
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check
+
+# The worst first: a group of repeats has the worst verdict of its trials.
+VERDICTS = ("impossible", "short", "unknown", "consistent")
+UNQUOTABLE = ("impossible", "short")
+VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consistent": "good"}
+
+KERNEL = "pf_packet"
+NETMAP = "netmap"
+
+
+# --- What comes in ---
+
+
+def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
+    """A result of schema 1 as plain data; :class:`TrafficgenError` for anything else."""
+    if not isinstance(value, Mapping):
+        raise TrafficgenError(
+            f"not a result of the role throughput, but a {_kind(value)}", on=on,
+            remedy="Give a result file that the role throughput wrote, read with throughput_load.",
+        )  # fmt: skip
+    # Ansible's strings and containers are subclasses of their own; beyond here they are Python's.
+    result: dict[str, Any] = json.loads(json.dumps(value, default=_plainer))
+    check(result, on)
+    return result
+
+
+def _kind(value: Any) -> str:
+    return {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.strip("_"))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+# --- Groups: the repeats of one thing ---
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quantity over the repeats: median, lowest, highest, and over how many; ``median`` None where nobody knows it."""
+
+    median: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def figure(values: Iterable[Any]) -> Figure:
+    """The figure of the values that are numbers."""
+    known = [value for value in values if is_number(value)]
+    if not known:
+        return Figure(None, None, None, 0)
+    return Figure(statistics.median(known), min(known), max(known), len(known))
+
+
+def method_label(asked: str, used: str, mode: str) -> str:
+    """How a method is called that was asked for, with the one used and its ``mode``, native or emulated, empty where nothing was sent."""
+    label = used
+    if used == KERNEL:
+        label = "kernel path (pf_packet)"
+    elif used == NETMAP and mode:
+        label = f"netmap, {mode}"
+    return f"{label}, by auto" if asked == "auto" and used != "auto" else label
+
+
+def search_method(entry: Mapping[str, Any]) -> str:
+    """The same of a search, by what its trials say of themselves."""
+    asked = plain(entry.get("injection_method"))
+    trials = [trial for trial in entry.get("trials") or [] if path(trial, "injection_method")]
+    used = " and ".join(sorted({str(trial["injection_method"]) for trial in trials})) or asked
+    return method_label(asked, used, _modes(trial.get("netmap_mode") for trial in trials))
+
+
+def _modes(modes: Iterable[Any]) -> str:
+    return " and ".join(sorted({str(mode or "mode not known") for mode in modes}))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trials of one traffic, host, injection method and rate."""
+
+    traffic: str
+    host: str
+    asked_method: str
+    rate: Any
+    trials: tuple[dict[str, Any], ...]
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it this group."""
+        return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
+
+    @cached_property
+    def ok(self) -> list[dict[str, Any]]:
+        """The trials that did not fail."""
+        return [trial for trial in self.trials if trial["status"] == "ok"]
+
+    @cached_property
+    def failed(self) -> list[dict[str, Any]]:
+        """The trials that failed."""
+        return [trial for trial in self.trials if trial["status"] != "ok"]
+
+    @cached_property
+    def used_method(self) -> str:
+        """The method that sent the frames, as the runs say; the one asked for where no run says."""
+        used = sorted({str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")})
+        return " and ".join(used) if used else self.asked_method
+
+    @property
+    def method(self) -> str:
+        """How the method is called at each figure: netmap says whether it was native or emulated."""
+        return method_label(self.asked_method, self.used_method, self.mode)
+
+    @cached_property
+    def mode(self) -> str:
+        """Native or emulated, as the runs say."""
+        return _modes(path(trial, "run", "netmap_mode") for trial in self.ok)
+
+    @cached_property
+    def verdict(self) -> str:
+        """The worst verdict of its trials."""
+        found = {path(trial, "counters", "verdict") or "unknown" for trial in self.ok}
+        return next((verdict for verdict in VERDICTS if verdict in found), "unknown")
+
+    @property
+    def capped(self) -> bool:
+        """Whether more was asked for than the line takes."""
+        return any(path(trial, "run", "capped") is True for trial in self.ok)
+
+    def figure(self, *names: str) -> Figure:
+        """A quantity of the trials' trees, such as ``rates``, ``pps``."""
+        return figure(path(trial, *names) for trial in self.ok)
+
+    @property
+    def link_speed(self) -> float | None:
+        """The line's Mbit/s, None where the link has none."""
+        speeds = [path(trial, "run", "link_speed_mbps") for trial in self.ok]
+        return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
+
+    @cached_property
+    def reached(self) -> float | None:
+        """The share of the rate asked for that the median trial sent, as the runs have it."""
+        return self.figure("run", "rate_reached").median
+
+
+def rate_key(rate: Any) -> str:
+    """The same for the same rate, also where one was read as 10 and another as 10.0."""
+    if not isinstance(rate, Mapping) or not rate:
+        return "recorded"
+    form, value = next(iter(rate.items()))
+    return f"{form} {float(value) if is_number(value) else value}"
+
+
+class Groups(list[Group]):
+    """The groups of a result, and which are of the same traffic, host and rate. Found by a key: there may be thousands."""
+
+    def beside(self, group: Group) -> list[Group]:
+        """The groups of a group's traffic, host and rate, itself among them."""
+        return self._cells[_cell_of(group)]
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], list[Group]]:
+        return grouped(self, _cell_of)
+
+
+def _cell_of(group: Group) -> tuple[str, str, str]:
+    return group.traffic, group.host, rate_key(group.rate)
+
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """The items by a key, in the order in which the keys are met."""
+    found: dict[_Key, list[_Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+def groups(result: Mapping[str, Any]) -> Groups:
+    """The groups of a result, traffic by traffic in the order asked for; warm-ups are not among the trials."""
+    order = {entry["name"]: index for index, entry in reversed(list(enumerate(result["traffic"])))}
+    found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for trial in result["trials"]:
+        key = (str(trial["traffic"]["name"]), str(trial["host"]), str(trial["injection_method"]), rate_key(trial["rate"]))
+        found.setdefault(key, []).append(trial)
+    made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _dummy), trials in found.items()]
+    hosts = {host: index for index, host in enumerate(dict.fromkeys(group.host for group in made))}
+    rates = {key: index for index, key in enumerate(dict.fromkeys(rate_key(group.rate) for group in made))}
+    return Groups(sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)])))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a method brings over the kernel path: the ratio of the medians, or None and why."""
+
+    ratio: float | None
+    reason: str = ""  # beside a ratio: what it does not say
+
+
+def gain(group: Group, kernel: Group | None) -> Gain:
+    """The gain of a group over the group of the kernel path with the same traffic, host and rate."""
+    if kernel is None:
+        return Gain(None, "no gain: the kernel path was not tried at this rate")
+    for side in (group, kernel):
+        if not side.ok:
+            return Gain(None, f"no gain: each trial of {side.method} failed")
+        if side.verdict in UNQUOTABLE:
+            return Gain(None, f"no gain: the verdict of {side.method} is {side.verdict}, its rate is not to be quoted")
+    mine, other = group.figure("rates", "pps"), kernel.figure("rates", "pps")
+    if not mine.median or not other.median:
+        return Gain(None, "no gain: a rate is unknown")
+    ratio = mine.median / other.median
+    # Such a trial was held by that rate, not by the path.
+    if all(side.reached is not None and side.reached >= REACHED for side in (group, kernel)):
+        return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
+    reasons = []
+    if "unknown" in (group.verdict, kernel.verdict):
+        reasons.append("the gain is of rates that no counter confirms (verdict unknown)")
+    if mine.n < 2 or other.n < 2:
+        reasons.append("the gain is of single trials, whose spread is not known")
+    elif not apart(mine, other):
+        reasons.append("the ranges of the repeats overlap: this is no difference")
+    return Gain(ratio, "; ".join(reasons))
+
+
+def apart(one: Figure, other: Figure) -> bool:
+    """Whether two figures differ by more than their repeats do: each has two at least, and their ranges do not touch."""
+    if one.n < 2 or other.n < 2 or None in (one.low, one.high, other.low, other.high):
+        return False
+    return one.low > other.high or one.high < other.low  # type: ignore[operator]
+
+
+def steps_of(trial: Mapping[str, Any]) -> list[tuple[float, float, float]]:
+    """The rate in each interval between two samples, as (begin, end, pps): differences, since the samples count from the start.
+
+    tcpreplay prints seconds with two decimals, too coarse for an interval of one second; packets over its own mean pps
+    gives the same time exactly.
+    """
+    stats = trial.get("stats")
+    if not isinstance(stats, Mapping):
+        return []
+    samples = stats.get("samples")
+    points = [*(samples if isinstance(samples, list) else []), stats]
+    made: list[tuple[float, float, float]] = []
+    begin, packets = 0.0, 0.0
+    for point in points:
+        sent, mean, seconds = path(point, "packets"), path(point, "pps"), path(point, "seconds")
+        if not is_number(sent):
+            continue
+        end = sent / mean if is_number(mean) and mean > 0 else seconds
+        # The last sample may be the total itself, or a few ms before it: a rate over so short a time is noise.
+        if not is_number(end) or end - begin < 0.1 or sent < packets:
+            continue
+        made.append((begin, float(end), (sent - packets) / (end - begin)))
+        begin, packets = float(end), float(sent)
+    return made if len(made) > 1 else []

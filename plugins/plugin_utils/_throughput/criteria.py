@@ -1,0 +1,140 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JMESPath over results, and criteria: expressions that a run of trials passes or fails by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded import bounded
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries
+
+_REMEDY = "See https://jmespath.org/specification.html."
+
+
+def search(expression: Any, data: Any) -> Any:
+    """What the expression gives over the data."""
+    return _bounded(expression, lambda: _parse(expression).search(plain(data)))
+
+
+def _bounded(expression: Any, work: Callable[[], Any]) -> Any:
+    """An expression may be one that never ends, takes all memory, or raises anything: :mod:`_bounded`."""
+    libraries.require("jmespath")
+    if not isinstance(expression, str):
+        raise TrafficgenError(f"the expression is a string, not {type(expression).__name__}")
+    try:
+        return bounded(lambda: _said(work))
+    except TrafficgenError as error:
+        raise TrafficgenError(error.what, on=expression, remedy=_REMEDY) from None
+
+
+def _said(work: Callable[[], Any]) -> Any:
+    """An error of the library's own speaks for itself, without the name of its class."""
+    try:
+        return work()
+    except libraries.require("jmespath").exceptions.JMESPathError as error:
+        raise TrafficgenError(" ".join(str(error).split())) from None
+
+
+def _check(expression: Any) -> None:
+    _bounded(expression, lambda: bool(_parse(expression)))
+
+
+def _parse(expression: str) -> Any:
+    return libraries.require("jmespath").compile(str(expression))
+
+
+def plain(data: Any) -> Any:
+    """The data in Python's own types.
+
+    jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with names of their own.
+    """
+    return json.loads(json.dumps(data, default=_plainer))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+def check_criteria(criteria: Any) -> list[dict[str, str]]:
+    """The criteria as ``{name, expression}``, each with a name of its own and an expression that parses."""
+    if not isinstance(criteria, Sequence) or isinstance(criteria, str):
+        raise TrafficgenError("not a list of criteria", on="throughput_criteria", remedy="Each is {name: ..., expression: ...}.")
+    checked: list[dict[str, str]] = []
+    for number, one in enumerate(criteria, 1):
+        on = f"throughput_criteria, entry {number}"
+        if not isinstance(one, Mapping) or set(one) != {"name", "expression"} or not str(one["name"]).strip():
+            raise TrafficgenError("not a criterion", on=on, remedy="It is {name: ..., expression: ...}, and nothing else.")
+        if any(other["name"] == one["name"] for other in checked):
+            raise TrafficgenError(f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own.")
+        try:
+            _check(one["expression"])
+        except TrafficgenError as error:
+            raise TrafficgenError(error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy) from None
+        checked.append({"name": str(one["name"]), "expression": str(one["expression"])})
+    return checked
+
+
+def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
+    """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it yields no answer."""
+    checked = check_criteria(criteria)
+    bare = plain(data) if checked else None
+    return [_judged(one, bare) for one in checked]
+
+
+def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
+    try:
+        passed, error = _bounded(one["expression"], lambda: _answer(one["expression"], data))
+    except TrafficgenError as failed:
+        passed, error = False, failed.what
+    return {**one, "passed": passed, "error": error}
+
+
+def _answer(expression: str, data: Any) -> tuple[bool, str | None]:
+    """Whether it is met, and why it is no answer."""
+    compiled = _parse(expression)
+    value = compiled.search(data)
+    if value is None or _selects_nothing(compiled.parsed, data):
+        return False, "it selects nothing"
+    if isinstance(value, bool):
+        return value, None
+    text = json.dumps(value, default=repr)
+    return False, f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
+
+
+# What these say of nothing is an answer.
+_OF_NOTHING = ("length", "not_null", "type")
+
+
+def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
+    """Whether a part that the answer is made of selects nothing, which a comparison, a negation or a function would turn into a pass.
+
+    Only where the answer is made (and, or, not, comparison, function), not within a filter, where a field may well be null.
+    """
+    kind, children = node["type"], node["children"]
+    if kind in ("and_expression", "or_expression"):
+        return any(_selects_nothing(child, data) for child in children)
+    if kind in ("not_expression", "comparator"):
+        return any(_is_nothing(child, data, (None, [])) for child in children)
+    if kind == "function_expression":
+        return node["value"] not in _OF_NOTHING and any(_is_nothing(child, data, ([],)) for child in children)
+    if kind == "pipe":
+        return _selects_nothing(children[0], data) or _selects_nothing(children[1], _value(children[0], data))
+    return False
+
+
+def _is_nothing(node: Mapping[str, Any], data: Any, nothing: Sequence[Any]) -> bool:
+    """Whether the part's value is one of ``nothing``, or is made of what selects nothing. What is written out was meant."""
+    if node["type"] in ("literal", "expref"):
+        return False
+    return _value(node, data) in nothing or _selects_nothing(node, data)
+
+
+def _value(node: Mapping[str, Any], data: Any) -> Any:
+    return libraries.require("jmespath").visitor.TreeInterpreter().visit(node, data)

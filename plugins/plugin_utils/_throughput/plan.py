@@ -1,0 +1,277 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what was asked for to the trials: traffic x methods x rates x repeats, in this order, with warm-ups, and the time they take."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, Size, plan_rate, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
+
+SEARCHES = ("ndr", "pdr", "rfc2544")
+
+# What the estimate adds, in seconds, each seen on a machine with two slow cores: what is done once, before and after; a trial's
+# preparation and end; netmap taking a port and giving it back.
+ONCE = 15.0
+A_TRIAL = 1.5
+NETMAP = 3.0
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_ETHER, _TAG = 14, 4
+# Settings of a search are checked before the port and the frames are known: no rate is above this line.
+_ANY_LINE = {"wire_frame_size": 64, "link_speed_mbps": 1e9}
+
+
+def check_traffic(traffic: Any) -> list[dict[str, Any]]:
+    """The traffic as asked for, each ``{name, streams | pcap, rates, ip_size}``, or an error."""
+    checked: list[dict[str, Any]] = []
+    for number, one in enumerate(_filled(traffic, "throughput_traffic", "traffic"), 1):
+        on = f"throughput_traffic, entry {number}"
+        if not isinstance(one, Mapping) or not _NAME.match(str(one.get("name", ""))):
+            raise TrafficgenError(
+                "has no name that can be a file's", on=on, remedy="Give it a name of letters, digits, dots, dashes and underscores."
+            )
+        on = f"throughput_traffic, {one['name']}"
+        unknown = sorted(set(one) - {"name", "streams", "pcap", "rates", "ip_size"})
+        if unknown:
+            raise TrafficgenError(f"unknown: {', '.join(unknown)}", on=on, remedy="It has name, streams or pcap, rates, ip_size.")
+        if any(other["name"] == one["name"] for other in checked):
+            raise TrafficgenError("the name is another's, too", on=on, remedy="Give each a name of its own.")
+        streams, pcap = one.get("streams"), one.get("pcap")
+        if (not streams) == (not pcap):
+            raise TrafficgenError(
+                "has neither streams nor pcap, or both", on=on, remedy="Give one: streams, as for the module pcap, or pcap."
+            )
+        rates = one.get("rates")
+        checked.append(
+            {
+                "name": str(one["name"]),
+                "streams": streams or None,
+                "pcap": pcap or None,
+                "rates": None if rates is None else check_rates(rates, f"rates of {one['name']}"),
+                "ip_size": one.get("ip_size"),
+            }
+        )
+    return checked
+
+
+def check_rates(rates: Any, on: str = "throughput_rates") -> list[dict[str, Any]]:
+    """The rates, each a dictionary with one of tcpreplay's rate parameters as its only key."""
+    return [_rate(one, f"{on}, entry {number}") for number, one in enumerate(_filled(rates, on, "rate"), 1)]
+
+
+def _rate(one: Any, on: str) -> dict[str, Any]:
+    if not isinstance(one, Mapping) or len(one) != 1 or next(iter(one)) not in RATE_FORMS:
+        raise TrafficgenError(f"not a rate: {one!r}", on=on, remedy=f"It has one key, of {', '.join(RATE_FORMS)}: {{mbps: 1000}}, say.")
+    form, value = next(iter(one.items()))
+    if form == "topspeed":
+        if str(value).lower() not in ("true", "yes", "1"):
+            raise TrafficgenError("topspeed is true, or another rate is given", on=on)
+        return {"topspeed": True}
+    number = positive(value, f"{on}: {form}")
+    return {str(form): int(number) if number == int(number) else number}
+
+
+def check_methods(methods: Any) -> list[str]:
+    """The injection methods, known and each once."""
+    checked = [str(method) for method in _filled(methods, "throughput_methods", "injection method")]
+    unknown = [method for method in checked if method not in INJECTION_METHODS]
+    if unknown:
+        raise TrafficgenError(
+            f"not an injection method: {', '.join(unknown)}", on="throughput_methods", remedy=f"There are {', '.join(INJECTION_METHODS)}."
+        )
+    if len(set(checked)) < len(checked):
+        raise TrafficgenError("names a method twice", on="throughput_methods", remedy="Name each once; throughput_repeats repeats trials.")
+    return checked
+
+
+def _filled(value: Any, on: str, what: str) -> Sequence[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise TrafficgenError(f"an empty matrix: no {what}", on=on, remedy=f"Give a list of at least one {what}.")
+    return value
+
+
+def whole(value: Any, on: str, least: int) -> int:
+    """``value`` as a whole number from ``least`` on."""
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError):
+        number = math.nan
+    if not number >= least or number != int(number):
+        raise TrafficgenError(f"not a whole number from {least} on", on=f"{on} {value!r}")
+    return int(number)
+
+
+def plan(
+    traffic: Any,
+    *,
+    rates: Any,
+    methods: Any = None,
+    repeats: Any = 3,
+    duration: Any = 10,
+    warmup: Any = 0,
+    pause: Any = 0,
+    margin: Any = 0,
+    search: str | None = None,
+    search_options: Mapping[str, Any] | None = None,
+    strict: bool = False,
+    hosts: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The trials of the whole run, and how long they take.
+
+    :param methods: injection methods, None for the default one, and netmap besides on the hosts that have it.
+    :param margin: seconds that a common start of several hosts is set ahead.
+    :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
+    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size, wire_frame_size}]}``. Without it,
+        what was asked for is checked, and the plan is that of one host that has netmap; how long a search takes is not known then.
+    :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method, rate, repeat,
+        duration, hosts}``; a warm-up's number is that of the trial that follows.
+    """
+    asked = check_traffic(traffic)
+    general = check_rates(rates) if search is None and any(one["rates"] is None for one in asked) else []
+    explicit = None if methods is None else check_methods(methods)
+    times = whole(repeats, "throughput_repeats", 1)
+    seconds = whole(duration, "throughput_duration", 1)
+    warm = whole(warmup, "throughput_warmup", 0)
+    wait = positive(pause, "throughput_pause", zero=True)
+    ahead = positive(margin, "throughput_start_margin", zero=True)
+    if search is not None and search not in SEARCHES:
+        raise TrafficgenError(f"not a search: {search}", on="throughput_search", remedy=f"There are {', '.join(SEARCHES)}, and none.")
+    known = hosts if hosts is not None else {"": {"netmap": {"usable": True}}}
+    where, notes = _methods_of(explicit, known)
+    trials: list[dict[str, Any]] = []
+    searches: list[dict[str, Any]] = []
+    number = 0
+    for one in asked:
+        for method, names in where.items():
+            common = {"traffic": one["name"], "injection_method": method, "hosts": names}
+            if search is not None:
+                searches.append(common)
+                continue
+            for rate in one["rates"] or general:
+                cell = {**common, "rate": rate, "duration": seconds}
+                if warm:
+                    trials.append({**cell, "number": number + 1, "warmup": True, "repeat": None, "duration": warm})
+                for repeat in range(1, times + 1):
+                    number += 1
+                    trials.append({**cell, "number": number, "warmup": False, "repeat": repeat})
+    searching = (0, 0.0)
+    if hosts is not None and search is None:
+        _check_reachable(asked, general, hosts, strict)
+    elif hosts is not None and search is not None:
+        searching = _estimate_search(hosts, search, search_options or {})
+    elif search is not None:
+        check_search("", search, {**_ANY_LINE, **(search_options or {})})
+    between = max(wait, A_TRIAL, ahead if len(known) > 1 else 0)
+    took = sum(one["duration"] + between + (NETMAP if one["injection_method"] == "netmap" else 0) for one in trials)
+    for one in searches:
+        took += searching[1] + searching[0] * (between + (NETMAP if one["injection_method"] == "netmap" else 0))
+    known_time = hosts is not None or search is None
+    return {
+        "trials": trials, "searches": searches, "notes": notes, "count": number, "seconds": round(ONCE + took, 1) if known_time else None
+    }  # fmt: skip
+
+
+def _methods_of(explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, list[str]], list[str]]:
+    """Which hosts a method is tried on, and a sentence for each host that is left out."""
+    if explicit is not None:
+        return {method: list(hosts) for method in explicit}, []
+    able = [name for name, one in hosts.items() if one["netmap"]["usable"]]
+    notes = [
+        f"{name} has no netmap, so its trials are without it alone: {one['netmap'].get('reason') or 'not known why'}".rstrip(".") + "."
+        for name, one in hosts.items()
+        if name not in able
+    ]
+    return {"auto": list(hosts), **({"netmap": able} if able else {})}, notes
+
+
+def _check_reachable(
+    asked: list[dict[str, Any]], general: list[dict[str, Any]], hosts: Mapping[str, Mapping[str, Any]], strict: bool
+) -> None:
+    """Refuse now what a trial would refuse: a rate above the line with ``strict``, percent of no line, a rate too slow to hold."""
+    for name, host in hosts.items():
+        found = {one["name"]: Size.of_means(one["frame_size"], one["wire_frame_size"]) for one in host.get("traffic", ())}
+        for one in asked:
+            for rate in one["rates"] or general:
+                form, value = next(iter(rate.items()))
+                try:
+                    plan_rate(form, value, found[one["name"]], host.get("link_speed_mbps"), strict=strict)
+                except TrafficgenError as error:
+                    raise TrafficgenError(
+                        error.what,
+                        on=f"{name}, {one['name']}, {error.on}",
+                        remedy=error.remedy.replace("strict_rate", "throughput_strict_rate"),
+                    ) from None
+
+
+def _estimate_search(hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]) -> tuple[int, float]:
+    """How many trials and seconds the longest search takes where the device is steady, each host's and traffic's settings being checked."""
+    most = (0, 0.0)
+    for name, host in hosts.items():
+        for one in host.get("traffic", ()):
+            known = {**{key: one[key] for key in ("wire_frame_size", "frame_size")}, "link_speed_mbps": host.get("link_speed_mbps")}
+            trials, seconds = _search.estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
+            most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
+    return most
+
+
+def check_search(where: str, search: str, options: Mapping[str, Any]) -> _search.Settings:
+    """The settings of a search as the role was given them, checked; ``where`` begins what an error is on."""
+    try:
+        return _search.check_settings(search, **options)
+    except TypeError as error:
+        raise TrafficgenError("not a setting of a search", on="throughput_search_options", said=str(error)) from None
+    except TrafficgenError as error:
+        raise TrafficgenError(error.what, on=f"{where}{error.on}", said=error.said, remedy=error.remedy) from None
+
+
+def ip_overhead(streams: Sequence[Mapping[str, Any]]) -> int | None:
+    """The bytes of a frame around its IP packet: Ethernet's header and VLAN tags. None where that is not the same, or no IP is in it."""
+    found = {_overhead(_layers(one)) for one in streams}
+    return found.pop() if len(found) == 1 else None
+
+
+def _layers(stream: Mapping[str, Any]) -> Sequence[Any]:
+    """The layers a stream has: its own, or its preset's, to which it cannot add any."""
+    return (PRESETS.get(stream["preset"], {}) if stream.get("preset") else stream).get("layers") or ()
+
+
+def _overhead(layers: Iterable[Any]) -> int | None:
+    names = [next(iter(layer), "") if isinstance(layer, Mapping) else str(layer) for layer in layers]
+    if names[:1] != ["Ether"]:
+        return None
+    for tags, name in enumerate(names[1:]):
+        if name in ("IP", "IPv6"):
+            return _ETHER + tags * _TAG
+        if name not in ("Dot1Q", "Dot1AD"):
+            break
+    return None
+
+
+def number(value: float) -> int | float:
+    """An int where it is one: a size that all frames have."""
+    return int(value) if value == int(value) else value
+
+
+def sizes(one: Mapping[str, Any], counted: Mapping[Any, int]) -> dict[str, Any]:
+    """``{ip_size, frame_size, wire_frame_size}`` of checked traffic, in bytes, mean where they differ.
+
+    :param counted: how many frames there are of each length in the pcap.
+    """
+    size = Size.of(counted)
+    frame = size.frame
+    overhead = ip_overhead(one["streams"]) if one["streams"] else None
+    ip = frame - overhead if overhead is not None else one["ip_size"]
+    return {
+        "ip_size": None if ip is None else number(float(ip)),
+        "frame_size": number(frame),
+        "wire_frame_size": number(size.wire),
+    }

@@ -1,0 +1,484 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a throughput run, schema version 1 (docs/result-schema.md): put together, totalled over the fleet, read back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import RECEIVE_WAIT
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import count, is_number, moment, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema as schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search, sizes
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE, line, trial
+
+SCHEMA = "wirespeed.trafficgen/throughput"
+SCHEMA_VERSION = 1
+NOT_JUDGED = "not judged"
+SETTLE = 5.0  # seconds before the next trial (RFC 2544, section 23)
+
+# --- Reading ---
+
+
+def load(text: str, on: str = "the result") -> dict[str, Any]:
+    """A result file's content, checked to be one; ``on`` names it in errors."""
+    again = "Name a result.json of the role throughput."
+    if not text.strip():
+        raise TrafficgenError("is empty", on=on, remedy=again)
+    try:
+        result = schema.parse(text, on)
+    except json.JSONDecodeError as error:
+        # A file that was cut short ends in the middle: what is missing is missing at its end.
+        whole = text.strip()
+        cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
+        what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
+        raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
+    check(result, on)
+    return result  # type: ignore[no-any-return]
+
+
+def check(result: Any, on: str = "the result") -> None:
+    """Raise :class:`TrafficgenError` unless ``result`` is one of this schema, plain data as JSON has it."""
+    again = "Name a result.json of the role throughput."
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        said = f"its schema is {result['schema']!r}" if isinstance(result, dict) and "schema" in result else "it names no schema"
+        raise TrafficgenError("is not a throughput result", on=on, said=said, remedy=again)
+    version = result.get("schema_version")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise TrafficgenError(
+            f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}", on=on,
+            remedy="Read it with a newer wirespeed.trafficgen." if newer else again,
+        )  # fmt: skip
+    schema.check_plain(result, on)
+    schema.RESULT.check(result, on)
+
+
+# --- The whole ---
+
+
+def of_record(record: Record) -> dict[str, Any]:
+    """The result of what is in a record. Its criteria are not judged."""
+    plan = record.plan
+    broke = (record.ended or {}).get("broke", {})
+    searched = [_searched(record, item, host, broke.get(host)) for item in plan["plan"]["searches"] for host in item["hosts"]]
+    hosts: dict[str, Any] = {
+        name: {**described, "broke": broke.get(name, ""), "trials": [], "searches": []} for name, described in plan["hosts"].items()
+    }
+    for (host, _number), trial_of in record.trials.items():
+        hosts.get(host, {"trials": []})["trials"].append(trial_of)
+    for done_or_not in searched:
+        if done_or_not.found:
+            hosts[done_or_not.host]["searches"].append(done_or_not.found)
+    unfinished = None
+    if record.left():
+        made = sum(one.done for one in searched) if searched else len(_planned(plan["plan"]).keys() & record.trials.keys())
+        unfinished = {"made": made, "planned": record.planned(), "what": "searches" if searched else "trials"}
+    last = max([plan["started"], *(one["resumed"] for one in record.resumed), *map(_ended, record.trials.values())])
+    return assemble(
+        {
+            **plan,
+            "hosts": hosts,
+            "ended": record.ended["ended"] if record.ended else last,
+            "unfinished": unfinished,
+            "notes": [
+                f"The test was broken off after {count(one['made'], 'trial')}, and went on at {moment(one['resumed'])}."
+                for one in record.resumed
+            ],
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Searched:
+    host: str
+    done: bool = False
+    found: dict[str, Any] | None = None
+
+
+def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | None) -> _Searched:
+    """A search of a host, replayed from its trials."""
+    measured = record.measured((host, item["traffic"], item["injection_method"]))
+    known = record.plan["hosts"].get(host)
+    if not measured or known is None:
+        return _Searched(host)
+    settings = record.plan["settings"]
+    asked = check_search(
+        f"{host}, {item['traffic']}, ",
+        settings.get("search"),
+        {
+            **{key: _sizes_of(item["traffic"], known)[key] for key in ("wire_frame_size", "frame_size")},
+            "link_speed_mbps": path(known, "host", "interface", "link_speed_mbps"),
+            **(settings.get("search_options") or {}),
+        },
+    )
+    step = _search.step(measured, asked)
+    answer = step["result"] or _search.broken_off(measured, asked, broke or "It has not ended.")
+    return _Searched(host, step["done"], {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer})
+
+
+def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a run. Its criteria are not judged.
+
+    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for, ``hosts`` (by name
+        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``, ``criteria``;
+        ``unfinished``, ``{made, planned, what}`` where the run has not come to its end.
+    """
+    plan, hosts, unfinished = material["plan"], material["hosts"], material.get("unfinished")
+    planned = _planned(plan)
+    trials = [one for name, host in hosts.items() for one in host.get("trials", ()) if _is_of(planned, name, one)]
+    searches = [
+        {**one, "traffic": _sizes_of(one["traffic"], host), "host": name}
+        for name, host in hosts.items()
+        for one in host.get("searches", ())
+    ]
+    if unfinished is None:
+        searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
+        trials += _never_run(plan, hosts, trials)
+    trials.sort(key=lambda one: one["number"])
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "name": material["name"],
+        "collection_version": material.get("collection_version") or collection_version(),
+        **{key: material[key] for key in ("ansible_version", "started", "ended")},
+        "unfinished": unfinished,
+        "estimated_seconds": plan["seconds"],
+        "trial_seconds": trial_seconds(trials, searches),
+        "settings": material["settings"],
+        "traffic": _traffic(material["traffic"], hosts),
+        "hosts": {name: one["host"] for name, one in hosts.items()},
+        "notes": [*plan["notes"], *_different(hosts), *_hasty(material["settings"], hosts), *material.get("notes", ())],
+        "trials": trials,
+        "searches": searches,
+        "fleet": fleet(trials) if len(hosts) > 1 else [],
+    }
+    return with_criteria(result, [{**one, "passed": False, "error": NOT_JUDGED} for one in material["criteria"]])
+
+
+def judged(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result with its criteria judged, whatever they raise. Of an unfinished run none is: it is not known what they will be of."""
+    if result["unfinished"] or not result["criteria"]:
+        return dict(result)
+    asked = [{key: one[key] for key in ("name", "expression")} for one in result["criteria"]]
+    bare = {key: value for key, value in result.items() if key not in ("criteria", "failures", "passed")}
+    try:
+        answers = _criteria.judge(asked, bare)
+    except TrafficgenError as error:
+        answers = [{**one, "passed": False, "error": error.message} for one in asked]
+    return with_criteria(result, answers)
+
+
+def with_criteria(result: Mapping[str, Any], criteria: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result with the answers of its criteria, what makes the play fail, and whether it has passed."""
+    found = {**result, "criteria": criteria}
+    found["failures"] = failures(found)
+    found["passed"] = not found["failures"]
+    return found
+
+
+def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
+    if not found["packets"]:
+        raise TrafficgenError("has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
+    return {
+        "name": one["name"],
+        **sizes(one, found["sizes"]),
+        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
+        "streams": one["streams"],
+        "path": path,
+        "source_macs": found.get("source_macs"),
+    }
+
+
+def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for one in asked:
+        described = next((each for host in hosts.values() for each in host.get("traffic", ()) if each["name"] == one["name"]), None)
+        if described is not None:
+            found.append({key: value for key, value in described.items() if key != "source_macs"})
+    return found
+
+
+def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what arrives."""
+    if not any(host["host"].get("receiver") for host in hosts.values()):
+        return []
+    given = {key: value for key, value in settings.items() if is_number(value)}  # a record may have been edited
+    wait, settle = given.get("receive_wait", RECEIVE_WAIT), given.get("settle", SETTLE)
+    said = []
+    if wait < RECEIVE_WAIT:
+        said.append(
+            f"Missing frames were waited for {wait:g} s (throughput_receive_wait), where RFC 2544 says {RECEIVE_WAIT:g}: what came later "
+            "counts as lost."
+        )
+    if settle < SETTLE:
+        said.append(
+            f"After a trial with missing frames the next one began {settle:g} s later at the earliest (throughput_settle), where RFC 2544 "
+            f"says {SETTLE:g}: its device may not have come to rest."
+        )
+    return said
+
+
+def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each traffic that is not the same file on all hosts: it can be a pcap of the hosts' own."""
+    seen: dict[str, dict[str, list[str]]] = {}
+    for name, host in hosts.items():
+        for each in host.get("traffic", ()):
+            if each["sha256"] is not None:
+                seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)
+    return [
+        f"{traffic} is not the same file on all hosts: "
+        + "; ".join(f"{sha[:12]}... on {', '.join(names)}" for sha, names in files.items())
+        + "."
+        for traffic, files in seen.items()
+        if len(files) > 1
+    ]
+
+
+def _planned(plan: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]]:
+    """The trials of the plan by host and number."""
+    return {(host, item["number"]): item for item in plan["trials"] if not item["warmup"] for host in item["hosts"]}
+
+
+def _is_of(planned: Mapping[tuple[str, int], Mapping[str, Any]], host: str, one: Mapping[str, Any]) -> bool:
+    """Whether a trial is one of this plan's, and not of another run's."""
+    item = planned.get((host, one["number"]))
+    return (
+        item is not None
+        and item["traffic"] == one["traffic"]["name"]
+        and all(item[key] == one[key] for key in ("injection_method", "rate", "repeat"))
+    )
+
+
+def _ended(one: Mapping[str, Any]) -> float:
+    return float((one["run"] or {}).get("ended") or 0)
+
+
+def _never_ended(
+    plan: Mapping[str, Any], hosts: Mapping[str, Any], searches: Sequence[Mapping[str, Any]], search: str | None
+) -> list[dict[str, Any]]:
+    """The planned searches of which nothing is known: a host was lost in them, or before."""
+    done = {(one["host"], one["traffic"]["name"], one["injection_method"]) for one in searches}
+    return [
+        {
+            "host": name, "traffic": _sizes_of(item["traffic"], hosts.get(name, {})), "injection_method": item["injection_method"],
+            "search": search, "goals": [], "status": "failed", "reason": hosts.get(name, {}).get("broke") or "It has not ended.",
+            "limited_by": None, "found": None, "trial_seconds": 0.0, "trials": [],
+        }
+        for item in plan["searches"]
+        for name in item["hosts"]
+        if (name, item["traffic"], item["injection_method"]) not in done
+    ]  # fmt: skip
+
+
+def _never_run(plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The planned trials of which nothing is known: the host was lost before them."""
+    done = {(one["host"], one["number"]) for one in trials}
+    gone = {one["host"]: one["number"] for one in reversed(trials) if one["error"] and one["error"].startswith(GONE)}
+    lost = []
+    for item in plan["trials"]:
+        for name in item["hosts"]:
+            if not item["warmup"] and (name, item["number"]) not in done:
+                one = trial(item, None, host=name, traffic=_sizes_of(item["traffic"], hosts.get(name, {})))
+                broke = hosts.get(name, {}).get("broke")
+                why = f"{GONE} in trial {gone[name]}" if name in gone else broke
+                lost.append({**one, "error": f"not sent, since {why}"} if why else one)
+    return lost
+
+
+def _sizes_of(traffic: str, host: Mapping[str, Any]) -> dict[str, Any]:
+    known = next((one for one in host.get("traffic", ()) if one["name"] == traffic), {"name": traffic})
+    return {key: known.get(key) for key in ("name", "ip_size", "frame_size", "wire_frame_size")}
+
+
+def collection_version() -> str:
+    """The version of this collection, as installed or in a clone; ``unknown`` where neither says."""
+    top = Path(__file__).parents[3]
+    for name, pattern in (("MANIFEST.json", r'"version": "([^"]+)"'), ("galaxy.yml", r"^version: (\S+)")):
+        with contextlib.suppress(OSError):
+            found = re.search(pattern, (top / name).read_text(encoding="utf-8"), re.MULTILINE)
+            if found:
+                return found[1]
+    return "unknown"
+
+
+def trial_seconds(trials: Iterable[Mapping[str, Any]], searches: Iterable[Mapping[str, Any]] = ()) -> float:
+    """The sum of the trials' own time; of trials that were started together, the longest."""
+    longest: dict[int, float] = {}
+    for one in trials:
+        run = one["run"] or {}
+        if run.get("started") and run.get("ended"):
+            longest[one["number"]] = max(longest.get(one["number"], 0.0), run["ended"] - run["started"])
+    # The hosts of a fleet search at the same time.
+    by_host: dict[str, float] = {}
+    for one in searches:
+        by_host[one["host"]] = by_host.get(one["host"], 0.0) + sum(step.get("seconds") or 0.0 for step in one["trials"])
+    return round(sum(longest.values()) + max(by_host.values(), default=0.0), 3)
+
+
+def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Totals over the hosts that were started together, one entry a trial number. A host that failed is not among its hosts."""
+    together: dict[int, list[Mapping[str, Any]]] = {}
+    for one in trials:
+        together.setdefault(one["number"], []).append(one)
+    totals = []
+    for number, ones in sorted(together.items()):
+        sent = [one for one in ones if one["status"] == "ok"]
+        loss = _total([one["counters"]["loss_packets"] for one in sent])
+        base = _total([_base(one) for one in sent])
+        delays = [one["start_delay_seconds"] for one in sent if one["start_delay_seconds"] is not None]
+        totals.append(
+            {
+                "number": number,
+                "traffic": ones[0]["traffic"]["name"],
+                **{key: ones[0][key] for key in ("injection_method", "rate", "repeat")},
+                "hosts": [one["host"] for one in sent],
+                **{unit: _total([one["rates"][unit] for one in sent]) for unit in ("pps", "l1_mbps", "l2_mbps")},
+                "packets": _total([one["stats"]["packets"] for one in sent]),
+                "loss_packets": loss,
+                "loss_ratio": loss / base if loss is not None and base else None,
+                "start_spread_seconds": round(max(delays) - min(delays), 6) if delays else None,
+            }
+        )
+    return totals
+
+
+def _base(one: Mapping[str, Any]) -> int | None:
+    """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all that left."""
+    loss, ratio = one["counters"]["loss_packets"], one["counters"]["loss_ratio"]
+    if loss and ratio:
+        return round(float(loss) / float(ratio))
+    sent: int | None = one["stats"]["packets"]
+    tx = one["counters"]["tx"]
+    left = (tx or {}).get("packets")
+    return sent if left is None or sent is None else int(min(sent, left))
+
+
+def _total(values: Sequence[Any]) -> Any:
+    """The sum, None where one of them is not known, or there is none."""
+    return None if not values or any(value is None for value in values) else sum(values)
+
+
+def unfinished_words(unfinished: Mapping[str, Any]) -> str:
+    """How far a test has come, in a sentence."""
+    return f"The test is unfinished: {unfinished['made']} of {unfinished['planned']} {unfinished['what']} were made."
+
+
+def failures(result: Mapping[str, Any]) -> list[str]:
+    """What makes the play fail, a sentence each."""
+    found = []
+    if result["unfinished"]:
+        found.append(f"{unfinished_words(result['unfinished'])} throughput_resume goes on with it.")
+    found += [line(one) for one in result["trials"] if one["status"] != "ok"]
+    found += [
+        f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: "
+        f"{'FOUND NOTHING' if one['status'] == 'not_found' else 'FAILED'}: {one['reason']}"
+        for one in result["searches"]
+        if one["status"] != "found"
+    ]
+    for one in result["criteria"]:
+        if not one["passed"]:
+            why = f"is no answer, {one['error']}" if one["error"] else "is not met"
+            found.append(f"Criterion {one['name']!r} {why}: {one['expression']}")
+    return found
+
+
+# --- A host ---
+
+
+def host(
+    *,
+    facts: Mapping[str, Any],
+    link: Mapping[str, Any],
+    tcpreplay: Mapping[str, Any],
+    netmap: Mapping[str, Any],
+    netns: str | None = None,
+    link_speed_mbps: Any = None,
+    cpu_list: str | None = None,
+    rings: str = "",
+    pause: str = "",
+    tuned: str = "",
+    clock: Mapping[str, Any] | None = None,
+    receiver: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A host's entry in the result, from facts, modules' results (interface_counters, tcpreplay_info, netmap_info) and programs' output."""
+    processor = facts.get("processor") or []
+    guest = facts.get("virtualization_role") == "guest"
+    interface = link["interface"]
+    on_netmap = (netmap.get("interfaces") or {}).get(interface) or {}
+    count = facts.get("processor_vcpus") or facts.get("processor_nproc")
+    return {
+        "interface": {
+            "name": interface,
+            "netns": netns or None,
+            "driver": link["driver"],
+            "bus_info": link["bus_info"],
+            "link_speed_mbps": int(link_speed_mbps) if link_speed_mbps else link["speed_mbps"],
+            "mtu": link["mtu"],
+            "mac_address": link["mac_address"],
+            "rings": parse_rings(rings),
+            "pause": parse_pause(pause),
+        },
+        "receiver": _described(receiver),
+        "kernel": facts.get("kernel"),
+        "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
+        # number, maker, model, for each CPU; on some architectures less
+        "cpu": {"model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None), "count": count},
+        "memory_mb": facts.get("memtotal_mb"),
+        "virtualization": facts.get("virtualization_type") if guest else None,
+        "tuned_profile": parse_tuned(tuned),
+        "cpu_list": cpu_list or None,
+        "tcpreplay": {"version": tcpreplay["version"], "executable": tcpreplay["path"], "netmap": tcpreplay["netmap"]["usable"]},
+        "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
+        "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
+    }
+
+
+def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
+    """``{usable, reason}``: whether a host can send through netmap, and if not, why."""
+    if tcpreplay["netmap"]["usable"] is False:
+        return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
+    if not netmap["loaded"]:
+        return {"usable": False, "reason": netmap.get("problem") or "netmap is not loaded"}
+    return {"usable": True, "reason": ""}
+
+
+def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not receiver or receiver.get("kind", "none") == "none":
+        return None
+    by = "command" if receiver["kind"] == "command" else "test frames"
+    return {**{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")}, "counted_by": by}
+
+
+def parse_rings(text: str) -> dict[str, int] | None:
+    """``{tx, rx}``, the rings' current sizes, from ``ethtool -g``; None where it has none to tell of."""
+    return _current(text, r"^(RX|TX):\s+(\d+)$", int)
+
+
+def parse_pause(text: str) -> dict[str, str] | None:
+    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has none."""
+    return _current(text, r"^(RX|TX):\s+(on|off)$", str)
+
+
+def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
+    current = text.partition("Current hardware settings:")[2]
+    found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
+    return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
+
+
+def parse_tuned(text: str) -> str | None:
+    """The profile that ``tuned-adm active`` names; None where tuned is not there or has none."""
+    found = re.search(r"^Current active profile: (\S+)", text, re.MULTILINE)
+    return found[1] if found else None

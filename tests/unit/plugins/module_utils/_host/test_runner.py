@@ -1,0 +1,329 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, nothing_left, supervise
+
+FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
+STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
+
+
+def alive(pid):
+    """Whether a process runs: a zombie, which nobody has reaped yet, does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "first"), [("/usr/sbin:/usr/bin", "local"), ("system:local", "system"), ("local:system", "local"), ("system", "local")]
+)
+def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, path, first):
+    # sudo's secure_path on EL, for one
+    monkeypatch.setattr(runner, "_LOCAL_PATH", (str(tmp_path / "local"),))
+    for folder in ("local", "system"):
+        (tmp_path / folder).mkdir()
+        program = tmp_path / folder / "trafficgen-program"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system")))
+    assert runner.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
+
+
+def until(condition, seconds=10.0):
+    """Wait for a condition; whether it came true."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return bool(condition())
+
+
+def read_pid(path):
+    assert until(lambda: path.exists() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+def go(behaviour, timeout=10.0, **options):
+    with Watch(()) as watch:
+        return supervise([STAND_IN, behaviour], watch, timeout=timeout, **options)
+
+
+def test_the_streams_come_apart_with_status_locale_and_folder():
+    done = go("streams")
+    assert (done.status, done.stdout, done.stderr) == (3, "to-stdout\nC /\n", "to-stderr\n")
+    assert (done.ended, done.killed) == ("exited", False)
+    assert 0 <= done.finished - done.started < 2
+
+
+def test_a_timeout_is_an_interrupt_first():
+    done = go("wait", timeout=0.3)
+    assert (done.ended, done.killed, done.status) == ("timeout", False, 0)
+    assert "sendpacket_abort" in done.stdout and "User interrupt..." in done.stderr
+
+
+@pytest.mark.parametrize("behaviour", ["deaf", "spin"])
+def test_what_heeds_no_interrupt_is_killed_and_what_it_printed_is_kept(behaviour):
+    before = time.monotonic()
+    done = go(behaviour, timeout=0.3, grace=0.3)
+    assert (done.ended, done.killed, done.status) == ("timeout", True, -signal.SIGKILL)
+    assert time.monotonic() - before < 5
+    assert ("136261 packets" in done.stdout) == (behaviour == "deaf")
+
+
+def test_a_flood_stays_in_bounded_memory_and_keeps_both_ends():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = go("flood", timeout=1.0)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # KB
+    assert done.status == 0
+    assert len(done.stdout) < 6 << 20
+    assert done.stdout.startswith("0000") and "bytes left out]\n" in done.stdout
+    assert "Retried packets (EAGAIN):  189\n" in done.stdout
+
+
+def test_what_it_forked_is_ended_too(tmp_path, monkeypatch):
+    pid_file = tmp_path / "pid"
+    monkeypatch.setenv("STAND_IN_PID", str(pid_file))
+    before = time.monotonic()
+    done = go("fork")
+    assert done.status == 0 and "Successful packets" in done.stdout
+    assert time.monotonic() - before < 5
+    assert until(lambda: not alive(read_pid(pid_file)))
+
+
+def test_what_it_forked_into_a_session_of_its_own_is_ended_too(tmp_path, monkeypatch):
+    pid_file = tmp_path / "pid"
+    monkeypatch.setenv("STAND_IN_PID", str(pid_file))
+    with nothing_left() as mark:
+        done = go("daemon", mark=mark)
+        # It holds no pipe of ours, and yet has not been left for the end of the block.
+        assert done.status == 0 and not alive(read_pid(pid_file))
+
+
+def test_it_runs_where_no_file_has_the_name_of_an_interface():
+    with nothing_left() as mark, Watch(()) as watch:
+        done = supervise(["sh", "-c", "pwd; ls -A; stat -c %a ."], watch, timeout=5, mark=mark)
+    assert done.stdout == f"{mark}\n700\n"
+    assert not os.path.exists(mark)
+
+
+def test_what_it_gets_stays_open_for_as_long_as_it_lives():
+    reading, writing = os.pipe()
+    with Watch(()) as watch:
+        done = supervise(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], watch, timeout=5, hand_on=[writing])
+    os.close(writing)
+    assert (done.status, os.read(reading, 100), os.read(reading, 100)) == (0, b"told\n", b"")
+    os.close(reading)
+
+
+def test_no_processor_time_is_spent_on_waiting():
+    before = time.process_time()
+    go("wait", timeout=1.5)
+    assert time.process_time() - before < 0.3
+
+
+def test_it_runs_on_the_cpus_asked_for():
+    cpu = min(os.sched_getaffinity(0))
+    own = os.sched_getaffinity(0)
+    with Watch(()) as watch:
+        done = supervise(["grep", "Cpus_allowed_list", "/proc/self/status"], watch, timeout=5, cpus={cpu})
+    assert done.stdout.split() == ["Cpus_allowed_list:", str(cpu)]
+    assert os.sched_getaffinity(0) == own
+
+
+def test_cpus_that_are_not_there_are_refused():
+    own = os.sched_getaffinity(0)
+    with pytest.raises(TrafficgenError, match="cpu_list 1023: these CPUs cannot be used"), Watch(()) as watch:
+        supervise(["true"], watch, timeout=5, cpus={1023})
+    assert os.sched_getaffinity(0) == own
+
+
+def test_a_program_that_cannot_be_run_is_an_error(tmp_path):
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"\x7fELF not really")
+    broken.chmod(0o755)
+    with pytest.raises(TrafficgenError, match="could not be run"), Watch(()) as watch:
+        supervise([str(broken)], watch, timeout=5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_the_module_interrupts_the_child(number):
+    threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+    handler = signal.getsignal(number)
+    done = go("wait")
+    assert (done.ended, done.killed, done.status) == ("signal", False, 0)
+    assert "Successful packets" in done.stdout
+    assert signal.getsignal(number) is handler
+
+
+@pytest.mark.parametrize("behaviour", ["wait", "deaf"])
+def test_a_closed_connection_ends_the_child(behaviour):
+    reading, writing = os.pipe()
+    threading.Timer(0.3, os.close, (reading,)).start()
+    before = time.monotonic()
+    try:
+        with Watch((writing,)) as watch:
+            done = supervise([STAND_IN, behaviour], watch, timeout=10, grace=0.5)
+    finally:
+        os.close(writing)
+    assert (done.ended, done.killed) == ("gone", behaviour == "deaf")
+    assert time.monotonic() - before < 5
+
+
+def test_streams_that_cannot_hang_up_do_not_wake_it():
+    with open(os.devnull, "w") as null, Watch((null.fileno(), 999)) as watch:  # 999: not open at all
+        before = time.process_time()
+        done = supervise([STAND_IN, "wait"], watch, timeout=0.6)
+    assert done.ended == "timeout"
+    assert time.process_time() - before < 0.2
+
+
+# A module in a process of its own, which a test can kill. It runs the stand-in, and undoes something at the end.
+MODULE = """
+    import sys
+    from pathlib import Path
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, nothing_left, supervise, undone
+    undo, stand_in, behaviour = sys.argv[1:]
+    Watch._BEAT = 0.1
+    with Watch() as watch, nothing_left() as mark, undone(lambda: Path(undo).write_text("undone")):
+        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
+    print(done.ended)
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    """Starts a module; returns its process, the child's pid and the file that tells that it was undone."""
+    processes = []
+
+    def start(behaviour, through=()):
+        pid_file, undo = tmp_path / "pid", tmp_path / "undo"
+        process = subprocess.Popen(
+            [*through, sys.executable, "-c", textwrap.dedent(MODULE), str(undo), STAND_IN, behaviour],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "STAND_IN_PID": str(pid_file), "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        processes.append(process)
+        return process, read_pid(pid_file), undo
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.stdout.close()
+        process.stderr.close()
+        process.wait()
+
+
+@pytest.mark.parametrize("behaviour", ["wait", "deaf", "spin", "daemon-stays"])
+def test_a_module_that_is_killed_takes_the_child_with_it_and_is_undone(module, behaviour):
+    process, child, undo = module(behaviour)
+    assert alive(child)
+    process.kill()
+    assert until(lambda: not alive(child))
+    assert until(undo.exists)
+
+
+def test_a_module_whose_whole_group_is_killed_is_undone(module):
+    # So async_wrapper ends a job that takes too long.
+    process, child, undo = module("deaf", through=("setsid",))
+    os.killpg(process.pid, signal.SIGKILL)
+    assert until(lambda: not alive(child))
+    assert until(undo.exists)
+
+
+def test_a_module_that_is_terminated_says_what_was_sent(module):
+    process, child, undo = module("wait")
+    process.terminate()
+    assert process.stdout.read().lstrip() == "signal\n"
+    assert not alive(child) and undo.exists()
+
+
+def test_a_module_whose_output_nobody_reads_ends(module):
+    process, child, undo = module("deaf")
+    process.stdout.close()
+    assert until(lambda: not alive(child))
+    assert until(lambda: process.poll() is not None)
+    assert undo.exists()
+
+
+def test_a_client_that_goes_on_without_ansible_is_given_something_to_write(module):
+    # It finds its own output closed then, and closes ours.
+    process, child, _undo = module("wait")
+    assert [process.stdout.read(1) for _time in range(3)] == ["\n"] * 3
+    assert alive(child)
+
+
+def test_a_client_that_reads_nothing_holds_nothing_up(module):
+    process, _child, undo = module("wait")
+    fcntl.fcntl(process.stdout.fileno(), 1031, 4096)  # F_SETPIPE_SZ
+    until(lambda: False, 1.0)
+    process.terminate()
+    assert until(undo.exists)
+
+
+def test_a_module_whose_parent_goes_ends(module, tmp_path):
+    # A shell between, as with sudo or ssh; its end closes nothing, since the pipe is still ours.
+    process, child, undo = module("deaf", through=("sh", "-c", '"$@"; true', "sh"))
+    process.kill()
+    assert until(lambda: not alive(child))
+    assert until(undo.exists)
+
+
+def test_what_is_undone_holds_no_pipe_of_ours(module):
+    # Else Ansible would wait for the keeper as well.
+    process, child, _undo = module("wait")
+
+    def open_files(pid):
+        with contextlib.suppress(OSError):
+            return [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        return []
+
+    pipe = os.readlink(f"/proc/{process.pid}/fd/1")
+
+    def others():
+        return {int(name) for name in os.listdir("/proc") if name.isdigit() and pipe in open_files(name)} - {process.pid, os.getpid()}
+
+    assert until(lambda: not others())  # the keeper may have been forked a moment ago
+    assert alive(child)
+
+
+def test_the_watch_sleeps_until_a_moment():
+    moment = time.time() + 0.25
+    with Watch(()) as watch:
+        watch.sleep_until(moment)
+    assert 0 <= time.time() - moment < 1
+
+
+def test_the_watch_wakes_from_its_sleep():
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    before = time.monotonic()
+    with Watch(()) as watch:
+        watch.sleep_until(time.time() + 30)
+        assert watch.why() == "signal"
+    assert time.monotonic() - before < 5
+
+
+def test_names_that_are_no_namespace_are_refused():
+    for name in ("", "-x", "../../tmp", ".", "a/b"):
+        with pytest.raises(TrafficgenError, match="not a name of a network namespace"):
+            runner.in_netns(["true"], name)
+    with pytest.raises(TrafficgenError, match="no such network namespace"):
+        runner.in_netns(["true"], "there-is-none-of-this-name")

@@ -1,0 +1,269 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can be made."""
+
+from __future__ import annotations
+
+import ctypes as c
+import errno
+import fcntl
+import os
+import subprocess
+import time
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import device as api
+
+# What the macros _IOWR('i', 145, struct nmreq), … of netmap's headers give on x86-64 and Arm.
+NIOCGINFO, NIOCREGIF, NIOCTXSYNC = 0xC03C6991, 0xC03C6992, 0x6994
+
+
+class Nmreq(c.Structure):
+    _fields_ = [
+        ("name", c.c_char * 16), ("version", c.c_uint32), ("offset", c.c_uint32), ("memsize", c.c_uint32), ("tx_slots", c.c_uint32),
+        ("rx_slots", c.c_uint32), ("tx_rings", c.c_uint16), ("rx_rings", c.c_uint16), ("ringid", c.c_uint16), ("cmd", c.c_uint16),
+        ("arg1", c.c_uint16), ("arg2", c.c_uint16), ("arg3", c.c_uint32), ("flags", c.c_uint32), ("spare2", c.c_uint32 * 1),
+    ]  # fmt: skip
+
+
+class Ring(c.Structure):
+    _fields_ = [
+        ("buf_ofs", c.c_int64), ("num_slots", c.c_uint32), ("nr_buf_size", c.c_uint32), ("ringid", c.c_uint16), ("dir", c.c_uint16),
+        ("head", c.c_uint32), ("cur", c.c_uint32), ("tail", c.c_uint32), ("flags", c.c_uint32),
+    ]  # fmt: skip
+
+
+class NetmapIf(c.Structure):
+    _fields_ = [
+        ("name", c.c_char * 16), ("version", c.c_uint32), ("flags", c.c_uint32), ("tx_rings", c.c_uint32), ("rx_rings", c.c_uint32),
+        ("bufs_head", c.c_uint32), ("host_tx_rings", c.c_uint32), ("host_rx_rings", c.c_uint32), ("spare", c.c_uint32 * 3),
+        ("ring_ofs", c.c_ssize_t * 6),
+    ]  # fmt: skip
+
+
+class Netmap:
+    """The kernel's side: two transmit rings of 256 slots, in memory that is a file's."""
+
+    OFFSET, RINGS, SIZE = 4096, (8192, 12288), 16384
+
+    def __init__(self, path):
+        self.speaks = 14
+        self.error = None
+        self.requests = []
+        self.rings = [Ring(num_slots=256, nr_buf_size=2048, ringid=number, head=0, cur=0, tail=255) for number in (0, 1)]
+        self.path = path
+        self.write()
+
+    def write(self):
+        nifp = NetmapIf(name=b"ens17", tx_rings=2, rx_rings=2, host_tx_rings=1, host_rx_rings=1)
+        nifp.ring_ofs[:] = [offset - self.OFFSET for offset in (*self.RINGS, *[16000] * 4)]
+        memory = bytearray(self.SIZE)
+        memory[self.OFFSET : self.OFFSET + c.sizeof(nifp)] = bytes(nifp)
+        for offset, ring in zip(self.RINGS, self.rings):
+            memory[offset : offset + c.sizeof(ring)] = bytes(ring)
+        with open(self.path, "r+b" if self.path.exists() else "wb") as file:
+            file.write(memory)
+
+    def ioctl(self, fd, number, argument=0):
+        os.fstat(fd)
+        if number == NIOCTXSYNC:
+            self.requests.append("sync")
+            if self.error:
+                raise OSError(self.error, os.strerror(self.error))
+            return 0
+        request = Nmreq.from_buffer(argument)
+        assert len(argument) == c.sizeof(Nmreq) == 60
+        self.requests.append(("info" if number == NIOCGINFO else "take", request.name, request.version, request.flags, request.ringid))
+        assert number in (NIOCGINFO, NIOCREGIF)
+        if request.version != self.speaks:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        if request.name and self.error:
+            raise OSError(self.error, os.strerror(self.error))
+        if request.name:
+            request.offset, request.memsize = self.OFFSET, self.SIZE
+            request.tx_rings, request.rx_rings, request.tx_slots, request.rx_slots = 2, 3, 256, 512
+        return 0
+
+
+@pytest.fixture
+def netmap(tmp_path, monkeypatch):
+    netmap = Netmap(tmp_path / "netmap")
+    monkeypatch.setattr(fcntl, "ioctl", netmap.ioctl)
+    return netmap
+
+
+def open_port(netmap, netns=None):
+    return api.Port(netns, device=str(netmap.path))
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_the_rings_of_an_interface(netmap):
+    with open_port(netmap) as port:
+        assert port.version == 14
+        assert port.rings("ens17") == api.Rings(tx_rings=2, tx_slots=256, rx_rings=3, rx_slots=512)
+    # NR_REG_ALL_NIC, and never NIOCREGIF.
+    assert netmap.requests == [("info", b"", 14, 1, 0), ("info", b"ens17", 14, 1, 0)]
+
+
+def test_an_older_api(netmap):
+    netmap.speaks = 12
+    with open_port(netmap) as port:
+        assert port.version == 12
+        port.rings("ens17")
+    assert netmap.requests[-1] == ("info", b"ens17", 12, 1, 0)
+
+
+def test_an_api_nobody_knows(netmap):
+    netmap.speaks = 99
+    before = descriptors()
+    with pytest.raises(TrafficgenError, match=r"netmap: speaks no version of netmap's API.*They are 11 to 14"):
+        open_port(netmap)
+    assert descriptors() == before
+
+
+def test_taking_an_interface_and_the_frames_that_wait(netmap):
+    before = descriptors()
+    with open_port(netmap) as port:
+        assert port.waiting() == 0
+        assert port.buffer_size() == 0
+        assert port.take("ens17") == api.Rings(2, 256, 3, 512)
+        assert netmap.requests[-1] == ("take", b"ens17", 14, 1, 0)
+        assert port.waiting() == 0
+        assert netmap.requests[-1] == "sync"
+        # Five frames before the ring's end and two after it; 30 in the other ring.
+        netmap.rings[0].head, netmap.rings[0].tail = 2, 250
+        netmap.rings[1].head, netmap.rings[1].tail = 100, 69
+        netmap.rings[1].nr_buf_size = 1024
+        netmap.write()
+        assert port.waiting() == 7 + 30
+        assert port.buffer_size() == 1024
+        netmap.error = errno.ENXIO
+        assert port.waiting() == 7 + 30
+    assert descriptors() == before
+    port.close()
+    assert port.waiting() == 0
+
+
+def test_a_child_does_not_hold_it(netmap):
+    with open_port(netmap) as port:
+        port.take("ens17")
+        name = str(netmap.path)
+        with open("/proc/self/maps") as maps:
+            assert name in maps.read()
+        child = os.fork()
+        if child == 0:
+            with open("/proc/self/maps") as maps:
+                os._exit(int(name in maps.read()))
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (errno.EBUSY, "Another program holds it"),
+        (errno.EOPNOTSUPP, "admode=1"),
+        (errno.ENOMEM, "netmap_module_options"),
+        (errno.EINVAL, "MTU"),
+        (errno.ENXIO, "dmesg"),
+    ],
+)
+def test_a_refusal_says_what_to_do(netmap, error, remedy):
+    before = descriptors()
+    with open_port(netmap) as port:
+        netmap.error = error
+        with pytest.raises(TrafficgenError, match=f"^ens17: could not be taken by netmap: {os.strerror(error)}.*{remedy}"):
+            port.take("ens17")
+        with pytest.raises(TrafficgenError, match=r"^ens17: does not tell of its rings"):
+            port.rings("ens17")
+    assert descriptors() == before
+
+
+def test_a_device_that_is_not_there(tmp_path):
+    with pytest.raises(TrafficgenError, match=r"dev: does not open: No such file or directory\. Load netmap"):
+        api.Port(device=str(tmp_path / "dev"))
+
+
+def test_a_device_that_is_another():
+    with pytest.raises(TrafficgenError, match=r"/dev/null: does not answer: Inappropriate ioctl"):
+        api.Port(device="/dev/null")
+
+
+def test_a_link_that_is_not_there():
+    with pytest.raises(TrafficgenError, match="nosuchif0: its state cannot be read: "):
+        api.Link("nosuchif0")
+
+
+@pytest.fixture
+def netns():
+    name = f"tgapi{os.getpid()}"
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace here")
+    subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def test_in_a_network_namespace(netns, netmap, monkeypatch):
+    own = os.stat("/proc/self/ns/net").st_ino
+    there = os.stat(f"/run/netns/{netns}").st_ino
+    seen = []
+    answer = netmap.ioctl
+
+    def ioctl(*args):
+        seen.append(os.stat("/proc/thread-self/ns/net").st_ino)
+        return answer(*args)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    before = descriptors()
+    with open_port(netmap, netns) as port:
+        port.rings("tga0")
+    assert seen == [there] * 2
+    assert os.stat("/proc/self/ns/net").st_ino == own
+    assert descriptors() == before
+
+
+def test_a_link_in_a_network_namespace(netns):
+    def set_link(*words):
+        subprocess.run(["ip", "-n", netns, "link", *words], check=True)
+
+    with api.Link("tga0", netns) as link:
+        assert not link.running()
+        set_link("set", "tga0", "up")
+        assert not link.running()
+        set_link("set", "tga1", "up")
+        until = time.monotonic() + 10  # the kernel tells of a carrier up to a second late
+        while not link.running():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        # A lost one counts at once, again and again.
+        for _value in range(3):
+            set_link("set", "tga1", "down")
+            assert not link.running()
+            assert link.trouble() == ""
+            set_link("set", "tga1", "up")
+        set_link("set", "tga0", "down")
+        assert link.trouble() == "set down"
+        set_link("delete", "tga0")
+        assert link.trouble() == "gone from its namespace"
+        with pytest.raises(TrafficgenError, match="tga0: its state cannot be read: No such device"):
+            link.running()
+
+
+def test_back_in_its_own_namespace_after_an_error(netns):
+    own = os.stat("/proc/self/ns/net").st_ino
+    with pytest.raises(ZeroDivisionError), api.inside(netns):
+        assert os.stat("/proc/self/ns/net").st_ino != own
+        raise ZeroDivisionError
+    assert os.stat("/proc/self/ns/net").st_ino == own
+
+
+@pytest.mark.parametrize("name", ["nosuchns", "../x"])
+def test_no_such_namespace(name):
+    with pytest.raises(TrafficgenError, match=name), api.inside(name):
+        pass

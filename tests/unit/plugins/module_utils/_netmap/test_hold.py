@@ -1,0 +1,145 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold as hold
+
+
+class Port:
+    """A port whose link goes down when it is taken, and a driver that sends ten frames each time it is told to look."""
+
+    def __init__(self, netns=None):
+        self.events = []
+        self.frames = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.events.append("close")
+
+    def take(self, interface):
+        self.events.append(f"take {interface}")
+
+    def buffer_size(self):
+        return 2048
+
+    def waiting(self):
+        self.frames = max(0, self.frames - 10)
+        return self.frames
+
+
+class Link:
+    """Up or down as ``script`` says, a word a look; its last one goes on."""
+
+    script = "up"
+
+    def __init__(self, interface, netns=None):
+        self.words = iter(self.script.split())
+        self.word = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        pass
+
+    def running(self):
+        self.word = next(self.words, self.word)
+        return self.word == "up"
+
+
+class Clock:
+    """Time that passes only where somebody waits; the tests of this machine's own speed are elsewhere."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Waiting:
+    """A watch that lets the clock run, and tells to stop after ``stop`` seconds."""
+
+    def __init__(self, clock, stop=1e9):
+        self.clock = clock
+        self.until = clock.now + stop
+
+    def wait(self, seconds):
+        self.clock.sleep(seconds)
+
+    def beat(self):
+        self.beats += 1
+
+    beats = 0
+
+    def why(self):
+        return "signal" if self.clock.now >= self.until else None
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(hold, "Link", Link)
+    monkeypatch.setattr(hold, "time", clock)
+    monkeypatch.setattr(hold, "steady_seconds", lambda interface, netns: 0.1)
+    return clock
+
+
+def wait(clock, script, monkeypatch, delay=0.0, stop=1e9):
+    monkeypatch.setattr(Link, "script", script)
+    began = clock.now
+    hold.Hold(Port(), "ens17", None).wait_for_link(Waiting(clock, stop), delay)
+    return clock.now - began
+
+
+def test_the_link_is_waited_for(clock, monkeypatch):
+    # Down for 100 looks, every 20 ms, then steady for 0.1 s.
+    assert wait(clock, "down " * 100 + "up", monkeypatch) == pytest.approx(2.1, abs=0.03)
+
+
+def test_a_link_that_seems_up_before_it_goes_down(clock, monkeypatch):
+    assert wait(clock, "up up " + "down " * 48 + "up", monkeypatch) == pytest.approx(1.1, abs=0.03)
+
+
+def test_a_delay_is_counted_from_the_taking(clock, monkeypatch):
+    assert wait(clock, "down up", monkeypatch, delay=4) == pytest.approx(4, abs=0.03)
+
+
+@pytest.mark.parametrize(("delay", "limit"), [(0, 30), (45, 45)])
+def test_a_link_that_does_not_come_up(clock, monkeypatch, delay, limit):
+    began = clock.now
+    with pytest.raises(TrafficgenError, match=rf"ens17: its link did not come up within {limit} s.*netmap_delay"):
+        wait(clock, "up down", monkeypatch, delay=delay)
+    assert clock.now - began == pytest.approx(limit, abs=0.03)
+
+
+def test_a_signal_ends_the_wait(clock, monkeypatch):
+    assert wait(clock, "down", monkeypatch, stop=1) == pytest.approx(1, abs=0.03)
+
+
+def test_the_rings_drain(clock, monkeypatch):
+    port = Port()
+    port.frames = 95
+    assert hold.Hold(port, "ens17", None).drain() == 0
+    monkeypatch.setattr(port, "waiting", lambda: 3)
+    began = clock.now
+    assert hold.Hold(port, "ens17", None).drain() == 3
+    assert clock.now - began == pytest.approx(2, abs=0.03)
+
+
+def test_it_is_let_go_of_however_the_block_ends(monkeypatch):
+    port = Port()
+    monkeypatch.setattr(hold, "Port", lambda netns: port)
+    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns"):
+        port.events.append("run")
+        raise ZeroDivisionError
+    assert port.events == ["take ens17", "run", "close"]

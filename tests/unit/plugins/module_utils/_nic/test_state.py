@@ -1,0 +1,610 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note as _nic_note
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings as _nic_settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state as _nic_state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
+
+# What ethtool 6.1 said of an e1000 of QEMU's after `ethtool -K tg0 tx off tso off gso off`, in part.
+E1000 = """\
+Features for tg0:
+rx-checksumming: off
+tx-checksumming: off
+\ttx-checksum-ipv4: off [fixed]
+\ttx-checksum-ip-generic: off
+\ttx-checksum-ipv6: off [fixed]
+\ttx-checksum-fcoe-crc: off [fixed]
+\ttx-checksum-sctp: off [fixed]
+scatter-gather: on
+\ttx-scatter-gather: on
+\ttx-scatter-gather-fraglist: off [fixed]
+tcp-segmentation-offload: off
+\ttx-tcp-segmentation: off
+\ttx-tcp-ecn-segmentation: off [fixed]
+\ttx-tcp-mangleid-segmentation: off
+\ttx-tcp6-segmentation: off [fixed]
+generic-segmentation-offload: off
+generic-receive-offload: on
+large-receive-offload: off [fixed]
+rx-vlan-offload: on
+tx-vlan-offload: on [fixed]
+ntuple-filters: off [fixed]
+receive-hashing: off [fixed]
+highdma: off [fixed]
+"""
+# And of a veth's after `ethtool -K v0 tx off`, in part.
+VETH = """\
+Features for v0:
+rx-checksumming: on
+tx-checksumming: off
+\ttx-checksum-ipv4: off [fixed]
+\ttx-checksum-ip-generic: off
+\ttx-checksum-sctp: off
+scatter-gather: on
+\ttx-scatter-gather: on
+tcp-segmentation-offload: off
+\ttx-tcp-segmentation: off [requested on]
+\ttx-tcp-ecn-segmentation: off [requested on]
+generic-segmentation-offload: on
+tx-lockless: on [fixed]
+"""
+
+
+def test_features():
+    on, wanted = _nic_state.parse_features(E1000)
+    assert on == ["tx-scatter-gather", "generic-receive-offload", "rx-vlan-offload", "tx-vlan-offload"]
+    assert wanted == {
+        "rx-checksumming": False,
+        "tx-checksum-ip-generic": False,
+        "tx-scatter-gather": True,
+        "tx-tcp-segmentation": False,
+        "tx-tcp-mangleid-segmentation": False,
+        "generic-segmentation-offload": False,
+        "generic-receive-offload": True,
+        "rx-vlan-offload": True,
+    }
+    on, wanted = _nic_state.parse_features(VETH)
+    assert on == ["rx-checksumming", "tx-scatter-gather", "generic-segmentation-offload", "tx-lockless"]
+    assert wanted == {
+        "rx-checksumming": True,
+        "tx-checksum-ip-generic": False,
+        "tx-checksum-sctp": False,
+        "tx-scatter-gather": True,
+        "tx-tcp-segmentation": True,
+        "tx-tcp-ecn-segmentation": True,
+        "generic-segmentation-offload": True,
+    }
+
+
+def test_only_what_differs_is_changed():
+    before = {"rx-checksumming": True, "tx-checksum-ip-generic": True, "generic-receive-offload": True, "rx-all": False, "gone": True}
+    now = {"rx-checksumming": False, "tx-checksum-ip-generic": False, "generic-receive-offload": True, "rx-all": True, "new": True}
+    assert _nic_state.to_change(now, before) == ["rx", "on", "tx-checksum-ip-generic", "on", "rx-all", "off"]
+    assert _nic_state.to_change(before, before) == []
+
+
+@pytest.fixture
+def nic():
+    """A veth in a network namespace: its interface and namespace."""
+    name = f"tgnic{os.getpid()}"
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace here")
+    try:
+        subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
+        yield "tga0", name
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def ethtool(nic, *words):
+    done = subprocess.run(
+        ["ip", "netns", "exec", nic[1], "ethtool", words[0], nic[0], *words[1:]], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def promisc(nic, setting):
+    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "promisc", setting], check=True)
+
+
+def link_set(nic, *words):
+    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], *words], check=True)
+
+
+def shown(nic):
+    """All that ip and ethtool say of the interface's settings."""
+    link = subprocess.run(["ip", "-n", nic[1], "-o", "link", "show", "dev", nic[0]], capture_output=True, text=True, check=True).stdout
+    return link, ethtool(nic, "-k")
+
+
+def spoil(nic):
+    """What a run, tcpreplay, netmap or a driver that was reset might do to it."""
+    ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")
+    link_set(nic, "promisc", "on", "mtu", "1280", "down")
+
+
+def put_back(before, nic, *, pause=False, link=False):
+    return _nic_state.put_back(_nic_state.Undo(before, pause=pause, qdisc=True, link=link), *nic)
+
+
+def test_what_tcpreplay_changes_is_put_back(nic):
+    ethtool(nic, "-K", "tx-sctp-segmentation", "off")
+    before, shown = _nic_state.read(*nic), ethtool(nic, "-k")
+    assert "tx-checksumming: on" in shown and before.promiscuous is False
+    # As tcpreplay does when it is killed.
+    ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")
+    promisc(nic, "on")
+    assert ethtool(nic, "-k") != shown
+    assert put_back(before, nic) == []
+    assert ethtool(nic, "-k") == shown
+    assert _nic_state.read(*nic) == before
+
+
+def test_promiscuous_mode_that_was_on_stays_on(nic):
+    promisc(nic, "on")
+    before = _nic_state.read(*nic)
+    put_back(before, nic)
+    assert _nic_state.read(*nic).promiscuous is True
+    promisc(nic, "off")
+    put_back(before, nic)
+    assert _nic_state.read(*nic).promiscuous is True
+
+
+def test_offloads_go_off_and_tcpreplays_own_requests_change_no_more(nic):
+    before = _nic_state.read(*nic)
+    assert before.offloads_to_turn_off and _nic_settings.would_change(before, OFF)
+    warnings = []
+    _nic_settings.make(before, OFF, *nic)
+    ours = ethtool(nic, "-k")
+    for word in ("tcp-segmentation-offload", "generic-receive-offload", "rx-vlan-offload", "tx-checksumming"):
+        assert f"{word}: off" in ours
+    now = _nic_settings.made(OFF, *nic, warnings)
+    assert now.offloads_on(netmap=False) == now.offloads_to_turn_off == warnings == []
+    assert not _nic_settings.would_change(now, OFF)
+    ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")  # the ioctls tcpreplay uses
+    assert ethtool(nic, "-k") == ours
+    assert put_back(before, nic) == []
+    assert _nic_state.read(*nic) == before
+
+
+def set_qdisc(nic, *words):
+    subprocess.run(["tc", "-n", nic[1], "qdisc", "replace", "dev", nic[0], "root", *words], check=True)
+
+
+def test_the_qdisc_that_netmap_leaves_behind_goes(nic):
+    before = _nic_state.read(*nic)
+    assert before.qdisc == "noop"  # it is down
+    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "up"], check=True)
+    before = _nic_state.read(*nic)
+    assert before.qdisc == "noqueue"
+    set_qdisc(nic, "pfifo")
+    assert put_back(before, nic) == []
+    assert _nic_state.read(*nic) == before
+
+
+def test_a_qdisc_of_the_users_is_named(nic):
+    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "up"], check=True)
+    set_qdisc(nic, "tbf", "rate", "1mbit", "burst", "10kb", "latency", "10ms")
+    before = _nic_state.read(*nic)
+    assert put_back(before, nic) == []
+    assert _nic_state.read(*nic).qdisc == "tbf"
+    set_qdisc(nic, "pfifo")
+    promisc(nic, "on")
+    assert put_back(before, nic) == ["tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."]
+    assert _nic_state.read(*nic).promiscuous is False
+
+
+def test_an_interface_that_is_gone_or_another_one(nic):
+    before = _nic_state.read(*nic)
+    subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
+    [complaint] = put_back(before, nic)
+    assert "does not exist" in complaint and "was not put back" in complaint
+    subprocess.run(["ip", "-n", nic[1], "link", "add", nic[0], "mtu", "1400", "type", "veth", "peer", "name", "tga1"], check=True)
+    [complaint] = put_back(before, nic)
+    assert "not the interface it was before the run" in complaint
+    assert _nic_state.read(*nic).mtu == 1400
+
+
+def test_what_is_on_is_not_what_is_wanted(nic):
+    # TSO needs the checksums.
+    ethtool(nic, "-K", "tx", "off")
+    now = _nic_state.read(*nic)
+    assert "tx-tcp-segmentation" in now.offloads_to_turn_off
+    assert "tx-tcp-segmentation" not in now.offloads_on(netmap=False)
+    # tcpreplay turns these off by itself.
+    assert "generic-segmentation-offload" in now.offloads_on(netmap=False)
+    assert "generic-segmentation-offload" not in now.offloads_on(netmap=True)
+
+
+def state(**given):
+    """An interface of a NIC."""
+    return _nic_state.NicState(
+        **{
+            "ifindex": 2, "driver": "ixgbe", "promiscuous": False, "qdisc": "mq", "up": True, "mtu": 1500,
+            "on": ["generic-receive-offload"], "wanted": {"generic-receive-offload": True, "rx-all": False},
+            "pause": Pause(True, True, True), "rings": RingSizes(512, 512, 4096, 4096), **given,
+        }
+    )  # fmt: skip
+
+
+Settings = _nic_settings.Settings
+OFF = Settings(offloads_off=True)
+NO_PAUSE, NO_PAUSE_ASKED = Settings(flow_control_off=True), Settings(flow_control_off=True, flow_control_asked=True)
+
+
+@pytest.mark.parametrize(
+    ("nic", "settings", "said"),
+    [
+        (state(), Settings(tx_ring_size=4097), "tx_ring_size 4097, ens17: its tx rings have 4096 slots at most"),
+        (state(), Settings(rx_ring_size=8192), "rx_ring_size 8192, ens17: its rx rings have 4096 slots at most"),
+        (state(rings=None), Settings(rx_ring_size=64), "its rings have no size that can be set"),
+        (state(pause=None), NO_PAUSE_ASKED, "ens17: it has no flow control"),
+    ],
+)
+def test_settings_it_cannot_have_are_refused(nic, settings, said):
+    with pytest.raises(TrafficgenError, match=said):
+        _nic_settings.check(nic, settings, "ens17")
+    _nic_settings.check(state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17")
+
+
+@pytest.mark.parametrize(
+    ("nic", "settings", "changes"),
+    [
+        (state(), Settings(), False),
+        (state(), OFF, True),
+        (state(wanted={"rx-all": True}), OFF, False),
+        (state(), NO_PAUSE, True),
+        (state(pause=Pause(True, False, False)), NO_PAUSE, False),
+        (state(pause=None, rings=None), NO_PAUSE, False),
+        (state(), Settings(tx_ring_size=512), False),
+        (state(), Settings(tx_ring_size=1024), True),
+    ],
+)
+def test_only_what_it_is_not_yet_is_made(nic, settings, changes):
+    assert _nic_settings.would_change(nic, settings) is changes
+
+
+class Clock:
+    """Time that passes only where somebody waits."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in Linux 6.x)."""
+
+    class Driver(Clock):
+        kind = "e1000"
+        asked: ClassVar = []
+        shown = wanted = Pause(True, True, True)
+        resets_at = 0.0
+
+        def set_pause(self, pause, interface, netns):
+            self.asked.append(pause)
+            if self.kind == "i40e" and pause.autoneg != self.wanted.autoneg:
+                raise TrafficgenError("its flow control could not be set", on=interface, said="Operation not supported")
+            if self.kind == "stubborn":
+                return
+            if self.kind == "refuses":
+                raise TrafficgenError("its flow control could not be set", on=interface, said="Invalid argument")
+            # ixgbe_set_pauseparam() takes a negotiation for both.
+            self.wanted = Pause(True, True, True) if self.kind == "ixgbe" and pause.autoneg else pause
+            self.resets_at = self.now
+
+        def read_pause(self, interface, netns):
+            # ixgbe tells what is in use, which its watchdog sets when the link is up.
+            if self.kind != "ixgbe" or self.now > self.resets_at + 1.5:
+                self.shown = self.wanted
+            return self.shown
+
+        def read(self, interface, netns):
+            return state(pause=self.read_pause(interface, netns))
+
+        def wait_for_link(self, interface, netns, seconds=30.0, watch=None):
+            self.now += 1.0
+            return True
+
+    driver = Driver()
+    driver.asked.clear()
+    for module in (_nic_state, _nic_settings):
+        monkeypatch.setattr(module, "read_pause", driver.read_pause)
+        monkeypatch.setattr(module, "time", driver)
+        monkeypatch.setattr(module, "read", driver.read)
+    monkeypatch.setattr(_nic_state, "set_pause", driver.set_pause)
+    monkeypatch.setattr(_nic_state, "wait_for_link", driver.wait_for_link)
+    return driver
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("e1000", 1), ("ixgbe", 1), ("i40e", 2)])
+def test_flow_control_goes_off_and_comes_back_with_every_driver(driver, kind, asked):
+    driver.kind = kind
+    before, warnings = driver.wanted, []
+    _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
+    driver.wait_for_link("ens17", None)
+    now = _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
+    assert (now.pauses, len(driver.asked), warnings) == (False, asked, [])
+    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
+    assert driver.wanted == driver.read_pause("ens17", None) == before
+
+
+def test_flow_control_is_put_back_at_once_as_well(driver):
+    # ixgbe still tells of the old one then.
+    driver.kind = "ixgbe"
+    before = driver.wanted
+    _nic_settings.make(state(), NO_PAUSE, "ens17", None)
+    assert driver.wanted != before
+    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
+    assert driver.wanted == before
+
+
+def test_flow_control_given_back_is_only_looked_at(driver):
+    before = driver.wanted
+    undo = _nic_state.Undo(state(pause=before), pause=True, qdisc=False, link=True, pause_given_back=True)
+    assert _nic_state.put_back(undo, "ens17", None) == []
+    assert driver.asked == []
+    driver.wanted = Pause(False, False, False)
+    assert "its flow control is not what it was" in _nic_state.put_back(undo, "ens17", None)[0]
+
+
+def test_flow_control_that_was_not_set_is_left_alone(driver):
+    # With the link down e1000 tells of what it would negotiate.
+    driver.wanted = Pause(True, False, False)
+    assert put_back(state(), ("ens17", None)) == []
+    assert driver.asked == []
+
+
+@pytest.mark.parametrize("kind", ["stubborn", "refuses"])
+def test_flow_control_that_stays_on_is_said(driver, kind):
+    driver.kind = kind
+    warnings = []
+    _nic_settings.make(state(), NO_PAUSE, "ens17", None)
+    assert _nic_settings.made(NO_PAUSE, "ens17", None, warnings).pauses
+    assert len(warnings) == 1 and "ens17: its flow control is still on" in warnings[0]
+    with pytest.raises(TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"):
+        _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
+        _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
+    driver.kind = "stubborn"
+    [complaint] = put_back(state(pause=Pause(False, False, False)), ("ens17", None), pause=True)
+    assert "its flow control is not what it was" in complaint and "`ethtool -A ens17 autoneg off rx off tx off`" in complaint
+
+
+def test_offloads_that_stay_on_are_said(monkeypatch):
+    monkeypatch.setattr(_nic_settings, "turn_off", lambda *args: None)
+    monkeypatch.setattr(_nic_settings, "read", lambda interface, netns: state())
+    warnings = []
+    _nic_settings.make(state(), OFF, "ens17", None)
+    _nic_settings.made(OFF, "ens17", None, warnings)
+    assert warnings == ["ens17: these offloads could not be turned off: generic-receive-offload."]
+
+
+@pytest.fixture
+def run_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(_nic_note, "FOLDER", str(tmp_path))
+    return tmp_path
+
+
+def up(nic):
+    for name in (nic[0], "tga1"):
+        link_set((name, nic[1]), "up")
+
+
+def left_as_found(nic, warnings, **options):
+    return _nic_settings.left_as_found(_nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings, **options)
+
+
+def test_left_as_found(nic, run_folder):
+    up(nic)
+    before, warnings = shown(nic), []
+    with pytest.raises(ZeroDivisionError), left_as_found(nic, warnings):
+        assert _nic_state.read(*nic).offloads_to_turn_off == []
+        [note] = run_folder.iterdir()
+        assert note.stat().st_mode & 0o777 == 0o600
+        spoil(nic)
+        assert shown(nic) != before
+        raise ZeroDivisionError
+    assert shown(nic) == before
+    assert warnings == [] and list(run_folder.iterdir()) == []
+    assert _nic_settings.recover(*nic) == []
+
+
+def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
+    up(nic)
+    warnings = []
+    with left_as_found(nic, warnings):
+        assert len(list(run_folder.iterdir())) == 1
+        subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
+    assert list(run_folder.iterdir()) == []
+    assert "was not put back" in warnings[0]
+
+
+def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
+    up(nic)
+    with left_as_found(nic, [], settings=Settings()):
+        assert _nic_state.read(*nic).offloads_to_turn_off
+        assert list(run_folder.iterdir()) == []
+
+
+def cut_off(nic, **options):
+    """A run that changed the interface and was killed, by SIGKILL, with or without what was to put it back."""
+    child = os.fork()
+    if child == 0:
+        with left_as_found(nic, [], netmap=True, **options):
+            spoil(nic)
+            if options:
+                for pid in _children():
+                    os.kill(pid, signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def _others_of(folder):
+    """Whether a keeper still runs: a copy of this process that has no parent of ours any more."""
+    names = [str(path) for path in folder.iterdir()]
+    return names and any(_is_keeper(pid) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def _is_keeper(pid):
+    try:
+        mine = Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/cmdline").read_bytes() == mine and fields[1] == "1" and fields[0] != "Z"
+    except OSError:
+        return False
+
+
+def _children():
+    return list(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
+def test_left_as_found_after_sigkill(nic, run_folder):
+    up(nic)
+    before = shown(nic)
+    cut_off(nic)
+    until = time.monotonic() + 10
+    while list(run_folder.iterdir()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert shown(nic) == before
+    assert list(run_folder.iterdir()) == []
+
+
+def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(nic, run_folder):
+    up(nic)
+    before = shown(nic)
+    cut_off(nic, hand_on=(2,))
+    assert shown(nic) != before
+    assert _nic_settings.recover(*nic) == [f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."]
+    assert shown(nic) == before
+    assert list(run_folder.iterdir()) == [] and _nic_settings.recover(*nic) == []
+
+
+@pytest.mark.parametrize("spoiled", ["[]", "{", '{"boot_id": "another", "state": {"mtu": 1400}}', '{"boot_id": null}', ""])
+def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spoiled):
+    cut_off(nic, hand_on=(2,))
+    [note] = run_folder.iterdir()
+    note.write_text(spoiled)
+    now = shown(nic)
+    assert _nic_settings.recover(*nic) == []
+    assert shown(nic) == now
+
+
+def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
+    cut_off(nic, hand_on=(2,))
+    [note] = run_folder.iterdir()
+    noted = json.loads(note.read_text())
+    del noted["state"]["before"]["mtu"]
+    note.write_text(json.dumps(noted))
+    now = shown(nic)
+    assert _nic_settings.recover(*nic) == [
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "It was noted by another version.",
+    ]  # fmt: skip
+    assert shown(nic) == now and list(run_folder.iterdir()) == []
+
+
+def test_a_note_that_cannot_be_written_is_said(nic, run_folder, monkeypatch):
+    monkeypatch.setattr(_nic_note, "FOLDER", str(run_folder / "missing"))
+    warnings = []
+    with left_as_found(nic, warnings):
+        pass
+    assert len(warnings) == 1 and "if this run is cut off" in warnings[0]
+
+
+def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
+    monkeypatch.setattr(_nic_settings, "put_back", lambda *args: ["tga0: is gone."])
+    warnings = []
+    with left_as_found(nic, warnings):
+        pass
+    assert warnings == ["tga0: is gone."]
+    assert list(run_folder.iterdir()) == []
+    # Where nobody is told, the next run is.
+    cut_off(nic)
+    until = time.monotonic() + 10
+    while _others_of(run_folder) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert _nic_settings.recover(*nic) == [
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "tga0: is gone.",
+    ]  # fmt: skip
+    assert list(run_folder.iterdir()) == []
+
+
+def test_what_no_process_could_put_back_is_left_for_the_next_run(nic, run_folder, monkeypatch):
+    up(nic)
+
+    def exhausted(*args):
+        raise ExhaustedError("could not be run", on="ip")
+
+    was = _nic_settings.put_back
+    monkeypatch.setattr(_nic_settings, "put_back", exhausted)
+    warnings = []
+    before = _nic_state.read(*nic)
+    with left_as_found(nic, warnings, netmap=True):
+        spoil(nic)
+    assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it puts it back."]
+    assert _nic_settings.recover(*nic) == ["ip: could not be run. What an earlier run had changed is not put back yet."]
+    monkeypatch.setattr(_nic_settings, "put_back", was)
+    assert _nic_settings.recover(*nic) == ["tga0: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_state.read(*nic) == before
+    assert list(run_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "driver", "seconds"),
+    [
+        ("down " * 100 + "up", "ixgbe", 2.1),
+        ("up up " + "down " * 48 + "up", "ixgbe", 1.1),
+        ("up " * 75 + "down " * 25 + "up", "ice", 4.0),
+        ("up " * 75 + "down " * 25 + "up", "i40e-netmap", 4.0),
+        ("up down", "ixgbe", None),
+    ],
+)
+def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
+    clock, words = Clock(), iter(script.split())
+
+    class Link:
+        word = ""
+
+        def __init__(self, interface, netns=None):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc_info):
+            pass
+
+        def running(self):
+            self.word = next(words, self.word)
+            return self.word == "up"
+
+    monkeypatch.setattr(_nic_state, "Link", Link)
+    monkeypatch.setattr(_nic_state, "time", clock)
+    monkeypatch.setattr(_nic_state, "read_driver", lambda interface, netns: driver)
+    assert _nic_state.wait_for_link("ens17", None) is (seconds is not None)
+    assert clock.now - 1000 == pytest.approx(seconds or 30, abs=0.05)
+
+
+def test_a_link_that_stays_down_is_said(nic, monkeypatch):
+    monkeypatch.setattr(_nic_state, "LINK_LIMIT", 0.2)
+    monkeypatch.setattr(_nic_state.wait_for_link, "__defaults__", (0.2, None))
+    [complaint] = put_back(_nic_state.read(*nic), nic, link=True)
+    assert "its link has not come up again within 0.2 s" in complaint

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the plan of trials."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import plan as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan, sizes
+
+SCAN = {"name": "scan", "pcap": "/scan.pcap"}
+TOP = [{"topspeed": True}]
+
+
+def machine(netmap=True, speed=10000, frame=1514):
+    return {
+        "netmap": {"usable": netmap, "reason": "" if netmap else "netmap is not loaded"},
+        "link_speed_mbps": speed,
+        "traffic": [{"name": "scan", "frame_size": frame, "wire_frame_size": frame + 4}],
+    }
+
+
+def test_the_matrix_in_its_order():
+    made = plan(
+        [{**SCAN, "rates": [{"mbps": 1000}]}, {"name": "other", "streams": [{"preset": "imix"}]}],
+        rates=[{"pps": 5}, {"topspeed": True}], methods=["auto", "netmap"], repeats=2, duration=4, warmup=1,
+    )  # fmt: skip
+    trials = [one for one in made["trials"] if not one["warmup"]]
+    assert made["count"] == len(trials) == (1 + 2) * 2 * 2
+    assert [one["number"] for one in trials] == list(range(1, 13))
+    assert [(one["traffic"], one["injection_method"], one["rate"], one["repeat"]) for one in trials[:5]] == [
+        ("scan", "auto", {"mbps": 1000}, 1),
+        ("scan", "auto", {"mbps": 1000}, 2),
+        ("scan", "netmap", {"mbps": 1000}, 1),
+        ("scan", "netmap", {"mbps": 1000}, 2),
+        ("other", "auto", {"pps": 5}, 1),
+    ]
+    warm = [one for one in made["trials"] if one["warmup"]]
+    assert [(one["number"], one["duration"], one["repeat"]) for one in warm] == [(number, 1, None) for number in (1, 3, 5, 7, 9, 11)]
+
+
+def test_the_estimate_holds_what_is_waited_for():
+    one = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, pause=5)
+    none = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10)
+    netmap = plan([SCAN], rates=TOP, methods=["netmap"], repeats=10, duration=10)
+    assert one["seconds"] == module.ONCE + 10 * (10 + 5)
+    assert none["seconds"] == module.ONCE + 10 * (10 + module.A_TRIAL)
+    assert netmap["seconds"] == none["seconds"] + 10 * module.NETMAP
+    together = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()})
+    assert together["seconds"] == module.ONCE + 10 * (10 + 3)
+
+
+def test_netmap_where_the_host_has_it():
+    made = plan([SCAN], rates=TOP, repeats=1, hosts={"with": machine(), "without": machine(netmap=False)})
+    assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [("auto", ["with", "without"]), ("netmap", ["with"])]
+    assert made["notes"] == ["without has no netmap, so its trials are without it alone: netmap is not loaded."]
+    nobody = plan([SCAN], rates=TOP, repeats=1, hosts={"without": machine(netmap=False)})
+    assert [one["injection_method"] for one in nobody["trials"]] == ["auto"]
+
+
+def test_netmap_asked_for_is_tried_everywhere():
+    made = plan([SCAN], rates=TOP, methods=["netmap"], repeats=1, hosts={"without": machine(netmap=False)})
+    assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [("netmap", ["without"])]
+    assert made["notes"] == []
+
+
+# 10G carries 812,744 frames of 1518 bytes on the wire a second, which tcpreplay calls 9843.95 Mbps.
+def test_a_rate_above_the_line():
+    asked = {"rates": [{"mbps": 10000}], "methods": ["auto"], "hosts": {"gen1": machine()}}
+    assert plan([SCAN], **asked)["count"] == 3
+    with pytest.raises(
+        TrafficgenError, match=r"gen1, scan, mbps 10000: above the line rate.*at most 9843\.95, or set throughput_strict_rate"
+    ):
+        plan([SCAN], **asked, strict=True)
+
+
+def test_percent_of_no_line():
+    with pytest.raises(TrafficgenError, match=r"gen1, scan, line_rate_percent: needs the link's speed"):
+        plan([SCAN], rates=[{"line_rate_percent": 50}], hosts={"gen1": machine(speed=None)})
+
+
+def test_how_long_a_search_takes_is_not_known_before():
+    made = plan([SCAN], rates=TOP, search="rfc2544", search_options={"width": 0.01})
+    assert (len(made["searches"]), made["seconds"]) == (2, None)
+    # No line is known that this would be above.
+    assert plan([SCAN], rates=TOP, search="ndr", search_options={"min_pps": 1e8})["seconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"traffic": []}, "empty matrix: no traffic"),
+        ({"rates": []}, "empty matrix: no rate"),
+        ({"rates": None}, "empty matrix: no rate"),
+        ({"methods": []}, "empty matrix: no injection method"),
+        ({"repeats": 0}, "throughput_repeats 0: not a whole number from 1"),
+        ({"duration": 1.5}, r"throughput_duration 1\.5: not a whole number"),
+        ({"duration": True}, "throughput_duration True"),
+        ({"warmup": -1}, "throughput_warmup -1"),
+        ({"pause": "soon"}, "throughput_pause 'soon'"),
+        ({"methods": ["auto", "auto"]}, "twice"),
+        ({"methods": ["dpdk"]}, "not an injection method: dpdk"),
+        ({"rates": [{"mbps": 1, "pps": 2}]}, "one key"),
+        ({"rates": [{"gbps": 1}]}, "not a rate"),
+        ({"rates": [{"mbps": 0}]}, "mbps 0: not a number above 0"),
+        ({"rates": [{"topspeed": False}]}, "topspeed is true"),
+        ({"traffic": [{"name": "../x", "pcap": "/a"}]}, "no name that can be a file's"),
+        ({"traffic": [SCAN, SCAN]}, "another's"),
+        ({"traffic": [{"name": "x"}]}, "neither streams nor pcap"),
+        ({"traffic": [{"name": "x", "pcap": "/a", "streams": [{}]}]}, "or both"),
+        ({"traffic": [{"name": "x", "pcap": "/a", "rate": []}]}, "unknown: rate"),
+        ({"traffic": [{"name": "x", "pcap": "/a", "rates": []}]}, "rates of x: an empty matrix"),
+        ({"search": "fastest"}, "not a search: fastest"),
+        ({"search": "ndr", "search_options": {"nonsense": 3}}, "throughput_search_options: not a setting of a search.*nonsense"),
+        ({"search": "ndr", "search_options": {"width": 2}}, "^width 2: not a ratio"),
+    ],
+)
+def test_what_makes_no_sense(change, message):
+    asked = {"traffic": [SCAN], "rates": TOP, **change}
+    with pytest.raises(TrafficgenError, match=message):
+        plan(asked.pop("traffic"), **asked)
+
+
+# IEEE 802.1Q: a tag is 4 bytes. A frame of RFC 2544 is 64 bytes with the 4 of its FCS.
+@pytest.mark.parametrize(
+    ("streams", "counted", "expected"),
+    [
+        ([{"preset": "tcp_port_scan"}], {"78": 64511}, (64, 78, 82)),
+        ([{"layers": [{"Ether": {}}, {"Dot1Q": {"vlan": 5}}, "IPv6"]}], {118: 2}, (100, 118, 122)),
+        ([{"layers": ["Ether", "IP"]}, {"layers": ["Ether", "Dot1Q", "IP"]}], {98: 1, 102: 1}, (None, 100, 104)),
+        ([{"layers": ["Ether", "ARP"]}], {60: 1}, (None, 60, 64)),
+        # A NIC pads ARP's 42 bytes to 60.
+        ([{"layers": ["Ether", "ARP"]}], {"42": 3}, (None, 42, 64)),
+        ([{"layers": ["Ether", "ARP"]}], {"42": 1, "78": 1}, (None, 60, 73)),
+        ([{"preset": "imix"}], {60: 7, 566: 4, 1514: 1}, (335.8333, 349.8333, 353.8333)),
+    ],
+)
+def test_sizes(streams, counted, expected):
+    found = sizes({"streams": streams, "ip_size": None}, counted)
+    assert [found[key] if found[key] is None else round(found[key], 4) for key in ("ip_size", "frame_size", "wire_frame_size")] == list(
+        expected
+    )
+    assert isinstance(found["frame_size"], int) == (expected[1] == int(expected[1]))
+
+
+def test_the_ip_size_of_a_pcap_is_what_was_said():
+    assert sizes({"streams": None, "ip_size": 64}, {78: 1})["ip_size"] == 64
+    assert sizes({"streams": None, "ip_size": None}, {78: 1})["ip_size"] is None

@@ -1,0 +1,318 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the result file: put together, and read back."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import result as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
+
+TRAFFIC = {
+    "name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "packets": 10, "bytes": 780, "flows": 10, "sha256": "ab" * 32,
+    "streams": None, "path": "/scan.pcap", "source_macs": ["02:00:00:00:00:01"],
+}  # fmt: skip
+ASKED = [{"name": "scan", "pcap": "/scan.pcap"}]
+
+
+def ran(pps, lost=0, started=1000.0, seconds=10.0):
+    packets = int(pps * seconds)
+    return {
+        "stats": {"packets": packets, "pps": pps},
+        "rates": {"pps": pps, "l1_mbps": pps * 102 * 8 / 1e6, "l2_mbps": pps * 82 * 8 / 1e6},
+        "run": {"started": started, "ended": started + seconds, "capped": False},
+        "counters": {"tx": None, "rx": None, "loss_packets": lost, "loss_ratio": 0.0, "verdict": "consistent", "reason": "."},
+    }
+
+
+def material(runs, *, criteria=(), repeats=1):
+    """What the role hands over. runs: by host, what the module returned for each trial."""
+    hosts = {name: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": [TRAFFIC]} for name in runs}
+    planned = plan(ASKED, rates=[{"topspeed": True}], methods=["auto"], repeats=repeats, hosts=hosts)
+    done = {
+        name: {
+            "host": {"kernel": "6.1"},
+            "traffic": [TRAFFIC],
+            "searches": [],
+            "trials": [
+                trial(item, each, host=name, traffic=TRAFFIC, start_at=999.99)
+                for item, each in zip(planned["trials"], trials)
+                if each is not ...
+            ],
+        }
+        for name, trials in runs.items()
+    }
+    return {
+        "name": "a test", "ansible_version": "2.19.14", "started": 990.0, "ended": 1100.0, "settings": {}, "traffic": ASKED,
+        "hosts": done, "plan": planned, "criteria": list(criteria),
+    }  # fmt: skip
+
+
+def test_a_fleet():
+    made = module.assemble(material({"gen1": [ran(100.0, 5)], "gen2": [ran(50.0, 1, started=1000.5)]}))
+    assert made["passed"] is True
+    assert len(made["fleet"]) == 1
+    total = made["fleet"][0]
+    assert (total["number"], total["hosts"], total["pps"], total["packets"]) == (1, ["gen1", "gen2"], 150.0, 1500)
+    assert (total["loss_packets"], total["loss_ratio"]) == (6, 6 / 1500)
+    assert total["start_spread_seconds"] == 0.5
+    # Together they took as long as one.
+    assert made["trial_seconds"] == 10.0
+    assert [key for key in made["traffic"][0] if key == "source_macs"] == []
+    json.dumps(made)
+
+
+def test_one_machine_is_no_fleet():
+    assert module.assemble(material({"gen1": [ran(100.0)]}))["fleet"] == []
+
+
+def test_a_host_that_failed_is_not_in_the_total():
+    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [{"msg": "it broke", "failed": True}]}))["fleet"][0]
+    assert (total["hosts"], total["pps"]) == (["gen1"], 100.0)
+
+
+def test_a_loss_unknown_on_one_is_unknown_in_all():
+    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [ran(100.0, None)]}))["fleet"][0]
+    assert (total["loss_packets"], total["loss_ratio"], total["pps"]) == (None, None, 200.0)
+
+
+def test_a_trial_that_failed_in_the_middle():
+    made = module.assemble(material({"gen1": [ran(100.0), {"msg": "it broke", "failed": True}, ran(100.0)]}, repeats=3))
+    assert made["passed"] is False
+    assert made["failures"] == ["gen1, trial 2: scan, auto, top speed, repeat 2: FAILED: it broke"]
+    assert [one["status"] for one in made["trials"]] == ["ok", "failed", "ok"]
+
+
+def test_a_host_that_went_away():
+    made = module.assemble(material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3))
+    assert [one["error"] for one in made["trials"]] == [
+        None,
+        "the host went away: timed out",
+        "not sent, since the host went away in trial 2",
+    ]
+
+
+def test_a_trial_of_another_run_is_none_of_this():
+    given = material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3)
+    stray = {**given["hosts"]["gen1"]["trials"][0], "number": 3, "repeat": 3}
+    for other in ({"rate": {"pps": 7}}, {"injection_method": "netmap"}, {"traffic": {**TRAFFIC, "name": "other"}}):
+        given["hosts"]["gen1"]["trials"][2:] = [{**stray, **other}]
+        assert [one["error"] for one in module.assemble(given)["trials"]][2] == "not sent, since the host went away in trial 2"
+
+
+def test_a_host_that_broke_off():
+    given = material({"gen1": [ran(100.0), ran(100.0)], "gen2": [ran(100.0), ...]}, repeats=2)
+    given["hosts"]["gen2"]["broke"] = "Settle when it starts: no such thing"
+    assert module.assemble(given)["failures"] == [
+        "gen2, trial 2: scan, auto, top speed, repeat 2: FAILED: not sent, since Settle when it starts: no such thing"
+    ]
+
+
+def test_a_search_that_broke_off():
+    given = material({"gen1": [], "gen2": []})
+    item = {"traffic": "scan", "injection_method": "auto", "hosts": ["gen1", "gen2"]}
+    given["plan"] = {**given["plan"], "trials": [], "searches": [item]}
+    given["settings"] = {"search": "ndr"}
+    given["hosts"]["gen1"]["searches"] = [
+        {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "status": "found", "reason": "", "found": {},
+         "trials": []}
+    ]  # fmt: skip
+    given["hosts"]["gen2"]["broke"] = "Choose the next rate: lost 3 of 2 frames"
+    made = module.assemble(given)
+    assert [(one["host"], one["status"]) for one in made["searches"]] == [("gen1", "found"), ("gen2", "failed")]
+    assert made["failures"] == ["gen2, search ndr of scan, auto: FAILED: Choose the next rate: lost 3 of 2 frames"]
+    assert module.load(json.dumps(made)) == made
+
+
+# A counter of all frames at the receiver is held against all frames that left, of which 50 are others'.
+def test_the_fleets_loss_is_no_more_than_all():
+    lossy = ran(100.0, 1050)
+    lossy["counters"] = {**lossy["counters"], "tx": {"source": "tx", "packets": 1050, "bytes": None}, "loss_ratio": 1.0}
+    assert module.assemble(material({"gen1": [lossy], "gen2": [lossy]}))["fleet"][0]["loss_ratio"] == 1.0
+
+
+def test_a_criterion_that_is_not_met_fails_it():
+    pytest.importorskip("jmespath")
+    criteria = [
+        {"name": "slow", "expression": "min(trials[].rates.pps) > `10`"},
+        {"name": "fast", "expression": "min(trials[].rates.pps) > `1000`"},
+    ]
+    made = module.judged(module.assemble(material({"gen1": [ran(100.0)]}, criteria=criteria)))
+    assert [one["passed"] for one in made["criteria"]] == [True, False]
+    assert made["failures"] == ["Criterion 'fast' is not met: min(trials[].rates.pps) > `1000`"]
+
+
+def test_a_search_that_found_nothing_fails_it():
+    """It gave no answer, whether the device or the generator is to blame for that."""
+    run = material({"gen1": [ran(100.0)]})
+    one = {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "reason": "", "found": None, "trials": []}
+    ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
+    run["hosts"]["gen1"]["searches"] = [{**one, "status": status, "reason": reason} for status, reason in ends]
+    made = module.assemble(run)
+    assert made["passed"] is False
+    assert made["failures"] == [
+        "gen1, search ndr of scan, auto: FOUND NOTHING: There is a loss even at min_pps.",
+        "gen1, search ndr of scan, auto: FAILED: Trial 1 proves nothing.",
+    ]
+
+
+def test_files_that_differ_are_told():
+    given = material({"gen1": [ran(1.0)], "gen2": [ran(1.0)]})
+    given["hosts"]["gen2"]["traffic"] = [{**TRAFFIC, "sha256": "cd" * 32}]
+    assert module.assemble(given)["notes"] == ["scan is not the same file on all hosts: abababababab... on gen1; cdcdcdcdcdcd... on gen2."]
+
+
+# --- Read back ---
+
+
+@pytest.fixture
+def written():
+    return module.assemble(material({"gen1": [ran(100.0)]}))
+
+
+def test_it_is_read_back(written):
+    assert module.load(json.dumps(written)) == written
+
+
+def changed(result, **keys):
+    other = copy.deepcopy(result)
+    for key, value in keys.items():
+        if value is ...:
+            del other[key]
+        else:
+            other[key] = value
+    return json.dumps(other)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"schema": "another"}, r"a\.json: is not a throughput result: its schema is 'another'"),
+        ({"schema": ...}, "it names no schema"),
+        ({"schema_version": 2}, r"schema version 2, and this collection reads 1\. Read it with a newer wirespeed\.trafficgen"),
+        ({"schema_version": "1"}, "schema version '1'"),
+        ({"trials": ...}, "has no trials"),
+        ({"trials": {}}, r"trials is \{\}, not a list"),
+        ({"trials": [{"host": "gen1"}]}, "trials, entry 1, has no counters, error"),
+        ({"passed": "yes"}, 'passed is "yes", not true or false'),
+    ],
+)
+def test_not_our_result(written, keys, message):
+    with pytest.raises(TrafficgenError, match=message):
+        module.load(changed(written, **keys), "a.json")
+
+
+def test_cut_short_at_any_place(written):
+    text = json.dumps(written, indent=1)
+    for end in range(1, len(text) - 1, 7):
+        with pytest.raises(TrafficgenError, match=r"is cut short.*Copy it again"):
+            module.load(text[:end], "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), ("# a report", "is not JSON"), ("[]", "not a throughput result"), ("3", "not a throughput")]
+)
+def test_no_result_at_all(text, message):
+    with pytest.raises(TrafficgenError, match=message):
+        module.load(text)
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "message"),
+    [
+        (("trials", 0, "stats", "packets"), 10**400, "trials, entry 1, stats, packets is larger than any figure"),
+        (("trials", 0, "stats", "packets"), int("9" * 4000), "trials, entry 1, stats, packets is larger than any figure"),
+        (("hosts", "gen1", "kernel"), "6.1\ud800", "hosts, gen1, kernel has half a character"),
+        (("settings", "\udfff"), 1, "settings has a key with half a character"),
+        (("trials", 0, "host"), ["gen1"], r"trials, entry 1, host is \[\"gen1\"\], not text"),
+        (("trials", 0, "traffic", "name"), {}, "trials, entry 1, traffic, name is {}, not text"),
+        (("traffic", 0, "name"), None, "traffic, entry 1, name is null, not text"),
+        (("started",), float("nan"), "started is nan, and no number"),
+        (("trials", 0, "rates", "pps"), float("-inf"), "trials, entry 1, rates, pps is -inf, and no number"),
+        (("trials", 0, "rates", "pps"), -1, "trials, entry 1, rates, pps is -1, less than 0"),
+        (("trials", 0, "rates", "pps"), "12", r"trials, entry 1, rates, pps is \"12\", not a number or null"),
+        (("trials", 0, "rates", "pps"), True, "trials, entry 1, rates, pps is true, not a number or null"),
+        (("trials", 0, "counters", "verdict"), "fine", 'trials, entry 1, counters, verdict is "fine", none of consistent, short'),
+        (("trials", 0, "run"), "x" * 100000, r"trials, entry 1, run is .*… \(100002 characters\), not a dictionary"),
+        (("trials", 0, "rate"), {"pps": [1]}, r"trials, entry 1, rate, pps is \[1\], not a number"),
+        (("settings", "deep"), json.loads("[" * 100 + "]" * 100), "settings, deep, entry 1, entry 1 is nested more than 60 deep"),
+        (("failures",), [None], "failures, entry 1 is null, not text"),
+    ],
+)
+def test_a_wrong_field_is_named(written, way, value, message):
+    at = written
+    for key in way[:-1]:
+        at = at[key]
+    at[way[-1]] = value
+    with pytest.raises(TrafficgenError, match=rf"^a\.json: {message}.*Take the original\.$"):
+        module.load(json.dumps(written), "a.json")
+
+
+def test_nested_beyond_pythons_own_limit(written):
+    text = json.dumps({**written, "settings": "here"}).replace('"here"', '{"a": ' * 100000 + "1" + "}" * 100000)
+    with pytest.raises(TrafficgenError, match=r"^a\.json: .*is nested"):
+        module.load(text, "a.json")
+
+
+# --- A host: what ethtool 6.1 and tuned-adm 2.21 print ---
+
+RINGS = """Ring parameters for ens17:
+Pre-set maximums:
+RX:\t\t4096
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t4096
+Current hardware settings:
+RX:\t\t512
+RX Mini:\tn/a
+RX Jumbo:\tn/a
+TX:\t\t1024
+"""
+PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\n"
+
+
+def test_a_command_that_counts_is_named():
+    described = module._described({"kind": "command", "command": ["cat", "/count"], "name": "device", "host": None})
+    assert described == {
+        "host": None, "interface": None, "netns": None, "command": ["cat", "/count"], "name": "device", "counted_by": "command"
+    }  # fmt: skip
+    assert module._described({"kind": "none"}) is None
+
+
+def test_what_programs_print():
+    assert module.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
+    assert module.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
+    assert module.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
+    for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
+        assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "receiver", "says"),
+    [
+        ({"receive_wait": 2, "settle": 5}, {"host": "sink"}, []),
+        ({}, {"host": "sink"}, []),  # a result of a release before these were set
+        ({"receive_wait": 0.5, "settle": 5}, {"host": "sink"}, ["waited for 0.5 s"]),
+        ({"receive_wait": 0, "settle": 0}, {"host": "sink"}, ["waited for 0 s", "began 0 s later"]),
+        ({"receive_wait": 0, "settle": 0}, None, []),
+    ],
+)
+def test_waits_shorter_than_rfc_2544_section_23_are_said(settings, receiver, says):
+    said = module._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
+    assert len(said) == len(says) and all(part in sentence for part, sentence in zip(says, said))
+
+
+def test_the_waits_are_in_the_result_and_its_notes():
+    given = material({"gen1": [ran(100.0)]})
+    given["settings"] = {**given["settings"], "receive_wait": 0.5, "settle": 1.0}
+    given["hosts"]["gen1"]["host"] = {**given["hosts"]["gen1"]["host"], "receiver": {"host": "sink"}}
+    made = module.assemble(given)
+    assert (made["settings"]["receive_wait"], made["settings"]["settle"]) == (0.5, 1.0)
+    assert len([note for note in made["notes"] if "RFC 2544 says" in note]) == 2
