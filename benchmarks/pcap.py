@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast pcap makes files, beside Scapy's own way and beside dd, both measured in the same run.
 
-Scapy's own way is a packet object each, then wrpcap. The library's figure is from spec to file in this process; the module's is the
-whole process that Ansible starts on the managed node, Python's and Scapy's start included. dd writes as many bytes to the same folder.
+Scapy's own way is a packet object each, then wrpcap. The library's figure is from spec to file in this process; the
+module's is the whole process that Ansible starts on the managed node, Python's and Scapy's start included. dd writes as
+many bytes to the same folder.
 
     python3 benchmarks/pcap.py [--folder DIR] [--rounds 5] [--ten-million]
 """
@@ -78,13 +79,30 @@ def library(path: Path, size: int, count: int | None, rounds: int) -> tuple[floa
 
 def module_command(folder: Path, path: Path, streams: list[dict[str, object]]) -> list[str]:
     """The command that Ansible runs on the managed node for this task: kept from a run of it."""
-    env = {**os.environ, "ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_REMOTE_TMP": str(folder / "remote"), "ANSIBLE_LOCALHOST_WARNING": "0"}
+    env = {
+        **os.environ,
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_REMOTE_TMP": str(folder / "remote"),
+        "ANSIBLE_LOCALHOST_WARNING": "0",
+    }
     arguments = json.dumps({"path": str(path), "streams": streams})
     subprocess.run(
-        ["ansible", "localhost", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}",
-         "-m", "wirespeed.trafficgen.pcap", "-a", arguments],
-        env=env, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            "ansible",
+            "localhost",
+            "-c",
+            "local",
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+            "-m",
+            "wirespeed.trafficgen.pcap",
+            "-a",
+            arguments,
+        ],
+        env=env,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     (kept,) = (folder / "remote").glob("*/AnsiballZ_pcap.py")
     return [sys.executable, str(kept)]
 
@@ -105,7 +123,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="where the files are written (default: the temporary folder)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--ten-million", action="store_true", help="also make ten million frames, and say how much memory that took")
+    parser.add_argument(
+        "--ten-million", action="store_true", help="also make ten million frames, and say how much memory that took"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
@@ -128,12 +148,23 @@ def main() -> None:
             _rate, speed = library(path, 1500, count, options.rounds)
             length = path.stat().st_size
             beside = dd(folder / "dd", length, options.rounds)
-            print(f"library, IP size 1500, {what}: {speed / 1e9:.2f} GB/s; dd {beside / 1e9:.2f} GB/s; ratio {speed / beside:.2f}")
+            print(
+                f"library, IP size 1500, {what}: {speed / 1e9:.2f} GB/s; dd {beside / 1e9:.2f} GB/s; ratio"
+                f" {speed / beside:.2f}"
+            )
         if options.ten_million:
             path.unlink()
-            job = "import sys, os; from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import make_pcap; "
-            job += "print(make_pcap(sys.argv[1], [{'preset': 'tcp_port_scan', 'count': 10_000_000}], 0.000001, replace=os.replace))"
-            seconds = timed(lambda: subprocess.run([sys.executable, "-c", job, str(path)], check=True, stdout=subprocess.DEVNULL), 1)
+            job = (
+                "import sys, os; from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import"
+                " make_pcap; "
+            )
+            job += (
+                "print(make_pcap(sys.argv[1], [{'preset': 'tcp_port_scan', 'count': 10_000_000}], 0.000001,"
+                " replace=os.replace))"
+            )
+            seconds = timed(
+                lambda: subprocess.run([sys.executable, "-c", job, str(path)], check=True, stdout=subprocess.DEVNULL), 1
+            )
             print(f"ten million frames of 64 bytes: {seconds:.2f} s")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         print(f"largest process (the module; Ansible's own included): {memory / 1024:.0f} MB RSS")

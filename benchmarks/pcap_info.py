@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast pcap_info's library reads files, beside capinfos and Scapy's RawPcapReader, measured in the same run.
 
-capinfos is asked for what it has of the same (packets, bytes, times, hashes); it knows no sizes and no flows. RawPcapReader only hands
-the frames over, and is given a part of the file. The hash's own time is shown too: where it is most of ours, the hash is the limit.
+capinfos is asked for what it has of the same (packets, bytes, times, hashes); it knows no sizes and no flows.
+RawPcapReader only hands the frames over, and is given a part of the file. The hash's own time is shown too: where it is
+most of ours, the hash is the limit.
 
     python3 benchmarks/pcap_info.py [--folder DIR] [--rounds 5]
 """
@@ -42,7 +43,9 @@ def records(sizes: Iterator[int], frames: int, protocols: tuple[int, ...] = (6,)
     """Frames, each to a port of its own (64511 in turn), in records of a pcap."""
     ethernet = bytes.fromhex("0200000000020200000000010800")
     for number, size in zip(range(frames), sizes):
-        ip = struct.pack(">BBHHHBBHII", 0x45, 0, size - 14, 1, 0, 64, protocols[number % len(protocols)], 0, 0xC6120001, 0xC6120002)
+        ip = struct.pack(
+            ">BBHHHBBHII", 0x45, 0, size - 14, 1, 0, 64, protocols[number % len(protocols)], 0, 0xC6120001, 0xC6120002
+        )
         frame = (ethernet + ip + struct.pack(">HH", 1024, 1024 + number % 64511)).ljust(size, b"\0")
         yield struct.pack("<IIII", number // 1_000_000, number % 1_000_000, size, size) + frame
 
@@ -117,12 +120,16 @@ def main() -> None:
                 peers.append((f"RawPcapReader's {scapy / 1e6:.2f}", packets / scapy))
             if capinfos:
                 seconds = timed(
-                    lambda: subprocess.run([capinfos, "-cdluHM", str(path)], check=True, stdout=subprocess.DEVNULL), options.rounds
+                    lambda: subprocess.run([capinfos, "-cdluHM", str(path)], check=True, stdout=subprocess.DEVNULL),
+                    options.rounds,
                 )
                 peers.append((f"capinfos' {packets / seconds / 1e6:.2f}", seconds))
             for how, seconds in (("without flows", without), ("with flows", with_flows)):
                 ratios = "; ".join(f"{other / seconds:.2f} times {which}" for which, other in peers)
-                print(f"  {how}: {seconds:.3f} s, {packets / seconds / 1e6:.2f} M frames/s, {length / seconds / 1e9:.2f} GB/s; {ratios}")
+                print(
+                    f"  {how}: {seconds:.3f} s, {packets / seconds / 1e6:.2f} M frames/s, {length / seconds / 1e9:.2f}"
+                    f" GB/s; {ratios}"
+                )
 
 
 if __name__ == "__main__":

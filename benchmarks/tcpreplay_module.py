@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the module tcpreplay costs: its rate at top speed beside the same command run bare, and the time it adds.
 
-Pairs of runs between two namespaces of its own, alternately the module's or the bare one first, and a second bare one after each
-pair, which shows how far two runs of the same command lie apart. The added time is that of the whole task, from Ansible's start of it to
-its result, less that of the bare command. On a host that has other work both say little.
+Pairs of runs between two namespaces of its own, alternately the module's or the bare one first, and a second bare one
+after each pair, which shows how far two runs of the same command lie apart. The added time is that of the whole task,
+from Ansible's start of it to its result, less that of the bare command. On a host that has other work both say little.
 
     python3 benchmarks/tcpreplay_module.py [--pairs 5] [--seconds 4]
 """
@@ -93,9 +93,18 @@ def bare(pcap: Path, loops: int) -> tuple[float, float]:
     """Its rate in pps, and the seconds it took."""
     began = time.monotonic()
     printed = run(
-        "ip", "netns", "exec", SENDER, "tcpreplay", "--intf1=snd0", "--topspeed", f"--loop={loops}", "--preload-pcap", "--stats=1",
+        "ip",
+        "netns",
+        "exec",
+        SENDER,
+        "tcpreplay",
+        "--intf1=snd0",
+        "--topspeed",
+        f"--loop={loops}",
+        "--preload-pcap",
+        "--stats=1",
         str(pcap),
-    )  # fmt: skip
+    )
     return float(re.findall(r"([\d.]+) pps", printed)[-1]), time.monotonic() - began
 
 
@@ -125,12 +134,18 @@ def module(pcap: Path, loops: int, folder: Path) -> tuple[float, float]:
         entry for entry in sys.path if (Path(entry) / "ansible_collections/wirespeed/trafficgen").is_dir()
     )
     run(
-        str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", str(folder / "play.yml"),
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        "-i",
+        "localhost,",
+        str(folder / "play.yml"),
         env={
-            **os.environ, "TASK_TIMES": str(times), "ANSIBLE_CALLBACK_PLUGINS": str(folder), "ANSIBLE_CALLBACKS_ENABLED": "task_times",
+            **os.environ,
+            "TASK_TIMES": str(times),
+            "ANSIBLE_CALLBACK_PLUGINS": str(folder),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_times",
             "ANSIBLE_COLLECTIONS_PATH": collections,
         },
-    )  # fmt: skip
+    )
     measured = json.loads(times.read_text())
     return measured["result"]["stats"]["pps"], measured["seconds"]
 
@@ -148,7 +163,10 @@ def main() -> None:
         write_pcap(pcap)
         loops = max(1, round(bare(pcap, 20)[0] * options.seconds / FRAMES))
         print(f"{loops} passes over {FRAMES} frames of 78 bytes at top speed, veth to veth")
-        print(f"{'pair':>4} {'bare pps':>10} {'module pps':>10} {'ratio':>6} {'bare/bare':>9} {'bare s':>7} {'task s':>7} {'added s':>7}")
+        print(
+            f"{'pair':>4} {'bare pps':>10} {'module pps':>10} {'ratio':>6} {'bare/bare':>9} {'bare s':>7} {'task s':>7}"
+            f" {'added s':>7}"
+        )
         for pair in range(1, options.pairs + 1):
             if pair % 2:
                 (bare_pps, bare_s), (module_pps, module_s) = bare(pcap, loops), module(pcap, loops, folder)
@@ -161,7 +179,10 @@ def main() -> None:
             added.append((module_s - sending_module) - (bare_s - sending_bare))
             measured = f"{pair:>4} {bare_pps:>10.0f} {module_pps:>10.0f} {ratios[-1]:>6.3f} {noise[-1]:>9.3f}"
             print(f"{measured} {bare_s:>7.2f} {module_s:>7.2f} {added[-1]:>7.2f}")
-    print(f"median ratio {statistics.median(ratios):.3f} (0.99 at least is wanted), bare/bare {statistics.median(noise):.3f}")
+    print(
+        f"median ratio {statistics.median(ratios):.3f} (0.99 at least is wanted), bare/bare"
+        f" {statistics.median(noise):.3f}"
+    )
     print(f"median added time {statistics.median(added):.2f} s (1 at most is wanted)")
 
 

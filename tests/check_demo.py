@@ -2,7 +2,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check what a demo left in its folder: check_demo.py FOLDER L1_MBPS (the set rate, one that a busy machine can keep)."""
+"""Check what a demo left in its folder: check_demo.py FOLDER L1_MBPS (the set rate, one that a busy machine can
+keep)."""
 
 from __future__ import annotations
 
@@ -36,8 +37,12 @@ for number, result in enumerate(results):
     if number < 4:
         assert abs(reached - rates["l1_mbps"] / asked) < 0.001, result["run"]
         assert f" {reached * 100:.1f} % " in table[1 + number], table
-        assert any(line.startswith(f"{name}: The rate asked for was missed") for line in table) == (reached < 0.99), table
-        assert 0.9 * asked < rates["l1_mbps"] < 1.01 * asked, f"{name}: asked for {asked} Mbit/s, sent {rates['l1_mbps']}"
+        assert any(line.startswith(f"{name}: The rate asked for was missed") for line in table) == (reached < 0.99), (
+            table
+        )
+        assert 0.9 * asked < rates["l1_mbps"] < 1.01 * asked, (
+            f"{name}: asked for {asked} Mbit/s, sent {rates['l1_mbps']}"
+        )
         assert counters["loss_packets"] == 0, counters
     else:
         assert reached is None, result["run"]

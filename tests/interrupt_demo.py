@@ -2,7 +2,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interrupt the demo at several moments and look for what it left: interrupt_demo.py FOLDER (the demo's, for its results)."""
+"""Interrupt the demo at several moments and look for what it left: interrupt_demo.py FOLDER (the demo's, for its
+results)."""
 
 from __future__ import annotations
 
@@ -40,13 +41,26 @@ def interrupt(folder: Path, said: str, wait: float, number: signal.Signals, ever
             names = [str(path) for path in Path("/run/netns").glob(f"tgd{pid}-*")]
             names += [str(path) for path in Path(temporary).iterdir()]
             # What was begun and not finished would be hidden or oddly named.
-            names += [str(path) for path in folder.glob("*") if path.suffix not in (".pcap", ".txt", ".json") or path.name[0] == "."]
-            return names + [str(path) for path in Path("/proc").glob("[0-9]*") if runs_with(path, f"TRAFFICGEN_TEST={temporary}".encode())]
+            names += [
+                str(path)
+                for path in folder.glob("*")
+                if path.suffix not in (".pcap", ".txt", ".json") or path.name[0] == "."
+            ]
+            return names + [
+                str(path)
+                for path in Path("/proc").glob("[0-9]*")
+                if runs_with(path, f"TRAFFICGEN_TEST={temporary}".encode())
+            ]
 
         environment = {**os.environ, "TMPDIR": temporary, "TRAFFICGEN_TEST": temporary}
         command = ["./run", "demo", str(folder)]
         with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         ) as demo:
             for line in demo.stdout:
                 if said in line:
@@ -62,7 +76,11 @@ def interrupt(folder: Path, said: str, wait: float, number: signal.Signals, ever
                 os.kill(demo.pid, number)
             demo.communicate(timeout=30)
         seconds = time.monotonic() - started
-        print(f"{said}] + {wait} s, {number.name}: status {demo.returncode} after {seconds:.1f} s, left: {left(demo.pid)}", flush=True)
+        print(
+            f"{said}] + {wait} s, {number.name}: status {demo.returncode} after {seconds:.1f} s, left:"
+            f" {left(demo.pid)}",
+            flush=True,
+        )
         assert demo.returncode == 128 + number, "an interrupted demo says so"
         assert not left(demo.pid)
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module tcpreplay, and while it runs, lines on the controller's screen that tell how far it is.
 
-The module runs as any other does, and its result is returned as it is. It writes how far it is into a file in Ansible's temporary
-folder on the managed node; a thread here reads that through a connection of its own. Whatever fails of this, the run goes on.
+The module runs as any other does, and its result is returned as it is. It writes how far it is into a file in Ansible's
+temporary folder on the managed node; a thread here reads that through a connection of its own. Whatever fails of this,
+the run goes on.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from ansible.utils.vars import merge_hash
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import SETTING, Pace, Sample, interval, line, parse
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import (
+    SETTING,
+    Pace,
+    Sample,
+    interval,
+    line,
+    parse,
+)
 
 # The lines go to the standard error: the other may be for a program to read, and comes late where it is no terminal.
 # Ansible loads this before it forks its workers, whose standard error may be another.
@@ -62,8 +70,13 @@ class ActionModule(ActionBase):
         if pace is not None and (why := self._one_connection_only()):
             self._without(task_vars, why)
             pace = None
-        # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made anyway.
-        if pace is not None and not self._is_pipelining_enabled("new", False) and self._connection._shell.tmpdir is None:
+        # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made
+        # anyway.
+        if (
+            pace is not None
+            and not self._is_pipelining_enabled("new", False)
+            and self._connection._shell.tmpdir is None
+        ):
             self._make_tmp_path()
         if pace is not None:
             try:
@@ -98,7 +111,9 @@ class ActionModule(ActionBase):
     def _start(self, pace: Pace, task_vars: dict[str, Any]) -> Callable[[], None] | None:
         """Ask the module to tell, and begin to read; returns what ends that."""
         if self._is_become_unprivileged():
-            raise ValueError("the user to become is neither root nor the one to log in as, and could not write for that one")
+            raise ValueError(
+                "the user to become is neither root nor the one to log in as, and could not write for that one"
+            )
         connection = self._second_connection()
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
@@ -109,8 +124,8 @@ class ActionModule(ActionBase):
         ended, allowed = threading.Event(), threading.Lock()
 
         def show(display: Callable[[], None]) -> None:
-            # Never when the run is over: it would stand below its result, and this process may end, which must not be in the
-            # middle of writing to the queue that all workers share.
+            # Never when the run is over: it would stand below its result, and this process may end, which must not be
+            # in the middle of writing to the queue that all workers share.
             with allowed:
                 if not ended.is_set():
                     display()
@@ -120,7 +135,9 @@ class ActionModule(ActionBase):
             while failures < _FAILURES and not ended.wait(pace.wait):
                 try:
                     # Not as the user to become: it is the other's folder, and each sudo would stand in the host's log.
-                    _status, printed, _errors = connection.exec_command(f"cat {shlex.quote(path)}", in_data=None, sudoable=False)
+                    _status, printed, _errors = connection.exec_command(
+                        f"cat {shlex.quote(path)}", in_data=None, sudoable=False
+                    )
                     report = parse(printed.decode("utf-8", "replace") if isinstance(printed, bytes) else str(printed))
                     failures = 0
                 except Exception as error:
@@ -146,7 +163,8 @@ class ActionModule(ActionBase):
         return stop
 
     def _one_connection_only(self) -> str:
-        """Why there can be no second connection, asked before anything is: mitogen's actions have not all that Ansible's have."""
+        """Why there can be no second connection, asked before anything is: mitogen's actions have not all that
+        Ansible's have."""
         kind = type(self._connection)
         if any(one.__module__.startswith("ansible_mitogen") for one in kind.__mro__):
             return "mitogen's connections cannot be had twice"
@@ -158,9 +176,12 @@ class ActionModule(ActionBase):
         """Another connection like the module's, so that the module's is not touched."""
         first = self._connection
         second = self._shared_loader_obj.connection_loader.get(
-            self._play_context.connection, self._play_context, new_stdin=None, task_uuid=self._task._uuid,
+            self._play_context.connection,
+            self._play_context,
+            new_stdin=None,
+            task_uuid=self._task._uuid,
             ansible_playbook_pid=getattr(first, "_ansible_playbook_pid", None),
-        )  # fmt: skip
+        )
         if second is None:
             raise ValueError("there is no second connection")
         for source, target in ((first, second), (first._shell, second._shell)):

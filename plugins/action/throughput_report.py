@@ -31,7 +31,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         kinds = [str(kind) for kind in args.get("kinds") or ()]
         unknown = [kind for kind in kinds if kind not in files.REPORTS]
         if unknown:
-            raise TrafficgenError(f"there is no {', '.join(unknown)}", on="kinds", remedy=f"There are {', '.join(files.REPORTS)}.")
+            raise TrafficgenError(
+                f"there is no {', '.join(unknown)}", on="kinds", remedy=f"There are {', '.join(files.REPORTS)}."
+            )
         folder = Path(str(args["folder"]))
         if args.get("results"):
             done = files.report([str(place) for place in args["results"]], folder, kinds)

@@ -11,8 +11,9 @@ short_description: Convert a value as Ansible converts a module's option
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - A variable that comes from C(-e name=value) or from an INI inventory is a string. Ansible checks it against the role's argument
-    specs, and then hands it to the tasks as the string it was, so that C(false) is true and C(a,b) is one word.
+  - A variable that comes from C(-e name=value) or from an INI inventory is a string. Ansible checks it against the
+    role's argument specs, and then hands it to the tasks as the string it was, so that C(false) is true and C(a,b) is
+    one word.
   - This filter converts it by the same rules that Ansible has checked it by.
   - Null stays null.
 positional: _input, type
@@ -56,7 +57,12 @@ def _list(value: Any) -> list[Any]:
     return [word.strip() for word in words if word.strip()] if isinstance(value, str) else list(words)
 
 
-_TYPES: dict[str, Callable[[Any], Any]] = {"bool": check_type_bool, "int": check_type_int, "float": check_type_float, "list": _list}
+_TYPES: dict[str, Callable[[Any], Any]] = {
+    "bool": check_type_bool,
+    "int": check_type_int,
+    "float": check_type_float,
+    "list": _list,
+}
 
 
 def as_type(value: Any, type: str) -> Any:

@@ -12,8 +12,9 @@ version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Converts a rate of frames of one size, or of one mean size, on an Ethernet link. Mbps are 10^6 bits a second.
-  - Of each frame, V(frame_mbps) counts the bytes in a pcap, which is what tcpreplay calls Mbps; V(l2_mbps) counts the 4 bytes of the FCS
-    besides; V(l1_mbps) also the 20 bytes of preamble, start delimiter and gap, which is what fills a link.
+  - Of each frame, V(frame_mbps) counts the bytes in a pcap, which is what tcpreplay calls Mbps; V(l2_mbps) counts the 4
+    bytes of the FCS besides; V(l1_mbps) also the 20 bytes of preamble, start delimiter and gap, which is what fills a
+    link.
   - With its FCS a frame has 64 bytes at least on a link. A NIC pads shorter ones, and layers 1 and 2 count the padding.
 positional: _input, unit
 options:
@@ -30,13 +31,14 @@ options:
     description:
       - The size of a frame in bytes. A mean size may have decimals.
       - Or how many frames there are of each size, a dictionary with the sizes as keys, such as C(pcap_info.sizes) of
-        M(wirespeed.trafficgen.pcap_info) (with O(size_of=frame)). Where some are padded, the mean size alone does not tell.
+        M(wirespeed.trafficgen.pcap_info) (with O(size_of=frame)). Where some are padded, the mean size alone does not
+        tell.
     type: raw
     required: true
   size_of:
     description:
-      - What the size is of. V(wire) is the frame with its FCS, as RFC 2544 and RFC 6985 count; V(frame) is the frame in a pcap,
-        4 bytes less; V(ip) is the IP packet in an Ethernet frame without VLAN tags.
+      - What the size is of. V(wire) is the frame with its FCS, as RFC 2544 and RFC 6985 count; V(frame) is the frame in
+        a pcap, 4 bytes less; V(ip) is the IP packet in an Ethernet frame without VLAN tags.
     type: str
     choices: [wire, frame, ip]
     default: wire
@@ -65,7 +67,8 @@ EXAMPLES = r"""
 - name: The frames of a capture that a 10G link carries in a second
   ansible.builtin.debug:
     msg: >-
-      {{ 100 | wirespeed.trafficgen.line_rate('line_rate_percent', size=result.pcap_info.sizes, size_of='frame', link_speed_mbps=10000,
+      {{ 100 | wirespeed.trafficgen.line_rate('line_rate_percent', size=result.pcap_info.sizes, size_of='frame',
+      link_speed_mbps=10000,
                                               to='pps') }}
 """
 
@@ -85,7 +88,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 
-def line_rate(value: Any, unit: str, size: Any, size_of: str = "wire", link_speed_mbps: Any = None, to: str | None = None) -> Any:
+def line_rate(
+    value: Any, unit: str, size: Any, size_of: str = "wire", link_speed_mbps: Any = None, to: str | None = None
+) -> Any:
     """A rate in another unit, or in all."""
     return convert(value, unit, size, size_of, link_speed_mbps, to)
 

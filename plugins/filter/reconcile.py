@@ -11,10 +11,13 @@ short_description: Hold the result of a run against the counters of its receiver
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Takes a result of M(wirespeed.trafficgen.tcpreplay), and two results of M(wirespeed.trafficgen.interface_counters) from the receiving
-    interface, of whatever host, taken before and after the run. Returns a copy of the result with its C(counters) filled in,
+  - Takes a result of M(wirespeed.trafficgen.tcpreplay), and two results of M(wirespeed.trafficgen.interface_counters)
+    from the receiving interface, of whatever host, taken before and after the run. Returns a copy of the result with
+    its C(counters)
+    filled in,
     by the same code that the module uses when the receiver is on its own host.
-  - The receiver's count is that of its frame counter (O(wirespeed.trafficgen.interface_counters#module:count_from_mac)), else its MAC's.
+  - The receiver's count is that of its frame counter
+    (O(wirespeed.trafficgen.interface_counters#module:count_from_mac)), else its MAC's.
 positional: rx_before, rx_after, tx_before, tx_after
 options:
   _input:
@@ -36,23 +39,28 @@ options:
     description: The sending interface's counters after it.
     type: dict
 notes:
-  - The loss is the frames of the test that left the sending device and that the receiver did not count. Others' frames that
-    the device sent (up to 4 and one a second, and one in a hundred of the test's at most) are not among them.
-  - A count of source addresses does not see frames whose source was rewritten on the way. Where more frames from other addresses
-    arrived than a port usually gets (4 and one a second), and more than 1 % of what is missing, the loss is not known.
-  - Frames that were lost and as many that were doubled are told by the bytes, where the frames are of different sizes; the loss is then
-    not known. With frames of one size they cannot be told.
-  - A count of nothing proves a loss only where the receiving interface is given every frame, that is a veth, a tap, loopback, and a port,
-    a bridge or a bond that is promiscuous. Elsewhere, and for a bare number that stood still, the loss is not known.
-  - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays in
-    C(loss_packets), is told apart in C(rx.host_drops), and where it is more than 1 % of the loss the verdict is V(unknown).
+  - The loss is the frames of the test that left the sending device and that the receiver did not count. Others' frames
+    that the device sent (up to 4 and one a second, and one in a hundred of the test's at most) are not among them.
+  - A count of source addresses does not see frames whose source was rewritten on the way. Where more frames from other
+    addresses arrived than a port usually gets (4 and one a second), and more than 1 % of what is missing, the loss is
+    not known.
+  - Frames that were lost and as many that were doubled are told by the bytes, where the frames are of different sizes;
+    the loss is then not known. With frames of one size they cannot be told.
+  - A count of nothing proves a loss only where the receiving interface is given every frame, that is a veth, a tap,
+    loopback, and a port, a bridge or a bond that is promiscuous. Elsewhere, and for a bare number that stood still, the
+    loss is not known.
+  - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays
+    in C(loss_packets), is told apart in C(rx.host_drops), and where it is more than 1 % of the loss the verdict is
+    V(unknown).
     The device then lost at least C(loss_packets) - C(rx.host_drops) frames.
-  - V(impossible) is a run whose L1 rate is above C(run.link_speed_mbps) by more than 0.1 %, and by more frames than may have
-    been in the port's queues still when tcpreplay looked at the clock (C(run.in_flight_frames), 4096 where the run does not say; of a
+  - V(impossible) is a run whose L1 rate is above C(run.link_speed_mbps) by more than 0.1 %, and by more frames than may
+    have been in the port's queues still when tcpreplay looked at the clock (C(run.in_flight_frames), 4096 where the run
+    does
+    not say; of a
     run of a second or more 0.8 % at most).
   - An interrupted run may differ from the device's count by one frame.
-  - V(short) needs a counter that was not reset. When the link went down or up between the two readings, a count that is too
-    low becomes V(null).
+  - V(short) needs a counter that was not reset. When the link went down or up between the two readings, a count that is
+    too low becomes V(null).
 seealso:
   - module: wirespeed.trafficgen.tcpreplay
   - module: wirespeed.trafficgen.interface_counters
@@ -70,8 +78,9 @@ RETURN = r"""
 _value:
   description:
     - The result with C(counters) filled in, as M(wirespeed.trafficgen.tcpreplay) documents them.
-    - C(tx), C(rx) are what left and what arrived, V(null) where no counter proves it; C(loss_packets), C(loss_ratio); C(verdict), one of
-      V(consistent), V(short), V(impossible), V(unknown); and C(reason), never empty for anything but V(consistent).
+    - C(tx), C(rx) are what left and what arrived, V(null) where no counter proves it; C(loss_packets), C(loss_ratio);
+      C(verdict), one of V(consistent), V(short), V(impossible), V(unknown); and C(reason), never empty for anything but
+      V(consistent).
   type: dict
 """
 

@@ -11,7 +11,8 @@ short_description: Query results with a JMESPath expression
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Evaluates a JMESPath expression over one result of M(wirespeed.trafficgen.tcpreplay), a list of them, or any other data.
+  - Evaluates a JMESPath expression over one result of M(wirespeed.trafficgen.tcpreplay), a list of them, or any other
+    data.
 requirements:
   - jmespath (Python library, on the controller)
 positional: _input, expression

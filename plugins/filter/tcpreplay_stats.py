@@ -11,14 +11,15 @@ short_description: Turn what tcpreplay printed into data
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads a saved log of one run of tcpreplay, of version 4.0 or later, and returns its figures, by the same code as the module
-    M(wirespeed.trafficgen.tcpreplay).
-  - The log may have its standard output and error mixed, also in the middle of a line, its indent lost, the line ends of another system,
-    or the escape sequences of a terminal in it. It may hold any other text besides.
-  - Another tool may have quoted it, such as C(ansible-playbook -v), a container's log in JSON, the system's journal, a table or a page of
-    HTML. What cannot be read whole is an error. Numbers with separators of thousands, for one.
-  - Lines of several runs are an error, also where they come by turns, as from C(docker compose logs). They are told by lines that one
-    run prints once, by counts and times that fall, and by what stands before them, as a host's or a container's name.
+  - Reads a saved log of one run of tcpreplay, of version 4.0 or later, and returns its figures, by the same code as the
+    module M(wirespeed.trafficgen.tcpreplay).
+  - The log may have its standard output and error mixed, also in the middle of a line, its indent lost, the line ends
+    of another system, or the escape sequences of a terminal in it. It may hold any other text besides.
+  - Another tool may have quoted it, such as C(ansible-playbook -v), a container's log in JSON, the system's journal, a
+    table or a page of HTML. What cannot be read whole is an error. Numbers with separators of thousands, for one.
+  - Lines of several runs are an error, also where they come by turns, as from C(docker compose logs). They are told by
+    lines that one run prints once, by counts and times that fall, and by what stands before them, as a host's or a
+    container's name.
   - A log of tcpreplay 3 is an error, which says so.
 positional: _input
 options:
@@ -63,7 +64,8 @@ _value:
       description: Their bytes, as in the pcap.
       type: int
     seconds:
-      description: How long it took. With two decimals only from a second on, so the packets divided by it are not the rate.
+      description: How long it took. With two decimals only from a second on, so the packets divided by it are not the
+        rate.
       type: float
     bytes_per_second:
       description: The rate in bytes.
@@ -81,7 +83,8 @@ _value:
       description: The flows divided by the time.
       type: float
     flow_packets:
-      description: Packets that belong to a flow. From tcpreplay 4.4.3 on, a file read into memory counts once, however often it was sent.
+      description: Packets that belong to a flow. From tcpreplay 4.4.3 on, a file read into memory counts once, however
+        often it was sent.
       type: int
     non_flow_packets:
       description: Packets that belong to none, such as ARP.
@@ -96,7 +99,8 @@ _value:
       description: Writes that failed and were tried again.
       type: int
     interrupted:
-      description: Whether the run was stopped by the user or by whatever started it. tcpreplay's exit status does not tell.
+      description: Whether the run was stopped by the user or by whatever started it. tcpreplay's exit status does not
+        tell.
       type: bool
     devices:
       description: One entry for each interface, in the order of the log.
@@ -123,14 +127,16 @@ _value:
           type: int
     samples:
       description:
-        - What C(--stats) printed on the way, each with the figures from RV(_value.packets) to RV(_value.pps), counted from the start.
+        - What C(--stats) printed on the way, each with the figures from RV(_value.packets) to RV(_value.pps), counted
+          from the start.
         - A run that was killed printed no total. Its last sample is the total here.
       type: list
       elements: dict
     reason:
       description:
-        - Empty, or why it is not known that the log is of one run. A log of which only the lines C(Actual:) and C(Rated:) are left, more
-          than once, may be that of one run with C(--stats) or of several runs. It is taken for one, and this says so.
+        - Empty, or why it is not known that the log is of one run. A log of which only the lines C(Actual:) and
+          C(Rated:) are left, more than once, may be that of one run with C(--stats) or of several runs. It is taken for
+          one, and this says so.
       version_added: 0.2.0
       type: str
 """
@@ -143,8 +149,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ou
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 
 SEVERAL = (
-    "Whether this is one run and its samples, or several runs, is not known: the log has no line `Test start:` or `Test complete:`, "
-    "which --stats prints. Taken for one run."
+    "Whether this is one run and its samples, or several runs, is not known: the log has no line `Test start:` or `Test"
+    " complete:`, which --stats prints. Taken for one run."
 )
 
 
@@ -156,7 +162,8 @@ def tcpreplay_stats(log: Any) -> dict[str, Any]:
     found = read(text)
     if found.stats["packets"] is None:
         raise TrafficgenError(
-            "no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`)", remedy="It prints none where it sent nothing."
+            "no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`)",
+            remedy="It prints none where it sent nothing.",
         )
     return {**found.stats, "reason": "" if found.one_run else SEVERAL}
 

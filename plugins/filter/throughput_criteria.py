@@ -12,8 +12,8 @@ version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Evaluates JMESPath expressions over a result. Each has a name and says true for a pass, false for a failure.
-  - An expression that selects nothing, or yields anything but true or false, is an error and no pass. One that does not parse is refused
-    at once.
+  - An expression that selects nothing, or yields anything but true or false, is an error and no pass. One that does not
+    parse is refused at once.
 requirements:
   - jmespath (Python library, on the controller)
 positional: _input, criteria
@@ -28,8 +28,9 @@ options:
     elements: dict
     required: true
 notes:
-  - That nothing was selected is seen where the expression yields null, and where a side of a comparison that makes the answer does.
-    C(length(trials[?loss > `0`]) == `0`) is true however the fields are written, so count also what should be there.
+  - That nothing was selected is seen where the expression yields null, and where a side of a comparison that makes the
+    answer does. C(length(trials[?loss > `0`]) == `0`) is true however the fields are written, so count also what should
+    be there.
 seealso:
   - plugin: wirespeed.trafficgen.stats_query
     plugin_type: filter

@@ -16,8 +16,10 @@ positional: _input
 options:
   _input:
     description:
-      - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters)), C(tcpreplay) (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap)
-        (M(wirespeed.trafficgen.netmap_info)), C(netns), C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(rings), C(pause),
+      - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters)), C(tcpreplay)
+        (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
+        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and
+        C(rings), C(pause),
         C(tuned), what C(ethtool -g), C(ethtool -a) and C(tuned-adm active) printed.
     type: dict
     required: true
@@ -55,12 +57,18 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import describe_traffic, host, netmap_of
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import (
+    describe_traffic,
+    host,
+    netmap_of,
+)
 
 
 def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:
     """What the host is, and the traffic on it."""
-    found = [{**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)]
+    found = [
+        {**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)
+    ]
     pairs = zip(check_traffic(asked), found)
     described = host(**material)
     return {

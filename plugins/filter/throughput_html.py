@@ -12,11 +12,13 @@ version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes a report of one result of the role P(wirespeed.trafficgen.throughput#role), or a comparison of several.
-  - It is one file that needs no network and no script, and reads on paper, on a phone and in dark mode. Its charts are drawn by pygal.
-  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the reason.
+  - It is one file that needs no network and no script, and reads on paper, on a phone and in dark mode. Its charts are
+    drawn by pygal.
+  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the
+    reason.
   - A rate whose verdict is V(short) or V(impossible) is struck through, and no gain is claimed from it.
-  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges of the repeats
-    do not touch and each has two at least.
+  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges
+    of the repeats do not touch and each has two at least.
 requirements:
   - pygal (Python library, on the controller)
 positional: _input

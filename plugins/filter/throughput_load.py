@@ -11,7 +11,8 @@ short_description: Read the result file of a throughput test
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads what the role P(wirespeed.trafficgen.throughput#role) has written, and checks that it is whole and of a schema that is known.
+  - Reads what the role P(wirespeed.trafficgen.throughput#role) has written, and checks that it is whole and of a schema
+    that is known.
 positional: _input, path
 options:
   _input:

@@ -13,10 +13,11 @@ author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes a report of one result of the role P(wirespeed.trafficgen.throughput#role), or a comparison of several.
   - It has the tables of the report in HTML. What the charts show there stands here in words.
-  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the reason.
+  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the
+    reason.
   - A rate whose verdict is V(short) or V(impossible) is struck through, and no gain is claimed from it.
-  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges of the repeats
-    do not touch and each has two at least.
+  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges
+    of the repeats do not touch and each has two at least.
 positional: _input
 options:
   _input:
@@ -31,7 +32,8 @@ seealso:
 EXAMPLES = r"""
 - name: Write the report of a result
   ansible.builtin.copy:
-    content: "{{ lookup('ansible.builtin.file', 'result.json') | from_json | wirespeed.trafficgen.throughput_markdown }}"
+    content: "{{ lookup('ansible.builtin.file', 'result.json') | from_json | wirespeed.trafficgen.throughput_markdown
+      }}"
     dest: report.md
     mode: "0644"
 

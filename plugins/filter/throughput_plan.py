@@ -11,7 +11,8 @@ short_description: Make the list of trials of a throughput test
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes of traffic, injection methods, rates and repeats the trials of a test, in this order, and an estimate of the time they take.
+  - Makes of traffic, injection methods, rates and repeats the trials of a test, in this order, and an estimate of the
+    time they take.
   - The role P(wirespeed.trafficgen.throughput#role) takes its trials from here.
   - What makes no sense is an error, an empty list among it.
 positional: _input
@@ -83,8 +84,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration), C(hosts); C(searches);
-      C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there are and how long all takes;
+    - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration),
+      C(hosts); C(searches); C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there
+      are and how long all
+      takes;
       C(seconds) is none for a search without C(hosts).
   type: dict
 """

@@ -11,11 +11,11 @@ short_description: Tell which trial a search for the throughput wants next, or w
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Searches for the largest rate at which a device loses no more than a goal allows. From the trials measured so far it tells the
-    next one, and at the end what was found. It measures nothing itself, and keeps nothing between two steps.
+  - Searches for the largest rate at which a device loses no more than a goal allows. From the trials measured so far it
+    tells the next one, and at the end what was found. It measures nothing itself, and keeps nothing between two steps.
   - The search is FD.io's library MLRsearch, which follows draft-05 of what became RFC 9971.
-  - A trial in which less was sent than asked is no proof of the device's loss. The rates found are never above what was sent.
-    A trial whose loss is not known, or that is not consistent, ends the search as failed.
+  - A trial in which less was sent than asked is no proof of the device's loss. The rates found are never above what was
+    sent. A trial whose loss is not known, or that is not consistent, ends the search as failed.
 requirements:
   - MLRsearch 1.2 (Python library, on the controller)
 positional: _input
@@ -23,8 +23,9 @@ options:
   _input:
     description:
       - The trials measured so far, in order, each as C(next) asked for it; an empty list to begin with.
-      - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of M(wirespeed.trafficgen.tcpreplay)
-        with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps), C(verdict) and C(reason);
+      - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of
+        M(wirespeed.trafficgen.tcpreplay) with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps),
+        C(verdict) and C(reason);
         or, when it failed, C(error), a message.
     type: list
     elements: dict
@@ -48,7 +49,8 @@ options:
     type: float
   wire_frame_size:
     description:
-      - The bytes of a frame on the wire, with its FCS, or their mean. A frame takes 64 at least, to which a NIC pads it.
+      - The bytes of a frame on the wire, with its FCS, or their mean. A frame takes 64 at least, to which a NIC pads
+        it.
       - Without it, what is found has its rate in frames a second only.
     type: float
   frame_size:
@@ -68,20 +70,24 @@ options:
     description: For V(pdr), the share of the frames that a trial may lose. By default 0.005.
     type: float
   exceed_ratio:
-    description: For V(ndr) and V(pdr), the share of O(duration_sum) that trials with more loss may have. By default 0.5.
+    description: For V(ndr) and V(pdr), the share of O(duration_sum) that trials with more loss may have. By default
+      0.5.
     type: float
   initial_duration:
     description:
-      - Seconds of the first trials, which look around. Whole, as tcpreplay's are. By default 1; for V(rfc2544) O(final_duration).
+      - Seconds of the first trials, which look around. Whole, as tcpreplay's are. By default 1; for V(rfc2544)
+        O(final_duration).
     type: int
   final_duration:
     description: Seconds of the trials that decide. By default 1; for V(rfc2544) 60, the least that RFC 2544 wants.
     type: int
   duration_sum:
-    description: For V(ndr) and V(pdr), seconds of trials at a rate until it is judged. By default 21, or O(final_duration) if that is more.
+    description: For V(ndr) and V(pdr), seconds of trials at a rate until it is judged. By default 21, or
+      O(final_duration) if that is more.
     type: int
   rate_tolerance:
-    description: How much less or more than asked may be sent, as a share, in a trial that proves something for the rate asked.
+    description: How much less or more than asked may be sent, as a share, in a trial that proves something for the rate
+      asked.
     type: float
     default: 0.005
   max_trials:
@@ -97,7 +103,8 @@ seealso:
 EXAMPLES = r"""
 - name: Which trial is the first one (at line rate, for a second)
   ansible.builtin.debug:
-    msg: "{{ ([] | wirespeed.trafficgen.throughput_search_step('ndr', wire_frame_size=64, link_speed_mbps=10000)).next }}"
+    msg: "{{ ([] | wirespeed.trafficgen.throughput_search_step('ndr', wire_frame_size=64, link_speed_mbps=10000)).next
+      }}"
 
 - name: Which is next, after one trial
   ansible.builtin.set_fact:
@@ -108,7 +115,8 @@ EXAMPLES = r"""
 
 - name: And after the one that was measured since, in a loop until step.done
   ansible.builtin.set_fact:
-    step: "{{ (step.measured + [trial]) | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000, wire_frame_size=82) }}"
+    step: "{{ (step.measured + [trial]) | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000,
+      wire_frame_size=82) }}"
   vars:
     trial: {asked_pps: "{{ step.next.pps }}", duration: "{{ step.next.duration }}", result: "{{ tcpreplay }}"}
 """
@@ -144,7 +152,8 @@ _value:
       contains:
         status:
           description:
-            - V(found); V(not_found) where even C(min_pps) is too fast; V(failed) where a trial proves nothing, or the trials ran out.
+            - V(found); V(not_found) where even C(min_pps) is too fast; V(failed) where a trial proves nothing, or the
+              trials ran out.
           type: str
         reason:
           description:
@@ -152,15 +161,16 @@ _value:
           type: str
         limited_by:
           description:
-            - V(device), or V(generator) when that could not send more, or V(max_pps) when that rate met the goal as well.
-              Only the first is the device's throughput; the others are less than it. V(null) when failed.
+            - V(device), or V(generator) when that could not send more, or V(max_pps) when that rate met the goal as
+              well. Only the first is the device's throughput; the others are less than it. V(null) when failed.
           type: str
         found:
           description: V(null) unless found.
           type: dict
           contains:
             lower_pps:
-              description: The largest rate found to be within the goal. What was sent, where that is less than what was asked for.
+              description: The largest rate found to be within the goal. What was sent, where that is less than what was
+                asked for.
               type: float
             upper_pps:
               description: The smallest rate found not to be, V(null) where the device was not the limit.
@@ -170,11 +180,13 @@ _value:
               type: float
             at_rate:
               description:
-                - Of the trials at that rate, how many there were (C(trials)), how many lost anything (C(with_loss)), how many more than the
-                  goal allows (C(over_goal)), how many frames they C(sent) and C(lost), and the C(loss_ratio) of these.
+                - Of the trials at that rate, how many there were (C(trials)), how many lost anything (C(with_loss)),
+                  how many more than the goal allows (C(over_goal)), how many frames they C(sent) and C(lost), and the
+                  C(loss_ratio) of these.
               type: dict
             l1_mbps:
-              description: C(lower_pps) on layer 1. The same rate is in C(l2_mbps), C(frame_mbps) and C(line_rate_percent).
+              description: C(lower_pps) on layer 1. The same rate is in C(l2_mbps), C(frame_mbps) and
+                C(line_rate_percent).
               type: float
         goals:
           description: The goal searched for.
@@ -185,9 +197,11 @@ _value:
           type: str
         trials:
           description:
-            - C(asked_pps), C(duration), C(pps), C(seconds), C(sent), C(lost), C(loss_ratio), C(verdict) of each, whether it is C(valid) as
-              a proof of what the device does, and the C(reason) for anything that is not as asked.
-            - Of the result that was given, its C(command), C(injection_method), C(netmap_mode) and C(counters), else V(null).
+            - C(asked_pps), C(duration), C(pps), C(seconds), C(sent), C(lost), C(loss_ratio), C(verdict) of each,
+              whether it is C(valid) as a proof of what the device does, and the C(reason) for anything that is not as
+              asked.
+            - Of the result that was given, its C(command), C(injection_method), C(netmap_mode) and C(counters), else
+              V(null).
           type: list
           elements: dict
         trial_seconds:

@@ -11,7 +11,8 @@ short_description: Make a trial of the result from what the modules returned
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Puts what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and a receiver's counters into one trial of a result.
+  - Puts what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and a receiver's counters into one trial of
+    a result.
 positional: _input, ran
 options:
   _input:
@@ -63,8 +64,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(trial), as in the result file; C(title) and C(line), what it is and what came of it, for the screen; C(missing), whether frames may
-      still be under way.
+    - C(trial), as in the result file; C(title) and C(line), what it is and what came of it, for the screen; C(missing),
+      whether frames may still be under way.
   type: dict
 """
 

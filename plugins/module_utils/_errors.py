@@ -42,9 +42,14 @@ class TrafficgenError(Exception):
 
 # What the system refuses to anybody, whatever is asked for, and where that is set.
 _REMEDIES = {
-    errno.EMFILE: "Raise the limit of open files for the task's user: `ulimit -n` shows it; nofile in limits.conf or LimitNOFILE sets it.",
+    errno.EMFILE: (
+        "Raise the limit of open files for the task's user: `ulimit -n` shows it; nofile in limits.conf or LimitNOFILE"
+        " sets it."
+    ),
     errno.ENFILE: "The host has no more open files to give: `sysctl fs.file-nr fs.file-max` shows how many.",
-    errno.EAGAIN: "No more processes can be started: raise `ulimit -u`, or pids.max (TasksMax) of the control group, or end some.",
+    errno.EAGAIN: (
+        "No more processes can be started: raise `ulimit -u`, or pids.max (TasksMax) of the control group, or end some."
+    ),
     errno.ENOMEM: "The host is short of memory: `free` shows how much there is.",
     errno.ENOSPC: "A file system is full: `df` shows which.",
 }
@@ -57,7 +62,9 @@ class ExhaustedError(TrafficgenError):
 def not_run(program: str, error: Exception) -> TrafficgenError:
     """The error of a program that could not be started."""
     remedy = remedy_of(error)
-    return (ExhaustedError if remedy else TrafficgenError)("could not be run", on=program, said=str(error), remedy=remedy)
+    return (ExhaustedError if remedy else TrafficgenError)(
+        "could not be run", on=program, said=str(error), remedy=remedy
+    )
 
 
 def remedy_of(error: BaseException) -> str:
@@ -66,7 +73,8 @@ def remedy_of(error: BaseException) -> str:
 
 
 def as_ours(error: TrafficgenError | OSError) -> TrafficgenError:
-    """An error to show: what nobody foresaw, as when the system runs out of something, has no trace of the code as its message."""
+    """An error to show: what nobody foresaw, as when the system runs out of something, has no trace of the code as its
+    message."""
     if isinstance(error, TrafficgenError):
         return error
     on = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rates: what pps, tcpreplay's Mbps, L2, L1 and percent of a link are to each other, and what to ask tcpreplay for.
 
-Three sizes of one frame: ``frame`` is its bytes in a pcap file; the wire frame adds the FCS (what RFC 2544 calls the frame
-size) and has 64 bytes at least, to which a NIC pads; on an Ethernet line each frame takes the preamble, the start delimiter
-and the gap besides (IEEE 802.3). A virtual link pads nothing, but has no line either: L2 and L1 are what a line would take.
-A mean frame size may be fractional. Mbps are 10**6 bit/s throughout.
+Three sizes of one frame: ``frame`` is its bytes in a pcap file; the wire frame adds the FCS (what RFC 2544 calls the
+frame size) and has 64 bytes at least, to which a NIC pads; on an Ethernet line each frame takes the preamble, the start
+delimiter and the gap besides (IEEE 802.3). A virtual link pads nothing, but has no line either: L2 and L1 are what a
+line would take. A mean frame size may be fractional. Mbps are 10**6 bit/s throughout.
 """
 
 from __future__ import annotations
@@ -49,14 +49,17 @@ class Size:
 
     @classmethod
     def of(cls, size: object, size_of: str = "frame") -> Size:
-        """The size of frames of one size, given as ``frame``, ``wire`` (with FCS) or ``ip`` (without Ethernet's header).
+        """The size of frames of one size, given as ``frame``, ``wire`` (with FCS) or ``ip`` (without Ethernet's
+        header).
 
         :param size: a number; or how many frames there are of each size, as pcap_info returns it.
         """
         if isinstance(size, Mapping):
             return cls._mean(size, size_of)
         if size_of not in _SIZE_OF:
-            raise TrafficgenError("not a basis of a frame size", on=repr(size_of), remedy=f"It is one of {', '.join(_SIZE_OF)}.")
+            raise TrafficgenError(
+                "not a basis of a frame size", on=repr(size_of), remedy=f"It is one of {', '.join(_SIZE_OF)}."
+            )
         frame = positive(size, "size") + _SIZE_OF[size_of]
         if frame <= 0:
             raise TrafficgenError(f"too small for a frame of which it is the {size_of} size", on=f"size {size}")
@@ -64,12 +67,18 @@ class Size:
 
     @classmethod
     def _mean(cls, sizes: Mapping[object, object], size_of: str) -> Size:
-        counted = [(cls.of(size, size_of), positive(frames, f"frames of size {size}", zero=True)) for size, frames in sizes.items()]
+        counted = [
+            (cls.of(size, size_of), positive(frames, f"frames of size {size}", zero=True))
+            for size, frames in sizes.items()
+        ]
         total = sum(frames for _size, frames in counted)
         if not total:
-            raise TrafficgenError("no frames of any size", on="size", remedy="Give sizes and how many frames there are of each.")
+            raise TrafficgenError(
+                "no frames of any size", on="size", remedy="Give sizes and how many frames there are of each."
+            )
         return cls(
-            sum(size.frame * frames for size, frames in counted) / total, sum(size.wire * frames for size, frames in counted) / total
+            sum(size.frame * frames for size, frames in counted) / total,
+            sum(size.wire * frames for size, frames in counted) / total,
         )
 
     @classmethod
@@ -93,7 +102,8 @@ class Size:
 
 
 def positive(value: object, name: str, *, zero: bool = False) -> float:
-    """``value`` (a number, or a string of one) as a number above zero, or with ``zero`` not below it; else an error that names it."""
+    """``value`` (a number, or a string of one) as a number above zero, or with ``zero`` not below it; else an error
+    that names it."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -104,17 +114,21 @@ def positive(value: object, name: str, *, zero: bool = False) -> float:
 
 
 def line_rate_pps(size: Size, link_speed_mbps: float) -> float:
-    """Frames per second a link carries at most: 14,880,952 of 64 bytes on the wire, or padded to that, at 10G (RFC 2544, RFC 5180)."""
+    """Frames per second a link carries at most: 14,880,952 of 64 bytes on the wire, or padded to that, at 10G (RFC
+    2544, RFC 5180)."""
     return link_speed_mbps * 1e6 / (size.line * 8)
 
 
 def to_pps(value: float, unit: str, size: Size, link_speed_mbps: float | None = None) -> float:
-    """A rate in frames per second, from any of :data:`RATE_UNITS` (or ``mbps``, tcpreplay's own, which is ``frame_mbps``)."""
+    """A rate in frames per second, from any of :data:`RATE_UNITS` (or ``mbps``, tcpreplay's own, which is
+    ``frame_mbps``)."""
     if unit == "pps":
         return value
     if unit == "line_rate_percent":
         if link_speed_mbps is None:
-            raise TrafficgenError("needs the link's speed, and this link has none", on="line_rate_percent", remedy="Give link_speed_mbps.")
+            raise TrafficgenError(
+                "needs the link's speed, and this link has none", on="line_rate_percent", remedy="Give link_speed_mbps."
+            )
         return line_rate_pps(size, link_speed_mbps) * value / 100
     return value * 1e6 / (size.counted(unit) * 8)
 
@@ -136,10 +150,13 @@ def rates(pps: float | None, size: Size | None, link_speed_mbps: float | None = 
 def convert(
     value: object, unit: str, size: object, size_of: str = "wire", link_speed_mbps: object = None, to: str | None = None
 ) -> dict[str, float | None] | float:
-    """The filter ``line_rate``: a rate in the unit ``to``, or without that in all of :data:`RATE_UNITS`. Everything is checked."""
+    """The filter ``line_rate``: a rate in the unit ``to``, or without that in all of :data:`RATE_UNITS`. Everything is
+    checked."""
     for name in (unit, to):
         if name is not None and name not in RATE_UNITS:
-            raise TrafficgenError("not a unit of a rate", on=repr(name), remedy=f"It is one of {', '.join(RATE_UNITS)}.")
+            raise TrafficgenError(
+                "not a unit of a rate", on=repr(name), remedy=f"It is one of {', '.join(RATE_UNITS)}."
+            )
     speed = None if link_speed_mbps is None else positive(link_speed_mbps, "link_speed_mbps")
     frame = Size.of(size, size_of)
     pps = to_pps(positive(value, unit, zero=True), unit, frame, speed)
@@ -151,9 +168,10 @@ class RatePlan:
     """How a requested rate is asked of tcpreplay.
 
     ``argv``: its options. ``requested``: the form and its value as given, or None for the recorded speed.
-    ``pps``: the frames per second to expect, None where only the run will tell (top speed, a multiplier, the recorded speed).
-    ``capped``: the request was above the line, and ``argv`` asks for the line's rate.
-    ``asked``: the rate asked of tcpreplay in the unit of the request, which is the line's where it was capped; None for top speed.
+    ``pps``: the frames per second to expect, None where only the run will tell (top speed, a multiplier, the recorded
+    speed). ``capped``: the request was above the line, and ``argv`` asks for the line's rate.
+    ``asked``: the rate asked of tcpreplay in the unit of the request, which is the line's where it was capped; None for
+    top speed.
     """
 
     argv: tuple[str, ...]
@@ -169,20 +187,30 @@ class RatePlan:
 
 
 def _asked(form: str, value: float, steps: int) -> str:
-    # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not come out
-    # above the line. The thousandth of a step is against a value like 100.3 that in binary is a hair below itself.
+    # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not
+    # come out above the line. The thousandth of a step is against a value like 100.3 that in binary is a hair below
+    # itself.
     if value > _MOST:
-        raise TrafficgenError("faster than anything tcpreplay can be asked for", on=f"{form} {value:g}", remedy="Take topspeed.")
+        raise TrafficgenError(
+            "faster than anything tcpreplay can be asked for", on=f"{form} {value:g}", remedy="Take topspeed."
+        )
     text = f"{math.floor(value * steps + 0.001) / steps:.6f}".rstrip("0").rstrip(".")
     if text == "0":  # which tcpreplay takes for top speed, or refuses
         raise TrafficgenError(
-            "too slow for tcpreplay to hold", on=f"{form} {value:g}", remedy="Ask for at least 1 bit/s or 1 frame an hour."
+            "too slow for tcpreplay to hold",
+            on=f"{form} {value:g}",
+            remedy="Ask for at least 1 bit/s or 1 frame an hour.",
         )
     return text
 
 
 def plan_rate(
-    form: str | None, value: float | bool | None, size: Size, link_speed_mbps: float | None = None, *, strict: bool = False
+    form: str | None,
+    value: float | bool | None,
+    size: Size,
+    link_speed_mbps: float | None = None,
+    *,
+    strict: bool = False,
 ) -> RatePlan:
     """The plan for one of :data:`RATE_FORMS`.
 
@@ -206,13 +234,14 @@ def plan_rate(
             if strict:
                 most = math.floor(from_pps(line, form, size, link_speed_mbps) * 100) / 100
                 raise TrafficgenError(
-                    f"above the line rate: {pps:.0f} pps where a link of {link_speed_mbps:g} Mbit/s carries {line:.0f} of these frames",
+                    f"above the line rate: {pps:.0f} pps where a link of {link_speed_mbps:g} Mbit/s carries {line:.0f}"
+                    " of these frames",
                     on=f"{form} {number:g}",
                     remedy=f"Ask for at most {most:.2f}, or set strict_rate to false.",
                 )
             pps, capped = line, True
-    # Bits for everything but pps itself: of two pacers, --mbps holds the load of the line steadier where sizes differ, and
-    # --pps goes unpaced after 5,124,095,576 frames (https://github.com/appneta/tcpreplay/issues/779).
+    # Bits for everything but pps itself: of two pacers, --mbps holds the load of the line steadier where sizes differ,
+    # and --pps goes unpaced after 5,124,095,576 frames (https://github.com/appneta/tcpreplay/issues/779).
     unit, steps = ("pps", 3600) if form == "pps" else ("mbps", 10**6)
     asked = from_pps(pps, form, size, link_speed_mbps) if capped else number
     return RatePlan((f"--{unit}={_asked(form, from_pps(pps, unit, size), steps)}",), {form: number}, pps, capped, asked)

@@ -12,8 +12,8 @@ short_description: Measure how far a host's clock is from the controller's
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Asks the host for its time several times, and takes the quickest answer, as NTP does. The host read its clock at some time between
-    question and answer; half of the time between the two is the most that the offset can be wrong.
+  - Asks the host for its time several times, and takes the quickest answer, as NTP does. The host read its clock at
+    some time between question and answer; half of the time between the two is the most that the offset can be wrong.
   - With it, several hosts can start something at the same time, whatever their clocks say.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes

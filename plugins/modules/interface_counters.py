@@ -12,8 +12,8 @@ short_description: Read the counters of a network interface, and count the test 
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads the kernel's counters of an interface, those of C(ethtool -S), and the counters of its MAC, of which alone a line's
-    traffic can be proven; and its driver, speed, carrier and MTU.
+  - Reads the kernel's counters of an interface, those of C(ethtool -S), and the counters of its MAC, of which alone a
+    line's traffic can be proven; and its driver, speed, carrier and MTU.
   - With O(since) it also returns what happened since an earlier call, as differences and rates.
   - With O(count_from_mac) it sets up a counter of its own for arriving test frames, which O(since) reads and removes.
   - The filter P(wirespeed.trafficgen.reconcile#filter) holds two such results against a run of
@@ -46,14 +46,17 @@ options:
     type: dict
   count_from_mac:
     description:
-      - Source MAC addresses of the test frames. Each arriving frame that comes from one of them is counted, VLAN-tagged or not,
-        IP or not, before the host's own protocols see it (nftables, family netdev, hook ingress, priority 0). Needs C(nft) and root.
+      - Source MAC addresses of the test frames. Each arriving frame that comes from one of them is counted, VLAN-tagged
+        or not, IP or not, before the host's own protocols see it (nftables, family netdev, hook ingress, priority 0).
+        Needs
+        C(nft) and root.
       - An address that no station has, multicast or all zero, is counted too, as captures have frames from such.
       - Frames from other addresses are counted apart, in C(others) of RV(test_frames).
       - An interface without Ethernet headers (tun, WireGuard) is refused, as its frames have no source MAC address.
       - A counter that an earlier call or a killed run left on this interface is replaced by a fresh one.
-      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. A macvlan or a VLAN
-        interface gets no others even so, and a bridge only what is for the host, so count at the port below. Receive
+      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. A
+        macvlan or a VLAN interface gets no others even so, and a bridge only what is for the host, so count at the port
+        below. Receive
         offloads that merge frames (GRO, LRO) must be off, see RV(merging).
       - With O(since), a counter that it set up is kept and must count the same addresses.
     type: list
@@ -61,20 +64,23 @@ options:
     default: []
   receive_wait:
     description:
-      - With O(since), wait until O(expect_packets) test frames have arrived, or none has for so many seconds; RFC 2544, section 23, says 2.
-        Frames that keep coming are waited for as long as they may have been sent, or five times that, whichever is longer.
+      - With O(since), wait until O(expect_packets) test frames have arrived, or none has for so many seconds; RFC 2544,
+        section 23, says 2. Frames that keep coming are waited for as long as they may have been sent, or five times
+        that, whichever is
+        longer.
       - Without a frame counter, the frames that the MAC counts are waited for. Without either there is no wait.
       - By default nothing is waited for.
     type: float
     version_added: 0.2.0
   expect_packets:
-    description: How many frames are expected since O(since). Without it, the wait is over when none has arrived for O(receive_wait).
+    description: How many frames are expected since O(since). Without it, the wait is over when none has arrived for
+      O(receive_wait).
     type: int
     version_added: 0.2.0
 notes:
   - Needs C(ip) of iproute2. Without C(ethtool) the kernel's counters are still there, those of the MAC are not.
-  - Frames of netmap pass the kernel by, and only the MAC counts them. Read the counters while netmap still holds the port, since closing
-    it resets the port.
+  - Frames of netmap pass the kernel by, and only the MAC counts them. Read the counters while netmap still holds the
+    port, since closing it resets the port.
 seealso:
   - module: wirespeed.trafficgen.tcpreplay
   - plugin: wirespeed.trafficgen.reconcile
@@ -139,7 +145,8 @@ boot_id:
   returned: success
 driver:
   description:
-    - The driver as the kernel knows it. netmap's patched copy of a driver, C(e1000-netmap) say, is told from the stock one.
+    - The driver as the kernel knows it. netmap's patched copy of a driver, C(e1000-netmap) say, is told from the stock
+      one.
     - V(null) where the kernel names none.
   type: str
   returned: success
@@ -152,7 +159,8 @@ bus_info:
 speed_mbps:
   description:
     - The speed of the line.
-    - V(null) without a link, and where there is no line whatever the driver says (veth, tun, dummy, bridge, virtio, emulated NICs).
+    - V(null) without a link, and where there is no line whatever the driver says (veth, tun, dummy, bridge, virtio,
+      emulated NICs).
   type: int
   returned: success
   sample: 10000
@@ -186,11 +194,13 @@ xdp:
   type: bool
   returned: success
 promiscuous:
-  description: Whether it takes frames that are addressed to others, set by a user or by what uses it (a bridge, C(tcpdump)).
+  description: Whether it takes frames that are addressed to others, set by a user or by what uses it (a bridge,
+    C(tcpdump)).
   type: bool
   returned: success
 merging:
-  description: Receive offloads that are on and merge arriving frames before a frame counter sees them (V(gro), V(lro), V(rx-gro-hw)).
+  description: Receive offloads that are on and merge arriving frames before a frame counter sees them (V(gro), V(lro),
+    V(rx-gro-hw)).
   type: list
   elements: str
   returned: success
@@ -203,7 +213,8 @@ monotonic:
   type: float
   returned: success
 kernel:
-  description: The kernel's counters, with the names of C(/sys/class/net/IF/statistics). Bytes are frame bytes, without FCS.
+  description: The kernel's counters, with the names of C(/sys/class/net/IF/statistics). Bytes are frame bytes, without
+    FCS.
   type: dict
   returned: success
   sample: {rx_packets: 64511, tx_packets: 0, rx_bytes: 5031858, tx_bytes: 0, rx_dropped: 0, rx_missed_errors: 0}
@@ -292,8 +303,8 @@ arrival:
   contains:
     ended:
       description:
-        - V(all), as many as O(expect_packets) had come; V(quiet), none came for O(receive_wait) seconds; V(limit), they were still
-          coming after the longest wait.
+        - V(all), as many as O(expect_packets) had come; V(quiet), none came for O(receive_wait) seconds; V(limit), they
+          were still coming after the longest wait.
       type: str
     expected:
       description: The value of O(expect_packets).
@@ -305,10 +316,12 @@ arrival:
       description: The seconds it took.
       type: float
     late_packets:
-      description: How many test frames came later than O(receive_wait) seconds after the wait began. Null without a frame counter.
+      description: How many test frames came later than O(receive_wait) seconds after the wait began. Null without a
+        frame counter.
       type: int
 delta:
-  description: What happened since the call that O(since) is of. A counter that went backwards was reset, and its difference is V(null).
+  description: What happened since the call that O(since) is of. A counter that went backwards was reset, and its
+    difference is V(null).
   type: dict
   returned: with O(since)
   contains:
@@ -339,8 +352,8 @@ delta:
       elements: str
     rates:
       description:
-        - C(rx_pps), C(tx_pps), C(rx_mbps), C(tx_mbps) by the kernel's counters, C(mac_rx_pps), C(mac_tx_pps) by those of the MAC, and
-          C(test_frames_pps); V(null) where there is no count.
+        - C(rx_pps), C(tx_pps), C(rx_mbps), C(tx_mbps) by the kernel's counters, C(mac_rx_pps), C(mac_tx_pps) by those
+          of the MAC, and C(test_frames_pps); V(null) where there is no count.
         - Mbps are of frame bytes, without FCS, preamble and gap, over the whole time between the two readings.
       type: dict
 """

@@ -11,9 +11,10 @@ module: netmap_info
 short_description: Tell what netmap is on a host, and whether it is native or emulated on an interface
 version_added: 0.1.0
 description:
-  - Tells whether netmap is loaded, and if not, why, and what to do; which build that is, and what is installed for which kernel.
-  - Asks netmap for the rings of each interface, and tells whether the interface's driver is patched for netmap (native mode), or whether
-    netmap goes through the kernel's ordinary path (emulated mode), at a fraction of the speed.
+  - Tells whether netmap is loaded, and if not, why, and what to do; which build that is, and what is installed for
+    which kernel.
+  - Asks netmap for the rings of each interface, and tells whether the interface's driver is patched for netmap (native
+    mode), or whether netmap goes through the kernel's ordinary path (emulated mode), at a fraction of the speed.
   - Interfaces stay as they are. netmap notes in the kernel's log that it looked at one without native support.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
@@ -81,7 +82,8 @@ netmap_info:
       type: dict
       sample: {admode: 0, buf_num: 163840, buf_size: 2048}
     srcversion:
-      description: The kernel's checksum of the sources of the loaded module. V(null) where modules are built without (Debian's are).
+      description: The kernel's checksum of the sources of the loaded module. V(null) where modules are built without
+        (Debian's are).
       type: str
       sample: 55D5E1C7E5B4B1C5D0A3D1F
     build_id:

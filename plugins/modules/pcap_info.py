@@ -11,12 +11,15 @@ module: pcap_info
 short_description: Tell what is in a pcap file
 version_added: 0.1.0
 description:
-  - Reads a pcap file once, and returns how many packets, bytes, sizes and flows it holds, its time span, its link type, and its SHA-256.
-  - It reads classic pcap files with microseconds or nanoseconds, in either byte order, however large, as libpcap and so tcpreplay read
-    them. libpcap cuts a frame at the snaplen of the file's header; tcpreplay sends no more of it than it had on the line.
+  - Reads a pcap file once, and returns how many packets, bytes, sizes and flows it holds, its time span, its link type,
+    and its SHA-256.
+  - It reads classic pcap files with microseconds or nanoseconds, in either byte order, however large, as libpcap and so
+    tcpreplay read them. libpcap cuts a frame at the snaplen of the file's header; tcpreplay sends no more of it than it
+    had on the
+    line.
   - Version 2.4 of the format is what all write today. Versions 2.0 to 2.3 are read, too.
-  - A file that is truncated or corrupt fails the task, with the byte offset in the message. So does a pcapng or a compressed file,
-    with the command that converts it. A file of a header alone is valid, and has no packets.
+  - A file that is truncated or corrupt fails the task, with the byte offset in the message. So does a pcapng or a
+    compressed file, with the command that converts it. A file of a header alone is valid, and has no packets.
   - Apart from the flows it needs about 5 MB of memory, whatever the file's size.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
@@ -38,12 +41,17 @@ options:
     type: bool
     default: true
 notes:
-  - A flow is frames with the same source and destination address, protocol and ports, in one direction. The outermost IP header counts;
-    VLAN tags and MPLS labels are stepped over; an ICMP message's type and code stand for the ports. A fragment that is not the first
+  - A flow is frames with the same source and destination address, protocol and ports, in one direction. The outermost
+    IP header counts; VLAN tags and MPLS labels are stepped over; an ICMP message's type and code stand for the ports. A
+    fragment that is
+    not the first
     is of the flow without ports.
-  - The C(Flows:) line of tcpreplay counts the same, but for a few kinds of frames. Up to version 4.5.1 it takes IPv6 over Ethernet for
-    no IP. It takes the data of later fragments for ports, knows no ports of SCTP, DCCP and UDP-Lite, reads no ports behind IPv6
-    extension headers other than hop-by-hop options, and leaves out frames that end within the TCP header or the first 28 bytes of an
+  - The C(Flows:) line of tcpreplay counts the same, but for a few kinds of frames. Up to version 4.5.1 it takes IPv6
+    over Ethernet for no IP. It takes the data of later fragments for ports, knows no ports of SCTP, DCCP and UDP-Lite,
+    reads no ports
+    behind IPv6
+    extension headers other than hop-by-hop options, and leaves out frames that end within the TCP header or the first
+    28 bytes of an
     ICMP message.
 seealso:
   - module: wirespeed.trafficgen.pcap
@@ -58,7 +66,8 @@ EXAMPLES = r"""
 
 - name: Show its size, and how long it took
   ansible.builtin.debug:
-    msg: "{{ result.pcap_info.packets }} packets, {{ result.pcap_info.bytes }} bytes in {{ result.pcap_info.duration }} s"
+    msg: "{{ result.pcap_info.packets }} packets, {{ result.pcap_info.bytes }} bytes in {{ result.pcap_info.duration }}
+      s"
 
 - name: Check a large file that was copied, without counting its flows
   wirespeed.trafficgen.pcap_info:
@@ -88,8 +97,10 @@ pcap_info:
       type: int
     wire_bytes:
       description:
-        - The packets' bytes as Ethernet frames on a line, each with the 4 bytes of an FCS, and padded to 64 where it is shorter. RFC 2544
-          counts so. By RV(pcap_info.packets) it is the mean wire frame, which is not the mean frame and 4 bytes where some are padded.
+        - The packets' bytes as Ethernet frames on a line, each with the 4 bytes of an FCS, and padded to 64 where it is
+          shorter. RFC 2544 counts so. By RV(pcap_info.packets) it is the mean wire frame, which is not the mean frame
+          and 4 bytes where
+          some are padded.
         - Null for other link types.
       version_added: 0.2.0
       type: int
@@ -97,7 +108,8 @@ pcap_info:
       description: The file's length in bytes.
       type: int
     truncated_packets:
-      description: How many packets are read and sent shorter than they were on the line, since the capture or the file's snaplen cut them.
+      description: How many packets are read and sent shorter than they were on the line, since the capture or the
+        file's snaplen cut them.
       type: int
     snaplen_cut_packets:
       description:
@@ -107,7 +119,8 @@ pcap_info:
       type: int
     surplus_packets:
       description:
-        - How many packets the file holds more bytes of than they are said to have had on the line. tcpreplay leaves these bytes out.
+        - How many packets the file holds more bytes of than they are said to have had on the line. tcpreplay leaves
+          these bytes out.
         - A packet that had no byte on the line has the size 0. tcpreplay stops at it.
       version_added: 0.2.0
       type: int
@@ -118,7 +131,8 @@ pcap_info:
       version_added: 0.2.0
       type: int
     largest_original:
-      description: The length of the longest packet on the line, in bytes, however little of it is in the file. 0 without packets.
+      description: The length of the longest packet on the line, in bytes, however little of it is in the file. 0
+        without packets.
       version_added: 0.2.0
       type: int
     duration:
@@ -128,8 +142,10 @@ pcap_info:
       type: float
     replay_duration:
       description:
-        - The seconds from the time stamp of the first packet in the file to the latest one, which is RV(pcap_info.duration) unless time
-          goes back. tcpreplay takes that long at the recorded speed. It waits wherever time goes beyond the latest stamp so far, and does
+        - The seconds from the time stamp of the first packet in the file to the latest one, which is
+          RV(pcap_info.duration) unless time goes back. tcpreplay takes that long at the recorded speed. It waits
+          wherever time goes beyond the latest
+          stamp so far, and does
           not wait where it goes back.
       version_added: 0.2.0
       type: float
@@ -140,7 +156,8 @@ pcap_info:
     first:
       description:
         - The time stamp of the first packet in the file, in seconds since 1970-01-01 00:00 UTC.
-        - A string of six decimals, or of nine in a file with nanoseconds, since a float cannot hold that many. Null without packets.
+        - A string of six decimals, or of nine in a file with nanoseconds, since a float cannot hold that many. Null
+          without packets.
       type: str
     last:
       description: The time stamp of the last packet in the file, as RV(pcap_info.first).
@@ -164,25 +181,27 @@ pcap_info:
       type: str
     fcs_length:
       description:
-        - How many bytes of FCS each frame ends in, as the link type field of the file's header says. The frames have them as any other
-          byte, so tcpreplay sends them as data, and the NIC adds an FCS of its own.
+        - How many bytes of FCS each frame ends in, as the link type field of the file's header says. The frames have
+          them as any other byte, so tcpreplay sends them as data, and the NIC adds an FCS of its own.
         - Null where the header says nothing of it, as in nearly all files. That is no proof that there is none.
       version_added: 0.2.0
       type: int
     bare_ip:
       description:
-        - Whether the link type says Ethernet, and yet every packet is an IPv4 or IPv6 packet without an Ethernet header, its length being
-          the one its IP header says. The module warns of it.
+        - Whether the link type says Ethernet, and yet every packet is an IPv4 or IPv6 packet without an Ethernet
+          header, its length being the one its IP header says. The module warns of it.
         - C(tcprewrite --dlt=enet) of tcpreplay 4.4.0 to 4.4.4 makes such files of raw IP, and ends without an error.
       version_added: 0.2.0
       type: bool
     sizes:
-      description: How many packets there are of each size. The keys are the sizes in bytes, as RV(pcap_info.bytes) counts them.
+      description: How many packets there are of each size. The keys are the sizes in bytes, as RV(pcap_info.bytes)
+        counts them.
       type: dict
     flows:
       description:
         - How many flows there are.
-        - Null with O(flows=false), and for link types other than Ethernet, Linux cooked (v1 and v2), raw IP and BSD loopback.
+        - Null with O(flows=false), and for link types other than Ethernet, Linux cooked (v1 and v2), raw IP and BSD
+          loopback.
       type: int
     source_macs:
       description:

@@ -12,9 +12,10 @@ short_description: Run the command that reads a receiver's counter
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Runs a command without a shell, as M(ansible.builtin.command) does, for the role P(wirespeed.trafficgen.throughput#role).
-  - What differs is a host that cannot be reached. Up to ansible-core 2.18 the reason, in which a host's own words are, is a template to
-    whoever registered it; here it is text.
+  - Runs a command without a shell, as M(ansible.builtin.command) does, for the role
+    P(wirespeed.trafficgen.throughput#role).
+  - What differs is a host that cannot be reached. Up to ansible-core 2.18 the reason, in which a host's own words are,
+    is a template to whoever registered it; here it is text.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
 attributes:

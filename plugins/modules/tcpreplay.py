@@ -12,12 +12,14 @@ short_description: Replay pcaps with tcpreplay, and tell what was sent and what 
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and what the counters of
-    the sending and the receiving interface prove of it.
+  - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and
+    what the counters of the sending and the receiving interface prove of it.
   - Everything that can be checked is checked before the first packet is sent.
   - One run at a time can send on an interface. A second one is refused, or waits (O(lock_timeout)).
-  - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away (its connection, or
-    the module itself, also by SIGKILL) tcpreplay goes too. Where the controller or the network dies without a word, TCP takes its time to
+  - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away
+    (its connection, or the module itself, also by SIGKILL) tcpreplay goes too. Where the controller or the network dies
+    without a word, TCP
+    takes its time to
     notice, with Linux's defaults some 15 minutes; the run ends at its own end or O(timeout) at the latest.
   - When the interface is removed or set down while it sends, the run ends as failed, with what was sent until then.
 extends_documentation_fragment:
@@ -26,7 +28,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is sent. RV(run.command) and all that is known before a run are returned, all else is V(null), and no fact is set.
+      - Nothing is sent. RV(run.command) and all that is known before a run are returned, all else is V(null), and no
+        fact is set.
   diff_mode:
     support: N/A
     details:
@@ -39,17 +42,21 @@ options:
   pcaps:
     description:
       - Classic pcap files with Ethernet frames, on the managed node.
-      - Each is opened once, and the file that was looked at is sent, also when it is replaced, renamed or removed meanwhile. A file that is
-        written to in place makes the run fail.
-      - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for the whole.
-      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not from the end of
-        a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the files of
+      - Each is opened once, and the file that was looked at is sent, also when it is replaced, renamed or removed
+        meanwhile. A file that is written to in place makes the run fail.
+      - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for
+        the whole.
+      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not
+        from the end of a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the
+        files of
         M(wirespeed.trafficgen.pcap), it does not wait before the second one either.
-      - They are what libpcap makes of them. Frames that are cut by the snaplen of the file's header or were cut by the capture, that the
-        file holds more of than there was on the line, or that end in an FCS by the link type field, are a warning. A frame shorter than
+      - They are what libpcap makes of them. Frames that are cut by the snaplen of the file's header or were cut by the
+        capture, that the file holds more of than there was on the line, or that end in an FCS by the link type field,
+        are a warning. A
+        frame shorter than
         an Ethernet header is refused. M(wirespeed.trafficgen.pcap_info) counts each.
-      - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file to file, and
-        before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
+      - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file
+        to file, and before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
     type: list
     elements: path
     required: true
@@ -64,10 +71,11 @@ options:
     type: str
   rx_interface:
     description:
-      - A receiving interface on the same host. A frame counter there (as O(wirespeed.trafficgen.interface_counters#module:count_from_mac),
-        from the source MAC addresses in the pcaps) tells what arrived.
-      - A router on the way writes source addresses of its own. Count there with M(wirespeed.trafficgen.interface_counters), and use the
-        filter P(wirespeed.trafficgen.reconcile#filter).
+      - A receiving interface on the same host. A frame counter there (as
+        O(wirespeed.trafficgen.interface_counters#module:count_from_mac), from the source MAC addresses in the pcaps)
+        tells what arrived.
+      - A router on the way writes source addresses of its own. Count there with
+        M(wirespeed.trafficgen.interface_counters), and use the filter P(wirespeed.trafficgen.reconcile#filter).
       - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
     type: str
   rx_netns:
@@ -86,22 +94,24 @@ options:
   mbps:
     description:
       - The rate in Mbit/s as tcpreplay counts it, of the bytes in the pcap, without FCS, preamble and gap.
-      - Without any of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed), the pcaps are sent at the
-        speed they were recorded at. One of them at most can be given.
+      - Without any of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed), the
+        pcaps are sent at the speed they were recorded at. One of them at most can be given.
     type: float
   l2_mbps:
     description:
-      - The rate in Mbit/s of whole Ethernet frames, FCS included, and the padding of those that have less than 60 bytes in the pcap.
+      - The rate in Mbit/s of whole Ethernet frames, FCS included, and the padding of those that have less than 60 bytes
+        in the pcap.
     type: float
   l1_mbps:
     description:
-      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap (RFC 2544 counts so; 10000 fills a 10G line).
+      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap (RFC 2544 counts so; 10000 fills a 10G
+        line).
     type: float
   pps:
     description:
       - The rate in packets per second.
-      - Before version 4.5.3 tcpreplay can hold it for 5,124,095,576 packets only (4.5.0 to 4.5.2, a thousandth of that), and a
-        longer run is refused. O(mbps) does not have this limit in 4.4.
+      - Before version 4.5.3 tcpreplay can hold it for 5,124,095,576 packets only (4.5.0 to 4.5.2, a thousandth of
+        that), and a longer run is refused. O(mbps) does not have this limit in 4.4.
     type: float
   line_rate_percent:
     description:
@@ -117,8 +127,8 @@ options:
     type: bool
   strict_rate:
     description:
-      - What to do with a rate above the line's. V(false) asks for the line's rate instead and marks the result (RV(run.capped));
-        V(true) refuses.
+      - What to do with a rate above the line's. V(false) asks for the line's rate instead and marks the result
+        (RV(run.capped)); V(true) refuses.
     type: bool
     default: false
   loop:
@@ -129,8 +139,8 @@ options:
   duration:
     description:
       - End after so many whole seconds.
-      - At top speed tcpreplay looks at the clock only when it begins a file, so keep a file short then. With a rate it cannot reach it
-        looks late.
+      - At top speed tcpreplay looks at the clock only when it begins a file, so keep a file short then. With a rate it
+        cannot reach it looks late.
     type: int
   limit:
     description:
@@ -148,27 +158,33 @@ options:
     default: true
   unique_ip:
     description:
-      - Change the IP addresses from one pass to the next, so that each has flows of its own. Needs O(loop) other than 1.
+      - Change the IP addresses from one pass to the next, so that each has flows of its own. Needs O(loop) other than
+        1.
       - From the second pass on, tcpreplay leaves out frames that are not IP.
     type: bool
     default: false
   stats_interval:
     description:
-      - Take a sample (RV(stats.samples)) about every so many seconds. V(0) takes none. At top speed one is taken only between files.
+      - Take a sample (RV(stats.samples)) about every so many seconds. V(0) takes none. At top speed one is taken only
+        between files.
     type: int
     default: 1
   netmap_delay:
     description:
-      - Seconds between netmap taking the interface and the first packet, for O(injection_method=netmap). The port of a switch with spanning
-        tree, for one, stays mute that long after its link has come up.
-      - By default as short as the link allows. With O(hold) that is until the link is up, but 30 s at most, or O(netmap_delay) if that is
-        longer. Without O(hold) tcpreplay waits a fixed time, V(1) in emulated mode, where the link stays up, and V(10) in native mode, and
+      - Seconds between netmap taking the interface and the first packet, for O(injection_method=netmap). The port of a
+        switch with spanning tree, for one, stays mute that long after its link has come up.
+      - By default as short as the link allows. With O(hold) that is until the link is up, but 30 s at most, or
+        O(netmap_delay) if that is longer. Without O(hold) tcpreplay waits a fixed time, V(1) in emulated mode, where
+        the link stays up, and V(10)
+        in native mode, and
         once more before it gives the interface back.
     type: int
   hold:
     description:
-      - For O(injection_method=netmap), take the interface into netmap mode before tcpreplay does, wait for its link, keep it while
-        tcpreplay runs, and read its counters before letting go. No time is lost in fixed delays, and what tcpreplay put into the
+      - For O(injection_method=netmap), take the interface into netmap mode before tcpreplay does, wait for its link,
+        keep it while tcpreplay runs, and read its counters before letting go. No time is lost in fixed delays, and what
+        tcpreplay put
+        into the
         interface's rings has left when the counters are read.
       - V(false) leaves taking it and giving it back to tcpreplay.
     type: bool
@@ -183,64 +199,76 @@ options:
     type: str
   receive_wait:
     description:
-      - How long O(rx_interface) is waited for after the last frame has left, in seconds without a frame. The wait is over as soon as all
-        that left has arrived, so only a run that misses frames takes that long. RFC 2544 section 23 asks for 2 s.
-      - As long as frames keep coming the wait goes on, to 5 times this, or the time that was sent if that is longer. After that
-        RV(counters.loss_packets) is V(null), since more may come.
+      - How long O(rx_interface) is waited for after the last frame has left, in seconds without a frame. The wait is
+        over as soon as all that left has arrived, so only a run that misses frames takes that long. RFC 2544 section 23
+        asks for 2 s.
+      - As long as frames keep coming the wait goes on, to 5 times this, or the time that was sent if that is longer.
+        After that RV(counters.loss_packets) is V(null), since more may come.
       - Where only the MAC counts, up to 10 frames in that time are taken for others' and do not lengthen the wait.
-      - A shorter wait is quicker where frames are lost, and takes late frames for lost ones; RV(counters.reason) then says so. V(0) does
-        not wait at all.
+      - A shorter wait is quicker where frames are lost, and takes late frames for lost ones; RV(counters.reason) then
+        says so. V(0) does not wait at all.
       - It is no part of O(timeout). A module that is told to stop waits 0.3 s at most.
     version_added: 0.2.0
     type: float
     default: 2.0
   settle:
     description:
-      - Where a run on O(rx_interface) has missed frames, the next one there that would count them begins this many seconds after its end,
-        so that they are not counted to it. RFC 2544 section 23 asks for 5 s. A run that missed nothing costs the next one nothing.
+      - Where a run on O(rx_interface) has missed frames, the next one there that would count them begins this many
+        seconds after its end, so that they are not counted to it. RFC 2544 section 23 asks for 5 s. A run that missed
+        nothing costs the next
+        one nothing.
       - A start at O(start_at) is kept. With less than 5 s, for that or by this option, RV(counters.reason) says so.
     version_added: 0.2.0
     type: float
     default: 5.0
   start_at:
     description:
-      - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than O(timeout).
+      - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than
+        O(timeout).
       - Where the interface is ready to send only later than 0.1 s after it, nothing is sent, and the task fails.
     type: float
   timeout:
     description:
-      - Seconds after which the run is ended. The result is then that of what was sent so far, with RV(run.ended_by=timeout), and the task
-        does not fail for it unless tcpreplay had to be killed or had sent nothing.
-      - The queue of O(interface) (C(tc qdisc), as tbf or fq) is waited for within the same time, or 2 s if less is left of it, for as
-        long as frames leave it. Frames that are still in it then are a warning.
+      - Seconds after which the run is ended. The result is then that of what was sent so far, with
+        RV(run.ended_by=timeout), and the task does not fail for it unless tcpreplay had to be killed or had sent
+        nothing.
+      - The queue of O(interface) (C(tc qdisc), as tbf or fq) is waited for within the same time, or 2 s if less is left
+        of it, for as long as frames leave it. Frames that are still in it then are a warning.
       - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
-        500,000 a second if that is longer, or O(duration), and what netmap waits. At the speed of the recording it is the time from the
-        first packet of each file to the latest one, RV(wirespeed.trafficgen.pcap_info#module:pcap_info.replay_duration).
+        500,000 a second if that is longer, or O(duration), and what netmap waits. At the speed of the recording it is
+        the time from the
+        first packet of each file to the latest one,
+        RV(wirespeed.trafficgen.pcap_info#module:pcap_info.replay_duration).
       - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
     type: int
   lock_timeout:
     description:
-      - Seconds to wait, in all, where another run is sending on O(interface), or counting on O(rx_interface); two at once would spoil both.
+      - Seconds to wait, in all, where another run is sending on O(interface), or counting on O(rx_interface); two at
+        once would spoil both.
       - By default the task fails at once. Either way the error names the processes of the other run.
     version_added: 0.2.0
     type: int
     default: 0
   offloads:
     description:
-      - Offloads of O(interface) while the run lasts. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO), checksum and VLAN
-        offload, those that can be; V(keep) leaves them as they are, but for those that tcpreplay itself turns off for netmap.
-      - V(auto) is V(off) for O(injection_method=netmap), where they would be wrong, and V(keep) for other methods, which they do not touch.
+      - Offloads of O(interface) while the run lasts. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO),
+        checksum and VLAN offload, those that can be; V(keep) leaves them as they are, but for those that tcpreplay
+        itself turns off for
+        netmap.
+      - V(auto) is V(off) for O(injection_method=netmap), where they would be wrong, and V(keep) for other methods,
+        which they do not touch.
     version_added: 0.2.0
     type: str
     choices: [auto, 'off', keep]
     default: auto
   flow_control:
     description:
-      - Flow control (pause frames) of O(interface) while the run lasts. While it is on, the other side can slow the sender down.
-      - V(off) turns it off, or fails where that cannot be; many NICs are reset for that, and their link is waited for, before and after.
-        It is put back by what the driver told of it before, which for some is what was negotiated.
-      - V(auto) is V(off) for O(injection_method=netmap), where the port is reset anyway, with a warning where that cannot be, and V(keep)
-        for other methods. RV(run.flow_control) has what it was.
+      - Flow control (pause frames) of O(interface) while the run lasts. While it is on, the other side can slow the
+        sender down.
+      - V(off) turns it off, or fails where that cannot be; many NICs are reset for that, and their link is waited for,
+        before and after. It is put back by what the driver told of it before, which for some is what was negotiated.
+      - V(auto) is V(off) for O(injection_method=netmap), where the port is reset anyway, with a warning where that
+        cannot be, and V(keep) for other methods. RV(run.flow_control) has what it was.
     version_added: 0.2.0
     type: str
     choices: [auto, 'off', keep]
@@ -257,9 +285,12 @@ options:
     type: int
   allow_management_interface:
     description:
-      - Send even if the host is managed over O(interface). It is if the default route, the address an SSH connection came in at (any to
-        this host), the way its answers take, or the only global address is on it, on a bond, bridge or VLAN above it, or on an interface
-        that leaves through the same port. A connection whose client has vanished without a word counts until TCP has noticed.
+      - Send even if the host is managed over O(interface). It is if the default route, the address an SSH connection
+        came in at (any to this host), the way its answers take, or the only global address is on it, on a bond, bridge
+        or VLAN above it,
+        or on an interface
+        that leaves through the same port. A connection whose client has vanished without a word counts until TCP has
+        noticed.
     type: bool
     default: false
   fact_name:
@@ -269,17 +300,20 @@ options:
     default: tcpreplay
   executable:
     description:
-      - The tcpreplay to run. By default the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as
-        that of sudo on EL does.
+      - The tcpreplay to run. By default the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves
+        that out, as that of sudo on EL does.
     type: path
   extra_args:
     description:
-      - More options for tcpreplay, a word each. What a parameter is for is refused, in every spelling, and so is what sends elsewhere.
-      - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may ask it for another way to print (C(-e), C(-n), C(-q), C(-v),
-        C(-x), C(-X)), and for nothing else.
+      - More options for tcpreplay, a word each. What a parameter is for is refused, in every spelling, and so is what
+        sends elsewhere.
+      - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may ask it for another way to print (C(-e),
+        C(-n), C(-q), C(-v), C(-x), C(-X)), and for nothing else.
       - A value is best given as C(--name=value).
-      - Options of C(tcpreplay-edit) are named in RV(run.edited_by), as the pcaps' hashes are not those of the frames then. Refused are
-        those that change how many frames there are or their link type, and with O(rx_interface) those that rewrite the source MAC address.
+      - Options of C(tcpreplay-edit) are named in RV(run.edited_by), as the pcaps' hashes are not those of the frames
+        then. Refused are those that change how many frames there are or their link type, and with O(rx_interface) those
+        that rewrite the
+        source MAC address.
       - A file C(.tcpreplayrc) beside O(executable), from which tcpreplay takes more options, is refused.
     type: list
     elements: str
@@ -289,21 +323,31 @@ requirements:
   - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
   - nftables, for O(rx_interface)
 notes:
-  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, ring sizes, promiscuous
-    mode, MTU, whether it is up, flow control where the run changed it, and the kind of its root queueing discipline, which netmap's
-    emulated mode replaces. This holds also when the module is killed (SIGKILL), and where that was the fate of all its processes, the
-    next run on the interface puts it right, and says so. What could not be put back is a warning. A driver that another has changed
+  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, ring
+    sizes, promiscuous mode, MTU, whether it is up, flow control where the run changed it, and the kind of its root
+    queueing discipline,
+    which netmap's
+    emulated mode replaces. This holds also when the module is killed (SIGKILL), and where that was the fate of all its
+    processes, the
+    next run on the interface puts it right, and says so. What could not be put back is a warning. A driver that another
+    has changed
     meanwhile is left.
-  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN. With a tcpreplay that has capabilities of its own (setcap) and no root, neither does
-    the kernel end it when the module is killed, nor can the next run put right what was left.
+  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN. With a tcpreplay that has capabilities of its own (setcap) and no
+    root, neither does the kernel end it when the module is killed, nor can the next run put right what was left.
   - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
-  - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate since the line
-    before, and about how long it still takes, on the controller's standard error; where that is no terminal, about every 30. A long run
-    has about 20 lines in all (5 where it is no terminal). What is not measured or not known is left out; at top speed there are figures
+  - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate
+    since the line before, and about how long it still takes, on the controller's standard error; where that is no
+    terminal, about
+    every 30. A long run
+    has about 20 lines in all (5 where it is no terminal). What is not measured or not known is left out; at top speed
+    there are figures
     only at the end of a file.
-  - The variable C(trafficgen_progress_interval) sets the seconds from one line to the next, on any output; V(0) shows none. None are
-    shown in check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the one logged in, nor where the
-    connection cannot be had a second time (as mitogen's). With C(-v) the reason is told. The run and its result are the same with and
+  - The variable C(trafficgen_progress_interval) sets the seconds from one line to the next, on any output; V(0) shows
+    none. None are shown in check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the one
+    logged in, nor
+    where the
+    connection cannot be had a second time (as mitogen's). With C(-v) the reason is told. The run and its result are the
+    same with and
     without.
 seealso:
   - module: wirespeed.trafficgen.pcap
@@ -411,22 +455,24 @@ stats:
           retried_enobufs: 0
           retried_eagain: 357180
     samples:
-      description: The measures, from RV(stats.packets) to RV(stats.pps), since the start, about every O(stats_interval).
+      description: The measures, from RV(stats.packets) to RV(stats.pps), since the start, about every
+        O(stats_interval).
       type: list
       elements: dict
 rates:
   description:
     - RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
     - All are V(null) where there is no rate, which RV(rates.reason) explains, as with one frame, or less than 2 ms.
-    - L2, L1 and percent are of a line, on which a frame has 64 bytes at least with its FCS. A NIC pads it to that; a virtual interface
-      does not, and its figures are those of a line all the same.
+    - L2, L1 and percent are of a line, on which a frame has 64 bytes at least with its FCS. A NIC pads it to that; a
+      virtual interface does not, and its figures are those of a line all the same.
   returned: success, or when a run failed
   type: dict
   contains:
     pps:
       description:
         - Packets per second, by tcpreplay's count and clock.
-        - It is RV(stats.pps). Below 100 a second, where the two decimals of that are too few, it is made of the packets and the time.
+        - It is RV(stats.pps). Below 100 a second, where the two decimals of that are too few, it is made of the packets
+          and the time.
       type: float
     frame_mbps:
       description: Mbit/s of the bytes in the pcap.
@@ -443,8 +489,8 @@ rates:
     reason:
       description:
         - Why some or all of them are not known, in a sentence; empty where they are, or where only a line is missing.
-        - Where some of the pcaps' frames are padded and tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), which ones
-          were sent is not known, and only RV(rates.pps) and RV(rates.frame_mbps) are.
+        - Where some of the pcaps' frames are padded and tcpreplay left frames out (O(extra_args), O(unique_ip), failed
+          writes), which ones were sent is not known, and only RV(rates.pps) and RV(rates.frame_mbps) are.
       version_added: 0.2.0
       type: str
       sample: ""
@@ -456,8 +502,8 @@ run:
     command:
       description:
         - The command line, a word each.
-        - The pcaps stand here by their paths. tcpreplay itself is given them as open descriptors (C(/proc/self/fd/N)), so that it sends the
-          very files that were looked at.
+        - The pcaps stand here by their paths. tcpreplay itself is given them as open descriptors (C(/proc/self/fd/N)),
+          so that it sends the very files that were looked at.
       type: list
       elements: str
     requested:
@@ -469,14 +515,14 @@ run:
       type: bool
     rate_reached:
       description:
-        - The rate sent by the rate asked for, in the unit it was asked in and over the time it sent, whatever ended it. 1.0 is all of it.
-          Below 0.99 and above 1.01 there is a warning.
+        - The rate sent by the rate asked for, in the unit it was asked in and over the time it sent, whatever ended it.
+          1.0 is all of it. Below 0.99 and above 1.01 there is a warning.
         - Of a rate that was capped it is the share of the line's rate.
-        - At the speed of the recording, or a multiple of it, it is the time that the frames sent took when they were recorded, by the time
-          they took. Of each pass over a file that is from its first to its latest frame.
+        - At the speed of the recording, or a multiple of it, it is the time that the frames sent took when they were
+          recorded, by the time they took. Of each pass over a file that is from its first to its latest frame.
         - By tcpreplay's count. Whether it left is told by RV(counters.verdict).
-        - V(null) at top speed, where RV(rates) has no such rate, and at the speed of the recording where it has no length, where
-          tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), and with C(--maxsleep).
+        - V(null) at top speed, where RV(rates) has no such rate, and at the speed of the recording where it has no
+          length, where tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), and with C(--maxsleep).
       version_added: 0.2.0
       type: float
       sample: 0.9998
@@ -503,12 +549,14 @@ run:
       description: Its MTU.
       type: int
     offloads:
-      description: Those of its offloads that were on while it ran, of the ones O(offloads=off) turns off, by the names of C(ethtool -k).
+      description: Those of its offloads that were on while it ran, of the ones O(offloads=off) turns off, by the names
+        of C(ethtool -k).
       version_added: 0.2.0
       type: list
       elements: str
     flow_control:
-      description: Whether it heeded pause frames (C(rx)) and sent them (C(tx)) while it ran. V(null) where it has no flow control.
+      description: Whether it heeded pause frames (C(rx)) and sent them (C(tx)) while it ran. V(null) where it has no
+        flow control.
       version_added: 0.2.0
       type: dict
       sample: {rx: false, tx: false}
@@ -533,13 +581,16 @@ run:
           type: int
         sha256:
           description:
-            - The hash of the file that was sent. Where RV(run.edited_by) names options, other frames than the file's were.
+            - The hash of the file that was sent. Where RV(run.edited_by) names options, other frames than the file's
+              were.
             - V(null) where the file was written to after it was looked at; the task then fails.
           type: str
     frames:
       description:
-        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes), C(padding), the bytes that
-          a NIC adds to the short ones in a pass over the pcaps, and C(vlan_tagged), V(none), V(some) or V(all) of them; V(null) without
+        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes),
+          C(padding), the bytes that a NIC adds to the short ones in a pass over the pcaps, and C(vlan_tagged), V(none),
+          V(some) or V(all) of them;
+          V(null) without
           O(rx_interface).
       type: dict
       sample: {smallest: 60, largest: 1514, padding: 0, vlan_tagged: none}
@@ -555,8 +606,9 @@ run:
       version_added: 0.2.0
     in_flight_frames:
       description:
-        - How many frames may have been handed over and not be on the line yet when tcpreplay looked at the clock, by the socket's buffer
-          or the ring. So many may be above the line's rate; in a run of a second or more, 0.8 % of its frames at most.
+        - How many frames may have been handed over and not be on the line yet when tcpreplay looked at the clock, by
+          the socket's buffer or the ring. So many may be above the line's rate; in a run of a second or more, 0.8 % of
+          its frames at most.
       type: int
       version_added: 0.2.0
     tcpreplay_version:
@@ -564,7 +616,8 @@ run:
       type: str
     netmap_version:
       description:
-        - What tells the loaded netmap from another, the commit it was built from where the role built it, else a checksum of the module.
+        - What tells the loaded netmap from another, the commit it was built from where the role built it, else a
+          checksum of the module.
         - V(null) without netmap.
       type: str
     kernel:
@@ -589,8 +642,8 @@ run:
       type: int
     ended_by:
       description:
-        - V(completed), all was sent; V(duration), V(limit), V(timeout), the option of that name; V(user), somebody interrupted it or the
-          module; V(error), it failed.
+        - V(completed), all was sent; V(duration), V(limit), V(timeout), the option of that name; V(user), somebody
+          interrupted it or the module; V(error), it failed.
       type: str
 counters:
   description: What the counters prove. V(null) in check mode.
@@ -598,17 +651,19 @@ counters:
   type: dict
   contains:
     tx:
-      description: What the sending device counted, with C(source), C(packets) and C(bytes). V(null) where nothing proves it.
+      description: What the sending device counted, with C(source), C(packets) and C(bytes). V(null) where nothing
+        proves it.
       type: dict
       sample: {source: e1000 tx_packets, packets: 322555000, bytes: null}
     rx:
       description:
         - What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself
           lost, V(null) where its port does not count that.
-        - C(late_packets) are those of C(packets) that arrived more than O(receive_wait) after the last frame had left; they were waited for
-          because frames kept coming. V(null) where others' frames are counted as well, or nobody waited.
-        - Frames that come before the first one is sent, late ones of an earlier run for instance, are waited for, told in a warning, and
-          never counted.
+        - C(late_packets) are those of C(packets) that arrived more than O(receive_wait) after the last frame had left;
+          they were waited for because frames kept coming. V(null) where others' frames are counted as well, or nobody
+          waited.
+        - Frames that come before the first one is sent, late ones of an earlier run for instance, are waited for, told
+          in a warning, and never counted.
       type: dict
     loss_packets:
       description: Frames of the test that left and did not arrive. V(null) where either is not known.
@@ -618,8 +673,8 @@ counters:
       type: float
     verdict:
       description:
-        - V(consistent), the device sent what tcpreplay says; V(short), it sent fewer; V(impossible), that does not fit onto the line;
-          V(unknown).
+        - V(consistent), the device sent what tcpreplay says; V(short), it sent fewer; V(impossible), that does not fit
+          onto the line; V(unknown).
       type: str
     reason:
       description: Why, in a sentence. Never empty for anything but V(consistent).

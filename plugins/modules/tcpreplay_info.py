@@ -11,7 +11,8 @@ module: tcpreplay_info
 short_description: Tell what the installed tcpreplay is, and whether its netmap can be used
 version_added: 0.1.0
 description:
-  - Asks C(tcpreplay --version), and returns its version, what it was built with, its injection methods, and whether its netmap works.
+  - Asks C(tcpreplay --version), and returns its version, what it was built with, its injection methods, and whether its
+    netmap works.
   - Some versions of tcpreplay are built with netmap and yet fail with it on every network card. This module knows them.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
@@ -24,7 +25,8 @@ options:
   executable:
     description:
       - The tcpreplay to ask.
-      - Without it, the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as that of sudo on EL does.
+      - Without it, the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as that of
+        sudo on EL does.
     type: path
 requirements:
   - tcpreplay 4.0 or later
@@ -93,7 +95,8 @@ tcpreplay_info:
           type: bool
     injection_methods:
       description:
-        - The ways it can send, its default one first, named as O(wirespeed.trafficgen.tcpreplay#module:injection_method) names them.
+        - The ways it can send, its default one first, named as
+          O(wirespeed.trafficgen.tcpreplay#module:injection_method) names them.
         - One that the option does not take (such as V(libpcap)) is named all the same.
       type: list
       elements: str
@@ -125,7 +128,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import REMEDY, netmap_verdict, parse_version
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
+    REMEDY,
+    netmap_verdict,
+    parse_version,
+)
 
 ARGUMENT_SPEC = {"executable": {"type": "path"}}
 

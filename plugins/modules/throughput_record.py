@@ -12,8 +12,9 @@ short_description: Keep the trials of a throughput test on the controller
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Writes the record of a test of the role P(wirespeed.trafficgen.throughput#role), C(trials.jsonl), a line of JSON for each trial, at
-    once and synced, when the trial has been made. So at most the trial under way is lost by whatever ends the test.
+  - Writes the record of a test of the role P(wirespeed.trafficgen.throughput#role), C(trials.jsonl), a line of JSON for
+    each trial, at once and synced, when the trial has been made. So at most the trial under way is lost by whatever
+    ends the test.
   - The role's result is made of it by M(wirespeed.trafficgen.throughput_report).
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
@@ -81,7 +82,8 @@ put_aside:
   returned: with O(plan)
   type: str
 steps:
-  description: Of each search that has trials already C(host), C(traffic), C(injection_method) and C(measured), its trials.
+  description: Of each search that has trials already C(host), C(traffic), C(injection_method) and C(measured), its
+    trials.
   returned: with O(plan)
   type: list
   elements: dict

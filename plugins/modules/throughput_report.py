@@ -12,8 +12,10 @@ short_description: Write the result of a throughput test and its reports, each b
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Of the record in O(folder), see M(wirespeed.trafficgen.throughput_record), it writes C(result.json) before anything else. Then the
-    criteria are judged, the result is written again with their answers, and each report is made. What cannot be made does not keep the
+  - Of the record in O(folder), see M(wirespeed.trafficgen.throughput_record), it writes C(result.json) before anything
+    else. Then the criteria are judged, the result is written again with their answers, and each report is made. What
+    cannot be made
+    does not keep the
     others from being written, and is told.
   - With O(results), it reports on one result, also of a test that was broken off, or compares several.
 extends_documentation_fragment:
@@ -42,7 +44,8 @@ options:
     elements: str
     default: []
 requirements:
-  - pygal for V(html), junitparser for V(junit), jmespath for criteria, MLRsearch for a search (Python libraries, on the controller)
+  - pygal for V(html), junitparser for V(junit), jmespath for criteria, MLRsearch for a search (Python libraries, on the
+    controller)
 notes:
   - It runs on the controller, as who runs C(ansible-playbook), and does nothing on the host.
 seealso:

@@ -18,10 +18,11 @@ Run = Callable[..., dict[str, Any]]
 
 
 def returns_errors(run: Run) -> Run:
-    """The ``run`` of an action, which returns what Ansible's own actions raise: that it failed, or that the host is unreachable, and why.
+    """The ``run`` of an action, which returns what Ansible's own actions raise: that it failed, or that the host is
+    unreachable, and why.
 
-    Up to ansible-core 2.18 what is returned is marked as unsafe, and what is raised is not: whoever registered or rescued it had the words
-    of a node in it, as a banner that SSH printed, evaluated as a template.
+    Up to ansible-core 2.18 what is returned is marked as unsafe, and what is raised is not: whoever registered or
+    rescued it had the words of a node in it, as a banner that SSH printed, evaluated as a template.
     """
 
     @functools.wraps(run)

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work of unknown cost, such as a user's expression, in a child process with a bound of time and memory: the controller survives it."""
+"""Work of unknown cost, such as a user's expression, in a child process with a bound of time and memory: the controller
+survives it."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def bounded(work: Callable[[], Any], *, cpu_seconds: int = CPU_SECONDS, memory: 
         os.kill(child, signal.SIGKILL)  # where it has ended, it is a zombie until the next line
         status = os.waitpid(child, 0)[1]
     if text is None:
-        raise TrafficgenError(f"took more than {cpu_seconds * _WAIT} s, or gave more than {ANSWER >> 20} MB, and was ended")
+        raise TrafficgenError(
+            f"took more than {cpu_seconds * _WAIT} s, or gave more than {ANSWER >> 20} MB, and was ended"
+        )
     if not text:
         raise _ended(status, cpu_seconds, memory)
     answer = json.loads(text)
@@ -111,6 +114,8 @@ def _read(reading: int, until: float) -> bytes | None:
 
 def _ended(status: int, cpu_seconds: int, memory: int) -> TrafficgenError:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
-        return TrafficgenError(f"took more than {cpu_seconds} s of CPU time, or {memory >> 20} MB of memory, and was ended")
+        return TrafficgenError(
+            f"took more than {cpu_seconds} s of CPU time, or {memory >> 20} MB of memory, and was ended"
+        )
     what = f"by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"with status {os.WEXITSTATUS(status)}"
     return TrafficgenError(f"ended {what} without an answer")

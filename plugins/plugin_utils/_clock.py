@@ -24,14 +24,17 @@ def read_time(stdout: str, stderr: str = "") -> float:
     """What ``date +%s.%N`` printed. A login may print something of its own before."""
     found = re.search(r"^(\d{6,}\.\d+)\s*\Z", stdout, re.MULTILINE)
     if not found:
-        raise TrafficgenError("told no time in nanoseconds", on="date", said=(stdout or stderr).strip()[:200], remedy="It takes GNU date.")
+        raise TrafficgenError(
+            "told no time in nanoseconds", on="date", said=(stdout or stderr).strip()[:200], remedy="It takes GNU date."
+        )
     return float(found[1])
 
 
 def offset(samples: Sequence[Sample]) -> dict[str, Any]:
     """``{offset_seconds, uncertainty_seconds, samples}``, the other clock minus the own.
 
-    The other clock was read between ``before`` and ``after``. A sample for which the own clock was set meanwhile is none.
+    The other clock was read between ``before`` and ``after``. A sample for which the own clock was set meanwhile is
+    none.
     """
     usable = [one for one in samples if one.after >= one.before]
     if not usable:

@@ -23,10 +23,11 @@ except ImportError:  # ansible-core 2.19 and later never read a text as a list, 
 def as_filter(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     """The function as a filter. ``name`` begins its errors, by default the function's.
 
-    What a filter is given was printed by a node or stood in a file, and is text whatever it looks like. Up to ansible-core 2.18 a text is a
-    template wherever it is kept and read again, unless it is marked as unsafe; and the answer of a filter loses the marks of its input,
-    since Ansible writes the answer out and reads it in again as a literal. The context of the template is what keeps them: Ansible marks
-    all that comes of a template with an unsafe context.
+    What a filter is given was printed by a node or stood in a file, and is text whatever it looks like. Up to
+    ansible-core 2.18 a text is a template wherever it is kept and read again, unless it is marked as unsafe; and the
+    answer of a filter loses the marks of its input, since Ansible writes the answer out and reads it in again as a
+    literal. The context of the template is what keeps them: Ansible marks all that comes of a template with an unsafe
+    context.
     """
 
     @pass_context
@@ -36,7 +37,9 @@ def as_filter(function: Callable[..., Any], name: str = "") -> Callable[..., Any
             answer = function(*arguments, **options)
         except TrafficgenError as error:
             raise AnsibleFilterError(f"{name or function.__name__}: {error.message}") from None
-        if hasattr(context, "unsafe"):  # up to ansible-core 2.18; from 2.19 on nothing is a template that the playbook has not written
+        if hasattr(
+            context, "unsafe"
+        ):  # up to ansible-core 2.18; from 2.19 on nothing is a template that the playbook has not written
             context.unsafe = True
             if isinstance(answer, str):
                 answer = NativeJinjaText(answer)  # "[1, 2]" and "True" stay text

@@ -15,8 +15,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import KEY
 
 SETTING = "trafficgen_progress_interval"
-# On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end is not known,
-# by which factor each line comes later than the one before at least.
+# On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end
+# is not known, by which factor each line comes later than the one before at least.
 _TERMINAL = (5.0, 20, 1.5)
 _LOG = (30.0, 5, 2.0)
 _ENDS = 1.0  # what ends sooner than that needs no line
@@ -34,7 +34,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """What the module wrote: ``elapsed`` and ``left`` in seconds, ``left`` and ``sample`` None where they are not known.
+    """What the module wrote: ``elapsed`` and ``left`` in seconds, ``left`` and ``sample`` None where they are not
+    known.
 
     ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps.
     """

@@ -4,9 +4,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fuzz the readers of foreign bytes, guided by coverage (atheris): fuzz.py FOLDER SECONDS [TARGET…].
 
-Each target runs for so many seconds in a process of its own, which may take no more than MEMORY, and no more than SLOWEST for one
-input. What it finds interesting is kept in FOLDER/TARGET, for the next run to begin with. What fails is kept in FOLDER/failed: put it
-into tests/fuzz/crashes/TARGET once it is mended, where the unit tests try it again and again.
+Each target runs for so many seconds in a process of its own, which may take no more than MEMORY, and no more than
+SLOWEST for one input. What it finds interesting is kept in FOLDER/TARGET, for the next run to begin with. What fails is
+kept in FOLDER/failed: put it into tests/fuzz/crashes/TARGET once it is mended, where the unit tests try it again and
+again.
 
 With FUZZ_SEED in the environment, each run has the same random numbers and begins with the seeds alone.
 """
@@ -36,39 +37,77 @@ LENGTHS = {"output": 4096, "pcap": 4096, "spec": 256, "text": 1024, "result": 24
 
 def seeds(target: str) -> list[bytes]:
     """Inputs to begin with: what was recorded, the files of other tests, and what once failed."""
-    found = [file.read_bytes() for folder in ("corpus", "crashes") for file in sorted((HERE / folder / target).glob("*"))]
+    found = [
+        file.read_bytes() for folder in ("corpus", "crashes") for file in sorted((HERE / folder / target).glob("*"))
+    ]
     if target == "output":
         found += [file.read_bytes() for file in sorted(FIXTURES.glob("*")) if file.suffix != ".md"]
     elif target == "pcap":
         found += [bytes([15]) + file.read_bytes() for file in sorted(PCAPS.glob("*.pcap*"))]
         ether = bytes.fromhex("020000000002020000000001")
         ip = bytes.fromhex("0800450000280000000040110000c6120001c612000204000007000800000000")
-        frames = [ether + ip, ether + b"\x81\x00\x00\x05" + ip, ether + b"\x88\x47\x00\x01\x01\x40" + ip[2:], ether + bytes(50)]
+        frames = [
+            ether + ip,
+            ether + b"\x81\x00\x00\x05" + ip,
+            ether + b"\x88\x47\x00\x01\x01\x40" + ip[2:],
+            ether + bytes(50),
+        ]
         # Frames of one size in a row are read in one go, and in several where the blocks are small.
-        for order, some, block in (("<", frames * 3, 2), (">", frames * 3, 2), ("<", frames[3:] * 20, 15), ("<", frames[:1] * 20, 4)):
+        for order, some, block in (
+            ("<", frames * 3, 2),
+            (">", frames * 3, 2),
+            ("<", frames[3:] * 20, 15),
+            ("<", frames[:1] * 20, 4),
+        ):
             body = b"".join(struct.pack(order + "IIII", 1, 2, len(frame), len(frame)) + frame for frame in some)
             found.append(bytes([block]) + struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + body)
     elif target == "spec":
         found += [bytes([kind, 0, 3, kind]) + bytes(range(length)) for kind in range(0, 32, 3) for length in (20, 90)]
     elif target == "result":
-        found += [bytes([kind, 1, place, 0, 0, 0, 0, odd]) for kind in range(4) for place, odd in ((3, 9), (40, 19), (90, 0), (200, 30))]
+        found += [
+            bytes([kind, 1, place, 0, 0, 0, 0, odd])
+            for kind in range(4)
+            for place, odd in ((3, 9), (40, 19), (90, 0), (200, 30))
+        ]
     elif target == "text":
         version = (
-            b"tcpreplay version: 4.4.2 (build git:v4.4.2) (debug)\nCompiled against libpcap: 1.10\nOptional injection method: netmap\n"
+            b"tcpreplay version: 4.4.2 (build git:v4.4.2) (debug)\nCompiled against libpcap: 1.10\nOptional injection"
+            b" method: netmap\n"
         )
         texts = [
-            FIXTURES.joinpath("paced.stdout").read_bytes(), b"100\n64\n10000", b"stats.devices[?interface=='a'].interface | [0]", version,
-            b"rx-checksumming: on\ntx-checksumming: on\n\ttx-checksum-ipv4: off [fixed]\ntcp-segmentation-offload: off [requested on]\n",
-            b"2-3,5", b"--quiet\n--loopdelay-ms=5\n-T\nnano\n--maxsleep=3", b"eth0.100", b"tg-snd",
+            FIXTURES.joinpath("paced.stdout").read_bytes(),
+            b"100\n64\n10000",
+            b"stats.devices[?interface=='a'].interface | [0]",
+            version,
+            (
+                b"rx-checksumming: on\ntx-checksumming: on\n\ttx-checksum-ipv4: off [fixed]\ntcp-segmentation-offload:"
+                b" off [requested on]\n"
+            ),
+            b"2-3,5",
+            b"--quiet\n--loopdelay-ms=5\n-T\nnano\n--maxsleep=3",
+            b"eth0.100",
+            b"tg-snd",
             b"1024-65534\n10.0.0.0/8\n2001:db8::/64\n02:00:00:00:00:01-02:00:00:00:00:05\n0x10",
-            json.dumps({"weights": [{"size": 64, "weight": 7}]}).encode(), FIXTURES.joinpath("no_pcap.stderr").read_bytes(),
-            b"pps\n1000.5", 'a"b$(id)\u00fc'.encode(), b"NIC statistics:\n     rx_packets: 5\n     rx_packets: 6\n",
+            json.dumps({"weights": [{"size": 64, "weight": 7}]}).encode(),
+            FIXTURES.joinpath("no_pcap.stderr").read_bytes(),
+            b"pps\n1000.5",
+            'a"b$(id)\u00fc'.encode(),
+            b"NIC statistics:\n     rx_packets: 5\n     rx_packets: 6\n",
             b"Settings for e0:\n\tSpeed: 1000Mb/s\ndriver: e1000\nbus-info: 0000:00:03.0\n",
-            b"table netdev a { # handle 3\n\tchain ingress {\n\t\tether saddr { 02:00:00:00:00:01 } counter packets 5 bytes 300\n",
-            b"0200.0000.0001", b"1700000000.123456789\n",
-            b'{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": {"packets": 1, "bytes": 60, "seconds": 1.0}}\n',
-            b"Ring parameters for e0:\nCurrent hardware settings:\nRX:\t\t256\nTX:\t\t256\n", b"stats.packets == `1`", b"0.000001",
-        ]  # fmt: skip
+            (
+                b"table netdev a { # handle 3\n\tchain ingress {\n\t\tether saddr { 02:00:00:00:00:01 } counter packets"
+                b" 5 bytes 300\n"
+            ),
+            b"0200.0000.0001",
+            b"1700000000.123456789\n",
+            (
+                b'{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": {"packets": 1, "bytes": 60,'
+                b' "seconds": 1.0}}\n'
+            ),
+            b"Ring parameters for e0:\nCurrent hardware settings:\nRX:\t\t256\nTX:\t\t256\n",
+            b"stats.packets == `1`",
+            b"0.000001",
+        ]
         found += [bytes([number]) + text for number, text in enumerate(texts)]
     return found
 
@@ -80,7 +119,9 @@ def child(target: str, arguments: list[str]) -> None:
     sys.path.insert(0, str(HERE))
     with atheris.instrument_imports(include=["ansible_collections.wirespeed.trafficgen.plugins", "targets"]):
         from targets import TARGETS
-    if target != "result":  # atheris's patterns are not whole, and Jinja, which a report is made by, takes what they have not
+    if (
+        target != "result"
+    ):  # atheris's patterns are not whole, and Jinja, which a report is made by, takes what they have not
         atheris.enabled_hooks.add("RegEx")
     TARGETS[target](b"")  # what it imports late (Scapy) is not the first input's time
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -110,13 +151,25 @@ def run(target: str, folder: Path, seconds: int, seed: str | None) -> bool:
         for number, data in enumerate(seeds(target)):
             Path(begin, f"{number:03d}").write_bytes(data)
         arguments = [
-            str(kept), begin, f"-max_total_time={seconds}", f"-timeout={HANGS}", f"-max_len={LENGTHS[target]}", "-rss_limit_mb=1024",
-            f"-artifact_prefix={failed}/{target}-", "-print_final_stats=1", "-verbosity=1", *([f"-seed={seed}"] if seed else []),
-        ]  # fmt: skip
+            str(kept),
+            begin,
+            f"-max_total_time={seconds}",
+            f"-timeout={HANGS}",
+            f"-max_len={LENGTHS[target]}",
+            "-rss_limit_mb=1024",
+            f"-artifact_prefix={failed}/{target}-",
+            "-print_final_stats=1",
+            "-verbosity=1",
+            *([f"-seed={seed}"] if seed else []),
+        ]
         done = subprocess.run(
-            [sys.executable, __file__, "--child", target, *arguments], capture_output=True, text=True, errors="replace",
-            timeout=seconds + 3 * HANGS, check=False,
-        )  # fmt: skip
+            [sys.executable, __file__, "--child", target, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds + 3 * HANGS,
+            check=False,
+        )
     said = done.stdout + done.stderr
     (folder / f"{target}.log").write_text(said, encoding="utf-8")
     executions = re.findall(r"number_of_executed_units: (\d+)|Done (\d+) runs", said)
@@ -124,8 +177,8 @@ def run(target: str, folder: Path, seconds: int, seed: str | None) -> bool:
     count = "".join(executions[-1]) if executions else "?"
     verdict = "ok" if done.returncode == 0 and executions else "FAILED"
     print(
-        f"{target:8}{verdict:8}{time.monotonic() - started:6.0f} s  {count} inputs, coverage {coverage[-1] if coverage else '?'}, "
-        f"{len(list(kept.iterdir()))} kept",
+        f"{target:8}{verdict:8}{time.monotonic() - started:6.0f} s  {count} inputs, coverage"
+        f" {coverage[-1] if coverage else '?'}, {len(list(kept.iterdir()))} kept",
         flush=True,
     )
     if verdict == "FAILED":

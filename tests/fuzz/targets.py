@@ -4,7 +4,8 @@
 """What is fuzzed: functions that take any bytes, read them by the collection's code and check what has to hold.
 
 A target raises where the code raises anything but TrafficgenError, or where the answer is not the one
-that a plain, slow way gives. Nothing here needs atheris: the unit tests run these functions on the files in ``crashes`` and ``corpus``.
+that a plain, slow way gives. Nothing here needs atheris: the unit tests run these functions on the files in ``crashes``
+and ``corpus``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ refused = contextlib.suppress(TrafficgenError)
 
 
 class Source:
-    """Values made from bytes, in order; zeros when they are used up. So a small change of the bytes is one of the values."""
+    """Values made from bytes, in order; zeros when they are used up. So a small change of the bytes is one of the
+    values."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -103,8 +105,14 @@ def output(data: bytes) -> None:
 
 
 def _plainly_read(data: bytes):
-    """Records of a pcap as (bytes in the file, on the line, frame as libpcap cuts it), one by one; None where it cannot be read whole."""
-    order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(data[:4])
+    """Records of a pcap as (bytes in the file, on the line, frame as libpcap cuts it), one by one; None where it cannot
+    be read whole."""
+    order = {
+        b"\xd4\xc3\xb2\xa1": "<",
+        b"\x4d\x3c\xb2\xa1": "<",
+        b"\xa1\xb2\xc3\xd4": ">",
+        b"\xa1\xb2\x3c\x4d": ">",
+    }.get(data[:4])
     if order is None or len(data) < 24 or struct.unpack(order + "HH", data[4:8]) != (2, 4):
         return None
     at, records = 24, []
@@ -137,7 +145,9 @@ def pcap(data: bytes) -> None:
         finally:
             _pcap_file._BLOCK = before
         # The first block has the file's header in it whatever its size.
-        assert (summary is None) == (records is None) or records is None or max(record[0] for record in records) > 262144
+        assert (
+            (summary is None) == (records is None) or records is None or max(record[0] for record in records) > 262144
+        )
         tagged = None
         with refused:
             tagged = _pcap_file.all_tagged(file.name, 60)
@@ -150,7 +160,9 @@ def pcap(data: bytes) -> None:
     assert summary.surplus_packets == sum(captured > original for captured, original, _frame in records)
     assert tagged == all(frame[12:14] == b"\x81\x00" for _captured, _original, frame in records if len(frame) > 60)
     if summary.flows is not None:
-        assert summary.flows == len({_flows.flow_key(frame, summary.link_type) for _captured, _original, frame in records} - {None})
+        assert summary.flows == len(
+            {_flows.flow_key(frame, summary.link_type) for _captured, _original, frame in records} - {None}
+        )
     if summary.link_type == 1:
         macs = sorted({frame[6:12].hex(":") for _captured, _original, frame in records if len(frame) >= 12})
         assert summary.source_macs == (macs if len(macs) <= _pcap_file.SOURCE_MACS_LIMIT else None)
@@ -159,19 +171,114 @@ def pcap(data: bytes) -> None:
 # --- The traffic spec ---
 
 _LAYERS = (
-    "Ether", "IP", "IPv6", "UDP", "TCP", "ICMP", "Raw", "Dot1Q", "ARP", "MPLS", "GRE", "VXLAN", "DNS", "SCTP", "ICMPv6EchoRequest",
-    "IPv6ExtHdrFragment", "IGMP", "BOOTP", "Dot3", "LLC", "PPPoE", "Packet", "NoSuchLayer", "IPOption", "NTP", "RIP", "ESP", "Padding",
-)  # fmt: skip
+    "Ether",
+    "IP",
+    "IPv6",
+    "UDP",
+    "TCP",
+    "ICMP",
+    "Raw",
+    "Dot1Q",
+    "ARP",
+    "MPLS",
+    "GRE",
+    "VXLAN",
+    "DNS",
+    "SCTP",
+    "ICMPv6EchoRequest",
+    "IPv6ExtHdrFragment",
+    "IGMP",
+    "BOOTP",
+    "Dot3",
+    "LLC",
+    "PPPoE",
+    "Packet",
+    "NoSuchLayer",
+    "IPOption",
+    "NTP",
+    "RIP",
+    "ESP",
+    "Padding",
+)
 _FIELDS = (
-    "src", "dst", "sport", "dport", "vlan", "prio", "type", "ttl", "tos", "id", "flags", "frag", "proto", "len", "chksum", "load", "hex",
-    "options", "seq", "ack", "window", "hlim", "fl", "nh", "tc", "code", "hwsrc", "psrc", "op", "label", "s", "vni", "version", "ihl",
-    "plen", "nosuchfield", "qd", "urgptr", "dataofs",
-)  # fmt: skip
+    "src",
+    "dst",
+    "sport",
+    "dport",
+    "vlan",
+    "prio",
+    "type",
+    "ttl",
+    "tos",
+    "id",
+    "flags",
+    "frag",
+    "proto",
+    "len",
+    "chksum",
+    "load",
+    "hex",
+    "options",
+    "seq",
+    "ack",
+    "window",
+    "hlim",
+    "fl",
+    "nh",
+    "tc",
+    "code",
+    "hwsrc",
+    "psrc",
+    "op",
+    "label",
+    "s",
+    "vni",
+    "version",
+    "ihl",
+    "plen",
+    "nosuchfield",
+    "qd",
+    "urgptr",
+    "dataofs",
+)
 _SEEDED = (
-    0, 1, -1, 255, 65535, 65536, 2**32, 2**128, True, None, "", "0", "1-5", "5-1", "0x10-0x20", "1024-65534", "0-0xffffffff", "SA", "S",
-    "echo-request", "10.0.0.0/30", "10.0.0.1", "10.0.0.1-10.0.0.9", "0.0.0.0/0", "10.0.0.1/40", "2001:db8::/126", "::/0", "::1-::5",
-    "02:00:00:00:00:01", "02:00:00:00:00:01-02:00:00:00:00:09", "ff:ff:ff:ff:ff:ff", "example.org", "00112233", "zz", 1.5, float("nan"),
-)  # fmt: skip
+    0,
+    1,
+    -1,
+    255,
+    65535,
+    65536,
+    2**32,
+    2**128,
+    True,
+    None,
+    "",
+    "0",
+    "1-5",
+    "5-1",
+    "0x10-0x20",
+    "1024-65534",
+    "0-0xffffffff",
+    "SA",
+    "S",
+    "echo-request",
+    "10.0.0.0/30",
+    "10.0.0.1",
+    "10.0.0.1-10.0.0.9",
+    "0.0.0.0/0",
+    "10.0.0.1/40",
+    "2001:db8::/126",
+    "::/0",
+    "::1-::5",
+    "02:00:00:00:00:01",
+    "02:00:00:00:00:01-02:00:00:00:00:09",
+    "ff:ff:ff:ff:ff:ff",
+    "example.org",
+    "00112233",
+    "zz",
+    1.5,
+    float("nan"),
+)
 
 
 def _value(source: Source, depth: int = 2):
@@ -215,7 +322,9 @@ def make_spec(source: Source):
             for _layer in range(source.below(6)):
                 fields = {source.one_of(_FIELDS): _value(source) for _field in range(source.below(4))}
                 name = source.one_of(_LAYERS)
-                stream["layers"].append({name: fields} if fields else source.one_of((name, {name: None}, _value(source))))
+                stream["layers"].append(
+                    {name: fields} if fields else source.one_of((name, {name: None}, _value(source)))
+                )
         if given & 4:
             stream["size"] = _size(source)
         if given & 8:
@@ -223,7 +332,9 @@ def make_spec(source: Source):
         if given & 16:
             stream["fill"] = source.one_of(("zeros", "increment"))
         streams.append(stream)
-    return streams, source.one_of((0, 1e-6, 1e-9, 0.1, 1e9, 1e308, float("nan"), float("inf"), -1, 1e-320, 0.0001234567))
+    return streams, source.one_of(
+        (0, 1e-6, 1e-9, 0.1, 1e9, 1e308, float("nan"), float("inf"), -1, 1e-320, 0.0001234567)
+    )
 
 
 def spec(data: bytes) -> None:
@@ -248,7 +359,9 @@ def spec(data: bytes) -> None:
     total = traffic.total_bytes()
     assert total is None or total == sum(map(len, frames))
     # Scapy itself makes each frame. Where streams take turns their order is not looked at.
-    assert Counter(frames) == Counter(stream.scapy_frame(number) for stream in traffic.streams for number in range(stream.frames))
+    assert Counter(frames) == Counter(
+        stream.scapy_frame(number) for stream in traffic.streams for number in range(stream.frames)
+    )
     flows = flow_count.count_flows(traffic.streams, link_type)
     assert flows is None or flows == len({_flows.flow_key(frame, link_type) for frame in frames} - {None})
 
@@ -366,8 +479,20 @@ def _table_name(data: bytes) -> None:
 
 
 SMALL = (
-    _tcpreplay_stats, _line_rate, _stats_query, _version, _features, _cpus, _extra_args, _interface, _netns, _field_values, _size_cycle,
-    _explain, _rate, _table_name,
+    _tcpreplay_stats,
+    _line_rate,
+    _stats_query,
+    _version,
+    _features,
+    _cpus,
+    _extra_args,
+    _interface,
+    _netns,
+    _field_values,
+    _size_cycle,
+    _explain,
+    _rate,
+    _table_name,
     lambda data: snapshot.parse_statistics(text_of(data)),
     lambda data: [snapshot._field(text_of(data), name) for name in ("Speed", "driver", "bus-info")],
     lambda data: frame_counter.parse_table(text_of(data)),
@@ -377,7 +502,7 @@ SMALL = (
     lambda data: (_throughput_result.parse_rings(text_of(data)), _throughput_result.parse_pause(text_of(data))),
     lambda data: criteria.check_criteria([{"name": "a", "expression": text_of(data)}]),
     lambda data: _traffic_spec.read_interval(text_of(data)),
-)  # fmt: skip
+)
 
 
 def text(data: bytes) -> None:
@@ -391,10 +516,47 @@ def text(data: bytes) -> None:
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "throughput"
 _ODD = (
-    None, True, False, 0, -1, 1, 0.1, 1 << 63, 1 << 64, 10**400, 1e19, 1e308, -1e308, 1e-29, 5e-324, float("nan"), float("inf"), "", "x",
-    "\ud800", "{{ 7 * 7 }}", "<script>", "consistent", "ok", "failed", "found", [], [[]], ["x"], [None], {}, {"a": 1}, {"": None},
-    {"name": ["x"]}, {"topspeed": False}, {"pps": -5}, {"line_rate_percent": 1e19}, "\0", "\u202e", "a" * 500,
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    0.1,
+    1 << 63,
+    1 << 64,
+    10**400,
+    1e19,
+    1e308,
+    -1e308,
+    1e-29,
+    5e-324,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\ud800",
+    "{{ 7 * 7 }}",
+    "<script>",
+    "consistent",
+    "ok",
+    "failed",
+    "found",
+    [],
+    [[]],
+    ["x"],
+    [None],
+    {},
+    {"a": 1},
+    {"": None},
+    {"name": ["x"]},
+    {"topspeed": False},
+    {"pps": -5},
+    {"line_rate_percent": 1e19},
+    "\0",
+    "\u202e",
+    "a" * 500,
+)
 
 
 @functools.cache
@@ -412,22 +574,41 @@ def _record() -> str:
     tree = json.loads(_result("namespaces"))
     asked = [{"name": tree["traffic"][0]["name"], "pcap": "/a.pcap"}]
     name, host = next(iter(tree["hosts"].items()))
-    found = {each: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": tree["traffic"]} for each in (name, "other")}
+    found = {
+        each: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": tree["traffic"]}
+        for each in (name, "other")
+    }
     options = {"max_pps": 1000, "min_pps": 10, "final_duration": 1}
     planned = [
         _throughput_plan.plan(asked, rates=[{"topspeed": True}], methods=["auto"], repeats=2, hosts=found),
         _throughput_plan.plan(
-            asked, rates=[], methods=["auto"], search="rfc2544", search_options={**options, "wire_frame_size": 82}, hosts=found
+            asked,
+            rates=[],
+            methods=["auto"],
+            search="rfc2544",
+            search_options={**options, "wire_frame_size": 82},
+            hosts=found,
         ),
     ]
     keys = ("name", "collection_version", "ansible_version", "started")
     lines = []
     for plan, settings in zip(planned, ({}, {"search": "rfc2544", "search_options": options})):
         head = {
-            **{key: tree[key] for key in keys}, "settings": settings, "traffic": asked, "plan": plan, "criteria": [],
+            **{key: tree[key] for key in keys},
+            "settings": settings,
+            "traffic": asked,
+            "plan": plan,
+            "criteria": [],
             "hosts": {each: {"host": host, "traffic": tree["traffic"]} for each in found},
-        }  # fmt: skip
-        trial = {**tree["trials"][0], "number": 1, "host": name, "injection_method": "auto", "rate": {"topspeed": True}, "repeat": 1}
+        }
+        trial = {
+            **tree["trials"][0],
+            "number": 1,
+            "host": name,
+            "injection_method": "auto",
+            "rate": {"topspeed": True},
+            "repeat": 1,
+        }
         step = {"step": {"asked_pps": 1000.0, "duration": 1}} if settings else {}
         more = [{"resumed": 2.0, "made": 1}, {"ended": 3.0, "broke": {}}]
         first = {"schema": _throughput_record.SCHEMA, "schema_version": 1, "plan": head}

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Guests to try netmap in: each has a management port and two test ports on one hub, and reaches no other network.
 
-The image is made once, from Debian packages, and kept in .cache/lab; a guest writes into an overlay of its own. All three ports are
-e1000, so a native driver for the test ports has to leave the management port alone. Needs QEMU; mmdebstrap, and root, for the image.
+The image is made once, from Debian packages, and kept in .cache/lab; a guest writes into an overlay of its own. All
+three ports are e1000, so a native driver for the test ports has to leave the management port alone. Needs QEMU;
+mmdebstrap, and root, for the image.
 """
 
 from __future__ import annotations
@@ -82,7 +83,12 @@ def packages() -> str:
 
 def image_folder() -> Path:
     """The folder of the image that packages.txt and setup.sh describe. The key pair is part of it."""
-    what = packages() + (HERE / "setup.sh").read_text() + KEY.with_suffix(".pub").read_text() + "".join((SUITE, DISK, *OPTIONS))
+    what = (
+        packages()
+        + (HERE / "setup.sh").read_text()
+        + KEY.with_suffix(".pub").read_text()
+        + "".join((SUITE, DISK, *OPTIONS))
+    )
     return CACHE / ("image-" + hashlib.sha256(what.encode()).hexdigest()[:16])
 
 
@@ -95,7 +101,8 @@ def locked() -> Iterator[None]:
 
 
 def make_image() -> Path:
-    """The image's folder: base.qcow2, and of each kernel vmlinuz-RELEASE and initrd-RELEASE. Made if it is not there."""
+    """The image's folder: base.qcow2, and of each kernel vmlinuz-RELEASE and initrd-RELEASE. Made if it is not
+    there."""
     with locked():
         make_key()
         folder = image_folder()
@@ -162,11 +169,9 @@ def cloud_image() -> Path:
             public = KEY.with_suffix(".pub").read_text().strip()
             (new / "seed/meta-data").write_text("instance-id: lab\nlocal-hostname: lab\n")
             (new / "seed/user-data").write_text(
-                "#cloud-config\n"
-                "disable_root: false\n"
-                "users:\n"
-                f"  - {{name: root, ssh_authorized_keys: ['{public}']}}\n"
-                f"  - {{name: lab, ssh_authorized_keys: ['{public}'], sudo: 'ALL=(ALL) NOPASSWD: ALL', shell: /bin/bash}}\n"
+                f"#cloud-config\ndisable_root: false\nusers:\n  - {{name: root, ssh_authorized_keys: ['{public}']}}\n "
+                f" - {{name: lab, ssh_authorized_keys: ['{public}'], sudo: 'ALL=(ALL) NOPASSWD: ALL', shell:"
+                " /bin/bash}\n"
             )
             if CLOUD_IMAGE.startswith("https://"):
                 with urllib.request.urlopen(CLOUD_IMAGE) as answer, open(new / "base.qcow2", "wb") as image:
@@ -238,7 +243,9 @@ class Guest:
             "ansible_host_key_checking": False,  # each image has keys of its own
             "generator_interfaces": ["tg0", "tg1"],
         }
-        (self.folder / "inventory.json").write_text(json.dumps({"generators": {"hosts": {self.name: host}}}, indent=2) + "\n")
+        (self.folder / "inventory.json").write_text(
+            json.dumps({"generators": {"hosts": {self.name: host}}}, indent=2) + "\n"
+        )
         (self.folder / "guest.json").write_text(json.dumps(facts, indent=2) + "\n")
 
     def ssh(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -301,7 +308,12 @@ class Guest:
             *("-accel", "tcg,thread=multi" if facts["accelerator"] == "tcg" else facts["accelerator"], "-cpu", "max"),
             *("-smp", str(facts["cpus"]), "-m", str(facts["memory"])),
             *("-serial", "file:console.log", "-qmp", "unix:monitor,server=on,wait=off", "-pidfile", "pid"),
-            *("-drive", "file=disk.qcow2,if=virtio,format=qcow2,cache=unsafe,discard=unmap", "-device", "virtio-rng-pci"),
+            *(
+                "-drive",
+                "file=disk.qcow2,if=virtio,format=qcow2,cache=unsafe,discard=unmap",
+                "-device",
+                "virtio-rng-pci",
+            ),
             # restrict: the guest reaches nobody; the forwarded port alone reaches the guest.
             *("-netdev", f"user,id=mgmt0,restrict=on,hostfwd=tcp:127.0.0.1:{facts['port']}-:22"),
             *("-netdev", "hubport,id=tg0,hubid=1", "-netdev", "hubport,id=tg1,hubid=1"),
@@ -309,10 +321,18 @@ class Guest:
         for number, (port, address) in enumerate(PORTS.items()):
             argv += ["-device", f"e1000,netdev={port},mac=02:00:00:00:10:{number:02x},addr={address}"]
         if facts["kernel"]:
-            argv += ["-kernel", str(image / f"vmlinuz-{facts['kernel']}"), "-initrd", str(image / f"initrd.img-{facts['kernel']}")]
+            argv += [
+                "-kernel",
+                str(image / f"vmlinuz-{facts['kernel']}"),
+                "-initrd",
+                str(image / f"initrd.img-{facts['kernel']}"),
+            ]
             argv += ["-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0"]
         else:
-            argv += ["-drive", f"if=virtio,format=raw,readonly=on,file.driver=vvfat,file.dir={image}/seed,file.label=CIDATA"]
+            argv += [
+                "-drive",
+                f"if=virtio,format=raw,readonly=on,file.driver=vvfat,file.dir={image}/seed,file.label=CIDATA",
+            ]
         if snapshot:
             argv += ["-loadvm", snapshot]
         # Whatever happens to us, the guest ends.
@@ -428,7 +448,9 @@ def status() -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./run lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start a guest, and wait until ssh answers")
     up.add_argument("name", nargs="?", default="lab")
@@ -437,7 +459,9 @@ def main() -> int:
     up.add_argument("--memory", type=int, default=2048, help="MiB (2048)")
     up.add_argument("--cpus", type=int, default=2)
     up.add_argument("--seconds", type=int, default=8 * 3600, help="the guest ends after so long (8 hours)")
-    up.add_argument("--snapshot", action="store_true", help="from a snapshot taken after a first boot: seconds, not a minute")
+    up.add_argument(
+        "--snapshot", action="store_true", help="from a snapshot taken after a first boot: seconds, not a minute"
+    )
     up.add_argument("--ssh-config", metavar="FILE", help="put a copy of the guest's ssh configuration there")
     ssh = commands.add_parser("ssh", help="log in, as root, or run a command")
     ssh.add_argument("name", nargs="?", default="lab")

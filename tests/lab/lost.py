@@ -4,8 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is left in a guest when Ansible, or the connection, goes away while tcpreplay sends.
 
-Each case runs a play as a user does, over SSH, with a login that becomes root; tcpreplay is the stand-in, and waits for ever. Then the
-fault is made, and it is watched until nothing of the login is left: no process, no file, no rule, no setting of the interface.
+Each case runs a play as a user does, over SSH, with a login that becomes root; tcpreplay is the stand-in, and waits for
+ever. Then the fault is made, and it is watched until nothing of the login is left: no process, no file, no rule, no
+setting of the interface.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ SETTLE = 1.0  # seconds tcpreplay has sent when the fault is made
 SOON = 15.0  # seconds; a machine of its own needs five
 PERSIST = 6  # seconds for which ssh keeps a connection that nobody uses
 
-# In the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon leaves: by the first marked
-# process, all of its login are known, sshd's as well.
+# In the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon leaves: by
+# the first marked process, all of its login are known, sshd's as well.
 WATCHER = f"""
 import json, os, time
 
@@ -71,7 +72,8 @@ while True:
 """
 # What there is before and after, whoever made it.
 LOOK = r"""
-find /tmp /var/tmp /dev/shm /run /root /home /etc /srv -xdev | grep -vE '^/run/(systemd|udev)/|^(/root|/home/lab)/\.ansible(/tmp)?$' | sort
+find /tmp /var/tmp /dev/shm /run /root /home /etc /srv -xdev |
+    grep -vE '^/run/(systemd|udev)/|^(/root|/home/lab)/\.ansible(/tmp)?$' | sort
 nft list ruleset
 for port in $(ls /sys/class/net | grep '^lost'); do
     ethtool -k "$port"
@@ -87,10 +89,14 @@ class Guest:
         self._ssh = ssh
 
     def run(self, script: str) -> str:
-        return subprocess.run([*self._ssh, "sh", "-s"], input=script, text=True, stdout=subprocess.PIPE, check=True).stdout
+        return subprocess.run(
+            [*self._ssh, "sh", "-s"], input=script, text=True, stdout=subprocess.PIPE, check=True
+        ).stdout
 
     def watch(self) -> subprocess.Popen[str]:
-        watcher = subprocess.Popen([*self._ssh, "exec python3 -u -"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        watcher = subprocess.Popen(
+            [*self._ssh, "exec python3 -u -"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         if watcher.stdin is not None:
             watcher.stdin.write(WATCHER)
             watcher.stdin.close()
@@ -99,7 +105,8 @@ class Guest:
 
 @dataclass
 class Run:
-    """One play in which something happens. ``seen``: what of its login was alive, and since when (``time.monotonic``)."""
+    """One play in which something happens. ``seen``: what of its login was alive, and since when
+    (``time.monotonic``)."""
 
     name: str
     number: int
@@ -130,15 +137,31 @@ class Run:
     def start(self, inventory: str, folder: Path) -> None:
         persist = f"-o ControlMaster=auto -o ControlPersist={PERSIST}s" if self.case.persist else "-o ControlMaster=no"
         environment = {
-            **os.environ, MARK: self.mark, "ANSIBLE_STRATEGY": "ansible.builtin.linear", "ANSIBLE_SSH_ARGS": f"-C {persist}",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder), "ANSIBLE_PIPELINING": "true",
+            **os.environ,
+            MARK: self.mark,
+            "ANSIBLE_STRATEGY": "ansible.builtin.linear",
+            "ANSIBLE_SSH_ARGS": f"-C {persist}",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder),
+            "ANSIBLE_LOCAL_TEMP": str(folder),
+            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_HOST_KEY_CHECKING": "false",
-        }  # fmt: skip
+        }
         self.process = subprocess.Popen(
-            ["ansible-playbook", "-i", inventory, HERE / "lost_run.yml", "-e", f"lost_mark={self.mark} lost_port={self.port} "
-             f"lost_timeout={self.case.timeout}"], env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            [
+                "ansible-playbook",
+                "-i",
+                inventory,
+                HERE / "lost_run.yml",
+                "-e",
+                f"lost_mark={self.mark} lost_port={self.port} lost_timeout={self.case.timeout}",
+            ],
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def processes(self) -> Iterator[tuple[int, list[str]]]:
         """All on this side that belong to it, whose children they may be now."""
@@ -165,7 +188,8 @@ class Run:
         self.kill([pid for pid, _words in self.processes()], signal.SIGKILL)
 
     def cut(self) -> None:
-        """No packet passes any more, and neither side is told. The connection is the only one from its client's port."""
+        """No packet passes any more, and neither side is told. The connection is the only one from its client's
+        port."""
         script = f"""
         pid=$(grep -lzx '{MARK}={self.mark}' /proc/[0-9]*/environ 2>/dev/null | head -n 1)
         while [ -n "$pid" ]; do
@@ -187,7 +211,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Case:
-    """``within``: seconds from the fault in which all must be gone but sshd and, in the kernel's hands, its connection."""
+    """``within``: seconds from the fault in which all must be gone but sshd and, in the kernel's hands, its
+    connection."""
 
     what: str
     fault: Callable[[Run], None]
@@ -210,11 +235,17 @@ def group(number: int) -> Callable[[Run], None]:
 
 CASES = {
     "client": Case("the ssh client is killed", lambda run: run.kill(run.clients(), signal.SIGKILL), SOON),
-    "client-alone": Case("the same without ControlPersist", lambda run: run.kill(run.clients(), signal.SIGKILL), SOON, persist=False),
+    "client-alone": Case(
+        "the same without ControlPersist", lambda run: run.kill(run.clients(), signal.SIGKILL), SOON, persist=False
+    ),
     "int": Case("ansible-playbook and its group get SIGINT (Ctrl-C)", group(signal.SIGINT), SOON),
     "int-one": Case("ansible-playbook alone gets SIGINT", lambda run: os.kill(run.process.pid, signal.SIGINT), SOON),
     "term": Case("ansible-playbook gets SIGTERM", lambda run: os.kill(run.process.pid, signal.SIGTERM), SOON),
-    "kill": Case("ansible-playbook and its workers are killed, ssh is left", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON),
+    "kill": Case(
+        "ansible-playbook and its workers are killed, ssh is left",
+        lambda run: run.kill(run.ansible(), signal.SIGKILL),
+        SOON,
+    ),
     "kill-alone": Case(
         "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON, persist=False
     ),
@@ -222,7 +253,7 @@ CASES = {
     # Nothing tells of these two before the run's timeout.
     "cut": Case("the network drops every packet", Run.cut, 15 + 15, timeout=15, after=Run.mend),
     "stop": Case("ssh is stopped, its connection stands", Run.stop, 15 + 15, timeout=15, persist=False),
-}  # fmt: skip
+}
 
 
 def follow(guest: Guest, runs: dict[str, Run]) -> subprocess.Popen[str]:
@@ -245,7 +276,9 @@ def carry_out(run: Run, inventory: str) -> str:
         try:
             # Its loop; the stand-in alone may be one that was asked for its version.
             if not run.wait(lambda alive: "sleep" in alive, START):
-                raise AssertionError(f"tcpreplay did not start:\n{run.process.communicate(timeout=60)[0] if run.process else ''}")
+                raise AssertionError(
+                    f"tcpreplay did not start:\n{run.process.communicate(timeout=60)[0] if run.process else ''}"
+                )
             time.sleep(SETTLE)
             run.faulted = time.monotonic()
             run.case.fault(run)
@@ -283,7 +316,9 @@ def span(run: Run, test: Callable[[str], bool]) -> float | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help="; ".join(f"{name}: {case.what}" for name, case in CASES.items()))
+    parser.add_argument(
+        "cases", nargs="*", default=list(CASES), help="; ".join(f"{name}: {case.what}" for name, case in CASES.items())
+    )
     parser.add_argument("--inventory", required=True, help="one with the guest as the host generator")
     parser.add_argument("--ssh-config", required=True, help="the guest's, with the host molecule")
     parser.add_argument("--runs", type=int, default=1, help="how often each")
@@ -294,7 +329,11 @@ def main() -> int:
     names = arguments.cases * arguments.runs
     runs = {run.mark: run for run in (Run(name, number, CASES[name], guest) for number, name in enumerate(names, 1))}
     ports = [(run.port, run.port.replace("lost", "lostrx")) for run in runs.values()]
-    guest.run("".join(f"ip link add {tx} type veth peer name {rx}; ip link set {tx} up; ip link set {rx} up\n" for tx, rx in ports))
+    guest.run(
+        "".join(
+            f"ip link add {tx} type veth peer name {rx}; ip link set {tx} up; ip link set {rx} up\n" for tx, rx in ports
+        )
+    )
     before = guest.run(LOOK)
     watcher = follow(guest, runs)
     print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)

@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The HTML reports of the fixtures in a headless Chromium: browser.py FOLDER (for pages, screenshots and PDFs).
 
-Each report, wide, on a phone, in dark mode and on paper: each chart shows each of its series, in its colour, by the pixels of
-a screenshot; nothing is asked of a network; nothing is said on the console; the page is not wider than the screen, a
-table not wider than the paper. Then charts are broken on purpose, and the same check has to see it.
+Each report, wide, on a phone, in dark mode and on paper: each chart shows each of its series, in its colour, by the
+pixels of a screenshot; nothing is asked of a network; nothing is said on the console; the page is not wider than the
+screen, a table not wider than the paper. Then charts are broken on purpose, and the same check has to see it.
 """
 
 from __future__ import annotations
@@ -45,9 +45,17 @@ VIEWS = {
     "paper": {"width": PAPER, "media": "print", "scheme": "dark"},  # paper is white, whatever the screen
 }
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 FEWEST_PIXELS = 12  # a single mark of a chart on a phone has more
 SECONDS = 30
 
@@ -61,7 +69,8 @@ class Browser:
         theirs_read, ours_write = os.pipe()
 
         def ends():
-            # The protocol's: 3 to read from, 4 to write to. First out of the way, since the pipes may have these very numbers.
+            # The protocol's: 3 to read from, 4 to write to. First out of the way, since the pipes may have these very
+            # numbers.
             read, write = os.dup(theirs_read), os.dup(theirs_write)
             os.dup2(read, 3)
             os.dup2(write, 4)
@@ -120,8 +129,18 @@ class Browser:
 
     def open(self, path, view):
         self.events = []
-        self.ask("Emulation.setDeviceMetricsOverride", width=view["width"], height=900, deviceScaleFactor=1, mobile=view["width"] == PHONE)
-        self.ask("Emulation.setEmulatedMedia", media=view["media"], features=[{"name": "prefers-color-scheme", "value": view["scheme"]}])
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=view["width"],
+            height=900,
+            deviceScaleFactor=1,
+            mobile=view["width"] == PHONE,
+        )
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            media=view["media"],
+            features=[{"name": "prefers-color-scheme", "value": view["scheme"]}],
+        )
         self.ask("Page.navigate", url=path.as_uri())
         until = time.monotonic() + SECONDS
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
@@ -235,15 +254,20 @@ def check(browser, page, view_name, view, folder):
     if width > view["width"]:
         wrong.append(f"{name}: the page is {width} px wide on a screen of {view['width']}")
     small = browser.run(
-        "[...document.querySelectorAll('a,summary,td,p,li')].filter(e => parseFloat(getComputedStyle(e).fontSize) < 7).length"
+        "[...document.querySelectorAll('a,summary,td,p,li')].filter(e => parseFloat(getComputedStyle(e).fontSize) <"
+        " 7).length"
     )
     if small:
         wrong.append(f"{name}: {small} elements with text smaller than 7 px")
     if view["media"] == "print":
-        cut = browser.run("[...document.querySelectorAll('.box')].filter(b => b.scrollWidth > b.clientWidth + 1).map(b => b.ariaLabel)")
+        cut = browser.run(
+            "[...document.querySelectorAll('.box')].filter(b => b.scrollWidth > b.clientWidth + 1).map(b =>"
+            " b.ariaLabel)"
+        )
         wrong += [f"{name}: the table is cut: {caption}" for caption in cut]
         folded = browser.run(
-            "[...document.querySelectorAll('details table')].filter(t => !t.checkVisibility({contentVisibilityAuto: true})).length"
+            "[...document.querySelectorAll('details table')].filter(t => !t.checkVisibility({contentVisibilityAuto:"
+            " true})).length"
         )
         if folded:
             wrong.append(f"{name}: {folded} folded tables are not on the paper")
@@ -263,13 +287,16 @@ BREAKS = {
     "a series is gone": "document.querySelectorAll('svg.chart g.s1').forEach(group => group.remove())",
     "the colours are gone": "document.querySelector('style').textContent = ''",
     "the charts are gone": "document.querySelectorAll('svg.chart > g').forEach(group => group.remove())",
-    "a series is off the chart": "document.querySelectorAll('svg.chart g.s0').forEach(g => g.style.transform = 'translate(0, 9999px)')",
+    "a series is off the chart": (
+        "document.querySelectorAll('svg.chart g.s0').forEach(g => g.style.transform = 'translate(0, 9999px)')"
+    ),
 }
 
 
 # A page spoiled in each way, and what the checks have to say of it.
 NO_CHART = (
-    '<figure><h3>x</h3><ul class="keys"><li><svg><g class="s0"></g></svg>x</li></ul><svg class="chart"><title></title></svg></figure>'
+    '<figure><h3>x</h3><ul class="keys"><li><svg><g class="s0"></g></svg>x</li></ul><svg'
+    ' class="chart"><title></title></svg></figure>'
 )
 SPOILED = {
     '<img src="http://192.0.2.1/x.png">': "runs or loads",

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import statistics
 
-# Of a process's resident memory, in the last half of a run, in KiB: how far apart any two samples may lie, and how far the line through
-# them may rise or fall from the half's beginning to its end.
+# Of a process's resident memory, in the last half of a run, in KiB: how far apart any two samples may lie, and how far
+# the line through them may rise or fall from the half's beginning to its end.
 SPREAD, DRIFT = 1024, 512
-# What a run takes beside its sending, in the last quarter of many, at most: so many times what it took in the first, and so
-# many seconds more. Others use the machine as well, and a quarter of fewer runs than ENOUGH tells more of them than of us.
+# What a run takes beside its sending, in the last quarter of many, at most: so many times what it took in the first,
+# and so many seconds more. Others use the machine as well, and a quarter of fewer runs than ENOUGH tells more of them
+# than of us.
 SLOWER, SECONDS, ENOUGH = 1.5, 0.5, 40
 LARGER = 1.1  # the same for the module's peak of memory
-# KiB that Ansible may grow by: of each run it keeps the result, and some of its own code it loads at the first use, which may come late.
+# KiB that Ansible may grow by: of each run it keeps the result, and some of its own code it loads at the first use,
+# which may come late.
 RESULT, ONCE = 32, 2048
-# Open files come and go: the fewest in a half of the samples count. One that is forgotten in each run, or in every tenth, shows.
+# Open files come and go: the fewest in a half of the samples count. One that is forgotten in each run, or in every
+# tenth, shows.
 FILES = 4
 
 
 def wrong_counts(result: dict, asked: int | None, *, receiver: bool, paced: bool) -> list[str]:
     """What is wrong with one run's figures; ``asked``: frames, None where a time was asked for.
 
-    Paced, nothing may be lost. At top speed the kernel may drop what the receiving side of a veth has no room for; it does that before
-    the device counts the frame as sent. Whether those drops are all that is missing, the devices tell for all runs together (missing).
+    Paced, nothing may be lost. At top speed the kernel may drop what the receiving side of a veth has no room for; it
+    does that before the device counts the frame as sent. Whether those drops are all that is missing, the devices tell
+    for all runs together (missing).
     """
     if result.get("failed") or not result.get("counters"):
         return [f"failed: {result.get('msg')}"]
@@ -57,7 +61,8 @@ def wrong_counts(result: dict, asked: int | None, *, receiver: bool, paced: bool
 
 
 def missing(sent: int, device: dict[str, int], arrived: int) -> list[str]:
-    """Whether all runs' frames add up: ``device`` has what the sender's link counted, ``arrived`` a counter that no run knows of."""
+    """Whether all runs' frames add up: ``device`` has what the sender's link counted, ``arrived`` a counter that no run
+    knows of."""
     wrong = []
     if sent != device["packets"] + device["dropped"]:
         wrong.append(f"{sent} sent are not {device['packets']} that left and {device['dropped']} dropped")
@@ -73,7 +78,8 @@ def quarters(values: list[float]) -> tuple[float, float]:
 
 
 def last_half(samples: list[tuple[float, float]]) -> tuple[float, float]:
-    """Spread (largest less smallest) and drift (what the straight line through them rises) of the last half of (time, value) samples."""
+    """Spread (largest less smallest) and drift (what the straight line through them rises) of the last half of (time,
+    value) samples."""
     middle = (samples[0][0] + samples[-1][0]) / 2
     half = [sample for sample in samples if sample[0] >= middle]
     values = [value for _time, value in half]

@@ -1,10 +1,12 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A house of its own: namespaces of mounts and processes, in which nobody else works, so that every leftover can be told.
+"""A house of its own: namespaces of mounts and processes, in which nobody else works, so that every leftover can be
+told.
 
-The folders for what is temporary are empty ones in memory, and named network namespaces are seen in here only. When the first process
-in here ends, the kernel ends all others, and with them go the mounts, the network namespaces and their interfaces.
+The folders for what is temporary are empty ones in memory, and named network namespaces are seen in here only. When the
+first process in here ends, the kernel ends all others, and with them go the mounts, the network namespaces and their
+interfaces.
 """
 
 from __future__ import annotations
@@ -24,11 +26,19 @@ from pathlib import Path
 FOLDERS = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/var/lib")  # in here these are in memory, and empty
 OURS = Path("/tmp/soak")  # what the runs are asked to write
 HOME = Path("/tmp/home")
-# Ansible keeps these two where it has been. Scapy keeps what it read of the system's lists, and makes a folder for its settings.
-KEPT = {str(HOME / name) for name in (
-    ".ansible", ".ansible/tmp", ".config", ".cache", ".cache/scapy",
-    *(f".cache/scapy/{name}.pickle" for name in ("bluetoothids", "ethertypes", "manufdb", "services")),
-)}  # fmt: skip
+# Ansible keeps these two where it has been. Scapy keeps what it read of the system's lists, and makes a folder for its
+# settings.
+KEPT = {
+    str(HOME / name)
+    for name in (
+        ".ansible",
+        ".ansible/tmp",
+        ".config",
+        ".cache",
+        ".cache/scapy",
+        *(f".cache/scapy/{name}.pickle" for name in ("bluetoothids", "ethertypes", "manufdb", "services")),
+    )
+}
 SETTLE = 1.0  # seconds for a process that is about to end
 TABLE = "tgl"  # what the names of our own tables begin with
 
@@ -41,14 +51,17 @@ def run(*argv: str, stdin: str = "") -> str:
 
 
 def enter(command: list[str], descriptor: int) -> int:
-    """Run a command in a house of its own, and return its exit status. It ends with this process, whatever ends that."""
+    """Run a command in a house of its own, and return its exit status. It ends with this process, whatever ends
+    that."""
     import ctypes
 
     prctl = ctypes.CDLL(None).prctl
     process = subprocess.Popen(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command],
-        start_new_session=True, pass_fds=[descriptor], preexec_fn=lambda: prctl(1, int(signal.SIGKILL), 0, 0, 0),  # noqa: PLW1509
-    )  # fmt: skip
+        start_new_session=True,
+        pass_fds=[descriptor],
+        preexec_fn=lambda: prctl(1, int(signal.SIGKILL), 0, 0, 0),  # noqa: PLW1509
+    )
     told = []
 
     def stop(number: int, frame: object) -> None:
@@ -66,7 +79,9 @@ def furnish() -> None:
     """Put the empty folders in place, from inside. What is needed to run stays to be seen, wherever it is."""
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     needed = {os.path.realpath(path) for path in (Path(__file__).parents[2], sys.prefix, sys.base_prefix)}
-    hidden = {path: os.open(path, os.O_PATH) for path in needed if any(path.startswith(f"{folder}/") for folder in FOLDERS)}
+    hidden = {
+        path: os.open(path, os.O_PATH) for path in needed if any(path.startswith(f"{folder}/") for folder in FOLDERS)
+    }
     for folder in FOLDERS:
         run("mount", "-t", "tmpfs", "-o", "mode=1777", "tgl", folder)
     for path, descriptor in hidden.items():
@@ -92,14 +107,18 @@ class Pair:
     def variables(self) -> dict[str, str]:
         """For the plays."""
         return {
-            "soak_sender": self.sender, "soak_interface": f"snd{self.number}", "soak_mac": self.mac,
-            "soak_receiver": self.receiver, "soak_rx_interface": f"rcv{self.number}",
-        }  # fmt: skip
+            "soak_sender": self.sender,
+            "soak_interface": f"snd{self.number}",
+            "soak_mac": self.mac,
+            "soak_receiver": self.receiver,
+            "soak_rx_interface": f"rcv{self.number}",
+        }
 
 
 class Lab:
-    """Pairs without IPv6, so that the test's frames are the only ones. Every second pair shares its two namespaces with the others
-    of these, as the ports of one host do, whose kernel then has a namespace's locks and tables to share out."""
+    """Pairs without IPv6, so that the test's frames are the only ones. Every second pair shares its two namespaces with
+    the others of these, as the ports of one host do, whose kernel then has a namespace's locks and tables to share
+    out."""
 
     def __init__(self, pairs: int) -> None:
         self.pairs = []
@@ -117,11 +136,35 @@ class Lab:
     @staticmethod
     def _join(pair: Pair) -> None:
         sender, receiver = f"snd{pair.number}", f"rcv{pair.number}"
-        run("ip", "link", "add", sender, "netns", pair.sender, "address", pair.mac, "type", "veth",
-            "peer", "name", receiver, "netns", pair.receiver, "address", "02:00:00:01:00:00")  # fmt: skip
+        run(
+            "ip",
+            "link",
+            "add",
+            sender,
+            "netns",
+            pair.sender,
+            "address",
+            pair.mac,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            receiver,
+            "netns",
+            pair.receiver,
+            "address",
+            "02:00:00:01:00:00",
+        )
         # A count of our own beside the module's.
         chain = f'type filter hook ingress device "{receiver}" priority 10; counter;'
-        run("ip", "netns", "exec", pair.receiver, "nft", f"table netdev {TABLE}{pair.number} {{ chain arrived {{ {chain} }}; }}")
+        run(
+            "ip",
+            "netns",
+            "exec",
+            pair.receiver,
+            "nft",
+            f"table netdev {TABLE}{pair.number} {{ chain arrived {{ {chain} }}; }}",
+        )
         run("ip", "-n", pair.receiver, "link", "set", receiver, "up")
         run("ip", "-n", pair.sender, "link", "set", sender, "up")
 
@@ -129,10 +172,16 @@ class Lab:
         """For each pair what the sender's link counted, and what arrived by our own counter."""
         found = []
         for pair in self.pairs:
-            stats = json.loads(run("ip", "-n", pair.sender, "-j", "-s", "link", "show", "dev", f"snd{pair.number}"))[0]["stats64"]["tx"]
-            listing = run("ip", "netns", "exec", pair.receiver, "nft", "list", "table", "netdev", f"{TABLE}{pair.number}")
+            stats = json.loads(run("ip", "-n", pair.sender, "-j", "-s", "link", "show", "dev", f"snd{pair.number}"))[0][
+                "stats64"
+            ]["tx"]
+            listing = run(
+                "ip", "netns", "exec", pair.receiver, "nft", "list", "table", "netdev", f"{TABLE}{pair.number}"
+            )
             counted = re.search(r"counter packets (\d+)", listing)
-            found.append(({"packets": stats["packets"], "dropped": stats["dropped"]}, int(counted[1]) if counted else -1))
+            found.append(
+                ({"packets": stats["packets"], "dropped": stats["dropped"]}, int(counted[1]) if counted else -1)
+            )
         return found
 
     def left(self) -> list[str]:
@@ -184,7 +233,9 @@ def processes() -> list[str]:
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if entry.name != "1":
-                    left.append(f"process {entry.name}: {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode()}")
+                    left.append(
+                        f"process {entry.name}: {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode()}"
+                    )
         if not left or time.monotonic() > until:
             return left
         time.sleep(0.05)

@@ -43,7 +43,11 @@ def interrupt(number: signal.Signals) -> None:
         soak.send_signal(number)
         status = soak.wait(ENDS_WITHIN)
     left = [*processes(mark).values(), *map(str, Path("/run/netns").glob("tgl-*"))]
-    print(f"{number.name}: {len(running)} processes, status {status} after {time.monotonic() - began:.2f} s, left: {left}", flush=True)
+    print(
+        f"{number.name}: {len(running)} processes, status {status} after {time.monotonic() - began:.2f} s, left:"
+        f" {left}",
+        flush=True,
+    )
     assert not left
     assert status == 128 + number, "an interrupted soak says so"
 

@@ -2,10 +2,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules under load, as a user would use them: many generators at once, many runs one after the other, one long run at top speed.
+"""The modules under load, as a user would use them: many generators at once, many runs one after the other, one long
+run at top speed.
 
-It prints a table, and ends with status 1 if a frame is not accounted for, if memory, open files or the time of a run grow, or if a file,
-process, namespace, table or socket is left behind.
+It prints a table, and ends with status 1 if a frame is not accounted for, if memory, open files or the time of a run
+grow, or if a file, process, namespace, table or socket is left behind.
 """
 
 from __future__ import annotations
@@ -47,7 +48,12 @@ class Load:
         results = house.OURS / "results"
         results.write_text("")
         hosts = {f"gen{pair.number:02}": pair.variables() for pair in lab.pairs}
-        inventory = {"generators": {"hosts": hosts, "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}
+        inventory = {
+            "generators": {
+                "hosts": hosts,
+                "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+            }
+        }
         (house.OURS / "hosts.json").write_text(json.dumps(inventory))
         (house.OURS / "variables.json").write_text(json.dumps({"soak_folder": str(house.OURS), **variables}))
         began = time.monotonic()
@@ -78,10 +84,21 @@ class Load:
         }
         folder = Path(sys.executable).parent
         process = subprocess.Popen(
-            [folder / "ansible-playbook", "-i", house.OURS / "hosts.json", "-f", str(forks), "-e", f"@{house.OURS / 'variables.json'}",
-             PLAYS / play],
-            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [
+                folder / "ansible-playbook",
+                "-i",
+                house.OURS / "hosts.json",
+                "-f",
+                str(forks),
+                "-e",
+                f"@{house.OURS / 'variables.json'}",
+                PLAYS / play,
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -90,7 +107,9 @@ class Load:
             self.wrong.append(f"it had not ended after {limit:g} s")
             return
         if status != 0:
-            self.wrong.append(f"ansible-playbook ended with status {status}:\n" + (house.OURS / "log").read_text()[-3000:])
+            self.wrong.append(
+                f"ansible-playbook ended with status {status}:\n" + (house.OURS / "log").read_text()[-3000:]
+            )
 
     def _add_up(self, lab: house.Lab) -> None:
         self.sent = self.dropped = self.arrived = 0
@@ -98,15 +117,22 @@ class Load:
             host = f"gen{number:02}"
             sent = sum((result.get("stats") or {}).get("packets") or 0 for _start, _end, result in self.runs[host])
             self.wrong += [f"{host}: {what}" for what in checks.missing(sent, device, arrived)]
-            self.sent, self.dropped, self.arrived = self.sent + sent, self.dropped + device["dropped"], self.arrived + arrived
+            self.sent, self.dropped, self.arrived = (
+                self.sent + sent,
+                self.dropped + device["dropped"],
+                self.arrived + arrived,
+            )
 
     def check(self, asked: list[dict]) -> None:
-        """Compare each host's runs with what was asked: ``frames`` (None for a time), ``receiver``, ``paced``, ``name`` each."""
+        """Compare each host's runs with what was asked: ``frames`` (None for a time), ``receiver``, ``paced``, ``name``
+        each."""
         for host, runs in self.runs.items():
             if len(runs) != len(asked):
                 self.wrong.append(f"{host}: {len(runs)} results of {len(asked)} runs")
             for (_start, _end, result), wanted in zip(runs, asked):
-                wrong = checks.wrong_counts(result, wanted["frames"], receiver=wanted["receiver"], paced=wanted["paced"])
+                wrong = checks.wrong_counts(
+                    result, wanted["frames"], receiver=wanted["receiver"], paced=wanted["paced"]
+                )
                 self.wrong += [f"{host}, {wanted['name']}: {what}" for what in wrong]
 
     def of_kind(self, kind: str) -> list[watch.Process]:
@@ -149,9 +175,13 @@ def generators_at_once(options: argparse.Namespace) -> Load:
     if options.short:
         rounds = [{"name": "common start", "pps": 1000, "loop": 15, "start_in": 12}]
     load = Load(
-        f"{options.generators} generators at once", "at_once.yml", house.Lab(options.generators),
-        {"soak_frames": FRAMES, "soak_rounds": rounds}, every=0.5, limit=120 * len(rounds) + 300,
-    )  # fmt: skip
+        f"{options.generators} generators at once",
+        "at_once.yml",
+        house.Lab(options.generators),
+        {"soak_frames": FRAMES, "soak_rounds": rounds},
+        every=0.5,
+        limit=120 * len(rounds) + 300,
+    )
     load.check([{**one, "frames": FRAMES * one["loop"], "receiver": True, "paced": "pps" in one} for one in rounds])
     for number, one in enumerate(rounds):
         sending = [runs[number][2].get("run") for runs in load.runs.values() if len(runs) > number]
@@ -164,8 +194,15 @@ def generators_at_once(options: argparse.Namespace) -> Load:
 
 
 RATES = (
-    {"pps": 2000}, {"mbps": 4}, {"topspeed": True}, {"l1_mbps": 6}, {"multiplier": 1}, {"l2_mbps": 5}, {"pps": 15000}, {"multiplier": 3},
-)  # fmt: skip
+    {"pps": 2000},
+    {"mbps": 4},
+    {"topspeed": True},
+    {"l1_mbps": 6},
+    {"multiplier": 1},
+    {"l2_mbps": 5},
+    {"pps": 15000},
+    {"multiplier": 3},
+)
 LENGTHS = ({"loop": 1}, {"loop": 5}, {"loop": 0, "limit": 777}, {"loop": 0, "duration": 1}, {"loop": 3, "limit": 550})
 PCAPS = (("small",), ("imix",), ("small", "imix"))
 
@@ -178,10 +215,17 @@ def plan_runs(number: int) -> list[dict]:
         frames = length["loop"] * FRAMES * len(pcaps) or None
         if "limit" in length:
             frames = min(frames or length["limit"], length["limit"])
-        runs.append({
-            **rate, **length, "pcaps": [str(house.OURS / f"{name}.pcap") for name in pcaps], "receiver": index % 7 not in (2, 5),
-            "name": f"{index + 1}: {rate}, {length}, {pcaps}", "frames": frames, "paced": "topspeed" not in rate,
-        })  # fmt: skip
+        runs.append(
+            {
+                **rate,
+                **length,
+                "pcaps": [str(house.OURS / f"{name}.pcap") for name in pcaps],
+                "receiver": index % 7 not in (2, 5),
+                "name": f"{index + 1}: {rate}, {length}, {pcaps}",
+                "frames": frames,
+                "paced": "topspeed" not in rate,
+            }
+        )
     return runs
 
 
@@ -189,9 +233,13 @@ def runs_in_a_row(options: argparse.Namespace) -> Load:
     """Runs on one interface, in one loop."""
     runs = plan_runs(options.runs)
     load = Load(
-        f"{options.runs} runs one after the other", "in_a_row.yml", house.Lab(1), {"soak_frames": FRAMES, "soak_runs": runs},
-        every=0.1, limit=15 * options.runs + 60,
-    )  # fmt: skip
+        f"{options.runs} runs one after the other",
+        "in_a_row.yml",
+        house.Lab(1),
+        {"soak_frames": FRAMES, "soak_runs": runs},
+        every=0.1,
+        limit=15 * options.runs + 60,
+    )
     load.check(runs)
     done = [run for run in load.runs["gen01"] if not run[2].get("failed")]
     if len(done) < 4:
@@ -205,13 +253,18 @@ def runs_in_a_row(options: argparse.Namespace) -> Load:
         load.wrong.append(f"a run took {first:.2f} s beside its sending at first, {last:.2f} s at last")
     # A run's module and what it forks: the largest.
     modules = load.of_kind("module tcpreplay")
-    peaks = [max((float(one.peak) for one in modules if start <= one.rss[0][0] <= end), default=0.0) for start, end, _result in done]
+    peaks = [
+        max((float(one.peak) for one in modules if start <= one.rss[0][0] <= end), default=0.0)
+        for start, end, _result in done
+    ]
     first, last = checks.quarters(peaks)
     load.figures["module's peak, first and last quarter"] = f"{first:.0f} to {last:.0f}"
     if last > first * checks.LARGER:
         load.wrong.append(f"the module's peak of memory was {first:.0f} KiB at first, {last:.0f} KiB at last")
     for number, process in enumerate(load.of_kind("ansible-playbook")):
-        rss, files = ([value for moment, value in samples if begun <= moment <= over] for samples in (process.rss, process.files))
+        rss, files = (
+            [value for moment, value in samples if begun <= moment <= over] for samples in (process.rss, process.files)
+        )
         if len(rss) < options.runs:  # one that was there only for a while
             continue
         load.figures[f"ansible-playbook ({number})"] = f"{rss[0]} to {rss[-1]}"
@@ -227,10 +280,13 @@ def runs_in_a_row(options: argparse.Namespace) -> Load:
 def long_top_speed(options: argparse.Namespace) -> Load:
     """One run as fast as it goes."""
     load = Load(
-        f"{options.seconds} s of top speed", "top_speed.yml", house.Lab(1),
+        f"{options.seconds} s of top speed",
+        "top_speed.yml",
+        house.Lab(1),
         {"soak_frames": TOP_SPEED_FRAMES, "soak_seconds": options.seconds},
-        every=min(1.0, options.seconds / 50), limit=options.seconds + 120,
-    )  # fmt: skip
+        every=min(1.0, options.seconds / 50),
+        limit=options.seconds + 120,
+    )
     load.check([{"name": "the run", "frames": None, "receiver": True, "paced": False}])
     if load.wrong:
         return load
@@ -244,7 +300,9 @@ def long_top_speed(options: argparse.Namespace) -> Load:
             continue
         watched.add(process.kind)
         spread, drift = checks.last_half(samples)
-        load.figures[f"{process.kind} ({number})"] = f"{samples[0][1]} to {samples[-1][1]}, spread {spread}, drift {drift:.1f}"
+        load.figures[f"{process.kind} ({number})"] = (
+            f"{samples[0][1]} to {samples[-1][1]}, spread {spread}, drift {drift:.1f}"
+        )
         if spread > checks.SPREAD or abs(drift) > checks.DRIFT:
             load.wrong.append(f"memory of {process.kind}: spread {spread} KiB, drift {drift:.0f} KiB in the last half")
         files = [value for moment, value in process.files if run["started"] <= moment <= run["ended"]]
@@ -268,13 +326,20 @@ def table(rows: list[dict]) -> str:
     lines = [columns]
     for row in rows:
         figures = {
-            **row, "MiB": f"{row['figures']['all at most'] / 1024:.0f}", "left": len(row["left"]), "wrong": len(row["wrong"]),
+            **row,
+            "MiB": f"{row['figures']['all at most'] / 1024:.0f}",
+            "left": len(row["left"]),
+            "wrong": len(row["wrong"]),
             "load": "{:.1f}-{:.1f}".format(*row["load"]),
-        }  # fmt: skip
+        }
         lines.append(tuple(str(figures[name]) for name in columns))
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
-    return "\n".join("  ".join(cell.rjust(width) if index else cell.ljust(width) for index, (cell, width) in enumerate(zip(line, widths)))
-                     for line in lines)  # fmt: skip
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index else cell.ljust(width) for index, (cell, width) in enumerate(zip(line, widths))
+        )
+        for line in lines
+    )
 
 
 def inside(options: argparse.Namespace) -> int:
@@ -297,14 +362,18 @@ def inside(options: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="./run soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./run soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("loads", nargs="*", choices=[*LOADS, []], metavar="LOAD", help=f"{', '.join(LOADS)} (all)")
     parser.add_argument("--short", action="store_true", help="smaller figures, in less than a minute")
     parser.add_argument("--generators", type=int, help="at once (20)")
     parser.add_argument("--rounds", type=int, help="of the generators, besides the one at top speed (5)")
     parser.add_argument("--runs", type=int, help="one after the other (200, short 12)")
     parser.add_argument("--seconds", type=int, help="at top speed (600, short 10)")
-    parser.add_argument("--json", type=Path, default=Path("trafficgen-soak.json"), help="the file for the figures (%(default)s)")
+    parser.add_argument(
+        "--json", type=Path, default=Path("trafficgen-soak.json"), help="the file for the figures (%(default)s)"
+    )
     parser.add_argument("--descriptor", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     usual = {"generators": 20, "rounds": 5, "runs": 200, "seconds": 600}

@@ -26,7 +26,11 @@ WHERE = {
 def rows():
     """The second column of each table's rows."""
     found = [line.split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return [cells[2].strip() for cells in found if len(cells) == 4 and not set(cells[2]) <= set("- ") and cells[2].strip() != "proven by"]
+    return [
+        cells[2].strip()
+        for cells in found
+        if len(cells) == 4 and not set(cells[2]) <= set("- ") and cells[2].strip() != "proven by"
+    ]
 
 
 @pytest.mark.parametrize("row", rows())
@@ -51,4 +55,6 @@ def test_each_promise_names_tests_that_are_there(row):
                 files = [folder / name] if not files or place != "target" else [files[0] / "tasks" / name]
                 assert files[0].exists(), name
             else:
-                assert (ROOT / name).exists() or f"{name}" in (ROOT / "tests/stages.sh").read_text(encoding="utf-8"), name
+                assert (ROOT / name).exists() or f"{name}" in (ROOT / "tests/stages.sh").read_text(encoding="utf-8"), (
+                    name
+                )

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waiting for frames that a device holds back. Pure: the counter and the clock are handed in.
 
-RFC 2544 section 23 waits two seconds after the last frame for late ones. Here nobody waits once every frame has arrived, and as long
-as frames keep coming they are waited for, but not without end.
+RFC 2544 section 23 waits two seconds after the last frame for late ones. Here nobody waits once every frame has
+arrived, and as long as frames keep coming they are waited for, but not without end.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 RECEIVE_WAIT = 2.0  # seconds
 SETTLE = 5.0  # seconds from the end of a trial to the next, by the same section
 _MOST = 3600  # seconds
-# The longest wait where frames keep coming, in receive_waits. One that sends for longer is waited for that long: a device that
-# has not emptied its buffers by then forwards less than half of what it is given.
+# The longest wait where frames keep coming, in receive_waits. One that sends for longer is waited for that long: a
+# device that has not emptied its buffers by then forwards less than half of what it is given.
 _LONGEST = 5
 # Others' frames that a MAC counts during one receive_wait do not keep it from being quiet.
 OTHERS = 10
@@ -66,9 +66,9 @@ class Patient:
 class Arrival:
     """How the wait for a run's frames ended.
 
-    ``ended``: ``all``, as many as were expected had come; ``quiet``, none came for ``receive_wait`` seconds; ``limit``, they were still
-    coming after the longest wait; ``stopped``, it was told to stop. ``in_time``: those that had come ``receive_wait`` seconds after the
-    last one left; None where the wait was over before that.
+    ``ended``: ``all``, as many as were expected had come; ``quiet``, none came for ``receive_wait`` seconds; ``limit``,
+    they were still coming after the longest wait; ``stopped``, it was told to stop. ``in_time``: those that had come
+    ``receive_wait`` seconds after the last one left; None where the wait was over before that.
     """
 
     ended: str
@@ -141,7 +141,8 @@ def wait_for_frames(
 
 
 def earlier(arrived: int, *, still_coming: bool, missed: float | None = None) -> Mapping[str, Any]:
-    """As ``earlier`` of the receiver's first snapshot has it: frames of the test's addresses that came before its first one was sent.
+    """As ``earlier`` of the receiver's first snapshot has it: frames of the test's addresses that came before its first
+    one was sent.
 
     :param missed: how many seconds before that a run ended that missed frames, where that is less than :data:`SETTLE`.
     """

@@ -6,12 +6,13 @@
 A veth's ``rx_packets`` is its peer's ``tx_packets`` and so proves nothing, and every interface also receives ARP, ND,
 LLDP. This counter sees each frame the interface hands to the kernel, before any protocol does, and counts those with
 the source MAC addresses of the test: VLAN tags and frames that are not IP make no difference. It lets every frame pass.
-It matches the six bytes themselves: before ``ether saddr`` nft puts a ``meta iiftype ether`` of its own, which the loopback
-interface does not meet.
+It matches the six bytes themselves: before ``ether saddr`` nft puts a ``meta iiftype ether`` of its own, which the
+loopback interface does not meet.
 
-One table per interface, of a name made from the interface's; it holds one chain with two rules. The second counts the frames
-from other addresses, which tell whether the test's may have come with another source. What nftables calls bytes starts
-behind the Ethernet header and the outermost VLAN tag: it is given as ``layer3_bytes``, and ``bytes``, which are frame bytes, are not.
+One table per interface, of a name made from the interface's; it holds one chain with two rules. The second counts the
+frames from other addresses, which tell whether the test's may have come with another source. What nftables calls bytes
+starts behind the Ethernet header and the outermost VLAN tag: it is given as ``layer3_bytes``, and ``bytes``, which are
+frame bytes, are not.
 """
 
 from __future__ import annotations
@@ -35,17 +36,21 @@ _INSTALL = "Install nftables on this host (the package is called nftables on Deb
 def normal_mac(mac: str) -> str:
     """A MAC address as nftables prints it: six pairs of hex digits, lower case, colons.
 
-    Dashes and Cisco's dots are understood. A group address passes: no station has one, but frames of captures do come from such.
+    Dashes and Cisco's dots are understood. A group address passes: no station has one, but frames of captures do come
+    from such.
     """
     digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
     normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
     if len(digits) != 12 or not _MAC.fullmatch(normal):
-        raise TrafficgenError("not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01.")
+        raise TrafficgenError(
+            "not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01."
+        )
     return normal
 
 
 def table_name(interface: str) -> str:
-    """The name of the interface's table. nftables takes letters, digits, ``_`` only; each other byte of the name is escaped."""
+    """The name of the interface's table. nftables takes letters, digits, ``_`` only; each other byte of the name is
+    escaped."""
     name = os.fsencode(interface).decode("latin-1")
     return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", name)
 
@@ -53,7 +58,8 @@ def table_name(interface: str) -> str:
 def ruleset(interface: str, macs: Sequence[str]) -> str:
     """What ``nft -f -`` reads to make a fresh counter, as one transaction.
 
-    The table is added and deleted first, so that one left behind by a killed run is replaced and a missing one is no error.
+    The table is added and deleted first, so that one left behind by a killed run is replaced and a missing one is no
+    error.
     """
     table = table_name(interface)
     return (
@@ -71,7 +77,8 @@ def ruleset(interface: str, macs: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the counter says: ``packets`` and ``layer3_bytes`` from the addresses, ``others`` from all others; ``handle`` of its table."""
+    """What the counter says: ``packets`` and ``layer3_bytes`` from the addresses, ``others`` from all others;
+    ``handle`` of its table."""
 
     handle: int
     packets: int
@@ -80,7 +87,12 @@ class Counts:
 
     def tree(self) -> dict[str, int]:
         """As the module returns it."""
-        return {"packets": self.packets, "layer3_bytes": self.layer3_bytes, "others": self.others, "handle": self.handle}
+        return {
+            "packets": self.packets,
+            "layer3_bytes": self.layer3_bytes,
+            "others": self.others,
+            "handle": self.handle,
+        }
 
 
 def parse_table(listing: str) -> Counts:
@@ -89,12 +101,15 @@ def parse_table(listing: str) -> Counts:
     matching = re.search(r"\bcounter packets (\d+) bytes (\d+) accept\b", listing)
     others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
     if not handle or not matching or not others:
-        raise TrafficgenError("holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again.")
+        raise TrafficgenError(
+            "holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again."
+        )
     return Counts(int(handle[1]), int(matching[1]), int(matching[2]), int(others[1]))
 
 
 def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = None) -> dict[str, Any]:
-    """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter` does."""
+    """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter`
+    does."""
     if not macs:
         raise TrafficgenError("no source MAC address to count", on=interface)
     # A star at the end stands for all interfaces that begin so.
@@ -109,13 +124,15 @@ def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = N
 
 
 def read_frame_counter(counter: Mapping[str, Any], interface: str, netns: str | None = None) -> dict[str, Any]:
-    """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same name."""
+    """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same
+    name."""
     counts = _read(interface, netns)
     if counts.handle != counter["handle"]:
         raise TrafficgenError(
-            "the frame counter is not the one that was set up: somebody has replaced it since", on=interface,
+            "the frame counter is not the one that was set up: somebody has replaced it since",
+            on=interface,
             remedy="Let one run at a time count on an interface.",
-        )  # fmt: skip
+        )
     return {**counter, **counts.tree()}
 
 
@@ -130,9 +147,11 @@ def _read(interface: str, netns: str | None) -> Counts:
     done = _nft(["-a", "list", "table", "netdev", table_name(interface)], netns)
     if done.status != 0 and "No such file" in done.stderr:
         raise TrafficgenError(
-            f"the frame counter (nftables table {table_name(interface)}) is gone: somebody has removed it since it was set up",
-            on=interface, remedy="Set it up again with count_from_mac, and flush no ruleset while a run lasts.",
-        )  # fmt: skip
+            f"the frame counter (nftables table {table_name(interface)}) is gone: somebody has removed it since it was"
+            " set up",
+            on=interface,
+            remedy="Set it up again with count_from_mac, and flush no ruleset while a run lasts.",
+        )
     if done.status != 0:
         raise _refused("the frame counter could not be read", interface, done)
     return parse_table(done.stdout)

@@ -7,8 +7,9 @@ The kernel's own counters (/sys/class/net, ``ip -s link``) do not see the frames
 ``tx_packets`` of ``ethtool -S`` from them too. A driver that is not in this table proves nothing here. The names were
 read in the drivers' sources (Linux 6.x, drivers/net/ethernet/, the file named with each entry).
 
-Bytes: these MACs count from the destination address through the FCS; we give frame bytes, that is without the FCS (4 each).
-Intel: data sheets of 8254x (13.7.31 GORC), 82599 and I210; DPDK takes the CRC off i40e's and ice's port octets likewise.
+Bytes: these MACs count from the destination address through the FCS; we give frame bytes, that is without the FCS (4
+each). Intel: data sheets of 8254x (13.7.31 GORC), 82599 and I210; DPDK takes the CRC off i40e's and ice's port octets
+likewise.
 """
 
 from __future__ import annotations
@@ -41,20 +42,26 @@ class MacCounters:
 # stats.gptc, stats.gprc (GPTC, GPRC). GPRC "does not count packets counted by the Missed Packet Count (MPC) register"
 # (data sheets of 8254x 13.7.27, 82598 4.4.3.9.23, I210 8.18.26), and only those that pass the address filter.
 # rx_no_buffer_count (RNBC) is left out: the frame waits in the FIFO and is lost only if it ends in MPC.
-_INTEL_1G = MacCounters(tx=("tx_packets",), rx=("rx_packets",), tx_bytes="tx_bytes", rx_bytes="rx_bytes", host_drops=("rx_missed_errors",))
+_INTEL_1G = MacCounters(
+    tx=("tx_packets",), rx=("rx_packets",), tx_bytes="tx_bytes", rx_bytes="rx_bytes", host_drops=("rx_missed_errors",)
+)
 
 TABLE: Mapping[str, MacCounters] = {
     "e1000": _INTEL_1G,  # intel/e1000/e1000_ethtool.c (its octets: GORCL/GOTCL)
     "e1000e": _INTEL_1G,  # intel/e1000e/ethtool.c
     "igb": _INTEL_1G,  # intel/igb/igb_ethtool.c
     "igc": _INTEL_1G,  # intel/igc/igc_ethtool.c
-    # intel/ixgbe/ixgbe_ethtool.c: tx_packets is NETDEV_STATS, the software's; *_nic are stats.gptc, gprc, gotc, gorc, from which
-    # ixgbe_update_stats() takes the missed ones off. rx_no_dma_resources (QPRDC) comes behind the MAC.
+    # intel/ixgbe/ixgbe_ethtool.c: tx_packets is NETDEV_STATS, the software's; *_nic are stats.gptc, gprc, gotc, gorc,
+    # from which ixgbe_update_stats() takes the missed ones off. rx_no_dma_resources (QPRDC) comes behind the MAC.
     "ixgbe": MacCounters(
-        tx=("tx_pkts_nic",), rx=("rx_pkts_nic",), tx_bytes="tx_bytes_nic", rx_bytes="rx_bytes_nic", host_drops=("rx_missed_errors",)
+        tx=("tx_pkts_nic",),
+        rx=("rx_pkts_nic",),
+        tx_bytes="tx_bytes_nic",
+        rx_bytes="rx_bytes_nic",
+        host_drops=("rx_missed_errors",),
     ),
-    # intel/i40e/i40e_ethtool.c, i40e_gstrings_stats: PF_STATs are the port's; there is no sum of the three kinds. port.rx_dropped is
-    # GLPRT_RDPC; whether the three contain it we found nowhere.
+    # intel/i40e/i40e_ethtool.c, i40e_gstrings_stats: PF_STATs are the port's; there is no sum of the three kinds.
+    # port.rx_dropped is GLPRT_RDPC; whether the three contain it we found nowhere.
     "i40e": MacCounters(
         tx=("port.tx_unicast", "port.tx_multicast", "port.tx_broadcast"),
         rx=("port.rx_unicast", "port.rx_multicast", "port.rx_broadcast"),
@@ -70,9 +77,9 @@ TABLE: Mapping[str, MacCounters] = {
         rx_bytes="rx_bytes.nic",
         host_drops=("rx_dropped.nic",),
     ),
-    # mellanox/mlx5/core/en_stats.c; Documentation/networking/device_drivers/ethernet/mellanox/mlx5/counters.rst: rx_packets_phy leaves out
-    # only frames with errors (FCS, size), so the port's own discards for lack of buffers are in it; rx_bytes_phy has the
-    # FCS, of tx_bytes_phy it does not say.
+    # mellanox/mlx5/core/en_stats.c; Documentation/networking/device_drivers/ethernet/mellanox/mlx5/counters.rst:
+    # rx_packets_phy leaves out only frames with errors (FCS, size), so the port's own discards for lack of buffers are
+    # in it; rx_bytes_phy has the FCS, of tx_bytes_phy it does not say.
     "mlx5_core": MacCounters(
         tx=("tx_packets_phy",),
         rx=("rx_packets_phy",),
@@ -82,7 +89,8 @@ TABLE: Mapping[str, MacCounters] = {
     ),
     # mellanox/mlx4/en_ethtool.c, since Linux 4.17, not on virtual functions.
     "mlx4_en": MacCounters(tx=("tx_packets_phy",), rx=("rx_packets_phy",)),
-    # broadcom/bnxt/bnxt_ethtool.c, bnxt_port_stats_arr, not on virtual functions. The NIC writes them once a second (stats-block-usecs).
+    # broadcom/bnxt/bnxt_ethtool.c, bnxt_port_stats_arr, not on virtual functions. The NIC writes them once a second
+    # (stats-block-usecs).
     "bnxt_en": MacCounters(tx=("tx_good_frames",), rx=("rx_good_frames",), refresh=1.1),
     # broadcom/tg3.c, ethtool_stats_keys.
     "tg3": MacCounters(
@@ -94,12 +102,15 @@ TABLE: Mapping[str, MacCounters] = {
     "r8169": MacCounters(tx=("tx_packets",), rx=("rx_packets",), host_drops=("rx_missed",)),
 }
 
-# Software drivers whose tx_packets counts what the other side took, and tx_dropped the rest: drivers/net/veth.c (veth_xmit)
-# and drivers/net/loopback.c (loopback_xmit) count only what netif_rx() accepted.
+# Software drivers whose tx_packets counts what the other side took, and tx_dropped the rest: drivers/net/veth.c
+# (veth_xmit) and drivers/net/loopback.c (loopback_xmit) count only what netif_rx() accepted.
 SOFTWARE_TX = frozenset({"veth", "lo"})
 
 WHY_NOT: Mapping[str, str] = {
-    "virtio_net": "virtio_net has no MAC: its counters are this kernel's own, and what the host does with a frame they do not tell",
+    "virtio_net": (
+        "virtio_net has no MAC: its counters are this kernel's own, and what the host does with a frame they do not"
+        " tell"
+    ),
     "vmxnet3": "vmxnet3 has no MAC: the hypervisor takes the frames",
     "dummy": "a dummy interface sends nowhere",
     "bridge": "a bridge counts what it was given, not what its ports sent: look at the port",
@@ -114,7 +125,8 @@ WHY_NOT: Mapping[str, str] = {
 
 
 def table_driver(driver: str | None) -> str:
-    """The driver whose names apply: netmap's patched copy (``e1000-netmap``, configure's ``--driver-suffix``) counts as its model."""
+    """The driver whose names apply: netmap's patched copy (``e1000-netmap``, configure's ``--driver-suffix``) counts as
+    its model."""
     return re.sub(r"[-_]netmap$", "", driver or "")
 
 
@@ -125,7 +137,8 @@ def refresh_seconds(driver: str | None) -> float:
 
 
 def nic_drops(driver: str | None, ethtool: Mapping[str, int], kernel: Mapping[str, int]) -> int:
-    """Good frames that reached the port and that the host had no room for: the driver's names, else the kernel's rx_missed_errors."""
+    """Good frames that reached the port and that the host had no room for: the driver's names, else the kernel's
+    rx_missed_errors."""
     known = TABLE.get(table_driver(driver))
     found = [ethtool[name] for name in known.host_drops if name in ethtool] if known else []
     return sum(found) if found else kernel.get("rx_missed_errors", 0)
@@ -142,8 +155,10 @@ def mac_counters(
     """What proves the sending and the receiving on this interface.
 
     :param ethtool: ``ethtool -S``, name to value; empty where the driver has none.
-    :returns: ``{tx: {source, packets, bytes}, rx: {source, packets, bytes, drops_counted}, reason}``. ``tx`` and ``rx`` are
-        None where nothing proves them, and ``reason`` then says why. Bytes are frame bytes (no FCS), None where the driver's are not known.
+    :returns: ``{tx: {source, packets, bytes}, rx: {source, packets, bytes, drops_counted}, reason}``. ``tx`` and ``rx``
+    are
+        None where nothing proves them, and ``reason`` then says why. Bytes are frame bytes (no FCS), None where the
+        driver's are not known.
     """
     name = table_driver(driver)
     if name in SOFTWARE_TX:
@@ -158,7 +173,11 @@ def mac_counters(
         why = WHY_NOT.get(name, f"the driver {driver or '(unknown)'} is not one of those whose MAC counters are known")
         return {"tx": None, "rx": None, "reason": why}
     if ethtool_missing:
-        return {"tx": None, "rx": None, "reason": f"ethtool is not installed on this host, so the MAC counters of {name} cannot be read"}
+        return {
+            "tx": None,
+            "rx": None,
+            "reason": f"ethtool is not installed on this host, so the MAC counters of {name} cannot be read",
+        }
     tx_side = _side(name, known.tx, known.tx_bytes, ethtool)
     rx_side = _side(name, known.rx, known.rx_bytes, ethtool)
     if rx_side is not None:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The note of a run that missed frames, for the next one on the same receiver: they may yet come, and would be counted to it.
+"""The note of a run that missed frames, for the next one on the same receiver: they may yet come, and would be counted
+to it.
 
-It lies in /run beside the notes of settings, from the first frame of a run until all have arrived. The next run on the receiver
-replaces it, and removes it when its own frames have all arrived.
+It lies in /run beside the notes of settings, from the first frame of a run until all have arrived. The next run on the
+receiver replaces it, and removes it when its own frames have all arrived.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class MissedNote:
         self._note = note.NicNote(interface, netns, PREFIX)
 
     def seconds(self, macs: Sequence[str] | None) -> float | None:
-        """How long ago a run that missed frames of some of these addresses ended; None where there was none since the host was booted.
+        """How long ago a run that missed frames of some of these addresses ended; None where there was none since the
+        host was booted.
 
         :param macs: None where every address is counted.
         """
@@ -44,7 +46,8 @@ class MissedNote:
         return max(0.0, time.monotonic() - float(state["at"]))
 
     def write(self, macs: Sequence[str] | None) -> None:
-        """From now on frames of these addresses may be missing. Where it cannot be written, the next run does not know."""
+        """From now on frames of these addresses may be missing. Where it cannot be written, the next run does not
+        know."""
         _forget_old()
         self._note.write({"at": time.monotonic(), "macs": None if macs is None else list(macs)})
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits in the sending interface's own queueing discipline (tbf, fq, netem): it was handed over, and has not left yet."""
+"""What waits in the sending interface's own queueing discipline (tbf, fq, netem): it was handed over, and has not left
+yet."""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def wait_until_left(
     until: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Queue | None:
-    """Wait until what tcpreplay handed over has left: the device counted it all, or its queue is empty and its counter stands still.
+    """Wait until what tcpreplay handed over has left: the device counted it all, or its queue is empty and its counter
+    stands still.
 
     :param look: asks the device's counter how many frames left, None where it has none.
     :param claimed: how many tcpreplay handed over.

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An interface's counters and state at one moment: the kernel's counters, ``ethtool -S``, the MAC's own, driver, speed, carrier, MTU.
+"""An interface's counters and state at one moment: the kernel's counters, ``ethtool -S``, the MAC's own, driver, speed,
+carrier, MTU.
 
 What the counters prove, and the differences between two snapshots, are in ``verdict``; the names of the MAC's counters
 in ``mac``; the count of test frames in ``frame_counter``.
@@ -18,7 +19,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import OTHERS, Arrival, Patient, wait_for_frames
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import (
+    OTHERS,
+    Arrival,
+    Patient,
+    wait_for_frames,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
     add_frame_counter,
     normal_mac,
@@ -31,12 +37,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
     refresh_seconds,
     table_driver,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import check_pair, check_snapshot, delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import (
+    check_pair,
+    check_snapshot,
+    delta,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run
 
 # Drivers of hypervisors: behind the speed they report is no line.
-_NO_LINE = frozenset({"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"})
+_NO_LINE = frozenset(
+    {"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"}
+)
 # PCI vendors of emulated NICs, in the subsystem id: Red Hat (QEMU), VMware, Oracle (VirtualBox).
 _EMULATORS = frozenset({0x1AF4, 0x15AD, 0x80EE})
 _EMULATED_E1000E = (0x8086, 0x0000)  # the subsystem QEMU gives its e1000e
@@ -63,7 +75,8 @@ def snapshot(
     :param netns: the named network namespace the interface is in.
     :param root: where /sys is; ``proc``: where /proc is.
     :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
-    :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there, which leaves out
+    :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there,
+    which leaves out
         most of the programs. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters`` documents in its RETURN.
     """
@@ -104,7 +117,11 @@ def snapshot(
         "kernel": kernel,
         "ethtool": statistics,
         "mac": mac_counters(
-            driver, statistics, kernel, ethtool_missing=not ethtool_found, virtual_function=bool(device and (device / "physfn").exists())
+            driver,
+            statistics,
+            kernel,
+            ethtool_missing=not ethtool_found,
+            virtual_function=bool(device and (device / "physfn").exists()),
         ),
         "host_drops": {
             "nic": None if _miscounts(device, driver) else nic_drops(driver, statistics, kernel),
@@ -129,16 +146,21 @@ def observe(
 ) -> tuple[dict[str, Any], bool]:
     """One call of interface_counters: its result, and whether it set up or removed a frame counter.
 
-    A frame counter is set up by ``count_from_mac``, read again by a call with ``since``, and removed by the first one of
-    these without ``count_from_mac``. In check mode none is set up or removed.
+    A frame counter is set up by ``count_from_mac``, read again by a call with ``since``, and removed by the first one
+    of these without ``count_from_mac``. In check mode none is set up or removed.
 
-    :param receive_wait: with ``since``, the seconds without a frame after which no more are waited for; None: do not wait.
+    :param receive_wait: with ``since``, the seconds without a frame after which no more are waited for; None: do not
+    wait.
     :param expect_packets: how many frames to wait for since then.
     """
     macs = sorted({normal_mac(mac) for mac in count_from_mac})
     if since is not None:
         check_snapshot(since, "since")
-    arrival = None if since is None or receive_wait is None else _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
+    arrival = (
+        None
+        if since is None or receive_wait is None
+        else _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
+    )
     state = snapshot(interface, netns, root=root, proc=proc)
     interface = state["interface"]
     changed = False
@@ -148,9 +170,10 @@ def observe(
     if earlier:
         if macs and macs != earlier["macs"]:
             raise TrafficgenError(
-                f"the frame counter of since counts {', '.join(earlier['macs'])}, not {', '.join(macs)}", on=interface,
+                f"the frame counter of since counts {', '.join(earlier['macs'])}, not {', '.join(macs)}",
+                on=interface,
                 remedy="Leave since out to set up a fresh counter.",
-            )  # fmt: skip
+            )
         state["test_frames"] = read_frame_counter(earlier, interface, netns)
         changed = not macs
         if changed and not check_mode:
@@ -169,18 +192,28 @@ def observe(
 
 
 def check_has_macs(state: Mapping[str, Any]) -> None:
-    """Refuse to count by source MAC address where frames have none: in those bytes is another header (tun, WireGuard, IPIP)."""
+    """Refuse to count by source MAC address where frames have none: in those bytes is another header (tun, WireGuard,
+    IPIP)."""
     if state["link_type"] not in ("ether", "loopback"):
         raise TrafficgenError(
-            f"its link type is {state['link_type']}: what arrives there has no Ethernet header, and so no source MAC address to count by",
-            on=state["interface"], remedy="Count at an interface that receives Ethernet frames.",
-        )  # fmt: skip
+            f"its link type is {state['link_type']}: what arrives there has no Ethernet header, and so no source MAC"
+            " address to count by",
+            on=state["interface"],
+            remedy="Count at an interface that receives Ethernet frames.",
+        )
 
 
 def _wait(
-    since: Mapping[str, Any], interface: str, netns: str | None, receive_wait: float, expected: int | None, root: str, proc: str
+    since: Mapping[str, Any],
+    interface: str,
+    netns: str | None,
+    receive_wait: float,
+    expected: int | None,
+    root: str,
+    proc: str,
 ) -> Arrival | None:
-    """Wait for what is still under way: the test's frames where these are counted, else the MAC's. None where neither is."""
+    """Wait for what is still under way: the test's frames where these are counted, else the MAC's. None where neither
+    is."""
     counter, mac = since["test_frames"], since["mac"]["rx"]
 
     def arrived() -> int:
@@ -204,7 +237,8 @@ def _wait(
 
 
 def parse_statistics(output: str) -> dict[str, int]:
-    """``ethtool -S``: name to value. A name that comes twice (a queue's block in some drivers) gets ``#2`` and so on."""
+    """``ethtool -S``: name to value. A name that comes twice (a queue's block in some drivers) gets ``#2`` and so
+    on."""
     statistics: dict[str, int] = {}
     seen: dict[str, int] = {}
     for line in output.splitlines():
@@ -259,7 +293,11 @@ def interfaces_of(netns: str | None = None) -> list[str]:
     done = run(["ip", "-j", "link", "show"], netns=netns)
     if done.status != 0:
         raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
-    return [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry and entry.get("link_type") != "loopback"]
+    return [
+        entry["ifname"]
+        for entry in json.loads(done.stdout or "[]")
+        if "ifname" in entry and entry.get("link_type") != "loopback"
+    ]
 
 
 def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
@@ -271,7 +309,9 @@ def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dic
     return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
 
 
-def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[bool, Path | None, str | None, str | None]:
+def _identify(
+    state: Mapping[str, Any], netns: str | None, root: str
+) -> tuple[bool, Path | None, str | None, str | None]:
     """Whether ethtool is there; the device, its driver, and where it is on its bus."""
     name = state["ifname"]
     ethtool_found, info = _ethtool(["-i", name], netns)
@@ -283,7 +323,9 @@ def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[b
 
 def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
     done = run(["ip", "-j", "link", "show"], netns=netns)
-    names = [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
+    names = (
+        [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
+    )
     near = difflib.get_close_matches(interface, names, n=3, cutoff=0.5)
     where = f"network namespace {netns}" if netns else "this host's own network namespace"
     remedy = f"Did you mean {' or '.join(near)}?" if near else ""
@@ -294,7 +336,8 @@ def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
 
 
 def _ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
-    """Whether ethtool is there, and what it printed. A device that does not know a question is answered with nothing."""
+    """Whether ethtool is there, and what it printed. A device that does not know a question is answered with
+    nothing."""
     try:
         done = run(["ethtool", *arguments], netns=netns)
     except TrafficgenError as error:
@@ -309,7 +352,9 @@ def _field(output: str, name: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _device_folder(root: str, interface: str, netns: str | None, state: Mapping[str, Any], bus_info: str | None) -> Path | None:
+def _device_folder(
+    root: str, interface: str, netns: str | None, state: Mapping[str, Any], bus_info: str | None
+) -> Path | None:
     """The device behind the interface below /sys, None for a virtual one.
 
     /sys/class/net shows the namespace it was mounted in, not that of the interface; /sys/bus shows every device.
@@ -324,7 +369,8 @@ def _device_folder(root: str, interface: str, netns: str | None, state: Mapping[
 
 
 def _driver(device: Path | None, said: str, kind: str | None, interface: str, state: Mapping[str, Any]) -> str | None:
-    """The driver as the kernel knows it: netmap's copy of e1000 calls itself e1000 in ethtool, and e1000-netmap in /sys."""
+    """The driver as the kernel knows it: netmap's copy of e1000 calls itself e1000 in ethtool, and e1000-netmap in
+    /sys."""
     if device and (device / "driver").exists():
         linked = (device / "driver").resolve().name
         if table_driver(linked) == said or not said:
@@ -358,8 +404,9 @@ def _emulated(device: Path, driver: str | None) -> bool:
 
 
 def _miscounts(device: Path | None, driver: str | None) -> bool:
-    """Whether the port's count of frames that it had no room for is none: the driver of e1000 adds up what its register holds, which
-    reading clears in a real one and not in QEMU's, so that it grows every two seconds, with no frame about."""
+    """Whether the port's count of frames that it had no room for is none: the driver of e1000 adds up what its register
+    holds, which reading clears in a real one and not in QEMU's, so that it grows every two seconds, with no frame
+    about."""
     return device is not None and table_driver(driver) == "e1000" and _emulated(device, driver)
 
 
@@ -368,7 +415,8 @@ def _merging(features: str) -> list[str]:
 
 
 def _softnet_dropped(proc: str) -> int:
-    """Frames this host dropped because a CPU's backlog was full: second column of /proc/net/softnet_stat, hex, a line per CPU."""
+    """Frames this host dropped because a CPU's backlog was full: second column of /proc/net/softnet_stat, hex, a line
+    per CPU."""
     rows = (line.split() for line in _text(os.path.join(proc, "net/softnet_stat")).splitlines())
     return sum(int(row[1], 16) for row in rows if len(row) > 1)
 

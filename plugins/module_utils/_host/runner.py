@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs: argv lists, the C locale, a time limit, no shell; in a network namespace where one is named."""
+"""Running other programs: argv lists, the C locale, a time limit, no shell; in a network namespace where one is
+named."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Completed:
 
 
 def find_executable(name: str, remedy: str = "") -> str:
-    """The absolute path of a program: from PATH, with /usr/local before it where PATH leaves that out, then from the system's folders."""
+    """The absolute path of a program: from PATH, with /usr/local before it where PATH leaves that out, then from the
+    system's folders."""
     given = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     local = [folder for folder in _LOCAL_PATH if folder not in given]
     path = os.pathsep.join([*local, *given, *_SYSTEM_PATH])
@@ -66,7 +68,9 @@ def in_netns(argv: Sequence[str], netns: str | None) -> list[str]:
     if netns is None:
         return list(argv)
     if not netns or netns.startswith("-") or "/" in netns or netns in (".", ".."):
-        raise TrafficgenError("not a name of a network namespace", on=repr(netns), remedy="`ip netns list` shows the names.")
+        raise TrafficgenError(
+            "not a name of a network namespace", on=repr(netns), remedy="`ip netns list` shows the names."
+        )
     if not os.path.exists(os.path.join(NETNS_FOLDER, netns)):
         raise TrafficgenError("no such network namespace", on=netns, remedy="`ip netns list` shows those that exist.")
     return [find_executable("ip", "Install iproute2 (iproute on EL)."), "netns", "exec", netns, *argv]
@@ -78,7 +82,8 @@ def c_locale() -> dict[str, str]:
 
 
 def _patiently(start: Callable[[], _Started]) -> _Started:
-    """Start a process; where the system has none to give (EAGAIN), try again for a while. What was changed has to be put back."""
+    """Start a process; where the system has none to give (EAGAIN), try again for a while. What was changed has to be
+    put back."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -98,10 +103,16 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
     try:
         done = _patiently(
             lambda: subprocess.run(
-                full, input=stdin if stdin is not None else "", capture_output=True, text=True, errors="backslashreplace",
-                timeout=timeout, check=False, env=c_locale(),
+                full,
+                input=stdin if stdin is not None else "",
+                capture_output=True,
+                text=True,
+                errors="backslashreplace",
+                timeout=timeout,
+                check=False,
+                env=c_locale(),
             )
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise TrafficgenError(f"gave no answer in {timeout:g} s and was killed", on=" ".join(argv)) from None
     except (OSError, ValueError) as error:
@@ -113,8 +124,8 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
 class Supervised(Completed):
     """A long program that has ended, and how.
 
-    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop), ``gone`` (nobody waits for the result), or
-    what the caller's ``stop`` said.
+    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop), ``gone`` (nobody waits for
+    the result), or what the caller's ``stop`` said.
     ``killed``: it did not heed SIGINT. ``started``, ``finished``: epoch seconds.
     """
 
@@ -127,14 +138,15 @@ class Supervised(Completed):
 class Watch:
     """Notices, for as long as the block lasts, that the work should stop: a signal, or that Ansible has gone away.
 
-    Signals are only noted, so that every ``finally`` still runs. Ansible has gone when the other end of our standard output or
-    error is closed (its connection broke), or when our parent is another process than it was.
+    Signals are only noted, so that every ``finally`` still runs. Ansible has gone when the other end of our standard
+    output or error is closed (its connection broke), or when our parent is another process than it was.
 
-    Where Ansible was killed, and its ssh client goes on without it, nobody would notice: a client finds its own output closed when it
-    writes there. So while a program is supervised it is given something to write, an empty line every few seconds, which Ansible leaves out
-    before the result.
+    Where Ansible was killed, and its ssh client goes on without it, nobody would notice: a client finds its own output
+    closed when it writes there. So while a program is supervised it is given something to write, an empty line every
+    few seconds, which Ansible leaves out before the result.
 
-    :param streams: the file descriptors at whose other end somebody waits for the result; the lines go to the first one.
+    :param streams: the file descriptors at whose other end somebody waits for the result; the lines go to the first
+    one.
     """
 
     _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -178,7 +190,8 @@ class Watch:
         return "gone" if self._closed or os.getppid() != self._parent else None
 
     def wait(self, seconds: float, readers: Mapping[int, Callable[[], bool]] | None = None) -> None:
-        """Sleep until something happens, or ``seconds`` (1 at most: a lost parent wakes nobody). A reader returns False at its end."""
+        """Sleep until something happens, or ``seconds`` (1 at most: a lost parent wakes nobody). A reader returns False
+        at its end."""
         readers = readers or {}
         for descriptor in readers:
             self._poll.register(descriptor, select.POLLIN)
@@ -213,7 +226,8 @@ class Watch:
             self._closed = True
 
     def sleep_until(self, moment: float) -> None:
-        """Sleep until an epoch time, whatever is done to the clock meanwhile; return sooner where it is time to stop."""
+        """Sleep until an epoch time, whatever is done to the clock meanwhile; return sooner where it is time to
+        stop."""
         while (left := moment - time.time()) > 0 and self.why() is None:
             self.beat()
             self.wait(left)
@@ -278,13 +292,14 @@ def supervise(
 ) -> Supervised:
     """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
 
-    It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended ``grace``
-    seconds later. What it has started and left behind is killed when it has ended. If this process dies, even by SIGKILL, the kernel
-    kills it; :func:`nothing_left` then sees to the rest.
+    It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended
+    ``grace`` seconds later. What it has started and left behind is killed when it has ended. If this process dies, even
+    by SIGKILL, the kernel kills it; :func:`nothing_left` then sees to the rest.
 
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
-    :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every second.
+    :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every
+    second.
     :param stop: is asked about every second whether it should end, and why; an empty word is a no.
     :param mark: that of :func:`nothing_left`.
     :param hand_on: descriptors that it gets as well, so that they are open for as long as it lives.
@@ -301,7 +316,11 @@ def supervise(
     try:
         while not _has_ended(process.pid):
             now = time.monotonic()
-            reason = watch.why() or ("timeout" if now >= deadline else None) or (stop() if stop is not None and now >= ask else None)
+            reason = (
+                watch.why()
+                or ("timeout" if now >= deadline else None)
+                or (stop() if stop is not None and now >= ask else None)
+            )
             if now >= ask:
                 ask = now + 1.0
             if ended == "exited" and reason:
@@ -312,8 +331,9 @@ def supervise(
                 if killed:
                     raise TrafficgenError(
                         f"did not end within {_UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
-                        on=f"process {process.pid} ({full[0]})", remedy="`dmesg` may have a reason; the host may need a reboot.",
-                    )  # fmt: skip
+                        on=f"process {process.pid} ({full[0]})",
+                        remedy="`dmesg` may have a reason; the host may need a reboot.",
+                    )
                 killed, deadline = True, now + _UNKILLABLE
                 _signal_group(process.pid, signal.SIGKILL)
             if listen is not None:
@@ -338,7 +358,9 @@ def supervise(
     return Supervised(tuple(full), status, outputs[0].text(), outputs[1].text(), ended, killed, started, finished)
 
 
-def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, hand_on: Sequence[int]) -> subprocess.Popen[bytes]:
+def _spawn(
+    argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, hand_on: Sequence[int]
+) -> subprocess.Popen[bytes]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
@@ -356,10 +378,16 @@ def _spawn(argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, han
                 raise OSError("the system allows this process only some of them (cpuset)")
         try:
             return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=mark or "/", pass_fds=hand_on,
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=mark or "/",
+                pass_fds=hand_on,
                 env=c_locale() if mark is None else {**c_locale(), _MARK: mark},
-                start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
-            )  # fmt: skip
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
+            )
         except (OSError, ValueError) as error:
             raise not_run(argv[0], error) from error
     except OSError as error:
@@ -382,15 +410,19 @@ def _signal_group(pid: int, number: int) -> None:
 
 @contextlib.contextmanager
 def nothing_left(hand_on: Sequence[int] = ()) -> Iterator[str]:
-    """A mark for :func:`supervise`. Whatever carries it when the block ends is ended, also when this process is killed by SIGKILL.
+    """A mark for :func:`supervise`. Whatever carries it when the block ends is ended, also when this process is killed
+    by SIGKILL.
 
-    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself. It is an empty folder of
-    the run's own, too, for the program to run in: tcpreplay takes the name of an interface for a file, where there is one of that name.
+    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself. It is
+    an empty folder of the run's own, too, for the program to run in: tcpreplay takes the name of an interface for a
+    file, where there is one of that name.
     """
     try:
         mark = tempfile.mkdtemp(prefix="trafficgen-")
     except OSError as error:
-        raise TrafficgenError("no temporary folder could be made", said=str(error), remedy="See `df`, and TMPDIR.") from error
+        raise TrafficgenError(
+            "no temporary folder could be made", said=str(error), remedy="See `df`, and TMPDIR."
+        ) from error
 
     def end() -> None:
         end_marked(mark)
@@ -405,7 +437,9 @@ def end_marked(mark: str, proc: str = "/proc") -> None:
     """Kill what carries a mark, until there is nothing any more."""
     wanted = f"{_MARK}={mark}".encode()
     until = time.monotonic() + _UNKILLABLE
-    while (found := [pid for pid in os.listdir(proc) if pid.isdigit() and _carries(proc, pid, wanted)]) and time.monotonic() < until:
+    while (
+        found := [pid for pid in os.listdir(proc) if pid.isdigit() and _carries(proc, pid, wanted)]
+    ) and time.monotonic() < until:
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(int(pid), signal.SIGKILL)
@@ -432,7 +466,9 @@ def undone(undo: Callable[[], None], hand_on: Sequence[int] = ()) -> Iterator[No
         keeper = _patiently(os.fork)
     except OSError as error:
         raise TrafficgenError(
-            "no process can be had that puts all back if this one is killed, so nothing is begun", said=str(error), remedy=remedy_of(error)
+            "no process can be had that puts all back if this one is killed, so nothing is begun",
+            said=str(error),
+            remedy=remedy_of(error),
         ) from error
     if keeper == 0:
         _keep(reading, undo, hand_on)

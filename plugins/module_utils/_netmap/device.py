@@ -1,10 +1,12 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Speaking to netmap through /dev/netmap: what rings an interface has, taking an interface, the frames that wait to leave.
+"""Speaking to netmap through /dev/netmap: what rings an interface has, taking an interface, the frames that wait to
+leave.
 
-The requests are the ones tcpreplay uses, NIOCGINFO and NIOCREGIF with ``struct nmreq``, so that what it can take can be taken here.
-Numbers and layouts are those of netmap's sys/net/netmap.h and netmap_legacy.h at 89607e14 (API 14); API 11 to 13 have the same.
+The requests are the ones tcpreplay uses, NIOCGINFO and NIOCREGIF with ``struct nmreq``, so that what it can take can be
+taken here. Numbers and layouts are those of netmap's sys/net/netmap.h and netmap_legacy.h at 89607e14 (API 14); API 11
+to 13 have the same.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner 
 DEVICE = "/dev/netmap"
 VERSIONS = (14, 13, 12, 11)
 
-# nr_name; nr_version, nr_offset, nr_memsize, nr_tx_slots, nr_rx_slots; nr_tx_rings, nr_rx_rings, nr_ringid, nr_cmd, nr_arg1,
-# nr_arg2; nr_arg3, nr_flags, spare2
+# nr_name; nr_version, nr_offset, nr_memsize, nr_tx_slots, nr_rx_slots; nr_tx_rings, nr_rx_rings, nr_ringid, nr_cmd,
+# nr_arg1, nr_arg2; nr_arg3, nr_flags, spare2
 _NMREQ = struct.Struct("=16s5I6H3I")
 _ALL_NIC = 1  # NR_REG_ALL_NIC: all rings of the NIC, the host's not; without NR_EXCLUSIVE others may take them too
 
@@ -41,8 +43,8 @@ _GINFO = _ioc(3, 145, _NMREQ.size)
 _REGIF = _ioc(3, 146, _NMREQ.size)
 _TXSYNC = _ioc(0, 148, 0)
 
-# struct netmap_if: ni_name; ni_version, ni_flags, ni_tx_rings, ni_rx_rings, ni_bufs_head, two numbers of host rings, three spare;
-# then the offsets of the rings from its own beginning, those of the NIC's transmit rings first.
+# struct netmap_if: ni_name; ni_version, ni_flags, ni_tx_rings, ni_rx_rings, ni_bufs_head, two numbers of host rings,
+# three spare; then the offsets of the rings from its own beginning, those of the NIC's transmit rings first.
 _NETMAP_IF = struct.Struct("=16s10I")
 _OFFSET = struct.Struct("n")
 # struct netmap_ring: buf_ofs; num_slots, nr_buf_size; ringid, dir; head, cur, tail
@@ -68,7 +70,8 @@ class Rings:
 
 
 class Port:
-    """/dev/netmap, opened. What was taken through it is let go when it is closed, or when this process ends, however it does.
+    """/dev/netmap, opened. What was taken through it is let go when it is closed, or when this process ends, however it
+    does.
 
     :param netns: the named network namespace the interfaces are in.
     :raises TrafficgenError: if it does not open, or speaks another language.
@@ -82,7 +85,9 @@ class Port:
         try:
             self._fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            raise TrafficgenError("does not open", on=device, said=error.strerror or str(error), remedy=_opening(error)) from error
+            raise TrafficgenError(
+                "does not open", on=device, said=error.strerror or str(error), remedy=_opening(error)
+            ) from error
         try:
             self.version = self._find_version()
         except BaseException:
@@ -114,7 +119,8 @@ class Port:
         return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
 
     def take(self, interface: str) -> Rings:
-        """Put an interface into netmap mode, with all its rings and not for us alone. The driver may reset the port for that.
+        """Put an interface into netmap mode, with all its rings and not for us alone. The driver may reset the port for
+        that.
 
         :raises TrafficgenError: where netmap or the driver refuses.
         """
@@ -126,7 +132,9 @@ class Port:
             raise TrafficgenError("netmap's memory could not be mapped", on=interface, said=str(error)) from error
         memory.madvise(mmap.MADV_DONTFORK)  # a child that has it mapped would hold the interface too
         at = offset + _NETMAP_IF.size
-        self._rings = [offset + _OFFSET.unpack_from(memory, at + number * _OFFSET.size)[0] for number in range(tx_rings)]
+        self._rings = [
+            offset + _OFFSET.unpack_from(memory, at + number * _OFFSET.size)[0] for number in range(tx_rings)
+        ]
         return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
 
     def buffer_size(self) -> int:
@@ -152,9 +160,10 @@ class Port:
             if self._speaks(version):
                 return version
         raise TrafficgenError(
-            "speaks no version of netmap's API that is known here", on=self._device,
+            "speaks no version of netmap's API that is known here",
+            on=self._device,
             remedy=f"They are {VERSIONS[-1]} to {VERSIONS[0]}. Build netmap with the role wirespeed.trafficgen.netmap.",
-        )  # fmt: skip
+        )
 
     def _speaks(self, version: int) -> bool:
         try:
@@ -169,7 +178,9 @@ class Port:
         try:
             return self._ioctl(number, interface, self.version)
         except OSError as error:
-            raise TrafficgenError(failed, on=interface, said=error.strerror or str(error), remedy=_refused(error)) from error
+            raise TrafficgenError(
+                failed, on=interface, said=error.strerror or str(error), remedy=_refused(error)
+            ) from error
 
     def _ioctl(self, number: int, interface: str, version: int) -> tuple[int, ...]:
         request = bytearray(_NMREQ.pack(os.fsencode(interface), version, *[0] * 4, *[0] * 6, 0, _ALL_NIC, 0))
@@ -189,7 +200,9 @@ class Link:
             except OSError as error:
                 raise self._unreadable(error.strerror or str(error)) from error
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(0, 0, index, 0, 0)
+        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(
+            0, 0, index, 0, 0
+        )
 
     def __enter__(self) -> Link:
         return self
@@ -200,12 +213,14 @@ class Link:
     def running(self) -> bool:
         """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
 
-        The last one alone would not do: the kernel tells of a lost carrier there up to a second late (net/core/link_watch.c).
+        The last one alone would not do: the kernel tells of a lost carrier there up to a second late
+        (net/core/link_watch.c).
         """
         return self._flags() & _RUNNING == _RUNNING
 
     def trouble(self) -> str:
-        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come again."""
+        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come
+        again."""
         try:
             return "" if self._flags() & _UP else "set down"
         except TrafficgenError:
@@ -251,7 +266,9 @@ def inside(netns: str | None) -> Iterator[None]:
 
 def _set_netns(descriptor: int, name: str) -> None:
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
-        raise TrafficgenError("this network namespace could not be entered", on=name, said=os.strerror(ctypes.get_errno()))
+        raise TrafficgenError(
+            "this network namespace could not be entered", on=name, said=os.strerror(ctypes.get_errno())
+        )
 
 
 def _opening(error: OSError) -> str:
@@ -266,7 +283,10 @@ def _refused(error: OSError) -> str:
     if error.errno == errno.EOPNOTSUPP:
         return "Its driver is not patched for netmap, and netmap was loaded with admode=1, which allows no other."
     if error.errno == errno.ENOMEM:
-        return "netmap has too few or too small rings or buffers: raise buf_num, ring_num, ring_size in netmap_module_options."
+        return (
+            "netmap has too few or too small rings or buffers: raise buf_num, ring_num, ring_size in"
+            " netmap_module_options."
+        )
     if error.errno == errno.EINVAL:
         return "Its MTU may be larger than netmap's buffers (buf_size); `dmesg` has netmap's own reason."
     return "`dmesg` has netmap's own reason."

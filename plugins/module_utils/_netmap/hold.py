@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Holding an interface in netmap mode around a run of tcpreplay.
 
-Whoever takes a NIC first resets it, and so does the last one to let go; between them the link goes down and up. tcpreplay alone
-is both, and sleeps on either side of it as long as it was told (``--nm-delay``), whether the link is up or not. When the NIC is
-held already it finds the rings in use, nothing is reset, and it can start and end at once.
+Whoever takes a NIC first resets it, and so does the last one to let go; between them the link goes down and up.
+tcpreplay alone is both, and sleeps on either side of it as long as it was told (``--nm-delay``), whether the link is up
+or not. When the NIC is held already it finds the rings in use, nothing is reset, and it can start and end at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from collections.abc import Iterator
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link, Port
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import LINK_LIMIT, LINK_STEP, steady_seconds
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
+    LINK_LIMIT,
+    LINK_STEP,
+    steady_seconds,
+)
 
 _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
 
@@ -38,7 +42,8 @@ class Hold:
         return self._port.buffer_size()
 
     def wait_for_link(self, watch: Watch, delay: float = 0.0) -> None:
-        """Return when the link is up, and ``delay`` seconds since the interface was taken are over; or when it is time to stop.
+        """Return when the link is up, and ``delay`` seconds since the interface was taken are over; or when it is time
+        to stop.
 
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """
@@ -53,14 +58,19 @@ class Hold:
                     return
                 if now - self._taken >= limit and up_since is None:
                     raise TrafficgenError(
-                        f"its link did not come up within {limit:g} s after netmap had taken it", on=self.interface,
-                        remedy="See that the cable and the other side are up. A link that takes longer needs a longer netmap_delay.",
-                    )  # fmt: skip
+                        f"its link did not come up within {limit:g} s after netmap had taken it",
+                        on=self.interface,
+                        remedy=(
+                            "See that the cable and the other side are up. A link that takes longer needs a longer"
+                            " netmap_delay."
+                        ),
+                    )
                 watch.beat()
                 watch.wait(LINK_STEP)
 
     def drain(self) -> int:
-        """Wait until what tcpreplay put into the rings has left; how many frames have not within a time in which any NIC sends a ring."""
+        """Wait until what tcpreplay put into the rings has left; how many frames have not within a time in which any
+        NIC sends a ring."""
         until = time.monotonic() + _DRAIN_LIMIT
         while (left := self._port.waiting()) and time.monotonic() < until:
             time.sleep(_DRAIN_STEP)
@@ -71,7 +81,8 @@ class Hold:
 def held(interface: str, netns: str | None) -> Iterator[Hold]:
     """Take an interface into netmap mode, and let go of it when the block ends.
 
-    If this process is killed, the kernel lets go of it. Settings are made before: where they reset the port, the link is waited for once.
+    If this process is killed, the kernel lets go of it. Settings are made before: where they reset the port, the link
+    is waited for once.
     """
     with Port(netns) as port:
         yield Hold(port, interface, netns)

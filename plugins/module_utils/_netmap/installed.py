@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""netmap on this host: whether it is loaded, and why not, what was built for which kernel, and how it would use an interface."""
+"""netmap on this host: whether it is loaded, and why not, what was built for which kernel, and how it would use an
+interface."""
 
 from __future__ import annotations
 
@@ -24,9 +25,10 @@ STAMPS = "var/lib/trafficgen/stamps"
 ROLE = "role wirespeed.trafficgen.netmap"
 DEFAULT_BUFFER = 2048
 
-# tcpreplay's --nm-delay in seconds, where nobody holds the interface for it. Native: the port is reset when netmap takes it, and until
-# its link is up again nothing is sent; ten is tcpreplay's own default and enough for most. Emulated: the port is not touched, but
-# tcpreplay does not wait for its last ring of frames to leave before it closes, and this is all the time they have.
+# tcpreplay's --nm-delay in seconds, where nobody holds the interface for it. Native: the port is reset when netmap
+# takes it, and until its link is up again nothing is sent; ten is tcpreplay's own default and enough for most.
+# Emulated: the port is not touched, but tcpreplay does not wait for its last ring of frames to leave before it closes,
+# and this is all the time they have.
 DELAY = {"native": 10, "emulated": 1}
 
 _EMULATED_ONLY = 2  # of the parameter admode; 0 takes what there is, 1 native only
@@ -65,24 +67,27 @@ def problem(root: str = "/", kernel: str | None = None) -> TrafficgenError | Non
     if kernel not in found:
         others = f", only for {', '.join(sorted(found))}" if found else ""
         return _not_loaded(
-            f"there is none for the running kernel {kernel}{others}", f"Build it: {ROLE}. Or take injection_method: pf_packet."
+            f"there is none for the running kernel {kernel}{others}",
+            f"Build it: {ROLE}. Or take injection_method: pf_packet.",
         )
     build = found[kernel]
     for_kernel = (build["vermagic"] or kernel).split()[0]
     if for_kernel != kernel:
-        return _not_loaded(f"{build['path']} is for kernel {for_kernel}, not for the running {kernel}", f"Build it again: {ROLE}.")
+        return _not_loaded(
+            f"{build['path']} is for kernel {for_kernel}, not for the running {kernel}", f"Build it again: {ROLE}."
+        )
     if signatures_enforced(root) and build["signer"] is None:
         by = "Secure Boot is on" if secure_boot(root) else "it enforces signatures"
         return _not_loaded(
             f"this kernel refuses unsigned modules ({by}), and {build['path']} is not signed",
-            f"Have the {ROLE} sign it (netmap_signing_key, netmap_signing_cert) with a key that is enrolled (`mokutil --import`), "
-            "or turn Secure Boot off in the firmware.",
+            f"Have the {ROLE} sign it (netmap_signing_key, netmap_signing_cert) with a key that is enrolled (`mokutil"
+            " --import`), or turn Secure Boot off in the firmware.",
         )
     signed = f", signed by {build['signer']}" if build["signer"] else ""
     return _not_loaded(
         f"{build['path']} is built{signed}",
-        "Load it: `systemctl start netmap`. Where that fails, `journalctl -u netmap` has the reason; `Key was rejected by service` "
-        "means that the key it is signed with is not enrolled (`mokutil --import`).",
+        "Load it: `systemctl start netmap`. Where that fails, `journalctl -u netmap` has the reason; `Key was rejected"
+        " by service` means that the key it is signed with is not enrolled (`mokutil --import`).",
     )
 
 
@@ -91,12 +96,17 @@ def _not_loaded(said: str, remedy: str) -> TrafficgenError:
 
 
 def version(root: str = "/", kernel: str | None = None) -> str | None:
-    """What tells the loaded module from others: its version, which netmap's own has none of, the commit it was built from where the
-    role built it, the kernel's checksum of its sources, or the linker's of the whole (its build ID)."""
+    """What tells the loaded module from others: its version, which netmap's own has none of, the commit it was built
+    from where the role built it, the kernel's checksum of its sources, or the linker's of the whole (its build ID)."""
     module = os.path.join(root, "sys/module/netmap")
     build = builds(root).get(kernel or os.uname().release)
     commit = commit_of(build["stamp"]) if build and _is_loaded_one(build, root) else None
-    return _text(os.path.join(module, "version")) or commit or _text(os.path.join(module, "srcversion")) or _loaded_build_id(root)
+    return (
+        _text(os.path.join(module, "version"))
+        or commit
+        or _text(os.path.join(module, "srcversion"))
+        or _loaded_build_id(root)
+    )
 
 
 def _loaded_build_id(root: str) -> str | None:
@@ -128,7 +138,8 @@ def parameters(root: str = "/") -> dict[str, Any]:
 
 
 def mode(driver: str | None, root: str = "/") -> str:
-    """``native`` where the interface's driver has been patched for netmap (its module then holds netmap's), else ``emulated``.
+    """``native`` where the interface's driver has been patched for netmap (its module then holds netmap's), else
+    ``emulated``.
 
     The module of driver ``e1000-netmap`` is ``e1000_netmap``. netmap's parameter ``admode`` may be 2: always emulated.
     """
@@ -147,8 +158,8 @@ def buffer_size(root: str = "/") -> int:
 def builds(root: str = "/") -> dict[str, dict[str, Any]]:
     """What is installed, by the release of the kernel it lies with.
 
-    Each: ``path``, what ``modinfo`` says (``vermagic``, ``srcversion``, ``signer``), the ``build_id``, and the ``stamp`` that the role
-    left; None for what is not there.
+    Each: ``path``, what ``modinfo`` says (``vermagic``, ``srcversion``, ``signer``), the ``build_id``, and the
+    ``stamp`` that the role left; None for what is not there.
     """
     found: dict[str, dict[str, Any]] = {}
     for file in sorted(Path(root, "lib/modules").glob("*/extra/netmap.ko*")):
@@ -229,7 +240,10 @@ def info(
         "device": DEVICE if os.path.exists(os.path.join(root, "dev/netmap")) else None,
         "kernel": kernel,
         "kernels": sorted(found),
-        "builds": {release: {**{name: one[name] for name in _TOLD}, "commit": commit_of(one["stamp"])} for release, one in found.items()},
+        "builds": {
+            release: {**{name: one[name] for name in _TOLD}, "commit": commit_of(one["stamp"])}
+            for release, one in found.items()
+        },
         "secure_boot": secure_boot(root),
         "signatures_enforced": signatures_enforced(root),
         "interfaces": described,

@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An interface's flow control and ring sizes, read and set as ``ethtool -a``, ``-A``, ``-g`` and ``-G`` do, and its driver: by SIOCETHTOOL.
+"""An interface's flow control and ring sizes, read and set as ``ethtool -a``, ``-A``, ``-g`` and ``-G`` do, and its
+driver: by SIOCETHTOOL.
 
-Numbers and structures are those of linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many drivers reset the
-port when one of these is set.
+Numbers and structures are those of linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many
+drivers reset the port when one of these is set.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _NOT_THERE = frozenset((errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV))
 
 @dataclass(frozen=True)
 class Pause:
-    """Flow control (IEEE 802.3 annex 31B): whether it is negotiated, whether pause frames are heeded (``rx``) and sent (``tx``)."""
+    """Flow control (IEEE 802.3 annex 31B): whether it is negotiated, whether pause frames are heeded (``rx``) and sent
+    (``tx``)."""
 
     autoneg: bool
     rx: bool
@@ -50,7 +52,8 @@ class RingSizes:
 
 
 def read_driver(interface: str, netns: str | None, root: str = "/sys") -> str:
-    """The driver bound to an interface's device, as /sys names it, which tells netmap's copy from the stock one; else what ethtool says."""
+    """The driver bound to an interface's device, as /sys names it, which tells netmap's copy from the stock one; else
+    what ethtool says."""
     values = _get(_GET_DRIVER, _DRIVER_FIELDS, interface, netns)
     said = array.array("I", values or []).tobytes()
     name, bus_info = (said[part].partition(b"\0")[0].decode("ascii", "replace") for part in (_NAME, _BUS_INFO))
@@ -82,7 +85,13 @@ def set_rings(rx: int, tx: int, interface: str, netns: str | None) -> None:
     """Set the sizes; those of mini and jumbo rings stay."""
     values = _get(_GET_RINGS, _RING_FIELDS, interface, netns) or [0] * _RING_FIELDS
     values[4], values[7] = rx, tx
-    _set(_SET_RINGS, values, f"its rings could not be made {rx} slots for receiving and {tx} for sending", interface, netns)
+    _set(
+        _SET_RINGS,
+        values,
+        f"its rings could not be made {rx} slots for receiving and {tx} for sending",
+        interface,
+        netns,
+    )
 
 
 def _get(command: int, fields: int, interface: str, netns: str | None) -> list[int] | None:
@@ -91,7 +100,9 @@ def _get(command: int, fields: int, interface: str, netns: str | None) -> list[i
     except OSError as error:
         if error.errno in _NOT_THERE:
             return None
-        raise TrafficgenError("its settings could not be read", on=interface, said=error.strerror or str(error)) from error
+        raise TrafficgenError(
+            "its settings could not be read", on=interface, said=error.strerror or str(error)
+        ) from error
 
 
 def _set(command: int, values: list[int], failed: str, interface: str, netns: str | None) -> None:

@@ -35,14 +35,17 @@ class _Process:
 
 
 @contextlib.contextmanager
-def only_run(interface: str, netns: str | None, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)) -> Iterator[int]:
+def only_run(
+    interface: str, netns: str | None, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)
+) -> Iterator[int]:
     """Have an interface for this run alone for as long as the block lasts.
 
-    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the interface's
-    index, which stays when it is renamed. It leaves no file. The kernel lets go of it when the last process that has it open is gone:
-    this one and whatever it has handed the descriptor to, which is what the block gets.
+    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the
+    interface's index, which stays when it is renamed. It leaves no file. The kernel lets go of it when the last process
+    that has it open is gone: this one and whatever it has handed the descriptor to, which is what the block gets.
 
-    :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one, another the other.
+    :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one,
+    another the other.
     :param until: how long to wait for another run's end, on time.monotonic()'s clock.
     :param streams: the descriptors at whose other end somebody waits, as for :class:`Watch`.
     :raises TrafficgenError: if another run has it, naming its processes; or if there is no such namespace.
@@ -60,9 +63,13 @@ def only_run(interface: str, netns: str | None, what: str = SENDING, until: floa
         if taken is None:
             held = holders(_name(interface, netns, what), netns)
             raise TrafficgenError(
-                f"another run is {what} on it", on=interface, said=held and f"it is held by {held}",
-                remedy="Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results.",
-            )  # fmt: skip
+                f"another run is {what} on it",
+                on=interface,
+                said=held and f"it is held by {held}",
+                remedy=(
+                    "Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results."
+                ),
+            )
         yield taken
 
 
@@ -106,7 +113,9 @@ def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
     if inode is None:
         return ""
     boot = next((int(line.split()[1]) for line in _lines(os.path.join(proc, "stat")) if line.startswith("btime ")), 0)
-    found = [_process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")]
+    found = [
+        _process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")
+    ]
     # A module's keepers are copies of it.
     programs = {one.pid: one.name for one in found}
     found = [one for one in found if programs.get(one.parent) != one.name]
@@ -126,11 +135,14 @@ def _describe(proc: str, one: _Process, boot: int) -> str:
 
 
 def _process(proc: str, pid: str) -> _Process:
-    # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd, starttime the 20th.
+    # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd,
+    # starttime the 20th.
     before, _bracket, after = "\n".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")
     fields = after.split()
     return (
-        _Process(int(pid), before.partition("(")[2], int(fields[1]), int(fields[19])) if len(fields) > 19 else _Process(int(pid), "?", 0, 0)
+        _Process(int(pid), before.partition("(")[2], int(fields[1]), int(fields[19]))
+        if len(fields) > 19
+        else _Process(int(pid), "?", 0, 0)
     )
 
 

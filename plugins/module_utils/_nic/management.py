@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard of the management interface: why an interface must not be flooded or taken from the kernel.
 
-It is on an interface when the default route, the address an SSH connection came in at, the way its answers take, or the only global
-address of the host is on it, or on a bond, bridge, VLAN or other interface above it, or on one that leaves through the same port. What is
-above another is told by the kernel's links: ``master``, and ``link`` of what lies on it.
+It is on an interface when the default route, the address an SSH connection came in at, the way its answers take, or the
+only global address of the host is on it, or on a bond, bridge, VLAN or other interface above it, or on one that leaves
+through the same port. What is above another is told by the kernel's links: ``master``, and ``link`` of what lies on it.
 
-A false refusal costs a parameter, a false pass the host. So all SSH connections to this host count, and not only the one that this process
-descends from: that one is not to be found once a module was made a daemon (async), or runs in a tmux of yesterday's.
+A false refusal costs a parameter, a false pass the host. So all SSH connections to this host count, and not only the
+one that this process descends from: that one is not to be found once a module was made a daemon (async), or runs in a
+tmux of yesterday's.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
 
 
 class Connection(NamedTuple):
-    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from it."""
+    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from
+    it."""
 
     at: str
     peer: str
@@ -63,16 +65,24 @@ def guard(interface: str, netns: str | None = None) -> None:
                 reason = f"it leaves through {link['ifname']}, and {found}"
     if reason:
         raise TrafficgenError(
-            f"this host is managed over it: {reason}", on=interface,
-            remedy="Send on another interface; or set allow_management_interface: true, and expect to lose the connection.",
-        )  # fmt: skip
+            f"this host is managed over it: {reason}",
+            on=interface,
+            remedy=(
+                "Send on another interface; or set allow_management_interface: true, and expect to lose the connection."
+            ),
+        )
 
 
-def _why_not(interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None) -> str:
+def _why_not(
+    interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None
+) -> str:
     return why_not(
         interface,
         links,
-        [*_ip(["-4", "route", "show", "table", "all", "default"], netns), *_ip(["-6", "route", "show", "table", "all", "default"], netns)],
+        [
+            *_ip(["-4", "route", "show", "table", "all", "default"], netns),
+            *_ip(["-6", "route", "show", "table", "all", "default"], netns),
+        ],
         connections,
         _ways(connections) if netns is None else [],
         whole_host=netns is None,
@@ -130,7 +140,8 @@ def why_not(
 
 
 def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as it."""
+    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as
+    it."""
     links = list(links)
     return set().union(*(above(name, links) for name in below(interface, links)))
 
@@ -312,7 +323,9 @@ def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
         # A kernel without IPv6 has no such routes.
         if "-6" in arguments:
             return []
-        raise TrafficgenError("the guard of the management interface got no answer", on=" ".join(done.argv), said=done.stderr)
+        raise TrafficgenError(
+            "the guard of the management interface got no answer", on=" ".join(done.argv), said=done.stderr
+        )
     entries = json.loads(done.stdout or "[]")
     return [entry for entry in entries if entry]
 

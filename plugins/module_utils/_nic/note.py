@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The note of what an interface was set to before a run changed it, for the next run to find where this one was cut off.
+"""The note of what an interface was set to before a run changed it, for the next run to find where this one was cut
+off.
 
-It lies in /run, for root alone, and holds good until the host is booted again, as the settings do. An interface is told by its index
-and the cookie of its network namespace: the kernel uses neither again until then.
+It lies in /run, for root alone, and holds good until the host is booted again, as the settings do. An interface is told
+by its index and the cookie of its network namespace: the kernel uses neither again until then.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class NicNote:
             os.rename(new, self._path)
         except OSError as error:
             why = f"{FOLDER}: {error.strerror}"
-            return [f"{self._interface}: if this run is cut off, the next one cannot put right what it had changed ({why})."]
+            return [
+                f"{self._interface}: if this run is cut off, the next one cannot put right what it had changed ({why})."
+            ]
         return []
 
     def read(self) -> dict[str, Any] | None:

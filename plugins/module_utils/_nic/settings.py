@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run sets its interface to, and that it is left as it was found.
 
-It is put back at the end; by a process that waits for that, when the module is killed; and by the next run on the interface, from a
-note on disk, where both were.
+It is put back at the end; by a process that waits for that, when the module is killed; and by the next run on the
+interface, from a note on disk, where both were.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import undone
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes, read_pause, set_rings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
+    Pause,
+    RingSizes,
+    read_pause,
+    set_rings,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
     PAUSE_LIMIT,
@@ -37,7 +42,8 @@ _LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has let
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run wants changed. ``flow_control_asked``: in so many words, so that it is an error where it cannot be off."""
+    """What a run wants changed. ``flow_control_asked``: in so many words, so that it is an error where it cannot be
+    off."""
 
     offloads_off: bool = False
     flow_control_off: bool = False
@@ -54,11 +60,15 @@ def check(now: NicState, settings: Settings, interface: str) -> None:
         on = f"{name}_ring_size {wanted}, {interface}"
         most = 0 if now.rings is None else now.rings.rx_most if name == "rx" else now.rings.tx_most
         if not most:
-            raise TrafficgenError("its rings have no size that can be set", on=on, remedy=f"Leave {name}_ring_size out.")
+            raise TrafficgenError(
+                "its rings have no size that can be set", on=on, remedy=f"Leave {name}_ring_size out."
+            )
         if wanted > most:
             raise TrafficgenError(f"its {name} rings have {most} slots at most", on=on, remedy=f"Give {most} or less.")
     if settings.flow_control_asked and now.pause is None:
-        raise TrafficgenError("it has no flow control that could be off", on=interface, remedy="Leave flow_control out.")
+        raise TrafficgenError(
+            "it has no flow control that could be off", on=interface, remedy="Leave flow_control out."
+        )
 
 
 def would_change(now: NicState, settings: Settings) -> bool:
@@ -100,9 +110,10 @@ def made(settings: Settings, interface: str, netns: str | None, warnings: list[s
     now = read(interface, netns)
     if settings.flow_control_off and now.pauses:
         error = TrafficgenError(
-            "its flow control is still on, after it was turned off", on=interface,
+            "its flow control is still on, after it was turned off",
+            on=interface,
             remedy=f"See `ethtool -a {interface}`; turn it off on the other side, or set flow_control: keep.",
-        )  # fmt: skip
+        )
         if settings.flow_control_asked:
             raise error
         warnings.append(error.message)
@@ -130,10 +141,12 @@ def left_as_found(
     netmap: bool = False,
     hand_on: Sequence[int] = (),
 ) -> Iterator[Callable[[], None]]:
-    """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by SIGKILL.
+    """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by
+    SIGKILL.
 
-    The block gets a function that gives flow control back at once, before something else resets the port: so its link has to come up once
-    only. What cannot be put back is a warning, or, where nobody is there to be warned, left for the next run.
+    The block gets a function that gives flow control back at once, before something else resets the port: so its link
+    has to come up once only. What cannot be put back is a warning, or, where nobody is there to be warned, left for the
+    next run.
 
     :param before: what :func:`read` said.
     :param netmap: the run goes through netmap, which changes the interface whatever the settings are.
@@ -142,7 +155,9 @@ def left_as_found(
     changes = netmap or would_change(before, settings)
     note = NicNote(interface, netns) if changes else None
     with Link(interface, netns) as link:
-        undo = Undo(before, pause=settings.flow_control_off and before.pauses, qdisc=netmap, link=changes and link.running())
+        undo = Undo(
+            before, pause=settings.flow_control_off and before.pauses, qdisc=netmap, link=changes and link.running()
+        )
     process = os.getpid()
     given_back = False
 
@@ -160,7 +175,9 @@ def left_as_found(
         try:
             complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
         except ExhaustedError as error:
-            warnings.append(f"{error.message} {interface} is not as it was before the run; the next run on it puts it back.")
+            warnings.append(
+                f"{error.message} {interface} is not as it was before the run; the next run on it puts it back."
+            )
             return
         warnings.extend(complaints)
         if note is not None and (here or not complaints):
@@ -175,7 +192,8 @@ def left_as_found(
 
 
 def recover(interface: str, netns: str | None) -> list[str]:
-    """Put right what an earlier run left behind that was cut off with all its processes; what came of it, a sentence each.
+    """Put right what an earlier run left behind that was cut off with all its processes; what came of it, a sentence
+    each.
 
     What was set up before the host was booted again has gone with that, and the note says nothing then.
     """
@@ -193,7 +211,10 @@ def recover(interface: str, netns: str | None) -> list[str]:
         return [f"{error.message} What an earlier run had changed is not put back yet."]
     note.forget()
     if complaints:
-        return [f"{interface}: an earlier run was cut off, and what it had changed could not all be put back.", *complaints]
+        return [
+            f"{interface}: an earlier run was cut off, and what it had changed could not all be put back.",
+            *complaints,
+        ]
     return [f"{interface}: an earlier run was cut off; what it had changed has been put back."]
 
 

@@ -27,17 +27,21 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
 LINK_STEP, _LINK_STEADY = 0.02, 0.1
-# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam() and
-# i40e_set_pauseparam() in the drivers' ethtool files).
+# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam()
+# and i40e_set_pauseparam() in the drivers' ethtool files).
 _LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
-# ixgbe and others tell of the flow control that is, which follows what was set once the link is up (ixgbe_get_pauseparam()).
+# ixgbe and others tell of the flow control that is, which follows what was set once the link is up
+# (ixgbe_get_pauseparam()).
 PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
 
-# The offloads a run may turn off, by the names of `ethtool -k`: what tcpreplay turns off for netmap (src/common/netmap.c), and what
-# would merge or change the frames that arrive.
+# The offloads a run may turn off, by the names of `ethtool -k`: what tcpreplay turns off for netmap
+# (src/common/netmap.c), and what would merge or change the frames that arrive.
 _TCPREPLAYS = "rx-checksumming|tx-checksum.*|tcp-segmentation-offload|tx-tcp.*|generic-segmentation-offload"
-_OFFLOADS = re.compile(_TCPREPLAYS + "|generic-receive-offload|large-receive-offload|rx-gro-hw|rx-vlan-offload|tx-vlan-offload")
-# `ethtool -K` takes the kernel's names of features, but words of its own for these, which `ethtool -k` lists by another name.
+_OFFLOADS = re.compile(
+    _TCPREPLAYS + "|generic-receive-offload|large-receive-offload|rx-gro-hw|rx-vlan-offload|tx-vlan-offload"
+)
+# `ethtool -K` takes the kernel's names of features, but words of its own for these, which `ethtool -k` lists by another
+# name.
 _WORDS = {
     "rx-checksumming": "rx",
     "tx-checksumming": "tx",
@@ -57,9 +61,10 @@ _WORDS = {
 class NicState:
     """What an interface is set to.
 
-    ``ifindex``: another one is another interface, whatever its name. ``promiscuous``: as set by ``ip link`` or the like; ``qdisc``: the
-    kind of the root one. Of the features that are no sum of others, ``on``: those that are; ``wanted``: what each one that is not fixed
-    was set to, which may have to wait for another. ``pause``, ``rings``: None where it has none.
+    ``ifindex``: another one is another interface, whatever its name. ``promiscuous``: as set by ``ip link`` or the
+    like; ``qdisc``: the kind of the root one. Of the features that are no sum of others, ``on``: those that are;
+    ``wanted``: what each one that is not fixed was set to, which may have to wait for another. ``pause``, ``rings``:
+    None where it has none.
     """
 
     ifindex: int
@@ -84,15 +89,18 @@ class NicState:
         return self.pause is not None and (self.pause.rx or self.pause.tx)
 
     def offloads_on(self, *, netmap: bool) -> list[str]:
-        """The offloads that are on in a run; through netmap, without those that tcpreplay itself turns off meanwhile."""
-        return [name for name in self.on if _OFFLOADS.fullmatch(name) and not (netmap and re.fullmatch(_TCPREPLAYS, name))]
+        """The offloads that are on in a run; through netmap, without those that tcpreplay itself turns off
+        meanwhile."""
+        return [
+            name for name in self.on if _OFFLOADS.fullmatch(name) and not (netmap and re.fullmatch(_TCPREPLAYS, name))
+        ]
 
 
 @dataclass(frozen=True)
 class Undo:
-    """What is to be put back: the state ``before``; ``pause``: flow control too, which was set; ``qdisc``: that too, which netmap replaces;
-    ``link``: it was up, may have been reset, and is to be up in the end. ``pause_given_back``: that has been set already, and has to be
-    seen.
+    """What is to be put back: the state ``before``; ``pause``: flow control too, which was set; ``qdisc``: that too,
+    which netmap replaces; ``link``: it was up, may have been reset, and is to be up in the end. ``pause_given_back``:
+    that has been set already, and has to be seen.
 
     Flow control is put back only then, as drivers tell of what was negotiated there, which is not what was set.
     """
@@ -105,7 +113,8 @@ class Undo:
 
 
 def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
-    """``ethtool -k``: the features that are on; and of each that is not fixed, whether it is wanted. Not the sums of those indented below.
+    """``ethtool -k``: the features that are on; and of each that is not fixed, whether it is wanted. Not the sums of
+    those indented below.
 
     ``off [requested on]``: it is wanted, and off as long as another one that it needs is off.
     """
@@ -159,8 +168,12 @@ def read(interface: str, netns: str | None) -> NicState:
 
 
 def turn_off(features: list[str], interface: str, netns: str | None) -> None:
-    """Turn off what can be: a driver may keep some of them on, which ``ethtool -K`` takes for a failure where it keeps all."""
-    run(["ethtool", "-K", interface, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))], netns=netns)
+    """Turn off what can be: a driver may keep some of them on, which ``ethtool -K`` takes for a failure where it keeps
+    all."""
+    run(
+        ["ethtool", "-K", interface, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))],
+        netns=netns,
+    )
 
 
 def set_any_pause(wanted: Pause, interface: str, netns: str | None) -> None:
@@ -212,7 +225,8 @@ def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
     if now.ifindex != before.ifindex or now.driver != before.driver:
         # What it was set to is not what this one was set to.
         return [
-            f"{interface}: it is not the interface it was before the run (driver {before.driver}, now {now.driver}), and was left as it is."
+            f"{interface}: it is not the interface it was before the run (driver {before.driver}, now {now.driver}),"
+            " and was left as it is."
         ]
     steps = [_put_rings_back, _put_features_back, _put_link_back]
     if undo.qdisc:
@@ -227,7 +241,11 @@ def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
 
 
 def _complaint(
-    step: Callable[[NicState, NicState, str, str | None], None], before: NicState, now: NicState, interface: str, netns: str | None
+    step: Callable[[NicState, NicState, str, str | None], None],
+    before: NicState,
+    now: NicState,
+    interface: str,
+    netns: str | None,
 ) -> str:
     try:
         step(before, now, interface, netns)
@@ -251,7 +269,9 @@ def _put_features_back(before: NicState, now: NicState, interface: str, netns: s
     left = to_change(_features(interface, netns)[1], before.wanted)
     if left:
         raise TrafficgenError(
-            "its offloads are not all as they were before the run", on=interface, remedy=f"Try `ethtool -K {interface} {' '.join(left)}`."
+            "its offloads are not all as they were before the run",
+            on=interface,
+            remedy=f"Try `ethtool -K {interface} {' '.join(left)}`.",
         )
 
 
@@ -268,8 +288,8 @@ def _put_link_back(before: NicState, now: NicState, interface: str, netns: str |
 
 
 def _put_qdisc_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
-    """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel sets up by
-    itself for this interface comes back when that goes."""
+    """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel
+    sets up by itself for this interface comes back when that goes."""
     if now.qdisc == before.qdisc or _link(interface, netns).get("qdisc", "") == before.qdisc:
         return
     find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
@@ -277,7 +297,9 @@ def _put_qdisc_back(before: NicState, now: NicState, interface: str, netns: str 
     after = _link(interface, netns).get("qdisc", "")
     if after != before.qdisc:
         raise TrafficgenError(
-            f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}", on=interface, remedy="Set it up again with `tc`."
+            f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}",
+            on=interface,
+            remedy="Set it up again with `tc`.",
         )
 
 
@@ -295,9 +317,14 @@ def _see_pause(before: NicState, now: NicState, interface: str, netns: str | Non
         time.sleep(PAUSE_STEP)
     if before.pause is not None and after != before.pause:
         was = before.pause
-        words = " ".join(f"{name} {'on' if value else 'off'}" for name, value in (("autoneg", was.autoneg), ("rx", was.rx), ("tx", was.tx)))
+        words = " ".join(
+            f"{name} {'on' if value else 'off'}"
+            for name, value in (("autoneg", was.autoneg), ("rx", was.rx), ("tx", was.tx))
+        )
         raise TrafficgenError(
-            "its flow control is not what it was before the run", on=interface, remedy=f"Try `ethtool -A {interface} {words}`."
+            "its flow control is not what it was before the run",
+            on=interface,
+            remedy=f"Try `ethtool -A {interface} {words}`.",
         )
 
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The classic pcap format (draft-ietf-opsawg-pcap): its headers, and what is in a file, read once in blocks of bounded size."""
+"""The classic pcap format (draft-ietf-opsawg-pcap): its headers, and what is in a file, read once in blocks of bounded
+size."""
 
 from __future__ import annotations
 
@@ -18,15 +19,20 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import LINKTYPE_ETHERNET, FlowCounter, same_bytes, supported
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import (
+    LINKTYPE_ETHERNET,
+    FlowCounter,
+    same_bytes,
+    supported,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import wire_bytes
 
 MAGIC_MICROSECONDS = 0xA1B2C3D4
 MAGIC_NANOSECONDS = 0xA1B23C4D
 MAGIC_MODIFIED = 0xA1B2CD34  # the libpcap patch of 1997-2000: record headers of 24 bytes
 VERSION = (2, 4)
-# Versions whose record headers have the two lengths the other way round (pcap_check_header() in libpcap's sf-pcap.c): always, and where
-# the first would else be the larger. 543.0 is DG/UX's tcpdump.
+# Versions whose record headers have the two lengths the other way round (pcap_check_header() in libpcap's sf-pcap.c):
+# always, and where the first would else be the larger. 543.0 is DG/UX's tcpdump.
 _SWAPPED_VERSIONS = ((2, 0), (2, 1), (2, 2), (543, 0))
 _MAYBE_SWAPPED_VERSIONS = ((2, 3),)
 MAX_SNAPLEN = 262144  # libpcap's and Wireshark's limit for a frame
@@ -45,11 +51,37 @@ GLOBAL_HEADER = struct.Struct("<IHHiIII")
 RECORD_HEADER = struct.Struct("<IIII")
 
 LINK_TYPE_NAMES = {
-    0: "NULL", 1: "ETHERNET", 6: "IEEE802_5", 8: "SLIP", 9: "PPP", 50: "PPP_HDLC", 51: "PPP_ETHER", 101: "RAW", 104: "C_HDLC",
-    105: "IEEE802_11", 107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL", 127: "IEEE802_11_RADIOTAP", 147: "USER0", 178: "JUNIPER_ETHER",
-    189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS", 220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN", 228: "IPV4", 229: "IPV6",
-    231: "DBUS", 239: "NFLOG", 249: "USBPCAP", 252: "WIRESHARK_UPPER_PDU", 253: "NETLINK", 276: "LINUX_SLL2", 279: "EBHSCR",
-}  # fmt: skip
+    0: "NULL",
+    1: "ETHERNET",
+    6: "IEEE802_5",
+    8: "SLIP",
+    9: "PPP",
+    50: "PPP_HDLC",
+    51: "PPP_ETHER",
+    101: "RAW",
+    104: "C_HDLC",
+    105: "IEEE802_11",
+    107: "FRELAY",
+    108: "LOOP",
+    113: "LINUX_SLL",
+    127: "IEEE802_11_RADIOTAP",
+    147: "USER0",
+    178: "JUNIPER_ETHER",
+    189: "USB_LINUX",
+    192: "PPI",
+    195: "IEEE802_15_4_WITHFCS",
+    220: "USB_LINUX_MMAPPED",
+    227: "CAN_SOCKETCAN",
+    228: "IPV4",
+    229: "IPV6",
+    231: "DBUS",
+    239: "NFLOG",
+    249: "USBPCAP",
+    252: "WIRESHARK_UPPER_PDU",
+    253: "NETLINK",
+    276: "LINUX_SLL2",
+    279: "EBHSCR",
+}
 
 SOURCE_MACS_LIMIT = 4096  # a counter's rule finds one among them by a hash, and takes 60 ms to set up (nft 1.0.6)
 
@@ -78,7 +110,8 @@ _OTHER_FORMATS = (
 
 @dataclass(frozen=True)
 class FileHeader:
-    """What a pcap's first 24 bytes say. ``order`` is struct's sign of the byte order: ``<`` little, ``>`` big endian."""
+    """What a pcap's first 24 bytes say. ``order`` is struct's sign of the byte order: ``<`` little, ``>`` big
+    endian."""
 
     order: str
     nanosecond: bool
@@ -108,7 +141,8 @@ class FileHeader:
 
     @property
     def most_read(self) -> int:
-        """The bytes of a frame that libpcap hands over: it cuts at the snaplen, unless that is none (pcapint_adjust_snapshot())."""
+        """The bytes of a frame that libpcap hands over: it cuts at the snaplen, unless that is none
+        (pcapint_adjust_snapshot())."""
         return self.snaplen if 0 < self.snaplen <= _MAX_INT else self.longest_frame
 
 
@@ -116,8 +150,8 @@ class FileHeader:
 class PcapSummary:
     """What is in a pcap, as libpcap reads it and tcpreplay sends it.
 
-    A frame's size is the least of the bytes the file holds of it, the length it had on the line, and the file's snaplen. No FCS is in
-    it, unless it was captured too.
+    A frame's size is the least of the bytes the file holds of it, the length it had on the line, and the file's
+    snaplen. No FCS is in it, unless it was captured too.
     """
 
     path: str
@@ -140,7 +174,9 @@ class PcapSummary:
     first: str | None  # epoch seconds with six or nine decimals, of the first and last packet in the order of the file
     last: str | None
     duration: float  # seconds between these two
-    replay_duration: float  # seconds from the first packet to the latest, for which tcpreplay waits at the recorded speed
+    replay_duration: (
+        float  # seconds from the first packet to the latest, for which tcpreplay waits at the recorded speed
+    )
     time_goes_back: int  # packets older than the one before them
     sizes: dict[int, int]  # packets by frame size, ascending
     flows: int | None  # None: not asked for, or not known for this link type
@@ -150,7 +186,8 @@ class PcapSummary:
 
 
 def open_pcap(path: str) -> io.FileIO:
-    """Open a regular file for reading, unbuffered. Anything else is refused before it can block: a FIFO, a device, a directory."""
+    """Open a regular file for reading, unbuffered. Anything else is refused before it can block: a FIFO, a device, a
+    directory."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
@@ -161,7 +198,9 @@ def open_pcap(path: str) -> io.FileIO:
                 return open(descriptor, "rb", buffering=0)
             os.close(descriptor)
     except FileNotFoundError:
-        raise TrafficgenError("no such file", on=path, remedy="Check the path; it is one on the managed node.") from None
+        raise TrafficgenError(
+            "no such file", on=path, remedy="Check the path; it is one on the managed node."
+        ) from None
     except PermissionError as error:
         raise TrafficgenError(
             "may not be read", on=path, said=error.strerror or "", remedy="Give the user read access, or become root."
@@ -184,7 +223,9 @@ def open_pcap(path: str) -> io.FileIO:
 def parse_header(head: bytes, path: str) -> FileHeader:
     """Read the first 24 bytes of a file, and refuse what is no classic pcap of a version that libpcap reads."""
     if not head:
-        raise TrafficgenError("is empty: 0 bytes, where a pcap starts with a header of 24", on=path, remedy="Make or copy it again.")
+        raise TrafficgenError(
+            "is empty: 0 bytes, where a pcap starts with a header of 24", on=path, remedy="Make or copy it again."
+        )
     for magic, what, remedy in _OTHER_FORMATS:
         if head.startswith(magic):
             raise TrafficgenError(what, on=path, remedy=remedy)
@@ -194,28 +235,34 @@ def parse_header(head: bytes, path: str) -> FileHeader:
             break
     else:
         raise TrafficgenError(
-            f"is not a pcap file: at byte offset 0 stands {head[:4].hex(' ')}, where a pcap has d4 c3 b2 a1 or one of its three relatives",
-            on=path, remedy="`capinfos FILE` (Wireshark) may tell what it is.",
-        )  # fmt: skip
+            f"is not a pcap file: at byte offset 0 stands {head[:4].hex(' ')}, where a pcap has d4 c3 b2 a1 or one of"
+            " its three relatives",
+            on=path,
+            remedy="`capinfos FILE` (Wireshark) may tell what it is.",
+        )
     if len(head) < GLOBAL_HEADER.size:
         raise TrafficgenError(
-            f"is truncated: it ends at byte offset {len(head)}, within the file header of 24 bytes", on=path, remedy="Copy it again."
+            f"is truncated: it ends at byte offset {len(head)}, within the file header of 24 bytes",
+            on=path,
+            remedy="Copy it again.",
         )
     _magic, major, minor, _zone, _accuracy, snaplen, link = struct.unpack_from(order + GLOBAL_HEADER.format[1:], head)
     if (major, minor) not in (VERSION, *_SWAPPED_VERSIONS, *_MAYBE_SWAPPED_VERSIONS):
         raise TrafficgenError(
-            f"is a pcap of version {major}.{minor} (byte offset 4); libpcap reads 2.0 to 2.4", on=path,
+            f"is a pcap of version {major}.{minor} (byte offset 4); libpcap reads 2.0 to 2.4",
+            on=path,
             remedy="`capinfos FILE` (Wireshark) may tell what it is.",
-        )  # fmt: skip
+        )
     fcs_length = 2 * (link >> _FCS_SHIFT) if link & _FCS_BIT else None
     return FileHeader(order, head[:4] == magics[1], snaplen, link & _LINK_TYPE_BITS, fcs_length, (major, minor))
 
 
 def is_bare_ip(frame: bytes, original: int) -> bool:
-    """Whether what should be an Ethernet frame is an IP packet at its very start, or behind a header of another link type.
+    """Whether what should be an Ethernet frame is an IP packet at its very start, or behind a header of another link
+    type.
 
-    In a true frame a byte of the MAC addresses, or the third of what follows them, would have to be an IP version, and others the frame's
-    length.
+    In a true frame a byte of the MAC addresses, or the third of what follows them, would have to be an IP version, and
+    others the frame's length.
 
     :param frame: its first bytes; more than 56 are not looked at.
     :param original: the bytes it had on the line.
@@ -224,7 +271,11 @@ def is_bare_ip(frame: bytes, original: int) -> bool:
         if len(frame) >= at + 20 and frame[at] >> 4 == 4 and frame[at] & 15 >= 5:
             if int.from_bytes(frame[at + 2 : at + 4], "big") == original - at:
                 return True
-        elif len(frame) >= at + 40 and frame[at] >> 4 == 6 and int.from_bytes(frame[at + 4 : at + 6], "big") + 40 == original - at:
+        elif (
+            len(frame) >= at + 40
+            and frame[at] >> 4 == 6
+            and int.from_bytes(frame[at + 4 : at + 6], "big") + 40 == original - at
+        ):
             return True
     return False
 
@@ -252,7 +303,8 @@ class _Scan:
         self.tags: set[bool] = set()
 
     def feed(self, block: bytes, base: int) -> int:
-        """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes they took."""
+        """Count the whole records at the start of ``block``, which starts at byte ``base`` of the file; how many bytes
+        they took."""
         unpack = self.record.unpack_from
         sizes, longest, most = self.sizes, self.header.longest_frame, self.header.most_read
         add_flow = self.flows.add if self.flows is not None else None
@@ -366,10 +418,12 @@ class _Scan:
 
     def _corrupt(self, offset: int, captured: int) -> None:
         raise TrafficgenError(
-            f"is corrupt: the record header at byte offset {offset} (good packets before it: {sum(self.sizes.values())}) "
-            f"claims a frame of {captured} bytes, where {self.header.longest_frame} is the most a pcap holds",
-            on=self.path, remedy="Make or copy it again.",
-        )  # fmt: skip
+            f"is corrupt: the record header at byte offset {offset} (good packets before it:"
+            f" {sum(self.sizes.values())}) claims a frame of {captured} bytes, where {self.header.longest_frame} is the"
+            " most a pcap holds",
+            on=self.path,
+            remedy="Make or copy it again.",
+        )
 
     def ended(self, rest: bytes, base: int) -> None:
         """The file ends with ``rest``, at byte ``base``: refuse it where a record is cut."""
@@ -384,8 +438,9 @@ class _Scan:
         raise TrafficgenError(
             f"is truncated: it ends at byte offset {base + len(rest)}, {where}; "
             f"the record that is cut starts at byte offset {base} (whole packets before it: {packets})",
-            on=self.path, remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
-        )  # fmt: skip
+            on=self.path,
+            remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
+        )
 
 
 @contextlib.contextmanager
@@ -400,7 +455,8 @@ def _from_its_start(path: str, opened: io.FileIO | None) -> Iterator[io.FileIO]:
 
 
 def all_tagged(path: str, over: int, opened: io.FileIO | None = None) -> bool:
-    """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has none.
+    """Whether each frame of more than ``over`` bytes has an IEEE 802.1Q tag. Reads the file up to the first that has
+    none.
 
     :param opened: the file, where it is open already, whatever lies at ``path`` by now.
     """
@@ -432,7 +488,8 @@ def all_addressed_to(path: str, mac: str, opened: io.FileIO | None = None) -> bo
 
 @dataclass(frozen=True)
 class Frames:
-    """Some frames, one after the other. ``seconds``: as recorded, from the first to the latest, of each file on its own."""
+    """Some frames, one after the other. ``seconds``: as recorded, from the first to the latest, of each file on its
+    own."""
 
     packets: int
     bytes: int
@@ -441,7 +498,10 @@ class Frames:
 
     def __add__(self, other: Frames) -> Frames:
         return Frames(
-            self.packets + other.packets, self.bytes + other.bytes, self.wire_bytes + other.wire_bytes, self.seconds + other.seconds
+            self.packets + other.packets,
+            self.bytes + other.bytes,
+            self.wire_bytes + other.wire_bytes,
+            self.seconds + other.seconds,
         )
 
     def __mul__(self, times: int) -> Frames:
@@ -470,7 +530,9 @@ def first_frames(path: str, packets: int, opened: io.FileIO | None = None) -> Fr
     return Frames(count, size, wire, (_units(latest, decimals) - _units(first, decimals)) / 10**decimals)
 
 
-def repeated_frames(summaries: Sequence[PcapSummary], packets: int, opened: Sequence[io.FileIO] | None = None) -> Frames:
+def repeated_frames(
+    summaries: Sequence[PcapSummary], packets: int, opened: Sequence[io.FileIO] | None = None
+) -> Frames:
     """The first so many frames of Ethernet pcaps that are sent one after the other, again and again.
 
     :param opened: the files, where they are open already.
@@ -486,13 +548,16 @@ def repeated_frames(summaries: Sequence[PcapSummary], packets: int, opened: Sequ
     return total
 
 
-def summarize(path: str, *, flows: bool = True, source_macs: bool = False, opened: io.FileIO | None = None) -> PcapSummary:
+def summarize(
+    path: str, *, flows: bool = True, source_macs: bool = False, opened: io.FileIO | None = None
+) -> PcapSummary:
     """Read a whole pcap once, in bounded memory but for the flows (see :class:`FlowCounter`).
 
     :param flows: count the flows, which takes most of the time where it is asked for.
     :param source_macs: collect the source MAC addresses of Ethernet frames.
     :param opened: the file, where it is open already, whatever lies at ``path`` by now.
-    :raises TrafficgenError: the file cannot be read, is no classic pcap, is truncated or corrupt; the message names the byte offset.
+    :raises TrafficgenError: the file cannot be read, is no classic pcap, is truncated or corrupt; the message names the
+    byte offset.
     """
     digest = hashlib.sha256()
     with _from_its_start(path, opened) as file:
@@ -520,9 +585,11 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False, opene
         path=path,
         packets=sum(scan.sizes.values()),
         bytes=sum(size * packets for size, packets in scan.sizes.items()),
-        wire_bytes=None
-        if header.link_type != LINKTYPE_ETHERNET
-        else sum(int(wire_bytes(size)) * packets for size, packets in scan.sizes.items()),
+        wire_bytes=(
+            None
+            if header.link_type != LINKTYPE_ETHERNET
+            else sum(int(wire_bytes(size)) * packets for size, packets in scan.sizes.items())
+        ),
         file_bytes=file_bytes,
         truncated_packets=scan.truncated,
         snaplen_cut_packets=scan.snaplen_cut,
@@ -544,7 +611,9 @@ def summarize(path: str, *, flows: bool = True, source_macs: bool = False, opene
         sizes=dict(sorted(scan.sizes.items())),
         flows=scan.flows.count if scan.flows is not None else None,
         source_macs=None if scan.macs is None else sorted(mac.hex(":") for mac in scan.macs),
-        vlan_tagged=None if scan.macs is None else "some" if len(scan.tags) > 1 else "all" if True in scan.tags else "none",
+        vlan_tagged=(
+            None if scan.macs is None else "some" if len(scan.tags) > 1 else "all" if True in scan.tags else "none"
+        ),
         sha256=digest.hexdigest(),
     )
 

@@ -3,16 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a flow is, where in a frame its key lies, and how many there are.
 
-A flow is what tcpreplay's ``Flows:`` line counts (flow_decode() in its src/common/flows.c): frames with the same source and
-destination address, protocol and ports of the outermost IP header, one direction only; an ICMP message's type and code stand
-for the ports. VLAN tags and MPLS labels are stepped over and are no part of the key. Where tcpreplay errs, this does not:
+A flow is what tcpreplay's ``Flows:`` line counts (flow_decode() in its src/common/flows.c): frames with the same source
+and destination address, protocol and ports of the outermost IP header, one direction only; an ICMP message's type and
+code stand for the ports. VLAN tags and MPLS labels are stepped over and are no part of the key. Where tcpreplay errs,
+this does not:
 
-* Up to 4.5.1 it takes IPv6 over Ethernet for no IP, unless the destination MAC address starts with the digit 6. Here IPv6 has flows.
-* It reads ports in the data of an IPv4 fragment that is not the first, and none behind an IPv6 extension header that is not
-  hop-by-hop options. Here such a fragment is of the flow without ports, and extension headers are stepped over.
+* Up to 4.5.1 it takes IPv6 over Ethernet for no IP, unless the destination MAC address starts with the digit 6. Here
+  IPv6 has flows.
+* It reads ports in the data of an IPv4 fragment that is not the first, and none behind an IPv6 extension header that is
+  not hop-by-hop options. Here such a fragment is of the flow without ports, and extension headers are stepped over.
 * It knows no ports of SCTP, DCCP and UDP-Lite.
-* It leaves out a frame that ends within its TCP header, and an ICMP message that is shorter than the longest kind of header. Here
-  the ports, or the type and code, suffice.
+* It leaves out a frame that ends within its TCP header, and an ICMP message that is shorter than the longest kind of
+  header. Here the ports, or the type and code, suffice.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ _PORTS = frozenset((6, 17, 33, 132, 136))  # TCP, UDP, DCCP, SCTP, UDP-Lite
 _ICMP = frozenset((1, 58))
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION = 0, 43, 44, 51, 60
 
-# Tags, labels and extension headers before the frame's kind is given up on: a frame made of nothing else would take for ever. Linux's
-# own dissector (net/core/flow_dissector.c) stops after 15.
+# Tags, labels and extension headers before the frame's kind is given up on: a frame made of nothing else would take for
+# ever. Linux's own dissector (net/core/flow_dissector.c) stops after 15.
 _MOST_HEADERS = 32
 
 Buffer = Union[bytes, bytearray]
@@ -69,8 +71,8 @@ class _CutError(Exception):
 class Layout:
     """Where the key of a frame's flow lies, and what decided that.
 
-    Every frame of ``shortest`` to ``longest`` bytes with the same bytes at the offsets ``decisive`` has the same layout.
-    ``key`` is None for a frame of no flow.
+    Every frame of ``shortest`` to ``longest`` bytes with the same bytes at the offsets ``decisive`` has the same
+    layout. ``key`` is None for a frame of no flow.
     """
 
     key: tuple[slice, ...] | None
@@ -102,7 +104,8 @@ class _Decoder:
         return self.byte(offset) << 8 | self.byte(offset + 1)
 
     def key(self, link_type: int) -> tuple[slice, ...] | None:
-        """Protocol, addresses, ports: of 9, 11, 13 (IPv4), 33, 35 or 37 bytes (IPv6), so the length keeps the kinds apart."""
+        """Protocol, addresses, ports: of 9, 11, 13 (IPv4), 33, 35 or 37 bytes (IPv6), so the length keeps the kinds
+        apart."""
         type_at, offset = _LINK_LAYERS[link_type]
         ether_type = self._version(offset) if type_at is None else self.word(type_at)
         while True:
@@ -116,7 +119,9 @@ class _Decoder:
                     offset += 4
                 offset += 4
                 ether_type = self._version(offset)
-                if self.byte(offset) >> 4 == 0:  # a pseudowire: its control word, then a whole Ethernet frame (RFC 4448)
+                if (
+                    self.byte(offset) >> 4 == 0
+                ):  # a pseudowire: its control word, then a whole Ethernet frame (RFC 4448)
                     ether_type = self.word(offset + 16)
                     offset += 18
             elif ether_type == _IPV4:
@@ -198,7 +203,8 @@ def supported(link_type: int) -> bool:
 
 
 def key_slices(frame: Buffer, link_type: int = LINKTYPE_ETHERNET) -> tuple[slice, ...] | None:
-    """The ranges of bytes whose concatenation is the key of the frame's flow; None for a frame of no flow (not IP, or cut short)."""
+    """The ranges of bytes whose concatenation is the key of the frame's flow; None for a frame of no flow (not IP, or
+    cut short)."""
     return layout(frame, link_type).key
 
 
@@ -209,9 +215,11 @@ def flow_key(frame: Buffer, link_type: int = LINKTYPE_ETHERNET) -> bytes | None:
 
 
 def same_bytes(block: bytes, first: int, step: int, count: int, offsets: Iterable[int]) -> int:
-    """How many of ``count`` records, ``step`` bytes apart from ``first`` on, have the first one's bytes at ``offsets`` within them.
+    """How many of ``count`` records, ``step`` bytes apart from ``first`` on, have the first one's bytes at ``offsets``
+    within them.
 
-    Only those at the start count: the answer is 1 where the second differs. One strided slice an offset, no loop over records.
+    Only those at the start count: the answer is 1 where the second differs. One strided slice an offset, no loop over
+    records.
     """
     for offset in offsets:
         start = first + offset
@@ -240,7 +248,8 @@ class _Shape:
         self.has_key = found.key is not None
         key = [(part.start, part.stop) for part in found.key or ()]
         self._fields = sorted(key)
-        # Behind IPv6 extension headers the protocol comes after the addresses, but is to be the key's first byte all the same.
+        # Behind IPv6 extension headers the protocol comes after the addresses, but is to be the key's first byte all
+        # the same.
         self.in_order = None if key == self._fields else itemgetter(*(self._fields.index(part) for part in key))
         self.unpack_from = struct.Struct(_format(self._fields)).unpack_from
         self._records: dict[tuple[int, int], struct.Struct] = {}
@@ -270,7 +279,8 @@ class _Family:
 
 
 class FlowCounter:
-    """Counts the distinct flows of many frames. It keeps every flow's key: 80 bytes of memory for each IPv4 flow, 115 for each IPv6 one."""
+    """Counts the distinct flows of many frames. It keeps every flow's key: 80 bytes of memory for each IPv4 flow, 115
+    for each IPv6 one."""
 
     _FAMILIES = 8  # kept at hand, with so many shapes each; rarer ones are decoded again and again
     _SHAPES = 1024

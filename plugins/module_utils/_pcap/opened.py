@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The pcaps of a run, opened once: what is looked at is what tcpreplay sends, whatever lies at their paths by then.
 
-tcpreplay takes names only, and opens a file again for each pass. ``/proc/self/fd/N`` of a descriptor that it has inherited names the
-very file (proc(5)), also when it has been renamed, replaced or removed.
+tcpreplay takes names only, and opens a file again for each pass. ``/proc/self/fd/N`` of a descriptor that it has
+inherited names the very file (proc(5)), also when it has been renamed, replaced or removed.
 """
 
 from __future__ import annotations
@@ -52,21 +52,27 @@ class OpenedPcap:
         return f"{_FOLDER}/{self.file.fileno()}"
 
     def altered(self, sha256: str) -> TrafficgenError | None:
-        """The error where it may be another file's content than the one of that hash that was sent; None where it is the same."""
+        """The error where it may be another file's content than the one of that hash that was sent; None where it is
+        the same."""
         now = _stamp(self.file)
         if now == self.stamp:
             return None
         if now[:2] != self.stamp[:2]:
-            said = f"{self.stamp.size} bytes written {_moment(self.stamp.written)}, now {now.size} written {_moment(now.written)}"
+            said = (
+                f"{self.stamp.size} bytes written {_moment(self.stamp.written)}, now {now.size} written"
+                f" {_moment(now.written)}"
+            )
         # Its name, or whose it is; or a program that has set the time of writing back.
         elif (found := self._sha256()) != sha256:
             said = f"sha256 {sha256}, now {found}"
         else:
             return None
         return TrafficgenError(
-            "was written to after it was looked at, so what was sent of it is not known", on=self.path, said=said,
+            "was written to after it was looked at, so what was sent of it is not known",
+            on=self.path,
+            said=said,
             remedy="Let nobody write to a pcap while it is sent: write a new one beside it, and rename that.",
-        )  # fmt: skip
+        )
 
     def _sha256(self) -> str:
         digest = hashlib.sha256()

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing a pcap: blocks of records into a file that appears whole or not at all, hashed on the way, or compared with what is there."""
+"""Writing a pcap: blocks of records into a file that appears whole or not at all, hashed on the way, or compared with
+what is there."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def file_header(link_type: int, nanoseconds: bool) -> bytearray:
 
 
 def pump(blocks: Iterable[bytearray], consumers: list[Consumer]) -> None:
-    """Give every block to every consumer, in order. Each consumer has a thread: hashing and writing leave the interpreter free.
+    """Give every block to every consumer, in order. Each consumer has a thread: hashing and writing leave the
+    interpreter free.
 
     A block is used up before :data:`RING` more have been asked for, since then it is overwritten.
     """
@@ -80,7 +82,8 @@ def pump(blocks: Iterable[bytearray], consumers: list[Consumer]) -> None:
 
 
 def _check_links(path: str) -> None:
-    """Refuse a symbolic link that another login may have put there: by the rule of the kernel's own fs.protected_symlinks (proc(5)).
+    """Refuse a symbolic link that another login may have put there: by the rule of the kernel's own
+    fs.protected_symlinks (proc(5)).
 
     The kernel never sees such a link in ``path``, since the file is put into the folder behind it.
     """
@@ -97,9 +100,10 @@ def _check_links(path: str) -> None:
         shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
         if shared and owner not in (os.geteuid(), folder.st_uid):
             raise TrafficgenError(
-                f"the symbolic link {link} is another user's, in a folder that everybody can write to", on=path,
+                f"the symbolic link {link} is another user's, in a folder that everybody can write to",
+                on=path,
                 remedy="Give the path of the file itself, or a path in a folder of your own.",
-            )  # fmt: skip
+            )
         there, *behind = PurePath(there, os.readlink(link)).parts
         ahead.extendleft(reversed(behind))
 
@@ -110,7 +114,9 @@ def _target(path: str) -> str:
         if b"\0" in os.fsencode(path):
             raise ValueError("it holds a zero byte")
     except ValueError as error:  # or what has no form in bytes
-        raise TrafficgenError("is no path", on=repr(path), said=str(error), remedy="Give a path that is free, or a file's.") from None
+        raise TrafficgenError(
+            "is no path", on=repr(path), said=str(error), remedy="Give a path that is free, or a file's."
+        ) from None
     _check_links(path)
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
@@ -123,7 +129,9 @@ def _target(path: str) -> str:
     except FileNotFoundError:
         pass
     except OSError as error:  # too long a name, for one
-        raise TrafficgenError("cannot be written", on=path, said=error.strerror or str(error), remedy="Give another path.") from error
+        raise TrafficgenError(
+            "cannot be written", on=path, said=error.strerror or str(error), remedy="Give another path."
+        ) from error
     if os.path.isdir(target):
         raise TrafficgenError("is a directory", on=path, remedy="Give the path of the pcap itself.")
     if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):
@@ -135,7 +143,9 @@ def _failed(path: str, error: OSError, needed: int | None) -> TrafficgenError:
     remedy = f"{remedy_of(error)} Nothing was changed.".strip()
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         size = f" of {needed} bytes" if needed else ""
-        remedy = f"The file{size} does not fit there: free space, lower count, or give another path. Nothing was changed."
+        remedy = (
+            f"The file{size} does not fit there: free space, lower count, or give another path. Nothing was changed."
+        )
     return TrafficgenError("could not be written", on=path, said=str(error), remedy=remedy)
 
 
@@ -186,7 +196,8 @@ def digest_only(blocks: Iterable[bytearray]) -> Written:
 
 
 def _check_room(path: str, needed: int | None) -> None:
-    """Refuse what certainly does not fit, before any of it is made. A file that is replaced frees its room only afterwards."""
+    """Refuse what certainly does not fit, before any of it is made. A file that is replaced frees its room only
+    afterwards."""
     free = os.statvfs(os.path.dirname(os.path.realpath(path)))
     if needed is not None and needed > free.f_bavail * free.f_frsize:
         raise _failed(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), needed)
@@ -195,7 +206,8 @@ def _check_room(path: str, needed: int | None) -> None:
 def _temporary(folder: str) -> tuple[int, str]:
     """A new file in ``folder`` to write to, and its path: empty, as it has no name, where the file system can do that.
 
-    What has no name goes with the process, however that ends: no signal, and no power cut, leaves a part of a file behind.
+    What has no name goes with the process, however that ends: no signal, and no power cut, leaves a part of a file
+    behind.
     """
     try:
         return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), ""
@@ -217,7 +229,9 @@ def _named(handle: int, folder: str) -> str:
     return os.path.join(folder, name)
 
 
-def write(path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | None, replace: Callable[[str, str], object]) -> Written:
+def write(
+    path: str, blocks: Callable[[], Iterator[bytearray]], needed: int | None, replace: Callable[[str, str], object]
+) -> Written:
     """Make ``path`` a file of these bytes, whatever is there.
 
     :param needed: the file's length in bytes, where it is known beforehand.
@@ -273,7 +287,8 @@ def make_pcap(
     """Make ``path`` the pcap of a traffic spec: what the module does, and what it returns.
 
     :param replace: see :func:`write`; None: tell what would be done, and do nothing.
-    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, sha256), ``warnings`` if there are any and, if
+    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, sha256), ``warnings`` if there are
+    any and, if
         asked for, ``diff``.
     :raises TrafficgenError: the spec is wrong or the path cannot be written. Nothing has changed then.
     """

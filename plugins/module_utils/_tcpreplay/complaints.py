@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What tcpreplay's complaints mean and what to do about them: one table. Pure.
 
-The texts are upstream's (src/tcpreplay_api.c, src/replay.c, src/send_packets.c, src/common/{sendpacket,netmap,get,utils}.c at the tags
-v4.2.6 to v4.5.5) and libpcap's. A debug build, as Debian's, puts a source file, function and line before each.
+The texts are upstream's (src/tcpreplay_api.c, src/replay.c, src/send_packets.c,
+src/common/{sendpacket,netmap,get,utils}.c at the tags v4.2.6 to v4.5.5) and libpcap's. A debug build, as Debian's, puts
+a source file, function and line before each.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY
 
 _NETMAP_LOAD = (
-    "Load netmap on this host (role wirespeed.trafficgen.netmap, or `insmod /lib/modules/$(uname -r)/extra/netmap.ko`), "
-    "or take injection_method: pf_packet."
+    "Load netmap on this host (role wirespeed.trafficgen.netmap, or `insmod /lib/modules/$(uname -r)/extra/netmap.ko`),"
+    " or take injection_method: pf_packet."
 )
-_PCAP = "Check the file with wirespeed.trafficgen.pcap_info; tcpreplay reads classic pcap (`editcap -F pcap IN OUT` converts pcapng)."
+_PCAP = (
+    "Check the file with wirespeed.trafficgen.pcap_info; tcpreplay reads classic pcap (`editcap -F pcap IN OUT`"
+    " converts pcapng)."
+)
 
 
 class _Known(NamedTuple):
@@ -38,19 +42,27 @@ _KNOWN = (
         "install 4.4.2 (role wirespeed.trafficgen.tcpreplay), or 4.5.3 and later.",
     ),
     _Known(
-        r"Unable to connect to netmap interface|Unable to determine the running netmap version|Unable to access netmap\.",
-        "netmap is not there: /dev/netmap does not open", _NETMAP_LOAD,
+        r"Unable to connect to netmap interface|Unable to determine the running netmap version|Unable to access"
+        r" netmap\.",
+        "netmap is not there: /dev/netmap does not open",
+        _NETMAP_LOAD,
     ),
     _Known(
         r"Failure accessing netmap\.[\s\S]{0,200}?Error=Device or resource busy",
-        "another program holds this interface in netmap mode", "End that program: `fuser /dev/netmap` names it.",
+        "another program holds this interface in netmap mode",
+        "End that program: `fuser /dev/netmap` names it.",
     ),
     _Known(
         r"Failure accessing netmap\.",
         "netmap refused this interface",
-        "Build tcpreplay against the netmap that is loaded (role wirespeed.trafficgen.tcpreplay); `dmesg` has netmap's own reason.",
+        "Build tcpreplay against the netmap that is loaded (role wirespeed.trafficgen.tcpreplay); `dmesg` has netmap's"
+        " own reason.",
     ),
-    _Known(r"Netmap interface '.{0,80}' not configured", "netmap does not know this interface", "`ip link` shows the interfaces."),
+    _Known(
+        r"Netmap interface '.{0,80}' not configured",
+        "netmap does not know this interface",
+        "`ip link` shows the interfaces.",
+    ),
     _Known(
         r"is not running - check cables",
         "the link did not come up in time after netmap took the interface",
@@ -68,33 +80,47 @@ _KNOWN = (
     ),
     _Known(
         r"illegal option -- xdp|--xdp feature was not compiled in",
-        "this tcpreplay was built without AF_XDP", "It takes tcpreplay 4.5.0 or later built with libxdp; else injection_method: pf_packet.",
+        "this tcpreplay was built without AF_XDP",
+        "It takes tcpreplay 4.5.0 or later built with libxdp; else injection_method: pf_packet.",
     ),
     _Known(
         r"AF_XDP socket configuration is not successful|Can't allocate buffer memory",
-        "AF_XDP could not be set up on this interface", "Check that its driver knows AF_XDP; else injection_method: pf_packet.",
+        "AF_XDP could not be set up on this interface",
+        "Check that its driver knows AF_XDP; else injection_method: pf_packet.",
     ),
-    _Known(r"illegal option", "this tcpreplay does not know an option", "See extra_args; `tcpreplay --help` shows what it knows."),
+    _Known(
+        r"illegal option",
+        "this tcpreplay does not know an option",
+        "See extra_args; `tcpreplay --help` shows what it knows.",
+    ),
     _Known(r"options conflict|Command line arguments required", "tcpreplay refused its options", "See extra_args."),
     _Known(
         r"Invalid interface name/alias|No such device",
-        "no such interface", "`ip link` shows the interfaces; one in a network namespace needs the option netns.",
+        "no such interface",
+        "`ip link` shows the interfaces; one in a network namespace needs the option netns.",
     ),
     _Known(r"Network is down", "the interface is down", "Bring it up: `ip link set dev INTERFACE up`."),
     _Known(
         r"has no carrier",
-        "the interface has no carrier: packets seem to be sent and do not leave", "Check the cable and the other side.",
+        "the interface has no carrier: packets seem to be sent and do not leave",
+        "Check the cable and the other side.",
     ),
     _Known(r"Operation not permitted", "it takes root to send raw packets", "Run the task with become: true."),
-    _Known(r"Unable to retrieve information from file", "a pcap file cannot be read", "Check the path on the host tcpreplay runs on."),
+    _Known(
+        r"Unable to retrieve information from file",
+        "a pcap file cannot be read",
+        "Check the path on the host tcpreplay runs on.",
+    ),
     _Known(
         r"Error opening pcap file: .{0,300}(?:No such file|Permission denied)",
-        "a pcap file cannot be read", "Check the path on the host tcpreplay runs on.",
+        "a pcap file cannot be read",
+        "Check the path on the host tcpreplay runs on.",
     ),
     _Known(r"Error opening pcap file", "a file is no pcap that tcpreplay can read", _PCAP),
     _Known(
         r"safe_pcap_next(?:_ex)? ERROR: Invalid packet length",
-        "a packet has a length at which tcpreplay stops: 0 bytes, or more than 262144", "wirespeed.trafficgen.pcap_info tells the sizes.",
+        "a packet has a length at which tcpreplay stops: 0 bytes, or more than 262144",
+        "wirespeed.trafficgen.pcap_info tells the sizes.",
     ),
     _Known(
         r"Unable to send packet: [^\n]{0,80}Invalid argument",
@@ -103,25 +129,36 @@ _KNOWN = (
     ),
     _Known(
         r"unsupported DLT type(?!:[^\n]{0,80}\(0x1\))|DLT (?:type )?mismatch",
-        "a pcap's link type is not one tcpreplay can send", ETHERNET_REMEDY,
+        "a pcap's link type is not one tcpreplay can send",
+        ETHERNET_REMEDY,
     ),
     _Known(
         r"Message too long",
         "a frame is larger than the interface's MTU",
-        "Raise the MTU of the interface (and of all on the way), or make smaller frames: a frame is MTU + 14 bytes at most.",
+        "Raise the MTU of the interface (and of all on the way), or make smaller frames: a frame is MTU + 14 bytes at"
+        " most.",
     ),
     _Known(
         r"retries on EAGAIN/ENOBUFS|No buffer space available",
-        "the interface's queue stayed full", "Ask for a lower rate, or see what holds the interface up (flow control, a queue discipline).",
+        "the interface's queue stayed full",
+        "Ask for a lower rate, or see what holds the interface up (flow control, a queue discipline).",
     ),
     _Known(
         r"Unable to (?:malloc|remalloc|strdup)|Cannot allocate memory",
-        "not enough memory", "preload keeps every frame in memory: set preload: false, or send smaller pcaps with loop.",
+        "not enough memory",
+        "preload keeps every frame in memory: set preload: false, or send smaller pcaps with loop.",
     ),
-    _Known(r"Unable to add more then", "too many pcap files for one run", "Merge them (`mergecap -F pcap -w OUT IN...`)."),
-    _Known(r"Unable to execute tcpdump", "verbose output needs tcpdump", "Install tcpdump, or leave --verbose out of extra_args."),
-)  # fmt: skip
-# get_l2len_protocol() of src/common/get.c, up to 4.4.4, for flow statistics alone: the link type is Ethernet, and the frame is sent.
+    _Known(
+        r"Unable to add more then", "too many pcap files for one run", "Merge them (`mergecap -F pcap -w OUT IN...`)."
+    ),
+    _Known(
+        r"Unable to execute tcpdump",
+        "verbose output needs tcpdump",
+        "Install tcpdump, or leave --verbose out of extra_args.",
+    ),
+)
+# get_l2len_protocol() of src/common/get.c, up to 4.4.4, for flow statistics alone: the link type is Ethernet, and the
+# frame is sent.
 _UNCOUNTED = re.compile(r"unsupported DLT type: [^\n]{0,80}\(0x1\)")
 _PATTERNS = [re.compile(known.pattern) for known in _KNOWN]
 
@@ -135,11 +172,14 @@ class Uncounted(TrafficgenError):
     """A complaint about what is counted, not about what is sent: no error of the run."""
 
 
-def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False, on: str = "tcpreplay") -> TrafficgenError | None:
+def explain(
+    stderr: str, exit_status: int | None, *, nothing_sent: bool = False, on: str = "tcpreplay"
+) -> TrafficgenError | None:
     """The error a run ended in, ready to be raised; None for a run that ended well.
 
-    tcpreplay ends with status 0 also where it could send no frame at all: too large ones, an interface that went down, an empty
-    pcap. So a known complaint is an error whatever the status, and the caller, who knows what was sent, may judge it less.
+    tcpreplay ends with status 0 also where it could send no frame at all: too large ones, an interface that went down,
+    an empty pcap. So a known complaint is an error whatever the status, and the caller, who knows what was sent, may
+    judge it less.
 
     :param exit_status: negative for the signal that ended it; None where it is not known.
     :param nothing_sent: it printed no statistics, so it sent no byte.
@@ -162,7 +202,10 @@ def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False,
         fatal = _FATAL.search(text)
         said = _one_line(fatal[1]) if fatal else _last_line(text)
         return TrafficgenError(
-            f"tcpreplay ended with exit status {exit_status}", on=on, said=said, remedy="" if said else "It did not say why."
+            f"tcpreplay ended with exit status {exit_status}",
+            on=on,
+            said=said,
+            remedy="" if said else "It did not say why.",
         )
     if exit_status == 0 and nothing_sent:
         return TrafficgenError(
@@ -173,9 +216,12 @@ def explain(stderr: str, exit_status: int | None, *, nothing_sent: bool = False,
     uncounted = _UNCOUNTED.search(text)
     if uncounted:
         return Uncounted(
-            "tcpreplay's flow statistics leave out frames that end within their Ethernet header, a VLAN tag or an MPLS label, or are 802.3 "
-            "frames without IP", on=on, said=_said(text, uncounted), remedy="Such frames are sent. flow_stats: false counts no flows.",
-        )  # fmt: skip
+            "tcpreplay's flow statistics leave out frames that end within their Ethernet header, a VLAN tag or an MPLS"
+            " label, or are 802.3 frames without IP",
+            on=on,
+            said=_said(text, uncounted),
+            remedy="Such frames are sent. flow_stats: false counts no flows.",
+        )
     return None
 
 

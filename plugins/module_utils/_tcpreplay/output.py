@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What tcpreplay prints of a run, as the ``stats`` tree. Versions 4.0 to 4.6; pure.
 
-The forms are those of ``packet_stats()`` (src/common/utils.c), ``flow_stats()`` (src/tcpreplay.c) and ``sendpacket_getstat()``
-(src/common/sendpacket.c) at upstream's tags v4.0.0 to v4.6.0-beta2.
+The forms are those of ``packet_stats()`` (src/common/utils.c), ``flow_stats()`` (src/tcpreplay.c) and
+``sendpacket_getstat()`` (src/common/sendpacket.c) at upstream's tags v4.0.0 to v4.6.0-beta2.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 # Noise of a terminal: CSI and OSC sequences, other escapes, control characters.
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TERMINAL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
 
-# What tcpreplay writes to stderr in the course of a good run. Where both streams went into one pipe these pieces stand anywhere, a
-# line of stdout begins or breaks at them, and without them it is whole again. No piece may swallow a line of statistics.
+# What tcpreplay writes to stderr in the course of a good run. Where both streams went into one pipe these pieces stand
+# anywhere, a line of stdout begins or breaks at them, and without them it is whole again. No piece may swallow a line
+# of statistics.
 _STDERR = re.compile(
     r"Switching network driver for [^\s]{1,80} to (?:netmap bypass|normal) mode\.\.\.[ ]?"
     r"|(?:done|failed)!\n"
@@ -40,7 +43,9 @@ def _words(text: str) -> str:
     return text.replace(" ", r"\s{1,40}").replace("#", _INTEGER).replace("~", _DECIMAL)
 
 
-_RATE = re.compile(_words(r"Actual: # packets \(# bytes\) sent in ~ seconds") + r"(\.?)|" + _words(r"Rated: ~ Bps, ~ Mbps, ~ pps"))
+_RATE = re.compile(
+    _words(r"Actual: # packets \(# bytes\) sent in ~ seconds") + r"(\.?)|" + _words(r"Rated: ~ Bps, ~ Mbps, ~ pps")
+)
 _FLOWS = re.compile(
     _words(r"Flows: # flows, ")
     + rf"(?:{_words('# unique, # expired, ')})?"
@@ -50,7 +55,9 @@ _FLOWS = re.compile(
 _WHOLE = r"(?![\d.,'_]{0,3}\d)"
 _WRITE_ATTEMPTS = re.compile(_words("Failed write attempts: #") + _WHOLE + "|" + _words("# write attempts failed"))
 _DEVICE = re.compile(_words(r"Statistics for network device: ") + r"(?=([^\n]{0,300}))")
-_LABEL = _words(r"(Successful packets|Failed packets|Truncated packets|Retried packets \(ENOBUFS\)|Retried packets \(EAGAIN\)):")
+_LABEL = _words(
+    r"(Successful packets|Failed packets|Truncated packets|Retried packets \(ENOBUFS\)|Retried packets \(EAGAIN\)):"
+)
 _COUNTER = re.compile(_LABEL + rf"(?:\s{{1,40}}{_INTEGER}{_WHOLE})?")
 # The beginning of a line of _RATE, whatever became of its rest.
 _BEGUN = re.compile(r"Actual:\s{1,40}[\d.,'_-]{1,40}\s{1,40}packets|Rated:\s{1,40}[\d.,'_-]{1,40}\s{1,40}Bps")
@@ -59,10 +66,14 @@ _STARTED, _COMPLETE = re.compile(r"Test start:\s{1,40}\d"), re.compile(r"Test co
 _THREE = re.compile(r"Rated:\s{1,40}-?[\d.]{1,40}\s{1,40}bps,")
 # Ansible shows a program's output twice, as text and as lines.
 _STRING = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_AGAIN = re.compile(rf"""["']stdout_lines["']:\s{{0,9}}\[(?:\s{{0,200}}{_STRING}(?:\s{{0,9}},\s{{0,200}}{_STRING})*)?\s{{0,200}}\]""")
+_AGAIN = re.compile(
+    rf"""["']stdout_lines["']:\s{{0,9}}\[(?:\s{{0,200}}{_STRING}(?:\s{{0,9}},\s{{0,200}}{_STRING})*)?\s{{0,200}}\]"""
+)
 _ONCE = re.compile(r"""["']stdout["']:\s{0,9}["']""")
 # What of a line's beginning differs from line to line of one run: times, and counts.
-_CHANGING = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}Z?)?|\d{1,2}:\d\d:\d\d[.,\d]{0,10}|:\d{1,9}:(?=\s|$)|\d{9,20}(?:\.\d{1,9})?")
+_CHANGING = re.compile(
+    r"\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}Z?)?|\d{1,2}:\d\d:\d\d[.,\d]{0,10}|:\d{1,9}:(?=\s|$)|\d{9,20}(?:\.\d{1,9})?"
+)
 _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?")
 _LONGEST_NAME = 15  # bytes of an interface's name: IFNAMSIZ less the zero
 _LONGEST_PORT = 31  # of netmap's, with its ring and flags
@@ -109,7 +120,8 @@ def _pairs(text: str) -> list[_Pair]:
             packets, size, seconds, full_stop = actual.groups()[:4]
             whole, fraction = seconds.split(".")
             if full_stop and len(fraction) == 2:
-                # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a second and a half.
+                # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a
+                # second and a half.
                 seconds = f"{whole}.{int(fraction)}"
             values = (int(packets), int(size), *map(float, (seconds, *line.groups()[4:])))
             found.append(_Pair(dict(zip(_MEASURES, values)), actual.start(), line.start(), line.end()))
@@ -143,7 +155,8 @@ def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
 
 
 def _ending(text: str, pairs: Sequence[_Pair]) -> str:
-    """The sign that ends a statistic in another tool's quotation, such as a quote, as it stands behind ``Rated:``; else nothing."""
+    """The sign that ends a statistic in another tool's quotation, such as a quote, as it stands behind ``Rated:``; else
+    nothing."""
     if not pairs:
         return ""
     rest = text[pairs[-1].end : pairs[-1].end + 80].partition("\n")[0]
@@ -160,21 +173,26 @@ def _name(rest: str, ending: str) -> str:
     longest = _LONGEST_PORT if port else _LONGEST_NAME
     if not name or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
         raise TrafficgenError(
-            f"{(name or rest.strip())[:60]!r} is no name of an interface, in a log that another tool has quoted or cut", on="log",
+            f"{(name or rest.strip())[:60]!r} is no name of an interface, in a log that another tool has quoted or cut",
+            on="log",
             remedy="Give what tcpreplay printed.",
-        )  # fmt: skip
+        )
     return name
 
 
 def _several() -> TrafficgenError:
     return TrafficgenError(
-        "holds more than one run of tcpreplay, or lines of it are missing", on="log", remedy="Give the log of one run at a time."
+        "holds more than one run of tcpreplay, or lines of it are missing",
+        on="log",
+        remedy="Give the log of one run at a time.",
     )
 
 
 def _unreadable(text: str, at: int) -> TrafficgenError:
     line = " ".join(text[at : at + 80].partition("\n")[0].split())
-    return TrafficgenError("cannot read a line in it", on="log", said=line, remedy="Give what tcpreplay printed, as it printed it.")
+    return TrafficgenError(
+        "cannot read a line in it", on="log", said=line, remedy="Give what tcpreplay printed, as it printed it."
+    )
 
 
 def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
@@ -184,7 +202,9 @@ def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
         before = text[max(0, start - 200) : start].rpartition("\n")[2]
         if not any(word in before for word in _STATISTICS):
             words = _CHANGING.sub(" ", before).split()
-            found.add(frozenset(word for word in words if any(sign.isalpha() for sign in word) and not _DATE.fullmatch(word)))
+            found.add(
+                frozenset(word for word in words if any(sign.isalpha() for sign in word) and not _DATE.fullmatch(word))
+            )
     return found - {frozenset()}
 
 
@@ -195,7 +215,9 @@ def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
     """
     if _THREE.search(text):
         raise TrafficgenError(
-            "is of tcpreplay 3, whose `Rated:` is in bps, which there are bytes", on="log", remedy="Send again with 4.0 or later."
+            "is of tcpreplay 3, whose `Rated:` is in bps, which there are bytes",
+            on="log",
+            remedy="Send again with 4.0 or later.",
         )
     whole = {start for pair in pairs for start in (pair.start, pair.rated)}
     first, last = (pairs[0].start, pairs[-1].end) if pairs else (0, 0)
@@ -207,10 +229,16 @@ def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
         # At its very beginning and end a log may be cut: what a killed run printed, or `tail`.
         if at not in lines and _MORE.search(text, begun.end()):
             raise _unreadable(text, at)
-        if at in lines and (_AFTER_ACTUAL.search(text, begun.end()) if text.startswith("Actual", at) else pairs and at > first):
+        if at in lines and (
+            _AFTER_ACTUAL.search(text, begun.end()) if text.startswith("Actual", at) else pairs and at > first
+        ):
             raise _several()
     measures = [pair.measures for pair in pairs]
-    falling = any(later[name] < earlier[name] for earlier, later in zip(measures, measures[1:]) for name in ("packets", "bytes", "seconds"))
+    falling = any(
+        later[name] < earlier[name]
+        for earlier, later in zip(measures, measures[1:])
+        for name in ("packets", "bytes", "seconds")
+    )
     started, complete = ([found.start() for found in form.finditer(text)] for form in (_STARTED, _COMPLETE))
     if (
         falling
@@ -240,13 +268,16 @@ def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> d
 def read(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> Log:
     """What tcpreplay said of one run.
 
-    ``pps`` is the rate tcpreplay printed; packets divided by seconds is not it, as the seconds have but two decimals. ``Mbps`` counts
-    the bytes in the pcap and is cut, not rounded. Of several ``Actual:``/``Rated:`` pairs (``--stats``), each cumulative, the last is
-    the total and the others are the samples. After an interrupt the devices may count one packet less than ``packets``.
+    ``pps`` is the rate tcpreplay printed; packets divided by seconds is not it, as the seconds have but two decimals.
+    ``Mbps`` counts the bytes in the pcap and is cut, not rounded. Of several ``Actual:``/``Rated:`` pairs
+    (``--stats``), each cumulative, the last is the total and the others are the samples. After an interrupt the devices
+    may count one packet less than ``packets``.
 
-    :param stdout: what it printed; or the whole of a log in which the two streams were mixed, or which another tool has quoted.
+    :param stdout: what it printed; or the whole of a log in which the two streams were mixed, or which another tool has
+    quoted.
     :param stderr: its other stream, read for the signs of an interrupt only.
-    :param exit_status: of a run that has ended. tcpreplay prints no statistics exactly when it sent no byte, so for status 0
+    :param exit_status: of a run that has ended. tcpreplay prints no statistics exactly when it sent no byte, so for
+    status 0
         ``packets`` and ``bytes`` are then 0; else what it sent is unknown, and they are null as all other measures are.
     :raises TrafficgenError: where the text holds more than one run, or a line that cannot be read whole.
     """

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a run is, told while it lasts: a small file that the action plugin reads. The estimate is pure.
 
-Only the plugin asks for it, by an environment variable with a path in a folder of its own. It is no parameter, since it is nothing to set.
+Only the plugin asks for it, by an environment variable with a path in a folder of its own. It is no parameter, since it
+is nothing to set.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ _KEPT = 4096  # bytes of the output: a pair of lines has 200 at most
 
 
 def seconds_left(
-    elapsed: float, sample: Mapping[str, Any] | None, sampled_at: float, *, to_send: float, duration: float | None, expected: float
+    elapsed: float,
+    sample: Mapping[str, Any] | None,
+    sampled_at: float,
+    *,
+    to_send: float,
+    duration: float | None,
+    expected: float,
 ) -> float | None:
     """How long the run still lasts, about; None where nothing tells.
 
@@ -58,12 +65,15 @@ def remove(path: str | None) -> None:
 
 
 class Progress:
-    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is worth more.
+    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is
+    worth more.
 
     ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps, for who reads the file.
     """
 
-    def __init__(self, path: str | None, *, to_send: float, duration: float | None, expected: float, padding: float = 0.0) -> None:
+    def __init__(
+        self, path: str | None, *, to_send: float, duration: float | None, expected: float, padding: float = 0.0
+    ) -> None:
         self._path = path
         self._padding = padding
         self._bounds = {"to_send": to_send, "duration": duration, "expected": expected}
@@ -96,7 +106,12 @@ class Progress:
         left = seconds_left(elapsed, self._sample, self._sampled_at, **self._bounds)  # type: ignore[arg-type]
         told = None if self._sample is None else {name: self._sample[name] for name in ("packets", "bytes", "seconds")}
         try:
-            report = {"elapsed": round(elapsed, 1), "left": left and round(left, 1), "sample": told, "padding": self._padding}
+            report = {
+                "elapsed": round(elapsed, 1),
+                "left": left and round(left, 1),
+                "sample": told,
+                "padding": self._padding,
+            }
             self._write(json.dumps({KEY: 1, **report}))
         except OSError:
             self.__exit__()

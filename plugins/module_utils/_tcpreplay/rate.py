@@ -14,8 +14,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 # A rate that was asked for is reached from this share on, and exceeded from the other.
 REACHED, EXCEEDED = 0.99, 1.01
 
-# tcpreplay reads its clock, and then sends. The first frame takes 20 to 25 us on a veth where later ones take 2 to 3 (4.4.3; the socket's
-# first use): of a shorter run that is more than 1 %.
+# tcpreplay reads its clock, and then sends. The first frame takes 20 to 25 us on a veth where later ones take 2 to 3
+# (4.4.3; the socket's first use): of a shorter run that is more than 1 %.
 SHORTEST = 0.002  # seconds
 
 # packet_stats() of src/common/utils.c cuts all figures: seconds at a microsecond below 1 s, else at a hundredth.
@@ -33,7 +33,8 @@ class Recorded:
 
 
 def elapsed(stats: Mapping[str, Any]) -> float | None:
-    """The seconds a run sent, by the figure of tcpreplay's that tells them best. Its own have but two decimals above a second."""
+    """The seconds a run sent, by the figure of tcpreplay's that tells them best. Its own have but two decimals above a
+    second."""
     packets, seconds = stats.get("packets"), stats.get("seconds")
     if not packets or not seconds:
         return None
@@ -56,7 +57,9 @@ def measured(stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float
     elif packets == 1:
         reason = "one frame has no rate"
     elif seconds is None or seconds < SHORTEST:
-        reason = f"{packets} frames in {seconds or 0:.6f} s have no rate: it would be more than 1 % off below {SHORTEST:g} s"
+        reason = (
+            f"{packets} frames in {seconds or 0:.6f} s have no rate: it would be more than 1 % off below {SHORTEST:g} s"
+        )
     if reason or seconds is None:
         return {**dict.fromkeys(RATE_UNITS), "reason": _sentence(reason)}
     pps = stats["pps"] if stats["pps"] and stats["pps"] >= _EXACT_PPS else packets / seconds
@@ -64,14 +67,17 @@ def measured(stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float
     if size is None:
         tree["frame_mbps"] = pps * stats["bytes"] / packets * 8 / 1e6
         reason = (
-            "some of the pcaps' frames are padded on a line, and which of them were sent is not known: the bytes that tcpreplay counts are "
-            "not those of the first ones"
+            "some of the pcaps' frames are padded on a line, and which of them were sent is not known: the bytes that"
+            " tcpreplay counts are not those of the first ones"
         )
     return {**tree, "reason": _sentence(reason)}
 
 
-def reached(plan: RatePlan, speeds: Mapping[str, Any], stats: Mapping[str, Any], recorded: Recorded | None) -> float | None:
-    """The rate sent by the rate asked for, of a capped one the line's. For the recorded speed, the time recorded by the time taken.
+def reached(
+    plan: RatePlan, speeds: Mapping[str, Any], stats: Mapping[str, Any], recorded: Recorded | None
+) -> float | None:
+    """The rate sent by the rate asked for, of a capped one the line's. For the recorded speed, the time recorded by the
+    time taken.
 
     :param speeds: of :func:`measured`.
     :param recorded: for the recorded speed and multiples of it; None where it is not known.
@@ -86,8 +92,8 @@ def reached(plan: RatePlan, speeds: Mapping[str, Any], stats: Mapping[str, Any],
     elif plan.asked is None or speeds[_UNIT.get(plan.form, plan.form)] is None:
         return None
     else:
-        # For a rate in bits tcpreplay waits as long as the frame to send takes as well; for one in frames it sends the first at once, so
-        # that n of them take the time of n - 1.
+        # For a rate in bits tcpreplay waits as long as the frame to send takes as well; for one in frames it sends the
+        # first at once, so that n of them take the time of n - 1.
         share = speeds[_UNIT.get(plan.form, plan.form)] / plan.asked
         frames = packets - 1 if plan.form == "pps" else packets
         share, with_next = share * frames / packets, share * (frames + 1) / packets
@@ -111,9 +117,13 @@ def missed(plan: RatePlan, share: float | None, speeds: Mapping[str, Any], recor
         times = "" if plan.form is None else f", times {plan.asked:.10g},"
         seconds = 0.0 if recorded is None else recorded.seconds / (plan.asked or 1.0)
         return (
-            f"The recorded speed{times} was {how}: {share:.1%} of it was sent, {seconds:.3f} s of the recording in {seconds / share:.3f} s."
+            f"The recorded speed{times} was {how}: {share:.1%} of it was sent, {seconds:.3f} s of the recording in"
+            f" {seconds / share:.3f} s."
         )
     asked = f"{plan.form} {(plan.requested or {}).get(plan.form, plan.asked):.10g}"
     if plan.capped:
         asked += f", capped at the line's {plan.asked:.2f}"
-    return f"The rate asked for was {how}: {share:.1%} of it was sent, {speeds[_UNIT.get(plan.form, plan.form)]:.2f} of {asked}."
+    return (
+        f"The rate asked for was {how}: {share:.1%} of it was sent, {speeds[_UNIT.get(plan.form, plan.form)]:.2f} of"
+        f" {asked}."
+    )

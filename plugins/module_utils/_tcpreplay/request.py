@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is asked to do: the module's parameters checked, the command line of tcpreplay, how long it should take. Pure.
+"""What a run is asked to do: the module's parameters checked, the command line of tcpreplay, how long it should take.
+Pure.
 
-What tcpreplay does with an option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def, src/tcpreplay_api.c,
-src/send_packets.c).
+What tcpreplay does with an option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def,
+src/tcpreplay_api.c, src/send_packets.c).
 """
 
 from __future__ import annotations
@@ -20,22 +21,34 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, RatePlan, Size, from_pps, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
+    RATE_FORMS,
+    RatePlan,
+    Size,
+    from_pps,
+    positive,
+)
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
-SETTINGS = ("auto", "off", "keep")  # of offloads and flow control; auto: off through netmap, which resets the port anyway
+SETTINGS = (
+    "auto",
+    "off",
+    "keep",
+)  # of offloads and flow control; auto: off through netmap, which resets the port anyway
 WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
 MAX_FILES = 1024  # src/defines.h
 _LATE = 0.1  # seconds by which a common start may be missed
 
-# Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time() in
-# src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps; bits for --mbps.
+# Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time()
+# in src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps;
+# bits for --mbps.
 _WRAPS = (((4, 5, 0), 2**64 // 3_600_000_000, None), ((4, 5, 3), 2**64 // 3_600_000_000_000, 2**64 // 10**9))
 # Before 4.5.0 --mbps does not wrap: from so many bits on it paces to the millisecond instead of the microsecond.
 _COARSE_BITS = 2**44
 
-# For estimates that must not be too short, in packets a second: what any host reads into memory or sends, and what a usual one
-# sends by the kernel's path. A rate that is out of reach is often asked for on purpose, to see what is in reach.
+# For estimates that must not be too short, in packets a second: what any host reads into memory or sends, and what a
+# usual one sends by the kernel's path. A rate that is out of reach is often asked for on purpose, to see what is in
+# reach.
 _SLOWEST_PRELOAD = 200_000
 _SLOWEST_SENDER = 10_000
 _USUAL_SENDER = 500_000
@@ -113,7 +126,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one pass over the pcaps sends. ``longest_file``: packets of the longest of them; ``seconds``: as recorded."""
+    """What one pass over the pcaps sends. ``longest_file``: packets of the longest of them; ``seconds``: as
+    recorded."""
 
     packets: int
     bytes: int
@@ -130,28 +144,42 @@ class Traffic:
 
 
 def check_interface(name: str, parameter: str) -> str:
-    """A name the kernel takes for an interface (dev_valid_name() in net/core/dev.c), and that no program takes for an option.
+    """A name the kernel takes for an interface (dev_valid_name() in net/core/dev.c), and that no program takes for an
+    option.
 
     tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device.
     """
     if re.match(r"netmap:|vale[^\s:]*:", name):
         raise TrafficgenError(
-            "not a name of an interface", on=f"{parameter} {name!r}", remedy="Give the interface's own name, and injection_method: netmap."
+            "not a name of an interface",
+            on=f"{parameter} {name!r}",
+            remedy="Give the interface's own name, and injection_method: netmap.",
         )
     # "*" is every interface to ethtool. What is printable has a form in UTF-8.
-    wrong = not re.fullmatch(r"[^\s/:%]{1,15}", name) or not name.isprintable() or name.startswith("-") or name in (".", "..", "*")
+    wrong = (
+        not re.fullmatch(r"[^\s/:%]{1,15}", name)
+        or not name.isprintable()
+        or name.startswith("-")
+        or name in (".", "..", "*")
+    )
     if wrong or len(name.encode()) > _LONGEST_NAME:
         raise TrafficgenError(
-            "not a name of an interface", on=f"{parameter} {name!r}", remedy="`ip link` shows the names: 15 bytes at most."
+            "not a name of an interface",
+            on=f"{parameter} {name!r}",
+            remedy="`ip link` shows the names: 15 bytes at most.",
         )
     return name
 
 
 def check_netns(name: str | None, parameter: str) -> str | None:
     """A name, not a path: it must not reach out of /run/netns."""
-    if name is not None and (not name or name.startswith("-") or "/" in name or name in (".", "..") or not name.isprintable()):
+    if name is not None and (
+        not name or name.startswith("-") or "/" in name or name in (".", "..") or not name.isprintable()
+    ):
         raise TrafficgenError(
-            "not a name of a network namespace", on=f"{parameter} {name!r}", remedy="`ip netns list` shows the names; it takes no path."
+            "not a name of a network namespace",
+            on=f"{parameter} {name!r}",
+            remedy="`ip netns list` shows the names; it takes no path.",
         )
     return name
 
@@ -175,55 +203,134 @@ def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
     missing = sorted(cpus - online)
     if online and missing:
         raise TrafficgenError(
-            f"this host has no CPU {missing[0]}", on=f"cpu_list {text!r}", remedy=f"Its CPUs are {min(online)} to {max(online)}."
+            f"this host has no CPU {missing[0]}",
+            on=f"cpu_list {text!r}",
+            remedy=f"Its CPUs are {min(online)} to {max(online)}.",
         )
     return frozenset(cpus)
 
 
-# tcpreplay's options by what extra_args may do with them. Those the module has a parameter for, and why the others are refused.
+# tcpreplay's options by what extra_args may do with them. Those the module has a parameter for, and why the others are
+# refused.
 _PARAMETER_OF = {
-    "intf1": "interface", "loop": "loop", "limit": "limit", "duration": "duration", "multiplier": "multiplier", "pps": "pps",
-    "mbps": "mbps", "topspeed": "topspeed", "preload-pcap": "preload", "unique-ip": "unique_ip", "netmap": "injection_method",
-    "nm-delay": "netmap_delay", "xdp": "injection_method", "no-flow-stats": "flow_stats", "stats": "stats_interval",
-}  # fmt: skip
+    "intf1": "interface",
+    "loop": "loop",
+    "limit": "limit",
+    "duration": "duration",
+    "multiplier": "multiplier",
+    "pps": "pps",
+    "mbps": "mbps",
+    "topspeed": "topspeed",
+    "preload-pcap": "preload",
+    "unique-ip": "unique_ip",
+    "netmap": "injection_method",
+    "nm-delay": "netmap_delay",
+    "xdp": "injection_method",
+    "no-flow-stats": "flow_stats",
+    "stats": "stats_interval",
+}
 _REFUSED = {
-    "intf2": "the module sends on one interface", "cachefile": "the module sends on one interface",
-    "dualfile": "the module sends on one interface", "write": "it sends into a file", "oneatatime": "it asks at a terminal",
-    "listnics": "it sends nothing", "version": "it sends nothing", "help": "it sends nothing", "more-help": "it sends nothing",
-    "less-help": "it sends nothing", "save-opts": "it sends nothing", "load-opts": "it may hold any option",
-    "fuzz-seed": "it leaves frames out and changes others, and nothing tells which", "fuzz-factor": "it leaves frames out",
+    "intf2": "the module sends on one interface",
+    "cachefile": "the module sends on one interface",
+    "dualfile": "the module sends on one interface",
+    "write": "it sends into a file",
+    "oneatatime": "it asks at a terminal",
+    "listnics": "it sends nothing",
+    "version": "it sends nothing",
+    "help": "it sends nothing",
+    "more-help": "it sends nothing",
+    "less-help": "it sends nothing",
+    "save-opts": "it sends nothing",
+    "load-opts": "it may hold any option",
+    "fuzz-seed": "it leaves frames out and changes others, and nothing tells which",
+    "fuzz-factor": "it leaves frames out",
     "fragroute": "it makes other frames of them",
-    **dict.fromkeys(("dlt", "user-dlt", "user-dlink", "hdlc-control", "hdlc-address"), "it sends other headers than Ethernet's"),
-}  # fmt: skip
-# What tcpreplay-edit does to the frames (src/tcpedit/tcpedit_opts.def, 4.4.3): with a value, or without. The first change the source
-# MAC address, by which a receiver counts.
+    **dict.fromkeys(
+        ("dlt", "user-dlt", "user-dlink", "hdlc-control", "hdlc-address"), "it sends other headers than Ethernet's"
+    ),
+}
+# What tcpreplay-edit does to the frames (src/tcpedit/tcpedit_opts.def, 4.4.3): with a value, or without. The first
+# change the source MAC address, by which a receiver counts.
 _REWRITING_SOURCES = frozenset(("enet-smac", "enet-subsmac", "enet-mac-seed", "enet-mac-seed-keep-bytes"))
 _EDITING_WITH_VALUE = _REWRITING_SOURCES | frozenset(
-    ("enet-dmac", "enet-vlan", "enet-vlan-tag", "enet-vlan-cfi", "enet-vlan-pri", "enet-vlan-proto", "portmap", "seed", "pnat", "srcipmap",
-     "dstipmap", "endpoints", "tcp-sequence", "mtu", "ttl", "tos", "tclass", "flowlabel", "fixlen")
-)  # fmt: skip
+    (
+        "enet-dmac",
+        "enet-vlan",
+        "enet-vlan-tag",
+        "enet-vlan-cfi",
+        "enet-vlan-pri",
+        "enet-vlan-proto",
+        "portmap",
+        "seed",
+        "pnat",
+        "srcipmap",
+        "dstipmap",
+        "endpoints",
+        "tcp-sequence",
+        "mtu",
+        "ttl",
+        "tos",
+        "tclass",
+        "flowlabel",
+        "fixlen",
+    )
+)
 _EDITING_FLAGS = frozenset(("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast"))
 _OWN_WITH_VALUE = frozenset(
-    ("dbug", "timer", "maxsleep", "decode", "loopdelay-ms", "loopdelay-ns", "pps-multi", "unique-ip-loops", "flow-expiry", "include",
-     "exclude", "xdp-batch-size")
-)  # fmt: skip
+    (
+        "dbug",
+        "timer",
+        "maxsleep",
+        "decode",
+        "loopdelay-ms",
+        "loopdelay-ns",
+        "pps-multi",
+        "unique-ip-loops",
+        "flow-expiry",
+        "include",
+        "exclude",
+        "xdp-batch-size",
+    )
+)
 _WITH_VALUE = _OWN_WITH_VALUE | _EDITING_WITH_VALUE
-# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it prints. Others
-# name files it reads and writes, programs it starts, users it becomes, and it runs as root.
+# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it
+# prints. Others name files it reads and writes, programs it starts, users it becomes, and it runs as root.
 _DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
 _FLAGS = _EDITING_FLAGS | frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
 _SHORT = {
-    "i": "intf1", "l": "loop", "L": "limit", "x": "multiplier", "p": "pps", "M": "mbps", "t": "topspeed", "K": "preload-pcap", "I": "intf2",
-    "c": "cachefile", "2": "dualfile", "w": "write", "o": "oneatatime", "V": "version", "H": "help", "h": "less-help", "!": "more-help",
-    "d": "dbug", "T": "timer", "A": "decode", "q": "quiet", "v": "verbose", "P": "pid", "W": "suppress-warnings",
-}  # fmt: skip
+    "i": "intf1",
+    "l": "loop",
+    "L": "limit",
+    "x": "multiplier",
+    "p": "pps",
+    "M": "mbps",
+    "t": "topspeed",
+    "K": "preload-pcap",
+    "I": "intf2",
+    "c": "cachefile",
+    "2": "dualfile",
+    "w": "write",
+    "o": "oneatatime",
+    "V": "version",
+    "H": "help",
+    "h": "less-help",
+    "!": "more-help",
+    "d": "dbug",
+    "T": "timer",
+    "A": "decode",
+    "q": "quiet",
+    "v": "verbose",
+    "P": "pid",
+    "W": "suppress-warnings",
+}
 
 
 def check_extra_args(words: Sequence[str]) -> ExtraArgs:
     """Refuse what collides with a parameter, in every spelling the option parser (GNU AutoOpts) takes.
 
-    It takes an unambiguous beginning of a long name, any case, ``_`` for ``-``, a value after ``=`` or as the next word; short options
-    glued to each other and to a value. An option that is not known here passes, as ``--name`` or ``--name=value``.
+    It takes an unambiguous beginning of a long name, any case, ``_`` for ``-``, a value after ``=`` or as the next
+    word; short options glued to each other and to a value. An option that is not known here passes, as ``--name`` or
+    ``--name=value``.
     """
     options: dict[str, str] = {}
     rest = deque(words)
@@ -245,12 +352,17 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
                     break
                 options[name] = ""
         else:
-            raise TrafficgenError("not an option", on=f"extra_args {word!r}", remedy="Give a value as in --name=value, and files as pcaps.")
+            raise TrafficgenError(
+                "not an option",
+                on=f"extra_args {word!r}",
+                remedy="Give a value as in --name=value, and files as pcaps.",
+            )
         if not _DECODE.fullmatch(options.get("decode", "")):
             raise TrafficgenError(
-                "asks tcpdump, which tcpreplay runs as root, for more than another way to print", on=f"extra_args {word!r}",
+                "asks tcpdump, which tcpreplay runs as root, for more than another way to print",
+                on=f"extra_args {word!r}",
                 remedy="Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
-            )  # fmt: skip
+            )
     return ExtraArgs(tuple(words), options)
 
 
@@ -260,7 +372,9 @@ def _passable(word: str) -> str:
         if b"\0" in os.fsencode(word):
             raise ValueError("it holds a zero byte")
     except ValueError as error:
-        raise TrafficgenError("no program can be given this", on=f"extra_args {word!r}", said=str(error), remedy="Leave it out.") from None
+        raise TrafficgenError(
+            "no program can be given this", on=f"extra_args {word!r}", said=str(error), remedy="Leave it out."
+        ) from None
     return word
 
 
@@ -270,7 +384,9 @@ def _long_name(text: str, word: str) -> str:
         raise TrafficgenError("not an option", on=f"extra_args {word!r}")
     if name in _WITH_VALUE or name in _FLAGS:
         return name
-    if name.startswith("enet") and (rewriting := [other for other in sorted(_REWRITING_SOURCES) if other.startswith(name)]):
+    if name.startswith("enet") and (
+        rewriting := [other for other in sorted(_REWRITING_SOURCES) if other.startswith(name)]
+    ):
         return rewriting[0]  # which of them, depends on the version
     for other in (*_PARAMETER_OF, *_REFUSED):
         if other.startswith(name):
@@ -282,10 +398,14 @@ def _long_name(text: str, word: str) -> str:
 def _allowed(name: str, word: str) -> str:
     if name in _PARAMETER_OF:
         raise TrafficgenError(
-            f"collides with the parameter {_PARAMETER_OF[name]}", on=f"extra_args {word!r}", remedy=f"Use {_PARAMETER_OF[name]} instead."
+            f"collides with the parameter {_PARAMETER_OF[name]}",
+            on=f"extra_args {word!r}",
+            remedy=f"Use {_PARAMETER_OF[name]} instead.",
         )
     if name in _REFUSED:
-        raise TrafficgenError(f"--{name} cannot be used here: {_REFUSED[name]}", on=f"extra_args {word!r}", remedy="Leave it out.")
+        raise TrafficgenError(
+            f"--{name} cannot be used here: {_REFUSED[name]}", on=f"extra_args {word!r}", remedy="Leave it out."
+        )
     return name
 
 
@@ -310,20 +430,31 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         raise TrafficgenError("names no file", on="pcaps", remedy="Give one pcap at least.")
     if len(params["pcaps"]) > MAX_FILES:
         raise TrafficgenError(
-            f"names {len(params['pcaps'])} files, and tcpreplay takes {MAX_FILES}", on="pcaps",
+            f"names {len(params['pcaps'])} files, and tcpreplay takes {MAX_FILES}",
+            on="pcaps",
             remedy="Merge them (`mergecap -F pcap -w OUT IN...`).",
-        )  # fmt: skip
+        )
     lowest = {
-        "loop": 0, "duration": 1, "limit": 1, "stats_interval": 0, "netmap_delay": 0, "link_speed_mbps": 1, "timeout": 1,
-        "lock_timeout": 0, "tx_ring_size": 1, "rx_ring_size": 1,
-    }  # fmt: skip
+        "loop": 0,
+        "duration": 1,
+        "limit": 1,
+        "stats_interval": 0,
+        "netmap_delay": 0,
+        "link_speed_mbps": 1,
+        "timeout": 1,
+        "lock_timeout": 0,
+        "tx_ring_size": 1,
+        "rx_ring_size": 1,
+    }
     for name, least in lowest.items():
         if params[name] is not None and params[name] < least:
             raise TrafficgenError(f"must be {least} at least", on=f"{name} {params[name]}")
     if params["loop"] == 0 and params["duration"] is None and params["limit"] is None:
         raise TrafficgenError("would never end", on="loop 0", remedy="Give duration or limit as well.")
     if params["unique_ip"] and params["loop"] == 1:
-        raise TrafficgenError("changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0.")
+        raise TrafficgenError(
+            "changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0."
+        )
     for name, words in (("injection_method", INJECTION_METHODS), ("offloads", SETTINGS), ("flow_control", SETTINGS)):
         if params[name] not in words:
             raise TrafficgenError(f"{params[name]!r} is not known", on=name, remedy=f"It is one of {', '.join(words)}.")
@@ -335,20 +466,29 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     rewriting = sorted(_REWRITING_SOURCES.intersection(extra.options or {}))
     if rewriting and params["rx_interface"] is not None:
         raise TrafficgenError(
-            f"--{rewriting[0]} rewrites the source MAC addresses by which rx_interface counts", on="extra_args",
+            f"--{rewriting[0]} rewrites the source MAC addresses by which rx_interface counts",
+            on="extra_args",
             remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
-        )  # fmt: skip
+        )
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
         raise TrafficgenError("not a time", on=f"start_at {params['start_at']}", remedy="Give seconds since the epoch.")
-    if not params["fact_name"].isidentifier() or keyword.iskeyword(params["fact_name"]) or not params["fact_name"].isascii():
-        raise TrafficgenError("not a name of a variable", on=f"fact_name {params['fact_name']!r}", remedy="Use letters, digits and _.")
+    if (
+        not params["fact_name"].isidentifier()
+        or keyword.iskeyword(params["fact_name"])
+        or not params["fact_name"].isascii()
+    ):
+        raise TrafficgenError(
+            "not a name of a variable", on=f"fact_name {params['fact_name']!r}", remedy="Use letters, digits and _."
+        )
     executable = params["executable"] or "tcpreplay"
     return Request(
         # Absolute, so that none begins with a dash; "-" alone would be the standard input.
         pcaps=tuple(os.path.abspath(path) for path in params["pcaps"]),
         interface=check_interface(params["interface"], "interface"),
         netns=check_netns(params["netns"], "netns"),
-        rx_interface=None if params["rx_interface"] is None else check_interface(params["rx_interface"], "rx_interface"),
+        rx_interface=(
+            None if params["rx_interface"] is None else check_interface(params["rx_interface"], "rx_interface")
+        ),
         rx_netns=check_netns(params["rx_netns"], "rx_netns"),
         rate_form=form,
         rate=rate,
@@ -358,12 +498,32 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         **{
             name: params[name]
             for name in (
-                "injection_method", "strict_rate", "loop", "duration", "limit", "preload", "flow_stats", "unique_ip", "stats_interval",
-                "netmap_delay", "hold", "link_speed_mbps", "start_at", "timeout", "lock_timeout", "offloads", "flow_control",
-                "tx_ring_size", "rx_ring_size", "receive_wait", "settle", "allow_management_interface", "fact_name",
+                "injection_method",
+                "strict_rate",
+                "loop",
+                "duration",
+                "limit",
+                "preload",
+                "flow_stats",
+                "unique_ip",
+                "stats_interval",
+                "netmap_delay",
+                "hold",
+                "link_speed_mbps",
+                "start_at",
+                "timeout",
+                "lock_timeout",
+                "offloads",
+                "flow_control",
+                "tx_ring_size",
+                "rx_ring_size",
+                "receive_wait",
+                "settle",
+                "allow_management_interface",
+                "fact_name",
             )
         },
-    )  # fmt: skip
+    )
 
 
 def build_argv(request: Request, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:
@@ -397,7 +557,8 @@ def options_used(argv: Sequence[str]) -> list[str]:
 
 
 def packets_to_send(request: Request, traffic: Traffic) -> float:
-    """How many packets the run sends unless time ends it: infinity for ``loop: 0``, NaN where ``extra_args`` choose among them."""
+    """How many packets the run sends unless time ends it: infinity for ``loop: 0``, NaN where ``extra_args`` choose
+    among them."""
     if request.extra.selects:
         return math.nan if request.limit is None else request.limit
     total = traffic.packets * request.loop if request.loop else math.inf
@@ -438,11 +599,12 @@ def default_timeout(expected: float) -> int:
 def in_flight(injection_method: str | None, frame: float, ring: int | None, socket_buffer: int) -> int:
     """How many frames may have been handed over and not be on the line yet.
 
-    The kernel's path: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent it), be that in the
-    queue or the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this says 277 and 120. Other ways: the ring,
-    and af_xdp's own of 2048 before it (XSK_RING_PROD__DEFAULT_NUM_DESCS).
+    The kernel's path: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent
+    it), be that in the queue or the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this
+    says 277 and 120. Other ways: the ring, and af_xdp's own of 2048 before it (XSK_RING_PROD__DEFAULT_NUM_DESCS).
 
-    :param frame: mean bytes; ``ring``: the slots of the port's ring, None where that is not known; ``socket_buffer``: its bytes.
+    :param frame: mean bytes; ``ring``: the slots of the port's ring, None where that is not known; ``socket_buffer``:
+    its bytes.
     """
     if injection_method == "pf_packet":
         # struct sk_buff takes 256 bytes; frame, headroom and skb_shared_info together 512 at least (SKB_TRUESIZE).
@@ -451,11 +613,14 @@ def in_flight(injection_method: str | None, frame: float, ring: int | None, sock
 
 
 def check_presets(executable: str) -> None:
-    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was found in."""
+    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
+    found in."""
     presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
     if os.path.lexists(presets):
         raise TrafficgenError(
-            "tcpreplay takes options from it that nobody checks", on=presets, remedy="Remove it, and give the options as parameters."
+            "tcpreplay takes options from it that nobody checks",
+            on=presets,
+            remedy="Remove it, and give the options as parameters.",
         )
 
 
@@ -470,18 +635,21 @@ def check_start(start_at: float | None, now: float, timeout: float) -> None:
         return
     if start_at < now:
         raise TrafficgenError(
-            f"is over since {now - start_at:.1f} s", on=f"start_at {start_at:.3f}",
+            f"is over since {now - start_at:.1f} s",
+            on=f"start_at {start_at:.3f}",
             remedy="Give a later time, and see that the clocks of the hosts agree.",
-        )  # fmt: skip
+        )
     if start_at > now + timeout:
         raise TrafficgenError(
-            f"is {start_at - now:.0f} s away, further than timeout ({timeout:g} s)", on=f"start_at {start_at:.3f}",
+            f"is {start_at - now:.0f} s away, further than timeout ({timeout:g} s)",
+            on=f"start_at {start_at:.3f}",
             remedy="Give an earlier time or a longer timeout; it takes seconds since the epoch.",
-        )  # fmt: skip
+        )
 
 
 def check_ready(start_at: float, now: float) -> None:
-    """Refuse to send at another time than the common one: what others sent meanwhile would be taken for this run's company."""
+    """Refuse to send at another time than the common one: what others sent meanwhile would be taken for this run's
+    company."""
     if now - start_at > _LATE:
         raise TrafficgenError(
             f"is over since {now - start_at:.1f} s, and only now is the interface ready to send",
@@ -495,11 +663,13 @@ def longest_untagged(mtu: int) -> int:
     return mtu + _ETHERNET_HEADER
 
 
-def check_frames(request: Request, traffic: Traffic, mtu: int, *, tagged: bool = False, netmap_buffer: int = 2048) -> None:
+def check_frames(
+    request: Request, traffic: Traffic, mtu: int, *, tagged: bool = False, netmap_buffer: int = 2048
+) -> None:
     """Refuse frames the interface cannot send whole.
 
-    packet_snd() of the kernel (net/packet/af_packet.c) takes the MTU, the Ethernet header, and a tag more for a VLAN's frame.
-    netmap cuts a frame at its buffer and sends it with its full length all the same.
+    packet_snd() of the kernel (net/packet/af_packet.c) takes the MTU, the Ethernet header, and a tag more for a VLAN's
+    frame. netmap cuts a frame at its buffer and sends it with its full length all the same.
 
     :param tagged: every frame longer than :func:`longest_untagged` has a VLAN tag.
     """
@@ -507,17 +677,21 @@ def check_frames(request: Request, traffic: Traffic, mtu: int, *, tagged: bool =
     if request.injection_method == "netmap":
         if traffic.largest > netmap_buffer:
             raise TrafficgenError(
-                f"netmap would cut frames of {traffic.largest} bytes: its buffers have {netmap_buffer}", on=request.interface,
+                f"netmap would cut frames of {traffic.largest} bytes: its buffers have {netmap_buffer}",
+                on=request.interface,
                 remedy="Make smaller frames, or load netmap with a larger buf_size.",
-            )  # fmt: skip
+            )
     elif traffic.largest > most:
         larger = sum(frames for size, frames in traffic.sizes.items() if size > most)
         raise TrafficgenError(
-            f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes, and for {larger} of {traffic.packets} frames in all",
+            f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes, and for {larger} of {traffic.packets}"
+            " frames in all",
             on=request.interface,
-            remedy=f"Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most. To leave them out: "
-            f"`tshark -r IN -Y 'frame.cap_len <= {most}' -F nsecpcap -w OUT` (Wireshark).",
-        )  # fmt: skip
+            remedy=(
+                "Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most. To leave"
+                f" them out: `tshark -r IN -Y 'frame.cap_len <= {most}' -F nsecpcap -w OUT` (Wireshark)."
+            ),
+        )
 
 
 def check_memory(request: Request, traffic: Traffic, available: int | None) -> None:
@@ -525,13 +699,16 @@ def check_memory(request: Request, traffic: Traffic, available: int | None) -> N
     needed = traffic.bytes + traffic.packets * _PRELOAD_OVERHEAD
     if request.preload and available is not None and needed > available:
         raise TrafficgenError(
-            f"would take {needed / 1e6:.0f} MB of memory for {traffic.packets} packets, and {available / 1e6:.0f} MB are available",
-            on="preload", remedy="Set preload: false, or send smaller pcaps with loop.",
-        )  # fmt: skip
+            f"would take {needed / 1e6:.0f} MB of memory for {traffic.packets} packets, and {available / 1e6:.0f} MB"
+            " are available",
+            on="preload",
+            remedy="Set preload: false, or send smaller pcaps with loop.",
+        )
 
 
 def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tuple[int, int, int]) -> str | None:
-    """Refuse a run longer than this tcpreplay can pace; a warning, or None, for one that it paces coarsely in the end."""
+    """Refuse a run longer than this tcpreplay can pace; a warning, or None, for one that it paces coarsely in the
+    end."""
     if plan.pps is None:
         return None
     packets = packets_to_send(request, traffic)
@@ -540,28 +717,35 @@ def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tu
     most_packets, most_bits = next((limits for fixed, *limits in _WRAPS if release < fixed), (None, None))
     if request.rate_form == "pps" and most_packets is not None and packets > most_packets:
         raise TrafficgenError(
-            f"this tcpreplay loses the pace after {most_packets} packets (https://github.com/appneta/tcpreplay/issues/779), "
-            f"and the run may send {packets:.0f}", on=f"pps {request.rate:g}",
-            remedy=f"Send fewer, install 4.5.3 or later, or ask for mbps: {from_pps(plan.pps, 'mbps', traffic.size):.6f}, the same rate."
-        )  # fmt: skip
+            f"this tcpreplay loses the pace after {most_packets} packets"
+            f" (https://github.com/appneta/tcpreplay/issues/779), and the run may send {packets:.0f}",
+            on=f"pps {request.rate:g}",
+            remedy=(
+                f"Send fewer, install 4.5.3 or later, or ask for mbps: {from_pps(plan.pps, 'mbps', traffic.size):.6f},"
+                " the same rate."
+            ),
+        )
     bits = packets * traffic.size.frame * 8
     if request.rate_form == "pps":
         return None
     if most_bits is not None and bits > most_bits:
         raise TrafficgenError(
-            f"this tcpreplay loses the pace after {most_bits} bits of frames (https://github.com/appneta/tcpreplay/issues/974), "
-            f"and the run may send {bits:.0f}", on=f"{request.rate_form} {request.rate:g}",
+            f"this tcpreplay loses the pace after {most_bits} bits of frames"
+            f" (https://github.com/appneta/tcpreplay/issues/974), and the run may send {bits:.0f}",
+            on=f"{request.rate_form} {request.rate:g}",
             remedy="Send fewer, or install 4.4.2 (role wirespeed.trafficgen.tcpreplay), or 4.5.3 and later.",
-        )  # fmt: skip
+        )
     if release < (4, 5, 0) and bits > _COARSE_BITS:
         return (
-            f"after {_COARSE_BITS / 8 / traffic.size.frame / plan.pps:.0f} s this tcpreplay paces to the millisecond only: "
-            "the rate stays, but comes in bursts."
+            f"after {_COARSE_BITS / 8 / traffic.size.frame / plan.pps:.0f} s this tcpreplay paces to the millisecond"
+            " only: the rate stays, but comes in bursts."
         )
     return None
 
 
-def how_it_ended(request: Request, traffic: Traffic, stats: Mapping[str, Any], *, ended: str, exit_status: int | None, failed: bool) -> str:
+def how_it_ended(
+    request: Request, traffic: Traffic, stats: Mapping[str, Any], *, ended: str, exit_status: int | None, failed: bool
+) -> str:
     """``run.ended_by``.
 
     :param ended: how the supervisor saw it end: ``exited``, ``timeout``, ``signal``, ``gone``;

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of tcpreplay, from the parameters to the result tree. The parts are elsewhere; here is the order they come in.
+"""One run of tcpreplay, from the parameters to the result tree. The parts are elsewhere; here is the order they come
+in.
 
 Everything that can be refused is refused before anything is changed; nothing but tcpreplay works while it sends.
 """
@@ -20,7 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import sender_queue
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import OTHERS, SETTLE, earlier, wait_for_frames
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import (
+    OTHERS,
+    SETTLE,
+    earlier,
+    wait_for_frames,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
     add_frame_counter,
     read_frame_counter,
@@ -57,7 +63,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
     repeated_frames,
     summarize,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap, open_pcaps, with_paths
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
+    OpenedPcap,
+    open_pcaps,
+    with_paths,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     FCS,
     SHORTEST_FRAME,
@@ -70,7 +80,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.co
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import check_all
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE, Progress, remove
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import Recorded, measured, missed, reached
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import (
+    Recorded,
+    measured,
+    missed,
+    reached,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import (
     Request,
     Traffic,
@@ -108,7 +123,8 @@ _LINK_LIMIT, _LINK_STEP = 10.0, 0.2  # seconds
 
 @dataclass
 class Outcome:
-    """What the module returns. ``tree``: the result tree; ``error``: the run failed, and how; ``printed``: by tcpreplay, if it ran."""
+    """What the module returns. ``tree``: the result tree; ``error``: the run failed, and how; ``printed``: by
+    tcpreplay, if it ran."""
 
     tree: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
@@ -163,7 +179,8 @@ def carry_out(params: Mapping[str, Any], *, check_mode: bool = False, warnings: 
 
 @contextlib.contextmanager
 def _locked(request: Request) -> Iterator[list[int]]:
-    """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another run begins."""
+    """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another
+    run begins."""
     until = time.monotonic() + request.lock_timeout
     with only_run(request.interface, request.netns, SENDING, until) as sending:
         if request.rx_interface is None:
@@ -173,7 +190,9 @@ def _locked(request: Request) -> Iterator[list[int]]:
             yield [sending, counting]
 
 
-def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str], link_limit: float = _LINK_LIMIT) -> Plan:
+def make_plan(
+    request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str], link_limit: float = _LINK_LIMIT
+) -> Plan:
     """Look at everything the run needs, and refuse what would go wrong.
 
     :param pcaps: those of the request, opened.
@@ -184,7 +203,9 @@ def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str]
     answer = run([executable, "--version"])
     version = parse_version(answer.stdout + answer.stderr)
     method = _injection_method(request, version, warnings)
-    summaries = [summarize(one.path, flows=False, source_macs=request.rx_interface is not None, opened=one.file) for one in pcaps]
+    summaries = [
+        summarize(one.path, flows=False, source_macs=request.rx_interface is not None, opened=one.file) for one in pcaps
+    ]
     check_all(summaries, warnings, recorded_speed=request.rate_form in (None, "multiplier"))
     traffic = _traffic(summaries)
     link = _settled_link(request, link_limit)
@@ -199,23 +220,30 @@ def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str]
     _nic_settings.check(nic, settings, request.interface)
     mode = installed.mode(link["driver"]) if method == "netmap" else None
     hold = method == "netmap" and request.hold
-    delay = 0 if hold else request.netmap_delay if request.netmap_delay is not None else installed.DELAY.get(mode or "", 0)
+    delay = (
+        0 if hold else request.netmap_delay if request.netmap_delay is not None else installed.DELAY.get(mode or "", 0)
+    )
     speed = request.link_speed_mbps or link["speed_mbps"]
     rate = plan_rate(
-        request.rate_form, True if request.rate_form == "topspeed" else request.rate,
-        _size_to_send(request, traffic, summaries, pcaps), speed, strict=request.strict_rate,
-    )  # fmt: skip
+        request.rate_form,
+        True if request.rate_form == "topspeed" else request.rate,
+        _size_to_send(request, traffic, summaries, pcaps),
+        speed,
+        strict=request.strict_rate,
+    )
     argv = build_argv(request, rate, executable, delay)
     for option in options_used(argv):
         require(version, option)
     untagged = longest_untagged(link["mtu"])
-    tagged = all(max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps))
+    tagged = all(
+        max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps)
+    )
     check_frames(request, traffic, link["mtu"], tagged=tagged, netmap_buffer=installed.buffer_size())
     check_memory(request, traffic, _available_memory())
     if request.extra.editing:
         warnings.append(
-            f"extra_args change the frames as they are sent (--{', --'.join(request.extra.editing)}): sizes, requested rates and "
-            "sha256 are those of the pcaps."
+            f"extra_args change the frames as they are sent (--{', --'.join(request.extra.editing)}): sizes, requested"
+            " rates and sha256 are those of the pcaps."
         )
     coarse = check_pacing(request, rate, traffic, version.release)
     if coarse:
@@ -223,18 +251,40 @@ def make_plan(request: Request, pcaps: Sequence[OpenedPcap], warnings: list[str]
     timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
     check_start(request.start_at, time.time(), timeout)
     return Plan(
-        request, pcaps, traffic, summaries, version, rate, argv, link, nic, settings, rx_link, speed, method, mode, delay, hold, timeout
+        request,
+        pcaps,
+        traffic,
+        summaries,
+        version,
+        rate,
+        argv,
+        link,
+        nic,
+        settings,
+        rx_link,
+        speed,
+        method,
+        mode,
+        delay,
+        hold,
+        timeout,
     )
 
 
 def _settings(request: Request) -> Settings:
-    """What the run changes of its interface. Through netmap the port is reset anyway, by the kernel's path it need not be."""
-    off = {name: value == "off" or (value == "auto" and request.injection_method == "netmap")
-           for name, value in (("offloads", request.offloads), ("flow_control", request.flow_control))}  # fmt: skip
+    """What the run changes of its interface. Through netmap the port is reset anyway, by the kernel's path it need not
+    be."""
+    off = {
+        name: value == "off" or (value == "auto" and request.injection_method == "netmap")
+        for name, value in (("offloads", request.offloads), ("flow_control", request.flow_control))
+    }
     return Settings(
-        offloads_off=off["offloads"], flow_control_off=off["flow_control"], flow_control_asked=request.flow_control == "off",
-        tx_ring_size=request.tx_ring_size, rx_ring_size=request.rx_ring_size,
-    )  # fmt: skip
+        offloads_off=off["offloads"],
+        flow_control_off=off["flow_control"],
+        flow_control_asked=request.flow_control == "off",
+        tx_ring_size=request.tx_ring_size,
+        rx_ring_size=request.rx_ring_size,
+    )
 
 
 def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file: str | None = None) -> Outcome:
@@ -249,9 +299,15 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
         give_pause_back = stack.enter_context(
             _nic_settings.left_as_found(
-                plan.nic, plan.settings, request.interface, request.netns, warnings, netmap=netmap, hand_on=locks,
+                plan.nic,
+                plan.settings,
+                request.interface,
+                request.netns,
+                warnings,
+                netmap=netmap,
+                hand_on=locks,
             )
-        )  # fmt: skip
+        )
         receiver = stack.enter_context(_receiver(plan, warnings, locks))
         mark = stack.enter_context(nothing_left(locks))
         hold = stack.enter_context(held(request.interface, request.netns)) if plan.hold else None
@@ -273,16 +329,25 @@ def execute(plan: Plan, locks: Sequence[int], warnings: list[str], progress_file
         argv = [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)]
         with _progress(plan, progress_file) as progress, Link(request.interface, request.netns) as link:
             done = supervise(
-                argv, watch, timeout=plan.timeout, netns=request.netns, cpus=request.cpus, grace=_GRACE + 2 * plan.netmap_delay,
-                listen=progress.listen, stop=_Lost(link).why, mark=mark,
+                argv,
+                watch,
+                timeout=plan.timeout,
+                netns=request.netns,
+                cpus=request.cpus,
+                grace=_GRACE + 2 * plan.netmap_delay,
+                listen=progress.listen,
+                stop=_Lost(link).why,
+                mark=mark,
                 hand_on=[*locks, *(one.file.fileno() for one in plan.pcaps)],
-            )  # fmt: skip
+            )
         done = _as_the_reader_knows_it(done, plan.pcaps)
         altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]
         if done.ended == "gone":
             raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=request.interface)
         if hold is not None and (left := hold.drain()):
-            warnings.append(f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave.")
+            warnings.append(
+                f"{left} frames were still in the rings of {request.interface} when it was let go, and did not leave."
+            )
         stats, complaint = _said(plan, done)
         after, left_at = _after(plan, done, stats, before, watch, warnings)
         how = {"injection_method": plan.injection_method, "netmap_mode": plan.netmap_mode}
@@ -308,7 +373,8 @@ def _as_the_reader_knows_it(done: Supervised, pcaps: Sequence[OpenedPcap]) -> Su
 
 
 class _Lost:
-    """Whether the interface is gone or set down, and not for a moment only: tcpreplay 4.4.3 would go on trying, as fast as it can."""
+    """Whether the interface is gone or set down, and not for a moment only: tcpreplay 4.4.3 would go on trying, as fast
+    as it can."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -338,13 +404,19 @@ def _set(plan: Plan, watch: Watch, warnings: list[str], link_is_up: bool) -> Nic
         return plan.nic
     if not link_is_up and not state.wait_for_link(interface, netns, watch=watch) and watch.why() is None:
         raise TrafficgenError(
-            "its link did not come up after its settings were made", on=interface,
-            remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as they are.",
-        )  # fmt: skip
+            "its link did not come up after its settings were made",
+            on=interface,
+            remedy=(
+                "See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as"
+                " they are."
+            ),
+        )
     return _nic_settings.made(plan.settings, interface, netns, warnings)
 
 
-def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = None, ended_by: str | None = None) -> dict[str, Any]:
+def run_tree(
+    plan: Plan, nic: NicState | None = None, done: Supervised | None = None, ended_by: str | None = None
+) -> dict[str, Any]:
     """The ``run`` part of the result; without a run, what is known before.
 
     :param nic: what the interface was set to while it ran.
@@ -365,12 +437,18 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
         "offloads": nic.offloads_on(netmap=plan.injection_method == "netmap"),
         "flow_control": None if nic.pause is None else {"rx": nic.pause.rx, "tx": nic.pause.tx},
         "ring_sizes": None if nic.rings is None else {"rx": nic.rings.rx, "tx": nic.rings.tx},
-        "pcaps": [{"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256} for one in plan.summaries],
+        "pcaps": [
+            {"path": one.path, "packets": one.packets, "bytes": one.bytes, "sha256": one.sha256}
+            for one in plan.summaries
+        ],
         "frames": frames_tree(plan.summaries),
         "mac_address": plan.link["mac_address"],
         "edited_by": edited_by(plan.request),
         "in_flight_frames": in_flight(
-            plan.injection_method, plan.traffic.bytes / plan.traffic.packets, None if nic.rings is None else nic.rings.tx, _socket_buffer()
+            plan.injection_method,
+            plan.traffic.bytes / plan.traffic.packets,
+            None if nic.rings is None else nic.rings.tx,
+            _socket_buffer(),
         ),
         "tcpreplay_version": plan.version.version,
         "netmap_version": installed.version() if plan.injection_method == "netmap" else None,
@@ -385,7 +463,8 @@ def run_tree(plan: Plan, nic: NicState | None = None, done: Supervised | None = 
 
 
 def frames_tree(summaries: Sequence[PcapSummary]) -> dict[str, Any]:
-    """What the bytes that a receiver counts are held against: ``padding`` is what a NIC adds to short frames in a pass."""
+    """What the bytes that a receiver counts are held against: ``padding`` is what a NIC adds to short frames in a
+    pass."""
     tags = {one.vlan_tagged for one in summaries}
     sizes = [(size, packets) for one in summaries for size, packets in one.sizes.items()]
     return {
@@ -424,10 +503,15 @@ def _outcome(
         complaint = None
     if done.ended in ("gone from its namespace", "set down"):
         complaint = TrafficgenError(
-            f"it was {done.ended} while tcpreplay sent, which was ended", on=request.interface, remedy="See who did that, and send again."
+            f"it was {done.ended} while tcpreplay sent, which was ended",
+            on=request.interface,
+            remedy="See who did that, and send again.",
         )
-    ended_by = how_it_ended(request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None)
-    # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no complaint.
+    ended_by = how_it_ended(
+        request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None
+    )
+    # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no
+    # complaint.
     error = complaint if ended_by == "error" else _not_ended_well(plan, done, stats, ended_by, complaint)
     if ended_by == "timeout" and error is None:
         warnings.append(f"tcpreplay was interrupted after the timeout of {plan.timeout:g} s, before it had sent all.")
@@ -439,7 +523,9 @@ def _outcome(
     if error is None and (told := missed(plan.rate, share, speeds, recorded)):
         warnings.append(told)
     run_part = {**run_tree(plan, nic, done, ended_by), "rate_reached": share}
-    counters = account(stats, speeds, run_part, before, after, receiver.before, receiver.after, addressed=receiver.addressed)
+    counters = account(
+        stats, speeds, run_part, before, after, receiver.before, receiver.after, addressed=receiver.addressed
+    )
     tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
     return Outcome(tree, warnings, error, (done.stdout, done.stderr))
 
@@ -453,19 +539,23 @@ def _not_ended_well(
     when = f"its timeout of {plan.timeout:g} s was over" if ended_by == "timeout" else "it was told to stop"
     if done.killed:
         return TrafficgenError(
-            f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known", on=plan.request.interface,
+            f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known",
+            on=plan.request.interface,
             remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds it.",
-        )  # fmt: skip
+        )
     if done.status == -signal.SIGTERM:
         return TrafficgenError(
-            "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known", on=plan.request.interface,
+            "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known",
+            on=plan.request.interface,
             remedy="End it by SIGINT, or the task.",
-        )  # fmt: skip
+        )
     if not stats["packets"]:
         return TrafficgenError(
-            f"tcpreplay had sent nothing when {when}", on=plan.request.interface, said=complaint.said if complaint else "",
+            f"tcpreplay had sent nothing when {when}",
+            on=plan.request.interface,
+            said=complaint.said if complaint else "",
             remedy="Raise timeout; it may still have been reading the pcaps (preload: false saves that).",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -498,14 +588,15 @@ def _after(
     if taken is not None and waiting is not None:
         taken["queue"] = sender_queue.tree(waiting)
         warnings.append(
-            f"{waiting.frames} frames were still in the queue of {interface} ({waiting.kind}) when its counters were read: they leave "
-            "later. Raise timeout to wait longer."
+            f"{waiting.frames} frames were still in the queue of {interface} ({waiting.kind}) when its counters were"
+            " read: they leave later. Raise timeout to wait longer."
         )
     return taken, time.monotonic()
 
 
 class _Receiver:
-    """The count on the receiving interface, if one was named: snapshots before and after, with a frame counter where it can be."""
+    """The count on the receiving interface, if one was named: snapshots before and after, with a frame counter where it
+    can be."""
 
     def __init__(self, plan: Plan, warnings: list[str]) -> None:
         self.before: dict[str, Any] | None = None
@@ -541,7 +632,8 @@ class _Receiver:
             self._without = error.message.rstrip(".")
 
     def let_pass(self, watch: Watch) -> None:
-        """Let late frames of an earlier run pass: whatever comes before the first frame is sent is none of this run's."""
+        """Let late frames of an earlier run pass: whatever comes before the first frame is sent is none of this
+        run's."""
         with self._or_none():
             seen = 0
             if (missed := self._missed()) is not None and missed < self._settle:
@@ -556,7 +648,12 @@ class _Receiver:
 
     def _until(self, seconds: float, watch: Watch) -> None:
         """Sleep until the run that missed frames is so long ago, or it is time to start."""
-        while (missed := self._missed()) is not None and missed < seconds and self._time_left() > 0 and watch.why() is None:
+        while (
+            (missed := self._missed()) is not None
+            and missed < seconds
+            and self._time_left() > 0
+            and watch.why() is None
+        ):
             watch.beat()
             watch.wait(min(seconds - missed, self._time_left()))
 
@@ -567,7 +664,11 @@ class _Receiver:
     def begin(self) -> None:
         """Count from here on: the next frame is the first of the run."""
         missed = self._missed()
-        if self._note is not None and self.before is not None and (self.before["test_frames"] or self.before["mac"]["rx"]):
+        if (
+            self._note is not None
+            and self.before is not None
+            and (self.before["test_frames"] or self.before["mac"]["rx"])
+        ):
             if missed is not None and missed < SETTLE:
                 self.before["earlier"] = earlier(0, still_coming=False, missed=missed)
             self._note.write(self._counted_macs())
@@ -582,8 +683,8 @@ class _Receiver:
             came = {"packets": packets, "still_coming": packets > self._passed or not self._ceased}
             self.before["earlier"] = {**self.before.get("earlier", earlier(0, still_coming=False)), **came}
             self._warnings.append(
-                f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was sent: late ones "
-                "of an earlier run, or another sender's. They are not counted."
+                f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was"
+                " sent: late ones of an earlier run, or another sender's. They are not counted."
             )
 
     @contextlib.contextmanager
@@ -599,7 +700,8 @@ class _Receiver:
     def finish(self, watch: Watch, expected: int | None, left_at: float, sending: float) -> None:
         """Read what arrived, once all of it has come, or what is missing has had its time.
 
-        :param expected: how many frames left, and ``left_at`` when the last one did; ``sending``: how long they were sent.
+        :param expected: how many frames left, and ``left_at`` when the last one did; ``sending``: how long they were
+        sent.
         """
         if self._interface is None or self.before is None:
             return
@@ -608,17 +710,26 @@ class _Receiver:
             arrival = None
             if counter or mac:
                 arrival = wait_for_frames(
-                    self._arrived if counter else self._arrived_at_mac, watch, receive_wait=self._receive_wait, expected=expected,
-                    left_at=left_at, sending=sending, others=0 if counter else OTHERS,
-                )  # fmt: skip
+                    self._arrived if counter else self._arrived_at_mac,
+                    watch,
+                    receive_wait=self._receive_wait,
+                    expected=expected,
+                    left_at=left_at,
+                    sending=sending,
+                    others=0 if counter else OTHERS,
+                )
             self.after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
             if arrival and arrival.ended == "all" and self._note is not None:
                 self._note.forget()
             if arrival:
-                self.after["arrival"] = arrival.tree(self.after["test_frames"]["packets"] - counter["packets"] if counter else None)
+                self.after["arrival"] = arrival.tree(
+                    self.after["test_frames"]["packets"] - counter["packets"] if counter else None
+                )
             counted = self.after["test_frames"]
             if counted and counter and counted["packets"] == counter["packets"] and self.after["mac_address"]:
-                self.addressed = all(all_addressed_to(one.path, self.after["mac_address"], one.file) for one in self._pcaps)
+                self.addressed = all(
+                    all_addressed_to(one.path, self.after["mac_address"], one.file) for one in self._pcaps
+                )
         except TrafficgenError as error:
             self._warnings.append(f"What arrived is not known: {error.message}")
             self.after = None
@@ -668,14 +779,17 @@ def _receiver(plan: Plan, warnings: list[str], locks: Sequence[int]) -> Iterator
         try:
             receiver.remove()
         except TrafficgenError as error:
-            warnings.append(f"The frame counter on {plan.request.rx_interface} is still there, until the next run: {error.message}")
+            warnings.append(
+                f"The frame counter on {plan.request.rx_interface} is still there, until the next run: {error.message}"
+            )
 
     with undone(remove, locks):
         yield receiver
 
 
 def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
-    """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited for."""
+    """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited
+    for."""
     until = time.monotonic() + seconds
     link = snapshot(request.interface, request.netns)
     while link["up"] and not link["carrier"] and link["bus_info"] and time.monotonic() < until:
@@ -696,20 +810,28 @@ def _traffic(summaries: list[PcapSummary]) -> Traffic:
     )
 
 
-def _size_to_send(request: Request, traffic: Traffic, summaries: Sequence[PcapSummary], pcaps: Sequence[OpenedPcap]) -> Size:
+def _size_to_send(
+    request: Request, traffic: Traffic, summaries: Sequence[PcapSummary], pcaps: Sequence[OpenedPcap]
+) -> Size:
     """The mean size of the frames that the run is to send: with ``limit`` those may be the first ones only."""
     packets = packets_to_send(request, traffic)
-    if request.extra.selects or not math.isfinite(packets) or len({size for one in summaries for size in one.sizes}) == 1:
+    if (
+        request.extra.selects
+        or not math.isfinite(packets)
+        or len({size for one in summaries for size in one.sizes}) == 1
+    ):
         return traffic.size
     frames = repeated_frames(summaries, int(packets), opened=[one.file for one in pcaps])
     return Size(frames.bytes / packets, frames.wire_bytes / packets)
 
 
 def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded | None]:
-    """The mean size of the frames that were sent, and for the recorded speed the time they should have taken; None where not known.
+    """The mean size of the frames that were sent, and for the recorded speed the time they should have taken; None
+    where not known.
 
-    tcpreplay tells how many there were, and their bytes. Where these are not the bytes of the pcaps' first frames it left some out
-    (extra_args, unique_ip, failed writes), and nobody knows which; their padding is known even so where all frames have it, or none.
+    tcpreplay tells how many there were, and their bytes. Where these are not the bytes of the pcaps' first frames it
+    left some out (extra_args, unique_ip, failed writes), and nobody knows which; their padding is known even so where
+    all frames have it, or none.
     """
     if not stats["packets"]:
         return None, None
@@ -724,7 +846,9 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
             return known, None
     try:
         frames = repeated_frames(plan.summaries, packets, opened)
-        following = repeated_frames(plan.summaries, packets + 1, opened) if recorded and stats["interrupted"] else frames
+        following = (
+            repeated_frames(plan.summaries, packets + 1, opened) if recorded and stats["interrupted"] else frames
+        )
     except TrafficgenError:  # a file that has gone meanwhile
         return known, None
     if frames.bytes != size:
@@ -739,7 +863,8 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
 
 
 def _injection_method(request: Request, version: VersionInfo, warnings: list[str]) -> str | None:
-    """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was built.
+    """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was
+    built.
 
     That order is src/common/sendpacket.c's: PF_PACKET on every Linux, unless a build was forced to another.
     """
@@ -748,7 +873,9 @@ def _injection_method(request: Request, version: VersionInfo, warnings: list[str
         require(version, "netmap")
         usable, reason = netmap_verdict(version)
         if usable is False:
-            raise TrafficgenError(f"the netmap of tcpreplay {version.version} does not work: {reason}", on="injection_method netmap")
+            raise TrafficgenError(
+                f"the netmap of tcpreplay {version.version} does not work: {reason}", on="injection_method netmap"
+            )
         if usable is None:
             warnings.append(f"Whether the netmap of tcpreplay {version.version} works is not known: {reason}.")
         installed.require()
@@ -758,9 +885,10 @@ def _injection_method(request: Request, version: VersionInfo, warnings: list[str
         return asked
     if asked == "pf_packet" and version.default_injection_method != asked:
         raise TrafficgenError(
-            f"this tcpreplay was built to send by {version.default_injection_method}", on="injection_method pf_packet",
+            f"this tcpreplay was built to send by {version.default_injection_method}",
+            on="injection_method pf_packet",
             remedy="Take injection_method: auto, or another tcpreplay by executable.",
-        )  # fmt: skip
+        )
     return version.default_injection_method
 
 
@@ -768,10 +896,14 @@ def _check_link(link: Mapping[str, Any], request: Request) -> None:
     where = f"{request.interface} in {request.netns}" if request.netns else request.interface
     in_ns = f"-n {request.netns} " if request.netns else ""
     if not link["up"]:
-        raise TrafficgenError("the interface is down", on=where, remedy=f"Bring it up: `ip {in_ns}link set dev {request.interface} up`.")
+        raise TrafficgenError(
+            "the interface is down", on=where, remedy=f"Bring it up: `ip {in_ns}link set dev {request.interface} up`."
+        )
     if not link["carrier"]:
         raise TrafficgenError(
-            "the interface has no carrier, so nothing can leave it", on=where, remedy="Check the cable and the other side."
+            "the interface has no carrier, so nothing can leave it",
+            on=where,
+            remedy="Check the cable and the other side.",
         )
 
 
@@ -779,15 +911,17 @@ def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request:
     same = (link["ifindex"], link["netns"]) == (sender["ifindex"], sender["netns"])
     if (same or link["driver"] == "lo") and sender["driver"] != "lo":
         raise TrafficgenError(
-            "nothing that is sent can arrive there", on=f"rx_interface {link['interface']}",
+            "nothing that is sent can arrive there",
+            on=f"rx_interface {link['interface']}",
             remedy="Name the interface at the other end of the path, and its namespace by rx_netns.",
-        )  # fmt: skip
+        )
     if not link["up"]:
         in_ns = f"-n {request.rx_netns} " if request.rx_netns else ""
         raise TrafficgenError(
-            "the receiving interface is down", on=link["interface"],
+            "the receiving interface is down",
+            on=link["interface"],
             remedy=f"Bring it up: `ip {in_ns}link set dev {link['interface']} up`.",
-        )  # fmt: skip
+        )
 
 
 def _why_stopped(watch: Watch) -> str:
@@ -795,7 +929,8 @@ def _why_stopped(watch: Watch) -> str:
 
 
 def _socket_buffer(proc: str = "/proc") -> int:
-    """The bytes of a socket's send buffer, which tcpreplay leaves as it is; the kernel's default where that cannot be read."""
+    """The bytes of a socket's send buffer, which tcpreplay leaves as it is; the kernel's default where that cannot be
+    read."""
     try:
         return int(Path(proc, "sys/net/core/wmem_default").read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -812,7 +947,10 @@ def _online_cpus(root: str = "/sys") -> frozenset[int]:
 
 def _available_memory(proc: str = "/proc") -> int | None:
     """MemAvailable in bytes: what can be had without swapping."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(os.path.join(proc, "meminfo"), encoding="ascii") as file:
+    with (
+        contextlib.suppress(OSError, ValueError, IndexError),
+        open(os.path.join(proc, "meminfo"), encoding="ascii") as file,
+    ):
         for line in file:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024

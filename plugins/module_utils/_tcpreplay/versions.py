@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``tcpreplay --version`` says of a binary, and what follows from it: its options, and whether its netmap can be used."""
+"""What ``tcpreplay --version`` says of a binary, and what follows from it: its options, and whether its netmap can be
+used."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 REMEDY = (
-    "Install tcpreplay with the role wirespeed.trafficgen.tcpreplay, or from the system's packages (Debian and Ubuntu: tcpreplay; "
-    "EL: tcpreplay of EPEL), or name the program by the option executable."
+    "Install tcpreplay with the role wirespeed.trafficgen.tcpreplay, or from the system's packages (Debian and Ubuntu:"
+    " tcpreplay; EL: tcpreplay of EPEL), or name the program by the option executable."
 )
 
 # tcpreplay's words for an injection method (src/common/sendpacket.c), and the collection's names.
@@ -70,7 +71,8 @@ class VersionInfo:
 
     @property
     def netmap(self) -> bool:
-        """Netmap was compiled in. That says nothing of the running kernel, nor that it works: see :func:`netmap_verdict`."""
+        """Netmap was compiled in. That says nothing of the running kernel, nor that it works: see
+        :func:`netmap_verdict`."""
         return "netmap" in self.injection_methods
 
     def as_result(self) -> dict[str, Any]:
@@ -92,7 +94,9 @@ class VersionInfo:
         }
 
 
-_HEAD = re.compile(r"tcpreplay version: (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(\S{0,40})(?: \(build ([^)\n]{0,200})\))?(.{0,80})")
+_HEAD = re.compile(
+    r"tcpreplay version: (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(\S{0,40})(?: \(build ([^)\n]{0,200})\))?(.{0,80})"
+)
 
 
 def parse_version(text: str) -> VersionInfo:
@@ -103,7 +107,10 @@ def parse_version(text: str) -> VersionInfo:
     head = _HEAD.search(text)
     if not head:
         raise TrafficgenError(
-            "did not say its version as tcpreplay 4 does", on="tcpreplay --version", said=" ".join(text.split())[:200], remedy=REMEDY
+            "did not say its version as tcpreplay 4 does",
+            on="tcpreplay --version",
+            said=" ".join(text.split())[:200],
+            remedy=REMEDY,
         )
     major, minor, patch, suffix, build, flags = head.groups()
     told: dict[str, str] = {}
@@ -147,7 +154,11 @@ def require(info: VersionInfo, option: str) -> None:
     since = ".".join(map(str, _SINCE.get(option, (4, 0, 0))))
     needed = _NEEDS.get(option)
     if info.release < _SINCE.get(option, (4, 0, 0)):
-        raise TrafficgenError(f"tcpreplay {info.version} does not have it", on=f"--{option}", remedy=f"Install tcpreplay {since} or later.")
+        raise TrafficgenError(
+            f"tcpreplay {info.version} does not have it",
+            on=f"--{option}",
+            remedy=f"Install tcpreplay {since} or later.",
+        )
     raise TrafficgenError(
         f"this tcpreplay {info.version} was built without {needed}",
         on=f"--{option}",
@@ -171,7 +182,13 @@ def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
         return False, "built without netmap"
     # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
     if info.release == (4, 4, 3) and re.search(r"4\.4\.3-\d+-g", info.build):
-        return None, "a build from git after 4.4.3 may have the fault of 4.4.4 (https://github.com/appneta/tcpreplay/issues/810)"
+        return (
+            None,
+            (
+                "a build from git after 4.4.3 may have the fault of 4.4.4"
+                " (https://github.com/appneta/tcpreplay/issues/810)"
+            ),
+        )
     return netmap_of_release(info.release)
 
 
@@ -185,11 +202,18 @@ def netmap_of_release(release: tuple[int, int, int]) -> tuple[bool | None, str]:
     if release <= (4, 4, 3):
         return True, "versions 4.3.4 to 4.4.3 work"
     if release < (4, 5, 3):
-        return False, (
-            "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl: No such file or "
-            "directory` (https://github.com/appneta/tcpreplay/issues/810): use 4.4.2, 4.4.3, or 4.5.3 and later"
+        return (
+            False,
+            (
+                "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl:"
+                " No such file or directory` (https://github.com/appneta/tcpreplay/issues/810): use 4.4.2, 4.4.3, or"
+                " 4.5.3 and later"
+            ),
         )
-    return True, (
-        "versions from 4.5.3 on work, but wait 100 microseconds whenever the ring is full, and so may send less than half of what "
-        "4.4.2 does (https://github.com/appneta/tcpreplay/issues/984)"
+    return (
+        True,
+        (
+            "versions from 4.5.3 on work, but wait 100 microseconds whenever the ring is full, and so may send less"
+            " than half of what 4.4.2 does (https://github.com/appneta/tcpreplay/issues/984)"
+        ),
     )

@@ -26,10 +26,12 @@ class Fill:
 
 
 class RandomFill(Fill):
-    """Bytes that do not compress, other ones in each frame, and the same ones on every host: SHAKE-128 (FIPS 202) of seed, stream, frame.
+    """Bytes that do not compress, other ones in each frame, and the same ones on every host: SHAKE-128 (FIPS 202) of
+    seed, stream, frame.
 
-    The first half is SHAKE's, the second its complement (and up to three bytes of zero make up the length). So the 16-bit words of each
-    payload sum to zero in one's complement, whatever they are, and no frame's checksums need to be computed anew (RFC 1071).
+    The first half is SHAKE's, the second its complement (and up to three bytes of zero make up the length). So the
+    16-bit words of each payload sum to zero in one's complement, whatever they are, and no frame's checksums need to be
+    computed anew (RFC 1071).
     """
 
     varies = True

@@ -56,7 +56,9 @@ def _box(stream: Stream, link_type: int) -> _Box | None:
     slices = found.key or ()
     in_key = {at for part in slices for at in range(*part.indices(len(frame)))}
     places = stream.template(0).patches.places
-    if stream.fill.varies and {*in_key, *found.decisive} & set(range(len(frame) - stream.template(0).padding, len(frame))):
+    if stream.fill.varies and {*in_key, *found.decisive} & set(
+        range(len(frame) - stream.template(0).padding, len(frame))
+    ):
         return None  # what follows the last layer is read as a header
     cleared = bytearray(frame)
     strides: list[int] = []
@@ -95,7 +97,8 @@ def _overlap(some: tuple[range, ...], others: tuple[range, ...]) -> bool:
 def count_flows(streams: list[Stream], link_type: int) -> int | None:
     """The flows in a file of these streams, by the rule of :mod:`_pcap.flows`.
 
-    None where streams share flows in a way that only a look at every frame would settle, and there are more than 100,000 of them.
+    None where streams share flows in a way that only a look at every frame would settle, and there are more than
+    100,000 of them.
     """
     boxes = [_box(stream, link_type) for stream in streams]
     total = 0
@@ -125,5 +128,9 @@ def _counted(streams: list[Stream], link_type: int) -> int | None:
     turns = [stream.frames if stream.fill.varies else min(stream.frames, stream.product) for stream in streams]
     if sum(turns) > _COUNTED:
         return None
-    keys = {flow_key(bytes(stream.patched_frame(frame)), link_type) for stream, turn in zip(streams, turns) for frame in range(turn)}
+    keys = {
+        flow_key(bytes(stream.patched_frame(frame)), link_type)
+        for stream, turn in zip(streams, turns)
+        for frame in range(turn)
+    }
     return len(keys - {None})

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The destination MAC addresses that follow from what a frame carries: multicast and broadcast, which no router or cache is asked for."""
+"""The destination MAC addresses that follow from what a frame carries: multicast and broadcast, which no router or
+cache is asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.valu
 
 _BROADCAST = (1 << 48) - 1
 _WHO_HAS = 1  # of ARP's operations: a request
-# A part of all addresses: (first, the one after the last, its MAC address or None for the default, whether that counts up with them)
+# A part of all addresses: (first, the one after the last, its MAC address or None for the default, whether that counts
+# up with them)
 _Part = tuple[int, int, "int | None", bool]
 
 
@@ -59,9 +61,12 @@ class GroupMacs(Numbers):
 
     @property
     def vary(self) -> bool:
-        """Whether any is another than the default. Of the ends of each range and of what lies between none is left out."""
+        """Whether any is another than the default. Of the ends of each range and of what lies between none is left
+        out."""
         return any(
-            self._part(low)[2] is not None or self._part(high)[2] is not None or self._part(low)[:2] != self._part(high)[:2]
+            self._part(low)[2] is not None
+            or self._part(high)[2] is not None
+            or self._part(low)[:2] != self._part(high)[:2]
             for low, high in spans(self.ranges)
         )
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Arithmetic on many small numbers at once, in plain Python: a vector is one big integer, each number a lane of it.
 
-A lane is a fixed number of bytes, the first lane the lowest. Adding two such integers adds every lane at C speed, as long as no
-lane overflows into its neighbour. That makes a column of checksums over ten thousand frames a handful of operations, without
-a numeric library on the managed node.
+A lane is a fixed number of bytes, the first lane the lowest. Adding two such integers adds every lane at C speed, as
+long as no lane overflows into its neighbour. That makes a column of checksums over ten thousand frames a handful of
+operations, without a numeric library on the managed node.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def progression(start: int, step: int, width: int, count: int) -> bytes:
 def word_sums(columns: list[bytes]) -> int:
     """The sum of the 16-bit words of a field, per frame, in :data:`SUM_LANE` lanes.
 
-    :param columns: one column a byte of the field, the most significant first; a last odd byte counts as a high one (RFC 1071).
+    :param columns: one column a byte of the field, the most significant first; a last odd byte counts as a high one
+    (RFC 1071).
     """
     count = len(columns[0])
     total = 0
@@ -76,7 +77,8 @@ def checksum_columns(sums: int, count: int, zero_is_ffff: bool) -> tuple[bytes, 
     every = ones(SUM_LANE, count)
     folded = fold(sums, count)
     if zero_is_ffff:
-        # 0xffff, the other zero of one's complement, becomes 0, and everything else stays: then 0xffff - folded is never 0.
+        # 0xffff, the other zero of one's complement, becomes 0, and everything else stays: then 0xffff - folded is
+        # never 0.
         more = folded + every
         checksums = every * 0x10000 - ((more & (every * 0xFFFF)) + ((more >> 16) & every))
     else:

@@ -17,7 +17,12 @@ from typing import Any, Union
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import group_macs
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import layer_class, moment, near, scapy_module
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import (
+    layer_class,
+    moment,
+    near,
+    scapy_module,
+)
 
 # What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
@@ -35,15 +40,20 @@ _DEEPEST = 20  # packets in fields of packets in fields …
 
 @dataclass(eq=False)
 class LayerSpec:
-    """One layer as given: its Scapy class, its constant fields, those that vary, and those that hold packets, in the header's order."""
+    """One layer as given: its Scapy class, its constant fields, those that vary, and those that hold packets, in the
+    header's order."""
 
     name: str
     scapy_class: Any
     constants: dict[str, Any] = field(default_factory=dict)
     varying: dict[str, Values] = field(default_factory=dict)
-    packets: dict[str, list[list[LayerSpec]]] = field(default_factory=dict)  # each a stack of layers, the outermost first
+    packets: dict[str, list[list[LayerSpec]]] = field(
+        default_factory=dict
+    )  # each a stack of layers, the outermost first
     open: dict[str, str] = field(default_factory=dict)  # destinations that were not given, and their kind
-    follows: dict[str, tuple[LayerSpec, str]] = field(default_factory=dict)  # a varying field that moves with another layer's
+    follows: dict[str, tuple[LayerSpec, str]] = field(
+        default_factory=dict
+    )  # a varying field that moves with another layer's
 
     def inside(self) -> Iterator[LayerSpec]:
         """The layers within its fields, however deep."""
@@ -160,8 +170,12 @@ def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
         try:
             return int(scapy_field.any2i(layer, text))
         except (KeyError, ValueError, TypeError, AttributeError, IndexError):
-            names = [str(known) for known in getattr(scapy_field, "s2i", {})] or list(getattr(scapy_field, "names", []) or [])
-            raise TrafficgenError(f"{text!r} is no value of this field", on=on, remedy=near(text, names) if names else "") from None
+            names = [str(known) for known in getattr(scapy_field, "s2i", {})] or list(
+                getattr(scapy_field, "names", []) or []
+            )
+            raise TrafficgenError(
+                f"{text!r} is no value of this field", on=on, remedy=near(text, names) if names else ""
+            ) from None
 
     return by_name
 
@@ -177,7 +191,9 @@ def _tcp_option(item: Any, on: str) -> Any:
     elif isinstance(item, dict) and len(item) == 1:
         item = list(next(iter(item.items())))
     if not isinstance(item, list) or len(item) != 2:
-        raise TrafficgenError(f"{item!r} is no option", on=on, remedy="An option is NOP, or {MSS: 1460}, or {Timestamp: [1, 0]}.")
+        raise TrafficgenError(
+            f"{item!r} is no option", on=on, remedy="An option is NOP, or {MSS: 1460}, or {Timestamp: [1, 0]}."
+        )
     name, value = item
     return name, b"" if name == "SAckOK" and value is None else _as_tuple(value)
 
@@ -195,13 +211,16 @@ def _bytes_of(name: str, value: Any, on: str) -> bytes:
 
 
 def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
-    """What a given value stands for: a constant that Scapy takes, or a :class:`FieldNumbers` or :class:`FieldObjects`."""
+    """What a given value stands for: a constant that Scapy takes, or a :class:`FieldNumbers` or
+    :class:`FieldObjects`."""
     scapy_field = _scapy_field(layer, name)
     kind, bits = _kind(scapy_field, layer)
     if kind == "other":
         if type(scapy_field).__name__ == "TCPOptionsField":
             if not isinstance(given, list):
-                raise TrafficgenError(f"{given!r} is no list of options", on=on, remedy="Such as [{MSS: 1460}, NOP, {WScale: 7}].")
+                raise TrafficgenError(
+                    f"{given!r} is no list of options", on=on, remedy="Such as [{MSS: 1460}, NOP, {WScale: 7}]."
+                )
             return [_tcp_option(item, on) for item in given]
         if isinstance(given, list) and not scapy_field.islist:
             if not given:
@@ -225,7 +244,9 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
 
 def no_fields(name: str, given: Any, on: str) -> TrafficgenError:
     """The error for a layer whose fields are no dictionary."""
-    return TrafficgenError(f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}.")
+    return TrafficgenError(
+        f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}."
+    )
 
 
 def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[LayerSpec]]:
@@ -239,21 +260,27 @@ def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[Lay
         place = f"{on}[{number}]" if isinstance(given, list) else on
         stack = item if isinstance(item, list) else [item]
         # A plain word is a layer only where it looks like one: "www.example.com" is what goes into a field of one.
-        if not stack or not all(isinstance(one, dict) or (isinstance(one, str) and one.isidentifier()) for one in stack):
+        if not stack or not all(
+            isinstance(one, dict) or (isinstance(one, str) and one.isidentifier()) for one in stack
+        ):
             raise TrafficgenError(
-                f"{item!r} is no packet, and this field holds packets", on=place,
+                f"{item!r} is no packet, and this field holds packets",
+                on=place,
                 remedy=f"Write each as a layer, in a list: [{{{example}: {{field: value}}}}].",
-            )  # fmt: skip
+            )
         found.append(read_stack([layer_entry(one, place) for one in stack], place, depth + 1))
     if len(found) > 1 and not scapy_field.islist and not isinstance(scapy_field, scapy_module("scapy.fields").StrField):
         raise TrafficgenError(
-            f"{len(found)} packets, and this field holds one", on=on, remedy="One of several layers is a list in the list: [[IP, UDP]]."
+            f"{len(found)} packets, and this field holds one",
+            on=on,
+            remedy="One of several layers is a list in the list: [[IP, UDP]].",
         )
     return found
 
 
 def read_stack(entries: Sequence[tuple[str, Any]], on: str, depth: int = 0) -> list[LayerSpec]:
-    """Layers that lie one in the other, the outermost first, each checked, with the destinations that follow from one another."""
+    """Layers that lie one in the other, the outermost first, each checked, with the destinations that follow from one
+    another."""
     try:
         stack = [read_layer(name, fields, on, depth) for name, fields in entries]
         for index in reversed(range(len(stack))):
@@ -263,7 +290,9 @@ def read_stack(entries: Sequence[tuple[str, Any]], on: str, depth: int = 0) -> l
         raise
     except Exception as error:  # some of Scapy's classes are only there to make others of
         names = ", ".join(name for name, _fields in entries)
-        raise TrafficgenError(f"Scapy could not make {names}", on=on, said=f"{type(error).__name__}: {error}") from error
+        raise TrafficgenError(
+            f"Scapy could not make {names}", on=on, said=f"{type(error).__name__}: {error}"
+        ) from error
     return stack
 
 
@@ -313,7 +342,8 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
 
 
 def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
-    """Give a field that Scapy would fill from this host the collection's own default, or leave it to what lies within the layer."""
+    """Give a field that Scapy would fill from this host the collection's own default, or leave it to what lies within
+    the layer."""
     scapy_field = _scapy_field(layer, name)
     type_name = type(scapy_field).__name__
     kind, _bits = _kind(scapy_field, layer)
@@ -326,7 +356,8 @@ def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
 
 
 def _set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: str) -> None:
-    """A destination that was not given: what the layers within say, as of multicast, else the collection's own default."""
+    """A destination that was not given: what the layers within say, as of multicast, else the collection's own
+    default."""
     layer = stack[index]
     within = stack[index + 1] if index + 1 < len(stack) else None
     if within is not None and _said_by_binding(layer, within, name):
@@ -373,14 +404,21 @@ def _said_by_binding(layer: LayerSpec, within: LayerSpec, name: str) -> bool:
 
 
 def _bind_address(layer: LayerSpec, within: LayerSpec, name: str, kind: str) -> bool:
-    """Give the field ``name`` the group that Scapy knows for the protocol within, such as 224.0.0.5 for OSPF, if it knows one."""
+    """Give the field ``name`` the group that Scapy knows for the protocol within, such as 224.0.0.5 for OSPF, if it
+    knows one."""
     scapy_field = _scapy_field(layer.scapy_class(), name)
     inner = within.scapy_class(**within.constants)
     for address, condition in getattr(scapy_field, "bindings", {}).get(within.scapy_class, []):
         # Where what settles it varies, as the ports of a scan, no frame of them is for the group.
-        if set(condition) & set(within.varying) or any(getattr(inner, key, None) != value for key, value in condition.items()):
+        if set(condition) & set(within.varying) or any(
+            getattr(inner, key, None) != value for key, value in condition.items()
+        ):
             continue
-        groups = {key: values for key, values in within.varying.items() if isinstance(values, FieldNumbers) and values.kind == kind}
+        groups = {
+            key: values
+            for key, values in within.varying.items()
+            if isinstance(values, FieldNumbers) and values.kind == kind
+        }
         if not callable(address):
             layer.constants[name] = address
         elif not groups:
@@ -398,7 +436,8 @@ def _bind_address(layer: LayerSpec, within: LayerSpec, name: str, kind: str) -> 
 class Stack:
     """The layers of a stream, built into bytes by Scapy.
 
-    A field is named by (number of its layer, name). The layers are numbered from the outermost inwards, then those within fields.
+    A field is named by (number of its layer, name). The layers are numbered from the outermost inwards, then those
+    within fields.
     """
 
     def __init__(self, layers: Sequence[LayerSpec], on: str) -> None:
@@ -412,7 +451,8 @@ class Stack:
         return self._number[id(spec)]
 
     def fields(self) -> Iterator[tuple[LayerSpec, str]]:
-        """The varying fields, in Scapy's order of the product: the innermost layer's first, in a layer the one that stands first."""
+        """The varying fields, in Scapy's order of the product: the innermost layer's first, in a layer the one that
+        stands first."""
 
         def inwards(stack: Sequence[LayerSpec]) -> Iterator[tuple[LayerSpec, str]]:
             for layer in reversed(stack):
@@ -431,7 +471,9 @@ class Stack:
             return 101
         number = scapy_module("scapy.config").conf.l2types.layer2num.get(outermost.scapy_class)
         if number is None:
-            raise TrafficgenError(f"{outermost.name} cannot be the outermost layer of a pcap", on=self.on, remedy="Start with Ether.")
+            raise TrafficgenError(
+                f"{outermost.name} cannot be the outermost layer of a pcap", on=self.on, remedy="Start with Ether."
+            )
         return int(number)
 
     def build(self, values: Mapping[tuple[int, str], Any], payload: bytes = b"", start: int = 0) -> bytes:
@@ -447,7 +489,9 @@ class Stack:
         except TrafficgenError:
             raise
         except Exception as error:  # whatever a layer's own code raises for a value that it does not take
-            raise TrafficgenError("Scapy could not build the frame", on=self.on, said=f"{type(error).__name__}: {error}") from error
+            raise TrafficgenError(
+                "Scapy could not build the frame", on=self.on, said=f"{type(error).__name__}: {error}"
+            ) from error
 
     def _stacked(self, layers: Sequence[LayerSpec], own: Mapping[int, Mapping[str, Any]], payload: bytes = b"") -> Any:
         """Layers one in the other, as a packet of Scapy's."""
@@ -457,7 +501,9 @@ class Stack:
             for name, stacks in layer.packets.items():
                 packets = [self._stacked(stack, own) for stack in stacks]
                 is_list = _scapy_field(layer.scapy_class(), name).islist
-                for other in [] if is_list else packets[1:]:  # DNS's records up to Scapy 2.5: each the payload of the one before
+                for other in (
+                    [] if is_list else packets[1:]
+                ):  # DNS's records up to Scapy 2.5: each the payload of the one before
                     packets[0].add_payload(other)
                 fields[name] = packets if is_list else packets[0]
             fields.update(own.get(self.number(layer), {}))

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scapy's layers by the names of their classes, contributed ones among them.
 
-Scapy's own list holds only what has been imported, and importing all of scapy.contrib takes seconds, opens sockets and prints. So the
-sources are searched for the class, and the module that defines it is imported, as load_contrib() would.
+Scapy's own list holds only what has been imported, and importing all of scapy.contrib takes seconds, opens sockets and
+prints. So the sources are searched for the class, and the module that defines it is imported, as load_contrib() would.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _CLASS = re.compile(rb"^class (\w{1,200})\s*\(([^()]{0,500})\)\s*:", re.MULTILIN
 def near(name: str, names: Sequence[str], otherwise: str = "Scapy's ls() lists them.") -> str:
     """A remedy that names what comes nearest to ``name``."""
     by_lower = {known.lower(): known for known in names}
-    found = [by_lower[match] for match in difflib.get_close_matches(name.lower()[:100], list(by_lower), n=3, cutoff=0.5)]
+    found = [
+        by_lower[match] for match in difflib.get_close_matches(name.lower()[:100], list(by_lower), n=3, cutoff=0.5)
+    ]
     if found:
         return f"Did you mean {' or '.join(found)}?"
     return f"There are: {', '.join(sorted(names))}." if len(names) <= 40 else otherwise
@@ -47,9 +49,11 @@ def scapy_module(module: str) -> Any:
         if (error.name or "").partition(".")[0] != "scapy":
             raise
         raise TrafficgenError(
-            "Scapy cannot be imported by the Python that runs this module", on="scapy", said=str(error),
+            "Scapy cannot be imported by the Python that runs this module",
+            on="scapy",
+            said=str(error),
             remedy="Install it on this host: the package python3-scapy of Debian, or of EPEL on EL 9.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _rare_module(module: str, on: str) -> Any:
@@ -62,9 +66,11 @@ def _rare_module(module: str, on: str) -> Any:
         raise
     except Exception as error:
         raise TrafficgenError(
-            f"Scapy's module {module} cannot be imported", on=on, said=f"{type(error).__name__}: {error}",
+            f"Scapy's module {module} cannot be imported",
+            on=on,
+            said=f"{type(error).__name__}: {error}",
             remedy="Install what it needs on this host, or take another layer.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 @contextlib.contextmanager
@@ -91,7 +97,8 @@ def moment(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_chance() -> Iterator[None]:
-    """Random numbers are the same ones each time: some defaults, as scapy.contrib.gtp's IE_IMSI, are drawn when the module is imported."""
+    """Random numbers are the same ones each time: some defaults, as scapy.contrib.gtp's IE_IMSI, are drawn when the
+    module is imported."""
     state = random.getstate()
     random.seed(0)
     try:
@@ -102,7 +109,8 @@ def _no_chance() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _defined() -> dict[str, dict[str, str]]:
-    """The classes that Scapy's layers and contributed modules define: their modules, and there what stands in their parentheses."""
+    """The classes that Scapy's layers and contributed modules define: their modules, and there what stands in their
+    parentheses."""
     found: dict[str, dict[str, str]] = {}
     for package in ("scapy.layers", "scapy.contrib"):
         for base in scapy_module(package).__path__:
@@ -150,9 +158,11 @@ def _short(module: str) -> str:
 
 
 def layer_class(name: str, on: str) -> Any:
-    """The Scapy layer of that name: a usual one, else one of all that ``from scapy.all import *`` gives, else a contributed one.
+    """The Scapy layer of that name: a usual one, else one of all that ``from scapy.all import *`` gives, else a
+    contributed one.
 
-    :param name: the class, with (the end of) its module before it where several modules have one of that name: ``gtp.GTPHeader``.
+    :param name: the class, with (the end of) its module before it where several modules have one of that name:
+    ``gtp.GTPHeader``.
     """
     logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it warns of routes and interfaces, which are not used here
     # Nor are they read, which took a fifth of the time that its import takes (Scapy 2.6 and later heed this).
@@ -173,7 +183,9 @@ def layer_class(name: str, on: str) -> Any:
     modules = [one for one in _layer_names().get(plain, ()) if not inside or f".{one}".endswith(f".{inside}")]
     if len(modules) > 1:
         choice = " or ".join(f"{_short(module)}.{plain}" for module in modules)
-        raise TrafficgenError(f"several modules of Scapy have a layer {name!r}", on=on, remedy=f"Name the module too: {choice}.")
+        raise TrafficgenError(
+            f"several modules of Scapy have a layer {name!r}", on=on, remedy=f"Name the module too: {choice}."
+        )
     if modules:
         scapy_module("scapy.all")  # as in a script: what a layer looks like below another one may be settled there
         found = _layer_of(_rare_module(modules[0], on), plain)

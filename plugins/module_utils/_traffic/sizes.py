@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frame sizes of a stream: the ``size`` of a traffic spec, in any of its forms and bases, to a cycle of frame lengths."""
+"""The frame sizes of a stream: the ``size`` of a traffic spec, in any of its forms and bases, to a cycle of frame
+lengths."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ RFC2544_SIZES = (64, 128, 256, 512, 1024, 1280, 1518)
 
 
 def spread(weights: Sequence[int], on: str = "weight") -> list[int]:
-    """An order of indices in which index i stands ``weights[i]`` times, as evenly as can be (smooth weighted round robin).
+    """An order of indices in which index i stands ``weights[i]`` times, as evenly as can be (smooth weighted round
+    robin).
 
     The sequence depends on the weights alone, so it is repeatable and exact, as RFC 6985 asks of an IMIX.
 
@@ -35,14 +37,20 @@ def spread(weights: Sequence[int], on: str = "weight") -> list[int]:
     """
     total = sum(weights)
     if total > LONGEST_TURN:
-        raise TrafficgenError(f"the weights come to {total}", on=on, remedy=f"At most {LONGEST_TURN}: divide them all by the same number.")
+        raise TrafficgenError(
+            f"the weights come to {total}", on=on, remedy=f"At most {LONGEST_TURN}: divide them all by the same number."
+        )
     if len(set(weights)) == 1:
         return list(range(len(weights))) * weights[0]
     if total * len(weights) > _MOST_COMPARED:
         raise TrafficgenError(
-            f"{len(weights)} weights come to {total}", on=on,
-            remedy=f"At most {_MOST_COMPARED // len(weights)} of so many: divide them all by the same number, or give fewer.",
-        )  # fmt: skip
+            f"{len(weights)} weights come to {total}",
+            on=on,
+            remedy=(
+                f"At most {_MOST_COMPARED // len(weights)} of so many: divide them all by the same number, or give"
+                " fewer."
+            ),
+        )
     credit = [0] * len(weights)
     order = []
     for _turn in range(total):
@@ -75,9 +83,13 @@ def _keys(form: dict[str, Any], needed: set[str], optional: set[str], on: str) -
     if unknown or missing:
         wrong = f"unknown key {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
         raise TrafficgenError(
-            wrong, on=on,
-            remedy="A size is a number, a list of numbers, {start, end, step}, {imix: NAME} or {weights: [{size, weight}, ...]}.",
-        )  # fmt: skip
+            wrong,
+            on=on,
+            remedy=(
+                "A size is a number, a list of numbers, {start, end, step}, {imix: NAME} or {weights: [{size, weight},"
+                " ...]}."
+            ),
+        )
 
 
 def _weighted(pairs: Sequence[tuple[int, int]], on: str) -> list[int]:
@@ -87,7 +99,8 @@ def _weighted(pairs: Sequence[tuple[int, int]], on: str) -> list[int]:
 def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
     """The sizes that the frames of a stream take in turn, as given (in ``base``).
 
-    :param form: a number; a list of numbers; ``{start, end, step}``; ``{imix: NAME}``; ``{weights: [{size, weight}, …]}``.
+    :param form: a number; a list of numbers; ``{start, end, step}``; ``{imix: NAME}``; ``{weights: [{size, weight},
+    …]}``.
     :param base: what the numbers count, one of :data:`BASES`. IMIX profiles are wire frames, and refuse another base.
     :raises TrafficgenError: for anything else, naming ``on``.
     """
@@ -100,9 +113,13 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
     if "imix" in form:
         _keys(form, {"imix"}, set(), on)
         if not isinstance(form["imix"], str) or form["imix"] not in IMIX_PROFILES:
-            raise TrafficgenError(f"no IMIX profile {form['imix']!r}", on=on, remedy=f"There are: {', '.join(IMIX_PROFILES)}.")
+            raise TrafficgenError(
+                f"no IMIX profile {form['imix']!r}", on=on, remedy=f"There are: {', '.join(IMIX_PROFILES)}."
+            )
         if base != "wire":
-            raise TrafficgenError(f"IMIX sizes are wire frames, not size_of: {base}", on=on, remedy="Leave size_of out.")
+            raise TrafficgenError(
+                f"IMIX sizes are wire frames, not size_of: {base}", on=on, remedy="Leave size_of out."
+            )
         return _weighted(IMIX_PROFILES[form["imix"]], on)
     if "weights" in form:
         _keys(form, {"weights"}, set(), on)
@@ -115,7 +132,9 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
             _keys(entry, {"size", "weight"}, set(), on)
             weight = _whole(entry["weight"], on)
             if weight < 1:
-                raise TrafficgenError(f"weight {weight} is out of range", on=on, remedy="A weight is a whole number from 1 on.")
+                raise TrafficgenError(
+                    f"weight {weight} is out of range", on=on, remedy="A weight is a whole number from 1 on."
+                )
             pairs.append((_size(entry["size"], on), weight))
         return _weighted(pairs, on)
     _keys(form, {"start", "end"}, {"step"}, on)
@@ -137,5 +156,7 @@ def frame_length(size: int, base: str, ip_offset: int | None, on: str = "size") 
     if base == "wire":
         return size - FCS
     if ip_offset is None:
-        raise TrafficgenError("size_of: ip, but the layers have no IP or IPv6", on=on, remedy="Use size_of: wire or frame.")
+        raise TrafficgenError(
+            "size_of: ip, but the layers have no IP or IPv6", on=on, remedy="Use size_of: wire or frame."
+        )
     return size + ip_offset

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the ``streams`` of a traffic spec, presets included, to streams of frames. Every error names the stream and the field."""
+"""From the ``streams`` of a traffic spec, presets included, to streams of frames. Every error names the stream and the
+field."""
 
 from __future__ import annotations
 
@@ -11,7 +12,12 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import Fill, RandomFill
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import LayerSpec, layer_entry, no_fields, read_stack
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
+    LayerSpec,
+    layer_entry,
+    no_fields,
+    read_stack,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.sizes import RFC2544_SIZES, size_cycle
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Clock, Member, Stream, Traffic
 
@@ -25,8 +31,14 @@ _PORT_SCAN_PORTS = "1024-65534"
 # RFC 2544, appendix C.2.6.4: a UDP echo request from port 0xC020 with a time to live of 10, its data counting up.
 _TEST_FRAME = [{"Ether": None}, {"IP": {"ttl": 10}}, {"UDP": {"sport": 0xC020, "dport": 7}}]
 PRESETS: dict[str, dict[str, Any]] = {
-    "tcp_port_scan": {"layers": [{"Ether": None}, {"IP": None}, {"TCP": {"sport": 1024, "dport": _PORT_SCAN_PORTS}}], "size": 64},
-    "udp_port_scan": {"layers": [{"Ether": None}, {"IP": None}, {"UDP": {"sport": 1024, "dport": _PORT_SCAN_PORTS}}], "size": 64},
+    "tcp_port_scan": {
+        "layers": [{"Ether": None}, {"IP": None}, {"TCP": {"sport": 1024, "dport": _PORT_SCAN_PORTS}}],
+        "size": 64,
+    },
+    "udp_port_scan": {
+        "layers": [{"Ether": None}, {"IP": None}, {"UDP": {"sport": 1024, "dport": _PORT_SCAN_PORTS}}],
+        "size": 64,
+    },
     "rfc2544": {"layers": _TEST_FRAME, "size": list(RFC2544_SIZES), "fill": "increment"},
     "imix": {"layers": _TEST_FRAME, "size": {"imix": "simple"}, "fill": "increment"},
 }
@@ -35,7 +47,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 def _layer_entries(layers: Any, on: str) -> list[tuple[str, Any]]:
     """Each layer as (name, fields): a plain name, or a dictionary of one."""
     if not isinstance(layers, list) or not layers:
-        raise TrafficgenError("no layers", on=on, remedy="layers is a list, such as [Ether: {...}, IP: {...}, UDP: {...}].")
+        raise TrafficgenError(
+            "no layers", on=on, remedy="layers is a list, such as [Ether: {...}, IP: {...}, UDP: {...}]."
+        )
     if len(layers) > _MOST_LAYERS:
         raise TrafficgenError(f"{len(layers)} layers", on=on, remedy=f"A frame has at most {_MOST_LAYERS}.")
     return [layer_entry(entry, on) for entry in layers]
@@ -54,7 +68,9 @@ def _merged(preset: list[Any], own: Any, on: str) -> list[Any]:
         else:
             names = ", ".join(known for known, _fields in merged)
             raise TrafficgenError(
-                f"the preset has no layer {name!r} to change", on=on, remedy=f"It has {names}. Leave preset out to give all layers."
+                f"the preset has no layer {name!r} to change",
+                on=on,
+                remedy=f"It has {names}. Leave preset out to give all layers.",
             )
     return [{name: fields} for name, fields in merged]
 
@@ -95,28 +111,39 @@ def _fill(options: dict[str, Any], number: int, on: str) -> Fill:
 
 
 def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
-    """The varying field that ``LAYER.FIELD`` or ``LAYER:NUMBER.FIELD`` names, the number counting layers of one name from the outside."""
+    """The varying field that ``LAYER.FIELD`` or ``LAYER:NUMBER.FIELD`` names, the number counting layers of one name
+    from the outside."""
     found = _MEMBER.match(text) if isinstance(text, str) else None
     if not found:
-        raise TrafficgenError(f"{text!r} is no field", on=on, remedy="Name a field as Ether.src, or IP:2.src of the second IP layer.")
+        raise TrafficgenError(
+            f"{text!r} is no field", on=on, remedy="Name a field as Ether.src, or IP:2.src of the second IP layer."
+        )
     every = [*layers, *(inner for layer in layers for inner in layer.inside())]
     named = [spec for spec in every if spec.name == found[1]]
     if not named:
         raise TrafficgenError(
-            f"there is no layer {found[1]!r} for {text!r}", on=on, remedy=f"There are: {', '.join(spec.name for spec in every)}."
+            f"there is no layer {found[1]!r} for {text!r}",
+            on=on,
+            remedy=f"There are: {', '.join(spec.name for spec in every)}.",
         )
     if found[2]:
         named = named[int(found[2]) - 1 : int(found[2])] if int(found[2]) else []
     varying = [spec for spec in named if found[3] in spec.varying and found[3] not in spec.follows]
     if len(varying) > 1:
         raise TrafficgenError(
-            f"{text!r} may be several layers' field", on=on, remedy=f"Say which: {found[1]}:1.{found[3]} is the outermost."
+            f"{text!r} may be several layers' field",
+            on=on,
+            remedy=f"Say which: {found[1]}:1.{found[3]} is the outermost.",
         )
     if not varying:
         raise TrafficgenError(
-            f"{text} does not vary", on=on,
-            remedy="Give it several values in layers. A destination MAC that is left out moves with the address of its group by itself.",
-        )  # fmt: skip
+            f"{text} does not vary",
+            on=on,
+            remedy=(
+                "Give it several values in layers. A destination MAC that is left out moves with the address of its"
+                " group by itself."
+            ),
+        )
     return varying[0], found[3]
 
 
@@ -168,10 +195,14 @@ def read_interval(interval: Any) -> tuple[Clock, bool]:
     except InvalidOperation:
         raise TrafficgenError(f"{interval!r} is not a number of seconds", on="interval") from None
     if not seconds.is_finite() or seconds < 0:
-        raise TrafficgenError(f"{interval} is not a time between frames", on="interval", remedy="Give seconds, 0 or more.")
+        raise TrafficgenError(
+            f"{interval} is not a time between frames", on="interval", remedy="Give seconds, 0 or more."
+        )
     nanoseconds = seconds * 10**9
     if nanoseconds != nanoseconds.to_integral_value():
-        raise TrafficgenError(f"{interval} s is no whole number of nanoseconds", on="interval", remedy="A pcap holds no finer time.")
+        raise TrafficgenError(
+            f"{interval} s is no whole number of nanoseconds", on="interval", remedy="A pcap holds no finer time."
+        )
     if int(nanoseconds) % 1000 == 0:
         return Clock(int(nanoseconds) // 1000, 10**6), False
     return Clock(int(nanoseconds), 10**9), True
@@ -180,16 +211,20 @@ def read_interval(interval: Any) -> tuple[Clock, bool]:
 def read_traffic(streams: Any, interval: Any) -> tuple[Traffic, int, bool]:
     """All of a spec: the traffic, its pcap link type, and whether its times are in nanoseconds.
 
-    :param streams: the module's ``streams``. With a ``weight`` in every one they are interleaved, with none they follow one another.
+    :param streams: the module's ``streams``. With a ``weight`` in every one they are interleaved, with none they follow
+    one another.
     """
     if not streams:
-        raise TrafficgenError("no streams", on="streams", remedy="Give at least one: {preset: tcp_port_scan}, or {layers: [...]}.")
+        raise TrafficgenError(
+            "no streams", on="streams", remedy="Give at least one: {preset: tcp_port_scan}, or {layers: [...]}."
+        )
     weighted = [stream.get("weight") is not None for stream in streams]
     if any(weighted) and not all(weighted):
         raise TrafficgenError(
-            "some streams have a weight, and some have none", on="streams",
+            "some streams have a weight, and some have none",
+            on="streams",
             remedy="Interleaved streams all need one; streams that follow one another have none.",
-        )  # fmt: skip
+        )
     clock, nanoseconds = read_interval(interval)
     read = []
     for number, given in enumerate(streams):
@@ -198,5 +233,7 @@ def read_traffic(streams: Any, interval: Any) -> tuple[Traffic, int, bool]:
         read.append(read_stream({key: given[key] for key in given if key != "name"}, on, number))
     link_types = {stream.stack.link_type() for stream in read}
     if len(link_types) > 1:
-        raise TrafficgenError("the streams start with different kinds of layers", on="streams", remedy="One pcap has one link type.")
+        raise TrafficgenError(
+            "the streams start with different kinds of layers", on="streams", remedy="One pcap has one link type."
+        )
     return Traffic(read, interleaved=all(weighted), clock=clock), link_types.pop(), nanoseconds

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Streams of frames: from layers and varying fields to the records of a pcap, in blocks.
 
-Scapy builds one frame a shape (a size, and the values of the fields that cannot be patched). In copies of it the varying fields are
-patched a column at a time: byte b of field f of ten thousand frames is one slice assignment with a stride. The checksums follow from
-the fields by RFC 1624's arithmetic, whose coefficients are found by asking Scapy for a few frames and comparing; so there is
-no knowledge here of which checksum covers what, and a tunnel's are right as well. What the comparison cannot explain is left to Scapy,
-frame by frame: slower, the same bytes.
+Scapy builds one frame a shape (a size, and the values of the fields that cannot be patched). In copies of it the
+varying fields are patched a column at a time: byte b of field f of ten thousand frames is one slice assignment with a
+stride. The checksums follow from the fields by RFC 1624's arithmetic, whose coefficients are found by asking Scapy for
+a few frames and comparing; so there is no knowledge here of which checksum covers what, and a tunnel's are right as
+well. What the comparison cannot explain is left to Scapy, frame by frame: slower, the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes as _lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import REFERENCE, Fill
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import FieldNumbers, FieldObjects, LayerSpec, Stack
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
+    FieldNumbers,
+    FieldObjects,
+    LayerSpec,
+    Stack,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.sizes import LARGEST, frame_length, spread
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers
 
@@ -34,7 +39,9 @@ _SUPER_MOST = 4 << 20  # bytes of a pattern of frames that is patched as one
 _RUN_LEAST = 16  # equal-shaped frames in a row that are worth patching as one
 _CHUNK = 1024  # frames that are made one by one in one block
 _TEMPLATES_KEPT = 16384  # without their padding they are about a kilobyte each
-_SHAPES_ANALYSED = 256  # combinations of unpatched values whose frames are still looked into; with more, all is left to Scapy
+_SHAPES_ANALYSED = (
+    256  # combinations of unpatched values whose frames are still looked into; with more, all is left to Scapy
+)
 _VALUES_COMPARED = 256  # values of a field that are compared one and all: every one of a field of 8 bits
 
 
@@ -68,7 +75,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a field stands in the frame: ``width`` bytes from ``offset`` on, the value shifted left by ``shift`` bits in them."""
+    """Where a field stands in the frame: ``width`` bytes from ``offset`` on, the value shifted left by ``shift`` bits
+    in them."""
 
     offset: int
     width: int
@@ -100,7 +108,8 @@ class Patches:
 
 @dataclass(frozen=True)
 class Template:
-    """A frame of one shape with its record header, the patched fields' bits zero, and each patched checksum's sum without them."""
+    """A frame of one shape with its record header, the patched fields' bits zero, and each patched checksum's sum
+    without them."""
 
     head: bytes  # the record without the padding, which all templates share
     padding: int
@@ -162,11 +171,14 @@ class _Analysis:
         if not off:
             raise Inexplicable
         offset, width = off[0], off[-1] - off[0] + 1
-        mask = int.from_bytes(ones[offset : offset + width], "big") ^ int.from_bytes(self.zero[offset : offset + width], "big")
+        mask = int.from_bytes(ones[offset : offset + width], "big") ^ int.from_bytes(
+            self.zero[offset : offset + width], "big"
+        )
         shift = (mask & -mask).bit_length() - 1
         if mask != most << shift:
             raise Inexplicable
-        # Two values tell a byte order and a factor from the others; the stream's own values are compared in whole frames later.
+        # Two values tell a byte order and a factor from the others; the stream's own values are compared in whole
+        # frames later.
         samples = (1, 0x5A3C96E1D2B4078F5A3C96E1D2B4078F & most)
         frames = {value: self._with(axis.key, values.scapy_value(value)) for value in samples}
         place = self._fitting(frames, offset, width, shift, mask)
@@ -190,12 +202,14 @@ class _Analysis:
     def _factor(self, frames: dict[int, bytes], place: Place, at: int) -> int:
         """By what the field's word sum counts in the sum under the checksum at ``at``: 0 where it is not covered.
 
-        ±1, 256 times that where the field starts at an odd byte; -1 or other small numbers in a tunnel's outer checksum.
+        ±1, 256 times that where the field starts at an odd byte; -1 or other small numbers in a tunnel's outer
+        checksum.
         """
         was = int.from_bytes(self.zero[at : at + 2], "big")
         for factor in (0, 1, 256, -1, -256, 2, 512, -2, -512, 3, 768, -3, -768):
             if all(
-                (was - int.from_bytes(frame[at : at + 2], "big") - factor * _word_sum(place.encode(value))) % 0xFFFF == 0
+                (was - int.from_bytes(frame[at : at + 2], "big") - factor * _word_sum(place.encode(value))) % 0xFFFF
+                == 0
                 for value, frame in frames.items()
             ):
                 return factor
@@ -255,7 +269,8 @@ class Stream:
             self._shapes.clear()
 
     def _axes(self, together: Sequence[Sequence[Member]]) -> tuple[list[Axis], int]:
-        """The varying fields in Scapy's order of the product, what moves together at the place of its fastest; and the product's length."""
+        """The varying fields in Scapy's order of the product, what moves together at the place of its fastest; and the
+        product's length."""
         follows = {(id(spec), name): spec.follows[name] for spec in self.stack.specs for name in spec.follows}
         group_of = {(id(spec), name): number for number, group in enumerate(together) for spec, name in group}
         strides: dict[Any, int] = {}
@@ -284,9 +299,9 @@ class Stream:
         if not still:
             return []
         return [
-            f"{self.on}: count {self.frames} ends before {' and '.join(still)} {'have' if len(still) > 1 else 'has'} changed at all: "
-            f"every frame has the first value. {names[0]} changes fastest, and all combinations are {self.product} frames. "
-            "Raise count, give fewer values, or let fields change together (together)."
+            f"{self.on}: count {self.frames} ends before {' and '.join(still)} {'have' if len(still) > 1 else 'has'}"
+            f" changed at all: every frame has the first value. {names[0]} changes fastest, and all combinations are"
+            f" {self.product} frames. Raise count, give fewer values, or let fields change together (together)."
         ]
 
     @property
@@ -300,10 +315,14 @@ class Stream:
             chance = self.stack.by_chance()
             fields = ", ".join(chance)
             raise TrafficgenError(
-                f"Scapy gives {fields or 'one of these layers'} another value each time: a random one, or the time of day", on=self.on,
-                remedy=f"Give {'them' if chance else 'its identifiers, nonces and times'} values of their own: "
-                "the same spec has to give the same bytes.",
-            )  # fmt: skip
+                f"Scapy gives {fields or 'one of these layers'} another value each time: a random one, or the time"
+                " of day",
+                on=self.on,
+                remedy=(
+                    f"Give {'them' if chance else 'its identifiers, nonces and times'} values of their own: "
+                    "the same spec has to give the same bytes."
+                ),
+            )
 
     def _patchable(self) -> list[Axis]:
         """The axes that can be patched whatever the others' values are, as far as a first look at each tells."""
@@ -325,13 +344,16 @@ class Stream:
         return fitting if shapes <= _SHAPES_ANALYSED else []
 
     def _shape_of(self, values: dict[tuple[int, str], Any], patches: Patches) -> tuple[Patches, int, int | None]:
-        """What is patched in frames of the shape that ``values`` have, their length unpadded, and where their IP header starts."""
+        """What is patched in frames of the shape that ``values`` have, their length unpadded, and where their IP header
+        starts."""
         return patches, len(self.stack.build(values)), self._ip_offset(values)
 
     def _agrees(self) -> bool:
-        """Whether patched frames are Scapy's own, over a sample: the ends, some between, and every value of short axes once.
+        """Whether patched frames are Scapy's own, over a sample: the ends, some between, and every value of short axes
+        once.
 
-        What a layer looks like may depend on a single value of a field: ICMP's timestamps (types 13 and 14) make it longer.
+        What a layer looks like may depend on a single value of a field: ICMP's timestamps (types 13 and 14) make it
+        longer.
         """
         last = self.frames - 1
         sample = {0, last} | {last * part // 7919 for part in (211, 2999, 4513, 7717)}
@@ -371,9 +393,10 @@ class Stream:
         wanted = frame_length(size, self._base, ip_offset, self.on)
         if wanted < length:
             raise TrafficgenError(
-                f"size {size} (size_of: {self._base}) is smaller than the headers", on=self.on,
+                f"size {size} (size_of: {self._base}) is smaller than the headers",
+                on=self.on,
                 remedy=f"The layers alone are a frame of {length} bytes: {size + length - wanted} in that base.",
-            )  # fmt: skip
+            )
         return wanted - length
 
     def _ip_offset(self, values: dict[tuple[int, str], Any]) -> int | None:
@@ -399,7 +422,9 @@ class Stream:
         if shape not in self._shapes:
             if len(self._shapes) >= _TEMPLATES_KEPT:
                 self._shapes.clear()
-            patches = _Analysis(self.stack, values, self.patched).patches(self.patched) if self.patched else Patches((), ())
+            patches = (
+                _Analysis(self.stack, values, self.patched).patches(self.patched) if self.patched else Patches((), ())
+            )
             self._shapes[shape] = self._shape_of(values, patches)
         patches, length, ip_offset = self._shapes[shape]
         for axis in self.patched:
@@ -409,7 +434,8 @@ class Stream:
         data = self.stack.build(values, payload)
         if len(data) != length + padding or len(data) > LARGEST + 64:
             raise TrafficgenError(f"the frame comes to {len(data)} bytes, not {length + padding}", on=self.on)
-        # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is 0xffff.
+        # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is
+        # 0xffff.
         sums = tuple(0xFFFF - int.from_bytes(data[c.offset : c.offset + 2], "big") for c in patches.checksums)
         parts: dict[int, list[tuple[int, int]]] = {}
         for axis_index, place in enumerate(patches.places):
@@ -419,7 +445,9 @@ class Stream:
                     parts.setdefault(place.offset + byte, []).append((axis_index, byte))
         writes = tuple((RECORD.size + at, data[at], tuple(sources)) for at, sources in sorted(parts.items()))
         # The padding is the frame's end, unless a layer has a trailer.
-        at_the_end = padding and data.endswith(payload) and max(parts, default=0) < len(data) - padding and not self._one_each
+        at_the_end = (
+            padding and data.endswith(payload) and max(parts, default=0) < len(data) - padding and not self._one_each
+        )
         shared = padding if at_the_end else 0
         head = RECORD.pack(0, 0, len(data), len(data)) + data[: len(data) - shared]
         return Template(head, shared, patches, sums, self._writes.setdefault(writes, writes))
@@ -442,7 +470,9 @@ class Stream:
 
     def total_bytes(self) -> int | None:
         """The bytes of all frames where sizes or a single shape settle them beforehand, else None."""
-        if self.shaping and (not self._sizes or self._base == "ip"):  # what comes before the IP header may vary in length
+        if self.shaping and (
+            not self._sizes or self._base == "ip"
+        ):  # what comes before the IP header may vary in length
             return None
         cycle = max(len(self._sizes), 1)
         whole, rest = divmod(self.frames, cycle)
@@ -498,7 +528,12 @@ class _Window:
             else:
                 starts = range(first * stride - self._first, self.count, stride)
                 stretched.append(
-                    b"".join([column[i : i + 1] * (min(start + stride, self.count) - max(start, 0)) for i, start in enumerate(starts)])
+                    b"".join(
+                        [
+                            column[i : i + 1] * (min(start + stride, self.count) - max(start, 0))
+                            for i, start in enumerate(starts)
+                        ]
+                    )
                 )
         return stretched
 
@@ -519,7 +554,8 @@ class _Window:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in a pattern of frames: its stream, its first frame's number, its rank and how many of the pattern are the stream's."""
+    """A place in a pattern of frames: its stream, its first frame's number, its rank and how many of the pattern are
+    the stream's."""
 
     stream: Stream
     frame: int
@@ -541,10 +577,14 @@ class Clock:
         if fraction + by * (count - 1) < self.per_second:
             return second.to_bytes(4, "little") * count, _lanes.progression(fraction, by, 4, count)
         times = [divmod(start + by * i, self.per_second) for i in range(count)]
-        return struct.pack(f"<{count}I", *(time[0] for time in times)), struct.pack(f"<{count}I", *(time[1] for time in times))
+        return struct.pack(f"<{count}I", *(time[0] for time in times)), struct.pack(
+            f"<{count}I", *(time[1] for time in times)
+        )
 
 
-def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, buffer: bytearray | None = None) -> bytearray:
+def fill_records(
+    slots: Sequence[Slot], count: int, clock: Clock, number: int, buffer: bytearray | None = None
+) -> bytearray:
     """``count`` turns of a pattern of frames, as pcap records.
 
     :param number: the first frame's number in the file.
@@ -553,7 +593,9 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
     templates = [slot.stream.template(slot.frame) for slot in slots]
     turn = sum(template.length for template in templates)
     if buffer is None:
-        parts = [part for slot, one in zip(slots, templates) for part in (one.head, slot.stream.fill.payload(one.padding, 0))]
+        parts = [
+            part for slot, one in zip(slots, templates) for part in (one.head, slot.stream.fill.payload(one.padding, 0))
+        ]
         buffer = bytearray(b"".join(parts) * count)
     windows: dict[int, _Window] = {}
     base = 0
@@ -576,7 +618,9 @@ def fill_records(slots: Sequence[Slot], count: int, clock: Clock, number: int, b
     return buffer
 
 
-def _patch(buffer: bytearray, base: int, turn: int, template: Template, slot: Slot, window: _Window, count: int) -> None:
+def _patch(
+    buffer: bytearray, base: int, turn: int, template: Template, slot: Slot, window: _Window, count: int
+) -> None:
     """Write the varying fields and checksums of one place of the pattern, in all its turns."""
     places = template.patches.places
     for at, kept, sources in template.writes:
@@ -592,7 +636,9 @@ def _patch(buffer: bytearray, base: int, turn: int, template: Template, slot: Sl
         total = _lanes.ones(_lanes.SUM_LANE, window.count) * start
         for axis, factor in checksum.factors:
             sums = window.sums(axis, places[axis])
-            total += (sums if factor > 0 else _lanes.negated(_lanes.fold(sums, window.count), window.count)) * abs(factor)
+            total += (sums if factor > 0 else _lanes.negated(_lanes.fold(sums, window.count), window.count)) * abs(
+                factor
+            )
         lanes, _count = _lanes.picked(total, window.count, slot.rank, slot.step)
         high, low = _lanes.checksum_columns(lanes, count, checksum.zero_is_ffff)
         buffer[base + RECORD.size + checksum.offset :: turn] = high
@@ -604,7 +650,8 @@ class Traffic:
 
     ``sizes`` counts the frames by length as the blocks are made.
 
-    Interleaved streams take turns as evenly as their weights allow; one that has no frames left drops out of the pattern.
+    Interleaved streams take turns as evenly as their weights allow; one that has no frames left drops out of the
+    pattern.
     """
 
     def __init__(self, streams: Sequence[Stream], *, interleaved: bool, clock: Clock) -> None:
@@ -612,13 +659,17 @@ class Traffic:
         self._interleaved = interleaved
         self._clock = clock
         if interleaved:
-            spread([stream.weight for stream in streams])  # refuses weights that are too large, before anything is written
+            spread(
+                [stream.weight for stream in streams]
+            )  # refuses weights that are too large, before anything is written
         self.frames = sum(stream.frames for stream in streams)
         self.sizes: Counter[int] = Counter()
         self._number = 0
         if self.frames and (self.frames - 1) * clock.interval // clock.per_second >= 1 << 32:
             raise TrafficgenError(
-                "the last frame's time does not fit a pcap", on="interval", remedy="A pcap holds 136 years: shorten the interval."
+                "the last frame's time does not fit a pcap",
+                on="interval",
+                remedy="A pcap holds 136 years: shorten the interval.",
             )
 
     def warnings(self) -> list[str]:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of one field of a traffic spec: a value, a list, a range, a prefix, in the order in which the frames take them."""
+"""The values of one field of a traffic spec: a value, a list, a range, a prefix, in the order in which the frames take
+them."""
 
 from __future__ import annotations
 
@@ -70,9 +71,11 @@ class Numbers:
             place += 1
 
     def columns(self, first: int, last: int, width: int, shift: int, little: bool) -> list[bytes]:
-        """The values ``first`` (inclusive) to ``last`` (exclusive), shifted left by ``shift`` bits, as ``width`` bytes each.
+        """The values ``first`` (inclusive) to ``last`` (exclusive), shifted left by ``shift`` bits, as ``width`` bytes
+        each.
 
-        One column a byte, in the order in which the bytes stand in the frame: most significant first, unless ``little``.
+        One column a byte, in the order in which the bytes stand in the frame: most significant first, unless
+        ``little``.
         """
         if self.count > _MOST_TABLED:
             return self._encode(first, last, width, shift, little)
@@ -99,11 +102,18 @@ def _bounded(low: int, high: int, bits: int, shown: Any, on: str, step: int = 1)
         raise TrafficgenError(f"{shown!r} has a step of 0", on=on, remedy="A step is at least 1.")
     if (low > high) if step > 0 else (low < high):
         raise TrafficgenError(
-            f"an empty range: {shown!r}", on=on,
-            remedy="The first value must not be above the last." if step > 0 else "With a negative step it must not be below the last.",
-        )  # fmt: skip
+            f"an empty range: {shown!r}",
+            on=on,
+            remedy=(
+                "The first value must not be above the last."
+                if step > 0
+                else "With a negative step it must not be below the last."
+            ),
+        )
     if min(low, high) < 0 or max(low, high) >= 1 << bits:
-        raise TrafficgenError(f"{shown!r} is out of the field's range", on=on, remedy=f"It has {bits} bits: 0 to {(1 << bits) - 1}.")
+        raise TrafficgenError(
+            f"{shown!r} is out of the field's range", on=on, remedy=f"It has {bits} bits: 0 to {(1 << bits) - 1}."
+        )
     return range(low, high + (1 if step > 0 else -1), step)
 
 
@@ -113,7 +123,8 @@ def _number(text: str) -> int:
 
 
 def _step(text: Any, address: Callable[[str], int], shown: Any, on: str) -> int:
-    """A step: how many values further the next one is, as a number or, of addresses, as an address. With a minus it goes down."""
+    """A step: how many values further the next one is, as a number or, of addresses, as an address. With a minus it
+    goes down."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     if isinstance(text, str):
@@ -123,17 +134,23 @@ def _step(text: Any, address: Callable[[str], int], shown: Any, on: str) -> int:
         plain = text.strip()
         with suppress(ValueError):
             return -address(plain[1:]) if plain.startswith("-") else address(plain)
-    raise TrafficgenError(f"{text!r} is no step", on=on, remedy=f"A step is a number, or an address where the values are ({shown!r}).")
+    raise TrafficgenError(
+        f"{text!r} is no step", on=on, remedy=f"A step is a number, or an address where the values are ({shown!r})."
+    )
 
 
-def _stepped(given: dict[Any, Any], bits: int, value: Callable[[Any], int], address: Callable[[str], int], on: str) -> range:
-    """``{start, end, step}`` or ``{start, step, count}``: the form for what has no unambiguous text, as IPv6 has none with a step."""
+def _stepped(
+    given: dict[Any, Any], bits: int, value: Callable[[Any], int], address: Callable[[str], int], on: str
+) -> range:
+    """``{start, end, step}`` or ``{start, step, count}``: the form for what has no unambiguous text, as IPv6 has none
+    with a step."""
     unknown = sorted(set(given) - {"start", "end", "step", "count"}, key=str)
     if unknown or "start" not in given or ("end" in given) == ("count" in given):
         raise TrafficgenError(
-            f"unknown key {unknown[0]!r}" if unknown else f"{given!r} is no range", on=on,
+            f"unknown key {unknown[0]!r}" if unknown else f"{given!r} is no range",
+            on=on,
             remedy="A field that counts is {start, end, step} or {start, step, count}; step may be left out.",
-        )  # fmt: skip
+        )
     for key in ("start", "end"):
         if isinstance(given.get(key), dict):
             raise TrafficgenError(f"{key} is {given[key]!r}", on=on, remedy="start and end are one value each.")
@@ -177,7 +194,8 @@ def _single(values: range, shown: Any, on: str) -> int:
 
 
 def address_range(item: Any, version: int, on: str) -> range:
-    """An IP address, a prefix (every address in it), or ``a-b``, with ``:step`` if need be. Never a host name: nothing is looked up."""
+    """An IP address, a prefix (every address in it), or ``a-b``, with ``:step`` if need be. Never a host name: nothing
+    is looked up."""
     kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
     network = ipaddress.IPv4Network if version == 4 else ipaddress.IPv6Network
     bits = 32 if version == 4 else 128
@@ -206,7 +224,10 @@ def address_range(item: Any, version: int, on: str) -> range:
         return _bounded(number(low), last, bits, item, on, by)
     except ValueError as error:
         raise TrafficgenError(
-            f"{item!r} is no IPv{version} address, prefix or range", on=on, said=str(error), remedy="Host names are not looked up."
+            f"{item!r} is no IPv{version} address, prefix or range",
+            on=on,
+            said=str(error),
+            remedy="Host names are not looked up.",
         ) from None
 
 
@@ -228,9 +249,10 @@ def _end_and_step(low: int, text: str, number: Callable[[str], int], shown: Any,
             return number(last), _step(by, number, shown, on)
     if len(readings) > 1:
         raise TrafficgenError(
-            f"{shown!r} can be read with a step and without", on=on,
+            f"{shown!r} can be read with a step and without",
+            on=on,
             remedy="Write {start: ADDRESS, end: ADDRESS}, or {start: ADDRESS, end: ADDRESS, step: 16}.",
-        )  # fmt: skip
+        )
     return readings[0]
 
 
@@ -242,7 +264,9 @@ def mac_range(item: Any, on: str) -> range:
     if found:
         low, high = _mac(found[1]), _mac(found[2] or found[1])
         return _bounded(low, high, 48, item, on, _step(found[3] or 1, _mac, item, on))
-    raise TrafficgenError(f"{item!r} is no MAC address or range", on=on, remedy="Write it as 02:00:00:00:00:01, in quotes.")
+    raise TrafficgenError(
+        f"{item!r} is no MAC address or range", on=on, remedy="Write it as 02:00:00:00:00:01, in quotes."
+    )
 
 
 def _mac(text: str) -> int:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The charts of a report as SVG, by pygal.
 
-What pygal brings for a page of its own (a style sheet and a script in each chart, which are more than the chart) is taken
-out: the page has one style sheet, with colours that follow dark mode and paper. What is told apart by colour is told apart
-by shape, too: dashes and marks on lines, patterns in bars.
+What pygal brings for a page of its own (a style sheet and a script in each chart, which are more than the chart) is
+taken out: the page has one style sheet, with colours that follow dark mode and paper. What is told apart by colour is
+told apart by shape, too: dashes and marks on lines, patterns in bars.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def need_pygal() -> None:
     """Raise :class:`TrafficgenError` unless pygal is here."""
     if not HAS_PYGAL:
         raise TrafficgenError(
-            "the Python library pygal, which draws the charts, is missing on the controller", on="the HTML report",
+            "the Python library pygal, which draws the charts, is missing on the controller",
+            on="the HTML report",
             remedy="Install it where ansible-core is: `pip install pygal`. The Markdown report needs no library.",
-        )  # fmt: skip
+        )
 
 
 def short(value: float) -> str:
@@ -173,7 +174,9 @@ def _steps(chart: Chart) -> Any:
 
 def _bars(chart: Chart) -> Any:
     lines = max((len(label) for label in _labels(chart)), default=1)
-    drawn = pygal.Bar(**{**_options(chart), "x_labels": list(chart.categories), "margin_bottom": _MARGIN + _LINE * (lines - 1)})
+    drawn = pygal.Bar(
+        **{**_options(chart), "x_labels": list(chart.categories), "margin_bottom": _MARGIN + _LINE * (lines - 1)}
+    )
     for series in chart.series:
         values: list[Any] = []
         for point in series.points:
@@ -187,7 +190,8 @@ def _bars(chart: Chart) -> Any:
 
 
 def _labels(chart: Chart) -> list[list[str]]:
-    """The names below the bars, each in as many lines as its room asks for; the words below the chart have them whole."""
+    """The names below the bars, each in as many lines as its room asks for; the words below the chart have them
+    whole."""
     room = max(3, int((_WIDTH - 60) / max(1, len(chart.categories)) / _LETTER))
     made = []
     for name in chart.categories:
@@ -224,7 +228,9 @@ def _levels(root: Any, chart: Chart) -> None:
         ElementTree.SubElement(group, "path", {"d": f"M0 {y:.1f} h{width:.1f}"})
         # The first above its line, the second below: bounds of a search lie close together.
         below = index % 2 == 1 or y < 14
-        ElementTree.SubElement(group, "text", {"x": f"{width - 4:.1f}", "y": f"{y + (12 if below else -4):.1f}"}).text = label
+        ElementTree.SubElement(
+            group, "text", {"x": f"{width - 4:.1f}", "y": f"{y + (12 if below else -4):.1f}"}
+        ).text = label
 
 
 def _height_of(plot: Any, chart: Chart, value: float) -> float:
@@ -251,7 +257,12 @@ def _lean(root: Any, chart: Chart) -> str:
     for parent in list(root.iter()):
         for child in list(parent):
             name = str(child.get("class") or "")
-            gone = not isinstance(child.tag, str) or child.tag in _GONE or "tooltip-overlay" in name or "text-overlay" in name
+            gone = (
+                not isinstance(child.tag, str)
+                or child.tag in _GONE
+                or "tooltip-overlay" in name
+                or "text-overlay" in name
+            )
             background = child.tag == "rect" and name == "background"
             empty = child.tag == "g" and len(child) == 0
             if gone or background or empty:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several results of the role throughput side by side, as a page. Pure.
 
-The first result is what the others are held against. A difference is marked only where it is larger than what the repeats
-differ by among themselves; of other traffic under the same name, or of rates that are not to be quoted, none is claimed.
+The first result is what the others are held against. A difference is marked only where it is larger than what the
+repeats differ by among themselves; of other traffic under the same name, or of rates that are not to be quoted, none is
+claimed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
     rate_label,
     spread,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.one_result import MAX_CHARTS, host_settings, left_out
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.one_result import (
+    MAX_CHARTS,
+    host_settings,
+    left_out,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
     UNQUOTABLE,
     VERDICT_LOOK,
@@ -76,7 +81,9 @@ def compare_page(values: Sequence[Any]) -> Page:
         for group in groups(result):
             traffic, host, method, rate = group.key
             found[traffic, host if by_host else "", method, rate] = group
-        entries.append(_Entry(_letter(index), result, found, {str(entry["name"]): entry for entry in result["traffic"]}))
+        entries.append(
+            _Entry(_letter(index), result, found, {str(entry["name"]): entry for entry in result["traffic"]})
+        )
     settings = _settings(entries, by_host)
     differ = {key: row for key, row in settings.items() if len(set(row)) > 1}
     other = _other_traffic(entries)
@@ -92,14 +99,19 @@ def compare_page(values: Sequence[Any]) -> Page:
             for entry in entries
         ],
         answers=answers,
-        failures=[f"{entry.letter}: {one_line(str(failure))}" for entry in entries for failure in entry.result["failures"]],
+        failures=[
+            f"{entry.letter}: {one_line(str(failure))}" for entry in entries for failure in entry.result["failures"]
+        ],
         sections=[
             *sections,
             *_searches(entries, by_host),
             *_criteria(entries),
             _settings_section("What differs in the setting", entries, differ, "changed"),
             _settings_section(
-                "What is the same in the setting", entries, {key: settings[key] for key in settings if key not in differ}, ""
+                "What is the same in the setting",
+                entries,
+                {key: settings[key] for key in settings if key not in differ},
+                "",
             ),
         ],
     )
@@ -130,8 +142,12 @@ def _other_traffic(entries: Sequence[_Entry]) -> dict[str, str]:
             if sha256:
                 hashes.setdefault(str(sha256), []).append(entry.letter)
         if len(hashes) > 1:
-            found[name] = f"{name} is not the same traffic in {' and '.join('='.join(letters) for letters in hashes.values())}"
-    return {name: f"{text}: the SHA-256 of the pcaps differ, so the rates are not compared" for name, text in found.items()}
+            found[name] = (
+                f"{name} is not the same traffic in {' and '.join('='.join(letters) for letters in hashes.values())}"
+            )
+    return {
+        name: f"{text}: the SHA-256 of the pcaps differ, so the rates are not compared" for name, text in found.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -193,7 +209,9 @@ def _rates(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str]) -
     return [section, *([Section("Rate by traffic", text, charts=charts[:MAX_CHARTS])] if charts else [])]
 
 
-def _rate_row(table: Table, entries: Sequence[_Entry], key: tuple[str, str, str, str], by_host: bool, strange: str | None) -> list[Cell]:
+def _rate_row(
+    table: Table, entries: Sequence[_Entry], key: tuple[str, str, str, str], by_host: bool, strange: str | None
+) -> list[Cell]:
     base = entries[0]
     here = {entry.letter: entry.groups.get(key) for entry in entries}
     labels = {letter: group.method for letter, group in here.items() if group and group.ok}
@@ -203,7 +221,12 @@ def _rate_row(table: Table, entries: Sequence[_Entry], key: tuple[str, str, str,
         row.append(Cell(key[1]))
     capped = any(group.capped for group in here.values() if group)
     notes = (table.note("capped: more was asked for than the line takes"),) if capped else ()
-    row.append(Cell(next(rate_label(group.rate) for group in here.values() if group) + (", capped" if capped else ""), notes=notes))
+    row.append(
+        Cell(
+            next(rate_label(group.rate) for group in here.values() if group) + (", capped" if capped else ""),
+            notes=notes,
+        )
+    )
     for entry in entries:
         row.append(_pps_cell(table, here[entry.letter], entry.letter))
         if entry is not base:
@@ -213,14 +236,28 @@ def _rate_row(table: Table, entries: Sequence[_Entry], key: tuple[str, str, str,
         group = here[entry.letter]
         ratios = group.figure("counters", "loss_ratio") if group else figure(())
         if ratios.median is None:
-            row.append(Cell(DASH, notes=(table.note(f"not in {entry.letter}" if not group else f"loss is not known in {entry.letter}"),)))
+            row.append(
+                Cell(
+                    DASH,
+                    notes=(
+                        table.note(f"not in {entry.letter}" if not group else f"loss is not known in {entry.letter}"),
+                    ),
+                )
+            )
         else:
             row.append(Cell(percent(ratios.median * 100), detail=spread(ratios.low, ratios.high, _loss)))
     for entry in entries:
         group = here[entry.letter]
         if group is None or not group.ok:
             row.append(
-                Cell(DASH, notes=(table.note(f"not in {entry.letter}" if group is None else f"each trial failed in {entry.letter}"),))
+                Cell(
+                    DASH,
+                    notes=(
+                        table.note(
+                            f"not in {entry.letter}" if group is None else f"each trial failed in {entry.letter}"
+                        ),
+                    ),
+                )
             )
         else:
             row.append(Cell(group.verdict, look=VERDICT_LOOK.get(group.verdict, "")))
@@ -238,7 +275,13 @@ def _label_notes(table: Table, labels: Mapping[str, str]) -> tuple[int, ...]:
 def _pps_cell(table: Table, group: Group | None, letter: str) -> Cell:
     known = group.figure("rates", "pps") if group else Figure(None, None, None, 0)
     if group is None or known.median is None:
-        why = f"not in {letter}" if group is None else f"each trial failed in {letter}" if not group.ok else "the run did not tell its rate"
+        why = (
+            f"not in {letter}"
+            if group is None
+            else f"each trial failed in {letter}"
+            if not group.ok
+            else "the run did not tell its rate"
+        )
         return Cell(DASH, notes=(table.note(why),))
     notes = []
     if group.failed:
@@ -267,7 +310,10 @@ def _answers(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str])
             else:
                 where = f"{key[0]}, {two.method}, {rate_label(two.rate)}" + (f", {key[1]}" if by_host else "")
                 medians = [pps_figure(group.figure("rates", "pps").median) for group in (one, two)]
-                marked.append(f"{where}: {change(difference.share)} in {entry.letter} against A ({medians[0]} to {medians[1]} pps).")
+                marked.append(
+                    f"{where}: {change(difference.share)} in {entry.letter} against A ({medians[0]} to {medians[1]}"
+                    " pps)."
+                )
     lines = marked or ["No rate differs by more than its repeats do."]
     if quiet:
         lines.append(f"{count(quiet, 'difference')} {'is' if quiet == 1 else 'are'} not told from chance.")
@@ -309,7 +355,12 @@ def _searches(entries: Sequence[_Entry], by_host: bool) -> list[Section]:
     for entry in entries:
         for search in entry.result["searches"]:
             host = plain(search.get("host")) if by_host else ""
-            key = (plain(path(search, "traffic", "name")), host, plain(search.get("injection_method")), plain(search.get("search")))
+            key = (
+                plain(path(search, "traffic", "name")),
+                host,
+                plain(search.get("injection_method")),
+                plain(search.get("search")),
+            )
             found.setdefault(key, {})[entry.letter] = search
     if not found:
         return []
@@ -324,7 +375,11 @@ def _searches(entries: Sequence[_Entry], by_host: bool) -> list[Section]:
         base = _bounds(by_letter.get("A"))
         for index, entry in enumerate(entries):
             bounds = _bounds(by_letter.get(entry.letter))
-            reason = plain(path(by_letter.get(entry.letter), "status")).replace("_", " ") if entry.letter in by_letter else "not there"
+            reason = (
+                plain(path(by_letter.get(entry.letter), "status")).replace("_", " ")
+                if entry.letter in by_letter
+                else "not there"
+            )
             if bounds is None:
                 row.append(Cell(DASH, notes=(table.note(f"{entry.letter}: {reason}"),)))
             else:
@@ -335,9 +390,19 @@ def _searches(entries: Sequence[_Entry], by_host: bool) -> list[Section]:
                 why = strange.get(traffic) or "a rate was not found"
                 row.append(_difference_cell(table, _Difference(None, False, why)))
             else:
-                row.append(_difference_cell(table, _Difference(bounds[0] / base[0] - 1, base[1] < bounds[0] or bounds[1] < base[0], "")))
+                row.append(
+                    _difference_cell(
+                        table, _Difference(bounds[0] / base[0] - 1, base[1] < bounds[0] or bounds[1] < base[0], "")
+                    )
+                )
         table.rows.append(row)
-    return [Section("Search", ["Marked where what was found and what was not above it, from both searches, do not overlap."], [table])]
+    return [
+        Section(
+            "Search",
+            ["Marked where what was found and what was not above it, from both searches, do not overlap."],
+            [table],
+        )
+    ]
 
 
 def _bounds(search: Any) -> tuple[float, float] | None:
@@ -381,7 +446,9 @@ def _settings(entries: Sequence[_Entry], by_host: bool) -> dict[str, list[str]]:
             if used is None and not isinstance(host, Mapping):
                 continue
             prefix = f"{name}: " if by_host or len(result["hosts"]) > 1 else ""
-            column.update({prefix + key: value for key, value in host_settings(host).items() if key not in _NOT_COMPARED})
+            column.update(
+                {prefix + key: value for key, value in host_settings(host).items() if key not in _NOT_COMPARED}
+            )
         for name, traffic in entry.traffic.items():
             column[f"{name}: SHA-256"] = plain(traffic.get("sha256"))
         settings = result.get("settings")
@@ -403,7 +470,11 @@ def _settings_section(title: str, entries: Sequence[_Entry], rows: Mapping[str, 
     else:
         table = Table("Different", ["Setting", *(entry.letter for entry in entries)])
         table.rows = [
-            [Cell(key), Cell(values[0]), *(Cell(value, look="changed" if value != values[0] else "") for value in values[1:])]
+            [
+                Cell(key),
+                Cell(values[0]),
+                *(Cell(value, look="changed" if value != values[0] else "") for value in values[1:]),
+            ]
             for key, values in rows.items()
         ]
     section.tables.append(table)

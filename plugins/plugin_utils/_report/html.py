@@ -11,7 +11,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.charts import MARKS, STYLES, logarithmic, need_pygal, svg
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.charts import (
+    MARKS,
+    STYLES,
+    logarithmic,
+    need_pygal,
+    svg,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Page, Series
 
 _FOLDER = Path(__file__).parent
@@ -30,7 +36,11 @@ def to_html(page: Page) -> str:
     """The page as HTML."""
     need_pygal()
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=False, keep_trailing_newline=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
     )
     numbers = iter(range(1, 1 << 30))
     sections = [
@@ -69,7 +79,8 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 
 def inert(text: str) -> str:
-    """Text in which Ansible finds no template of its own, whatever a name in a result holds. The same to who reads HTML or Markdown."""
+    """Text in which Ansible finds no template of its own, whatever a name in a result holds. The same to who reads HTML
+    or Markdown."""
     for mark in ("{{", "{%", "{#"):
         text = text.replace(mark, "&#123;" * mark.count("{") + mark.lstrip("{"))
     return text

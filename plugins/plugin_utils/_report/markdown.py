@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import DASH, Cell, Page, Section, Table, one_line
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
+    DASH,
+    Cell,
+    Page,
+    Section,
+    Table,
+    one_line,
+)
 
 # An underscore within a word is none to Markdown; escaping it would only make names hard to read.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&{}!$]|(?<![^\W_])_|_(?![^\W_])")
@@ -65,7 +72,9 @@ def _section(section: Section) -> list[str]:
 def _table(table: Table, title: str) -> list[str]:
     lines = [f"### {escape(table.caption)}", ""] if table.caption != title else []
     lines.append("| " + " | ".join(escape(column) for column in table.columns) + " |")
-    lines.append("|" + "|".join("---:" if index in table.numeric else "---" for index in range(len(table.columns))) + "|")
+    lines.append(
+        "|" + "|".join("---:" if index in table.numeric else "---" for index in range(len(table.columns))) + "|"
+    )
     lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
     lines.append("")
     if table.notes:

@@ -23,7 +23,8 @@ DASH = "–"  # noqa: RUF001  (an en dash: the sign for no figure)
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, a second line, the notes it refers to (from 1), and how it looks (good, warn, bad, changed, code, or nothing)."""
+    """One cell: its text, a second line, the notes it refers to (from 1), and how it looks (good, warn, bad, changed,
+    code, or nothing)."""
 
     text: str
     detail: str = ""

@@ -108,10 +108,15 @@ def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
             + f", from {', '.join(dict.fromkeys(group.host for group in found))}."
         )
     if result["searches"]:
-        asked.append(f"{count(len(result['searches']), 'search').replace('searchs', 'searches')} for the largest rate within a loss goal.")
+        asked.append(
+            f"{count(len(result['searches']), 'search').replace('searchs', 'searches')} for the largest rate within a"
+            " loss goal."
+        )
     steps = sum(len(entry.get("trials") or []) for entry in result["searches"])
     parts = (
-        [count(len(trials), "trial") + (f", {len(failed)} of them failed" if failed else ", none failed")] if trials or not steps else []
+        [count(len(trials), "trial") + (f", {len(failed)} of them failed" if failed else ", none failed")]
+        if trials or not steps
+        else []
     )
     parts += [count(steps, "search trial")] if steps else []
     sentence = f"{' and '.join(parts)}."
@@ -147,7 +152,15 @@ def _in_one_sentence(found: Groups) -> list[str]:
 def _brought_section(found: Groups, many_hosts: bool) -> Section:
     """What netmap brings, a line per traffic and rate, where it can be said."""
     section = Section("What netmap brings")
-    columns = ["Traffic", *(["Host"] if many_hosts else []), "Asked", "Kernel path, pps", "netmap, pps", "netmap mode", "Gain"]
+    columns = [
+        "Traffic",
+        *(["Host"] if many_hosts else []),
+        "Asked",
+        "Kernel path, pps",
+        "netmap, pps",
+        "netmap mode",
+        "Gain",
+    ]
     first = columns.index("Kernel path, pps")
     table = Table("What netmap brings", columns, numeric=(first, first + 1, first + 3))
     for group in found:
@@ -158,7 +171,11 @@ def _brought_section(found: Groups, many_hosts: bool) -> Section:
         for side in (kernel, group):
             known = side.figure("rates", "pps") if side else figure(())
             why = _missing_reason(side) if side else "the kernel path was not tried at this rate"
-            row.append(_figure_cell(table, known, pps_figure, why, (), side is not None and side.verdict in UNQUOTABLE and bool(side.ok)))
+            row.append(
+                _figure_cell(
+                    table, known, pps_figure, why, (), side is not None and side.verdict in UNQUOTABLE and bool(side.ok)
+                )
+            )
         row.append(Cell(group.mode) if group.ok else Cell(DASH, notes=(table.note(_missing_reason(group)),)))
         row.append(_gain_cell(table, group, found))
         table.rows.append(row)
@@ -181,13 +198,20 @@ def _answer_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool)
         for entry in result["criteria"]:
             error, passed = entry.get("error"), entry.get("passed") is True
             outcome = (
-                Cell("passed", look="good") if passed and not error else Cell("failed", detail=plain(error) if error else "", look="bad")
+                Cell("passed", look="good")
+                if passed and not error
+                else Cell("failed", detail=plain(error) if error else "", look="bad")
             )
-            table.rows.append([Cell(plain(entry.get("name"))), outcome, Cell(plain(entry.get("expression")), look="code")])
+            table.rows.append(
+                [Cell(plain(entry.get("name"))), outcome, Cell(plain(entry.get("expression")), look="code")]
+            )
         made.append(Section("Criteria", tables=[table]))
     if found:
         made.append(_brought_section(found, many_hosts))
-    section = Section("Rates", ["Each figure is the median over the repeats that did not fail, with the lowest and the highest below it."])
+    section = Section(
+        "Rates",
+        ["Each figure is the median over the repeats that did not fail, with the lowest and the highest below it."],
+    )
     for name, rows in grouped(found, lambda group: group.traffic).items():
         section.tables.append(_rate_table(name, rows, found, many_hosts))
     if not found:
@@ -230,12 +254,19 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
         "Gain",
     ]
     first = columns.index("pps")
-    table = Table(f"{name}" + (f" ({sizes})" if sizes else ""), columns, numeric=(*range(first - 1, first + 5), len(columns) - 1))
+    table = Table(
+        f"{name}" + (f" ({sizes})" if sizes else ""), columns, numeric=(*range(first - 1, first + 5), len(columns) - 1)
+    )
     for group in rows:
         notes = _group_notes(table, group)
         unquotable = group.verdict in UNQUOTABLE and bool(group.ok)
         if unquotable:
-            notes = (*notes, table.note(f"{_mark(group, many_hosts)}: the verdict is {group.verdict}, so this rate is not to be quoted"))
+            notes = (
+                *notes,
+                table.note(
+                    f"{_mark(group, many_hosts)}: the verdict is {group.verdict}, so this rate is not to be quoted"
+                ),
+            )
         cells = [
             Cell(group.method),
             *([Cell(group.host)] if many_hosts else []),
@@ -309,7 +340,8 @@ def _trials_cell(table: Table, group: Group, many_hosts: bool) -> Cell:
     for trial in group.failed:
         by_reason.setdefault(one_line(plain(trial.get("error"))), []).append(plain(trial.get("number")))
     notes = tuple(
-        table.note(f"trial {', '.join(numbers)} ({_mark(group, many_hosts)}) failed: {reason}") for reason, numbers in by_reason.items()
+        table.note(f"trial {', '.join(numbers)} ({_mark(group, many_hosts)}) failed: {reason}")
+        for reason, numbers in by_reason.items()
     )
     text = "failed" if not group.ok else f"{len(group.ok)} of {len(group.trials)}"
     return Cell(
@@ -320,10 +352,17 @@ def _trials_cell(table: Table, group: Group, many_hosts: bool) -> Cell:
     )
 
 
-def _figure_cell(table: Table, found: Figure, shown: Any, why: str, notes: tuple[int, ...] = (), unquotable: bool = False) -> Cell:
+def _figure_cell(
+    table: Table, found: Figure, shown: Any, why: str, notes: tuple[int, ...] = (), unquotable: bool = False
+) -> Cell:
     if found.median is None:
         return Cell(DASH, notes=(table.note(why), *notes))
-    return Cell(shown(found.median), detail=spread(found.low, found.high, shown), notes=notes, look="unquotable" if unquotable else "")
+    return Cell(
+        shown(found.median),
+        detail=spread(found.low, found.high, shown),
+        notes=notes,
+        look="unquotable" if unquotable else "",
+    )
 
 
 def _reasons(group: Group, names: tuple[str, ...]) -> list[str]:
@@ -357,7 +396,9 @@ def _loss_cell(table: Table, group: Group) -> Cell:
     dropped = [path(trial, "counters", "rx", "host_drops") for trial in group.ok]
     total = sum(value for value in dropped if is_number(value))
     if total:
-        notes.append(table.note(f"the receiving host itself dropped {number(total)} frames, which is no loss of the device"))
+        notes.append(
+            table.note(f"the receiving host itself dropped {number(total)} frames, which is no loss of the device")
+        )
     # More arrived than was sent is possible where the two are read at two moments; it is shown as it is.
     return Cell(
         shown(ratios.median),
@@ -403,7 +444,9 @@ def _fleet_section(result: Mapping[str, Any]) -> Section:
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for entry in result["fleet"]:
         traffic = path(entry, "traffic", "name") or entry.get("traffic")
-        found.setdefault((plain(traffic), plain(entry.get("injection_method")), rate_key(entry.get("rate"))), []).append(entry)
+        found.setdefault(
+            (plain(traffic), plain(entry.get("injection_method")), rate_key(entry.get("rate"))), []
+        ).append(entry)
     for (traffic, method, _dummy), entries in found.items():
         sizes = figure(len(entry["hosts"]) if isinstance(entry.get("hosts"), list) else None for entry in entries)
         cells = [
@@ -417,7 +460,9 @@ def _fleet_section(result: Mapping[str, Any]) -> Section:
             known = figure(entry.get(key) for entry in entries)
             cells.append(_figure_cell(table, known, shown, "no total: a host's rate is missing"))
         loss = figure(entry.get("loss_ratio") for entry in entries)
-        cells.append(_figure_cell(table, loss, lambda ratio: percent(ratio * 100), "no total: the loss of a host is not known"))
+        cells.append(
+            _figure_cell(table, loss, lambda ratio: percent(ratio * 100), "no total: the loss of a host is not known")
+        )
         starts = figure(entry.get("start_spread_seconds") for entry in entries)
         cells.append(_figure_cell(table, starts, lambda value: f"{number(value, 3)} s", "the starts are not known"))
         table.rows.append(cells)
@@ -432,7 +477,9 @@ def _goal(entry: Mapping[str, Any]) -> str:
 
 def _search_where(entry: Mapping[str, Any], many_hosts: bool) -> str:
     traffic = path(entry, "traffic", "name")
-    return f"{plain(traffic)}, {plain(entry.get('injection_method'))}" + (f", {plain(entry.get('host'))}" if many_hosts else "")
+    return f"{plain(traffic)}, {plain(entry.get('injection_method'))}" + (
+        f", {plain(entry.get('host'))}" if many_hosts else ""
+    )
 
 
 # What a trial of a search is: within its goal, beyond it, or no evidence of either.
@@ -441,10 +488,15 @@ _STEP_WORDS = {MET: "met the goal", MISSED: "missed it", NO_PROOF: "proved nothi
 # What a search was stopped by. A generator's limit says nothing of the device.
 _LIMITS = {"device": "the device's limit", "generator": "the generator's limit", "max_pps": "the most that was asked"}
 # Why there is no rate that did not meet the goal.
-_NO_UPPER = {"max_pps": "no rate above max_pps was tried", "generator": "the generator could not send a rate that was too much"}
+_NO_UPPER = {
+    "max_pps": "no rate above max_pps was tried",
+    "generator": "the generator could not send a rate that was too much",
+}
 
 
-def _found_cell(table: Table, found: Any, why: str, reasons: Mapping[str, str], key: str, shown: Callable[[Any], str]) -> Cell:
+def _found_cell(
+    table: Table, found: Any, why: str, reasons: Mapping[str, str], key: str, shown: Callable[[Any], str]
+) -> Cell:
     value = path(found, key)
     if value is None:
         return Cell(DASH, notes=(table.note(why if found is None else reasons.get(key) or "the search did not tell"),))
@@ -457,7 +509,9 @@ def _lost_there_cell(table: Table, entry: Mapping[str, Any], cell: Callable[[str
     ratio = path(there, "loss_ratio")
     if not is_number(ratio):
         return Cell(DASH, notes=(table.note("not in the result"),)) if path(entry, "found") else cell("at_rate", str)
-    return Cell(percent(ratio * 100), detail=f"in {number(path(there, 'with_loss'))} of {count(path(there, 'trials'), 'trial')}")
+    return Cell(
+        percent(ratio * 100), detail=f"in {number(path(there, 'with_loss'))} of {count(path(there, 'trials'), 'trial')}"
+    )
 
 
 def step_outcome(trial: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
@@ -473,10 +527,20 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
     table = Table(
         "The largest rate within the loss goal",
         [
-            "Traffic", *(["Host"] if many_hosts else []), "Method", "Search", "Loss goal", "Found pps", "Lost there", "Not above",
-            "L1 Mbps", "L2 Mbps", "Line rate", "Trials",
+            "Traffic",
+            *(["Host"] if many_hosts else []),
+            "Method",
+            "Search",
+            "Loss goal",
+            "Found pps",
+            "Lost there",
+            "Not above",
+            "L1 Mbps",
+            "L2 Mbps",
+            "Line rate",
+            "Trials",
         ],
-    )  # fmt: skip
+    )
     first = table.columns.index("Loss goal")
     table.numeric = tuple(range(first, len(table.columns)))
     for entry in result["searches"]:
@@ -488,7 +552,10 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
         invalid = [trial for trial in trials if trial.get("valid") is False]
         notes = (table.note(why),) if status != "found" or entry.get("reason") else ()
 
-        reasons = {"line_rate_percent": "this link has no line rate", "upper_pps": _NO_UPPER.get(str(entry.get("limited_by")), "")}
+        reasons = {
+            "line_rate_percent": "this link has no line rate",
+            "upper_pps": _NO_UPPER.get(str(entry.get("limited_by")), ""),
+        }
         cell = partial(_found_cell, table, entry.get("found"), why, reasons)
         lower = cell("lower_pps", pps_figure)
         table.rows.append(
@@ -502,7 +569,11 @@ def _search_section(result: Mapping[str, Any], many_hosts: bool) -> Section:
                     look="bad" if status != "found" else "",
                 ),
                 Cell(_goal(entry)),
-                Cell(lower.text, detail=_LIMITS.get(str(entry.get("limited_by")), ""), notes=tuple(dict.fromkeys((*lower.notes, *notes)))),
+                Cell(
+                    lower.text,
+                    detail=_LIMITS.get(str(entry.get("limited_by")), ""),
+                    notes=tuple(dict.fromkeys((*lower.notes, *notes))),
+                ),
                 _lost_there_cell(table, entry, cell),
                 cell("upper_pps", pps_figure),
                 cell("l1_mbps", mbps_figure),
@@ -531,15 +602,25 @@ def _chart_sections(result: Mapping[str, Any], found: Sequence[Group], many_host
     bars, left = _bar_charts(found, labels, many_hosts)
     if bars:
         lined = any(chart.levels for chart in bars)
-        text = "Medians in L1 Mbps, which count the whole of what a frame takes of the line; the thin mark spans lowest to highest."
-        text += " The dashed line is the line rate." if lined else " There is no line rate to draw: no link here is a line of known speed."
+        text = (
+            "Medians in L1 Mbps, which count the whole of what a frame takes of the line; the thin mark spans lowest to"
+            " highest."
+        )
+        text += (
+            " The dashed line is the line rate."
+            if lined
+            else " There is no line rate to draw: no link here is a line of known speed."
+        )
         made.append(Section("Rate by traffic", [text, *left_out(left)], charts=bars))
     lines, left = _rate_charts(found, labels, many_hosts)
     if lines:
         section = Section(
             "Rate over time",
             [
-                "Each line is a trial, each point the rate since the point before it, not the mean since the start: so unsteadiness shows.",
+                (
+                    "Each line is a trial, each point the rate since the point before it, not the mean since the start:"
+                    " so unsteadiness shows."
+                ),
                 *left_out(left),
             ],
             charts=lines,
@@ -547,7 +628,10 @@ def _chart_sections(result: Mapping[str, Any], found: Sequence[Group], many_host
         made.append(section)
     elif found:
         made.append(
-            Section("Rate over time", ["No trial has two samples or more, so there is nothing to draw. See stats_interval and duration."])
+            Section(
+                "Rate over time",
+                ["No trial has two samples or more, so there is nothing to draw. See stats_interval and duration."],
+            )
         )
     steps = [chart for chart in (_search_chart(entry, many_hosts) for entry in result["searches"]) if chart]
     if steps:
@@ -565,7 +649,11 @@ def _bar_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool)
     made = []
     for (host, _dummy), here in grouped(found, lambda group: (group.host, rate_key(group.rate))).items():
         # A rate that is not to be quoted is not drawn as if it were one.
-        drawn = [group for group in here if group.ok and group.verdict not in UNQUOTABLE and group.figure("rates", "l1_mbps").n]
+        drawn = [
+            group
+            for group in here
+            if group.ok and group.verdict not in UNQUOTABLE and group.figure("rates", "l1_mbps").n
+        ]
         if not drawn:
             continue
         every = list(dict.fromkeys(group.traffic for group in here))
@@ -596,7 +684,9 @@ def _bar_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool)
 
 def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool) -> tuple[list[Chart], int]:
     made: list[Chart] = []
-    for (traffic, host, _dummy), here in grouped(found, lambda group: (group.traffic, group.host, rate_key(group.rate))).items():
+    for (traffic, host, _dummy), here in grouped(
+        found, lambda group: (group.traffic, group.host, rate_key(group.rate))
+    ).items():
         series = []
         words = []
         for group in here:
@@ -611,13 +701,21 @@ def _rate_charts(found: Sequence[Group], labels: Sequence[str], many_hosts: bool
                 if lines > MAX_LINES:
                     continue
                 series.append(
-                    Series(group.method, labels.index(group.method), tuple(((begin + end) / 2, pps) for begin, end, pps in steps))
+                    Series(
+                        group.method,
+                        labels.index(group.method),
+                        tuple(((begin + end) / 2, pps) for begin, end, pps in steps),
+                    )
                 )
             if intervals:
                 mean = statistics.fmean(intervals)
                 words.append(
                     f"{group.method}: {pps_figure(min(intervals))} to {pps_figure(max(intervals))} pps"
-                    + (f", standard deviation {percent(statistics.pstdev(intervals) / mean * 100)} of the mean" if mean else "")
+                    + (
+                        f", standard deviation {percent(statistics.pstdev(intervals) / mean * 100)} of the mean"
+                        if mean
+                        else ""
+                    )
                     + (f", in {lines} trials, of which the first {MAX_LINES} are drawn" if lines > MAX_LINES else "")
                 )
         if not series:
@@ -650,7 +748,13 @@ def _search_chart(entry: Mapping[str, Any], many_hosts: bool) -> Chart | None:
     title = f"{plain(entry.get('search')).upper()} of {_search_where(entry, many_hosts)}"
     words = ", ".join(f"{count(len(points), 'trial')} {_STEP_WORDS[label]}" for label, points in kept.items() if points)
     text = (
-        f"{words}; " + (", ".join(label for label, _dummy in levels) if levels else f"{plain(entry.get('status')).replace('_', ' ')}") + "."
+        f"{words}; "
+        + (
+            ", ".join(label for label, _dummy in levels)
+            if levels
+            else f"{plain(entry.get('status')).replace('_', ' ')}"
+        )
+        + "."
     )
     return Chart("steps", title, text, "trial", "pps asked for", series, levels=tuple(levels))
 
@@ -671,7 +775,9 @@ def _setting_sections(result: Mapping[str, Any]) -> list[Section]:
     steps = [entry for entry in result["searches"] if entry.get("trials")]
     if steps:
         many_hosts = len({plain(entry.get("host")) for entry in steps}) > 1
-        made.append(Section("Each search trial", tables=[_search_trials(entry, many_hosts) for entry in steps], folded=True))
+        made.append(
+            Section("Each search trial", tables=[_search_trials(entry, many_hosts) for entry in steps], folded=True)
+        )
     return made
 
 
@@ -684,7 +790,11 @@ def host_settings(host: Mapping[str, Any]) -> dict[str, str]:
 
     def sides(name: str) -> str:
         tree = path(host, "interface", name)
-        return f"tx {plain(tree.get('tx'))}, rx {plain(tree.get('rx'))}" if isinstance(tree, Mapping) else "the driver does not say"
+        return (
+            f"tx {plain(tree.get('tx'))}, rx {plain(tree.get('rx'))}"
+            if isinstance(tree, Mapping)
+            else "the driver does not say"
+        )
 
     speed = path(host, "interface", "link_speed_mbps")
     receiver = path(host, "receiver")
@@ -711,11 +821,19 @@ def host_settings(host: Mapping[str, Any]) -> dict[str, str]:
         "tcpreplay pinned to CPU": have("cpu_list", none="not pinned"),
         "tcpreplay": f"{plain(path(tcpreplay, 'version'))}, {plain(path(tcpreplay, 'executable'))}",
         "tcpreplay has netmap": have("tcpreplay", "netmap", none="not known"),
-        "netmap": f"loaded, {have('netmap', 'mode', none='mode not known')}" if loaded else "not loaded" if loaded is False else DASH,
+        "netmap": (
+            f"loaded, {have('netmap', 'mode', none='mode not known')}"
+            if loaded
+            else "not loaded"
+            if loaded is False
+            else DASH
+        ),
         "netmap commit": have("netmap", "commit"),
-        "Clock against the controller's": f"{clock * 1000:+.2f} ms, ± {number(doubt * 1000 if is_number(doubt) else None, 2)} ms"
-        if is_number(clock)
-        else "not measured",
+        "Clock against the controller's": (
+            f"{clock * 1000:+.2f} ms, ± {number(doubt * 1000 if is_number(doubt) else None, 2)} ms"
+            if is_number(clock)
+            else "not measured"
+        ),
     }
 
 
@@ -734,7 +852,9 @@ def _host_tables(hosts: Mapping[str, Any]) -> list[Table]:
         table = Table("Hosts", ["Setting", *part])
         known = [host_settings(hosts[name]) for name in part]
         for key in known[0]:
-            table.rows.append([Cell(key), *(Cell(settings[key], notes=_unsaid(table, settings[key])) for settings in known)])
+            table.rows.append(
+                [Cell(key), *(Cell(settings[key], notes=_unsaid(table, settings[key])) for settings in known)]
+            )
         made.append(table)
     return made
 
@@ -767,7 +887,9 @@ def _settings_section(result: Mapping[str, Any]) -> Section:
         "collection": result.get("collection_version"),
         "ansible-core": result.get("ansible_version"),
         **(settings if isinstance(settings, Mapping) else {}),
-        "estimated time": duration(result.get("estimated_seconds")) if is_number(result.get("estimated_seconds")) else None,
+        "estimated time": (
+            duration(result.get("estimated_seconds")) if is_number(result.get("estimated_seconds")) else None
+        ),
     }
     table.rows = [[Cell(str(key)), Cell("none" if value is None else plain(value))] for key, value in rows.items()]
     return Section("Settings of the run", tables=[table], folded=True)
@@ -799,7 +921,10 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
                 Cell(plain(trial.get("number"))),
                 Cell(plain(trial["host"])),
                 Cell(plain(trial["traffic"]["name"])),
-                Cell(plain(path(trial, "run", "injection_method") or trial["injection_method"]), detail=plain(mode) if mode else ""),
+                Cell(
+                    plain(path(trial, "run", "injection_method") or trial["injection_method"]),
+                    detail=plain(mode) if mode else "",
+                ),
                 Cell(rate_label(trial["rate"]), detail=", ".join(asked)),
                 Cell(plain(trial["repeat"]), detail=f"begun {late * 1000:+.0f} ms" if is_number(late) else ""),
                 Cell(pps, notes=(table.note(why),) if pps == DASH else ()),
@@ -825,7 +950,11 @@ def command_line(command: Any) -> str:
 
 def _search_trials(entry: Mapping[str, Any], many_hosts: bool) -> Table:
     columns = ["Step", "Asked pps", "Sent pps", "Seconds", "Sent", "Lost", "Loss", "Outcome"]
-    table = Table(f"{plain(entry.get('search')).upper()} of {_search_where(entry, many_hosts)}", columns, numeric=(1, 2, 3, 4, 5, 6))
+    table = Table(
+        f"{plain(entry.get('search')).upper()} of {_search_where(entry, many_hosts)}",
+        columns,
+        numeric=(1, 2, 3, 4, 5, 6),
+    )
     for index, trial in enumerate(entry["trials"], start=1):
         ratio = path(trial, "loss_ratio")
         valid = path(trial, "valid")

@@ -36,9 +36,10 @@ def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
     """A result of schema 1 as plain data; :class:`TrafficgenError` for anything else."""
     if not isinstance(value, Mapping):
         raise TrafficgenError(
-            f"not a result of the role throughput, but a {_kind(value)}", on=on,
+            f"not a result of the role throughput, but a {_kind(value)}",
+            on=on,
             remedy="Give a result file that the role throughput wrote, read with throughput_load.",
-        )  # fmt: skip
+        )
     # Ansible's strings and containers are subclasses of their own; beyond here they are Python's.
     result: dict[str, Any] = json.loads(json.dumps(value, default=_plainer))
     check(result, on)
@@ -60,7 +61,8 @@ def _plainer(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Figure:
-    """One quantity over the repeats: median, lowest, highest, and over how many; ``median`` None where nobody knows it."""
+    """One quantity over the repeats: median, lowest, highest, and over how many; ``median`` None where nobody knows
+    it."""
 
     median: float | None
     low: float | None
@@ -77,7 +79,8 @@ def figure(values: Iterable[Any]) -> Figure:
 
 
 def method_label(asked: str, used: str, mode: str) -> str:
-    """How a method is called that was asked for, with the one used and its ``mode``, native or emulated, empty where nothing was sent."""
+    """How a method is called that was asked for, with the one used and its ``mode``, native or emulated, empty where
+    nothing was sent."""
     label = used
     if used == KERNEL:
         label = "kernel path (pf_packet)"
@@ -126,7 +129,9 @@ class Group:
     @cached_property
     def used_method(self) -> str:
         """The method that sent the frames, as the runs say; the one asked for where no run says."""
-        used = sorted({str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")})
+        used = sorted(
+            {str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")}
+        )
         return " and ".join(used) if used else self.asked_method
 
     @property
@@ -175,7 +180,8 @@ def rate_key(rate: Any) -> str:
 
 
 class Groups(list[Group]):
-    """The groups of a result, and which are of the same traffic, host and rate. Found by a key: there may be thousands."""
+    """The groups of a result, and which are of the same traffic, host and rate. Found by a key: there may be
+    thousands."""
 
     def beside(self, group: Group) -> list[Group]:
         """The groups of a group's traffic, host and rate, itself among them."""
@@ -207,12 +213,25 @@ def groups(result: Mapping[str, Any]) -> Groups:
     order = {entry["name"]: index for index, entry in reversed(list(enumerate(result["traffic"])))}
     found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for trial in result["trials"]:
-        key = (str(trial["traffic"]["name"]), str(trial["host"]), str(trial["injection_method"]), rate_key(trial["rate"]))
+        key = (
+            str(trial["traffic"]["name"]),
+            str(trial["host"]),
+            str(trial["injection_method"]),
+            rate_key(trial["rate"]),
+        )
         found.setdefault(key, []).append(trial)
-    made = [Group(traffic, host, method, trials[0]["rate"], tuple(trials)) for (traffic, host, method, _dummy), trials in found.items()]
+    made = [
+        Group(traffic, host, method, trials[0]["rate"], tuple(trials))
+        for (traffic, host, method, _dummy), trials in found.items()
+    ]
     hosts = {host: index for index, host in enumerate(dict.fromkeys(group.host for group in made))}
     rates = {key: index for index, key in enumerate(dict.fromkeys(rate_key(group.rate) for group in made))}
-    return Groups(sorted(made, key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)])))
+    return Groups(
+        sorted(
+            made,
+            key=lambda group: (order.get(group.traffic, len(order)), hosts[group.host], rates[rate_key(group.rate)]),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -250,14 +269,16 @@ def gain(group: Group, kernel: Group | None) -> Gain:
 
 
 def apart(one: Figure, other: Figure) -> bool:
-    """Whether two figures differ by more than their repeats do: each has two at least, and their ranges do not touch."""
+    """Whether two figures differ by more than their repeats do: each has two at least, and their ranges do not
+    touch."""
     if one.n < 2 or other.n < 2 or None in (one.low, one.high, other.low, other.high):
         return False
     return one.low > other.high or one.high < other.low  # type: ignore[operator]
 
 
 def steps_of(trial: Mapping[str, Any]) -> list[tuple[float, float, float]]:
-    """The rate in each interval between two samples, as (begin, end, pps): differences, since the samples count from the start.
+    """The rate in each interval between two samples, as (begin, end, pps): differences, since the samples count from
+    the start.
 
     tcpreplay prints seconds with two decimals, too coarse for an interval of one second; packets over its own mean pps
     gives the same time exactly.

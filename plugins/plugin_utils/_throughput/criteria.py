@@ -51,7 +51,8 @@ def _parse(expression: str) -> Any:
 def plain(data: Any) -> Any:
     """The data in Python's own types.
 
-    jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with names of their own.
+    jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with
+    names of their own.
     """
     return json.loads(json.dumps(data, default=_plainer))
 
@@ -65,24 +66,33 @@ def _plainer(value: Any) -> Any:
 def check_criteria(criteria: Any) -> list[dict[str, str]]:
     """The criteria as ``{name, expression}``, each with a name of its own and an expression that parses."""
     if not isinstance(criteria, Sequence) or isinstance(criteria, str):
-        raise TrafficgenError("not a list of criteria", on="throughput_criteria", remedy="Each is {name: ..., expression: ...}.")
+        raise TrafficgenError(
+            "not a list of criteria", on="throughput_criteria", remedy="Each is {name: ..., expression: ...}."
+        )
     checked: list[dict[str, str]] = []
     for number, one in enumerate(criteria, 1):
         on = f"throughput_criteria, entry {number}"
         if not isinstance(one, Mapping) or set(one) != {"name", "expression"} or not str(one["name"]).strip():
-            raise TrafficgenError("not a criterion", on=on, remedy="It is {name: ..., expression: ...}, and nothing else.")
+            raise TrafficgenError(
+                "not a criterion", on=on, remedy="It is {name: ..., expression: ...}, and nothing else."
+            )
         if any(other["name"] == one["name"] for other in checked):
-            raise TrafficgenError(f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own.")
+            raise TrafficgenError(
+                f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own."
+            )
         try:
             _check(one["expression"])
         except TrafficgenError as error:
-            raise TrafficgenError(error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy) from None
+            raise TrafficgenError(
+                error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy
+            ) from None
         checked.append({"name": str(one["name"]), "expression": str(one["expression"])})
     return checked
 
 
 def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
-    """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it yields no answer."""
+    """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it
+    yields no answer."""
     checked = check_criteria(criteria)
     bare = plain(data) if checked else None
     return [_judged(one, bare) for one in checked]
@@ -113,9 +123,11 @@ _OF_NOTHING = ("length", "not_null", "type")
 
 
 def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
-    """Whether a part that the answer is made of selects nothing, which a comparison, a negation or a function would turn into a pass.
+    """Whether a part that the answer is made of selects nothing, which a comparison, a negation or a function would
+    turn into a pass.
 
-    Only where the answer is made (and, or, not, comparison, function), not within a filter, where a field may well be null.
+    Only where the answer is made (and, or, not, comparison, function), not within a filter, where a field may well be
+    null.
     """
     kind, children = node["type"], node["children"]
     if kind in ("and_expression", "or_expression"):
@@ -130,7 +142,8 @@ def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
 
 
 def _is_nothing(node: Mapping[str, Any], data: Any, nothing: Sequence[Any]) -> bool:
-    """Whether the part's value is one of ``nothing``, or is made of what selects nothing. What is written out was meant."""
+    """Whether the part's value is one of ``nothing``, or is made of what selects nothing. What is written out was
+    meant."""
     if node["type"] in ("literal", "expref"):
         return False
     return _value(node, data) in nothing or _selects_nothing(node, data)

@@ -25,7 +25,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.j
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import judged, load, of_record
 
 RESULT = "result.json"
-_AGAIN = "Make room, then run the playbook wirespeed.trafficgen.report with report_results set to the folder of the results."
+_AGAIN = (
+    "Make room, then run the playbook wirespeed.trafficgen.report with report_results set to the folder of the results."
+)
 # By their kinds: the file, and what makes it of a result or a list of results.
 REPORTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "markdown": ("report.md", lambda results: to_markdown(page(results))),
@@ -35,7 +37,8 @@ REPORTS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def read(where: str) -> tuple[dict[str, Any], bool]:
-    """A result, and whether it was put together now, of a record: ``where`` is a result file, a record, or the folder of either."""
+    """A result, and whether it was put together now, of a record: ``where`` is a result file, a record, or the folder
+    of either."""
     at = Path(where)
     if at.is_dir():
         log, result = at / record.FILE, at / RESULT
@@ -66,7 +69,9 @@ def write(path: Path, text: str) -> None:
     """Write a file, all of it or nothing."""
     made = None
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             made = file.name
             file.write(text)
             file.flush()
@@ -90,8 +95,11 @@ def write_result(path: Path, result: Mapping[str, Any]) -> None:
     write(path, json.dumps(result, indent=1) + "\n")
 
 
-def write_reports(results: Sequence[Mapping[str, Any]], folder: Path, kinds: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Write the reports of one result, or of several compared: the files, and a sentence for each that could not be made."""
+def write_reports(
+    results: Sequence[Mapping[str, Any]], folder: Path, kinds: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Write the reports of one result, or of several compared: the files, and a sentence for each that could not be
+    made."""
     written: list[str] = []
     problems: list[str] = []
     for kind in kinds:
@@ -123,7 +131,8 @@ def finish(folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
 
 
 def report(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
-    """Write the reports of one result, or of several compared, to a folder. One that is put together now, of a record, is written, too.
+    """Write the reports of one result, or of several compared, to a folder. One that is put together now, of a record,
+    is written, too.
 
     :return: ``{results, written, problems}``.
     """
@@ -134,6 +143,8 @@ def report(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> dict[st
         write_result(folder / RESULT, results[0])
         written.append(RESULT)
     if len(results) > 1 and "junit" in kinds:
-        raise TrafficgenError("is of one result", on="junit", remedy="Name one result, or leave junit out of the kinds.")
+        raise TrafficgenError(
+            "is of one result", on="junit", remedy="Name one result, or leave junit out of the kinds."
+        )
     reports, problems = write_reports(results, folder, kinds)
     return {"results": results, "written": [*written, *reports], "problems": problems}

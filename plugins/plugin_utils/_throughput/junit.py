@@ -18,7 +18,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(result: Mapping[str, Any]) -> str:
-    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer, is an error.
+    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer,
+    is an error.
 
     :raises TrafficgenError: it is no result of schema 1.
     """

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Libraries that the controller needs for some of what is asked: looked for before the first trial, not after the last."""
+"""Libraries that the controller needs for some of what is asked: looked for before the first trial, not after the
+last."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def require(name: str) -> Any:
 
 
 def check(names: list[str]) -> None:
-    """Raise :class:`TrafficgenError` if some of the libraries are not there, naming all of them. Nothing is imported."""
+    """Raise :class:`TrafficgenError` if some of the libraries are not there, naming all of them. Nothing is
+    imported."""
     absent = [name for name in names if importlib.util.find_spec(name) is None]
     if absent:
         raise missing(absent)
@@ -39,6 +41,7 @@ def missing(names: list[str], said: str = "") -> TrafficgenError:
     """The error for libraries that are not there."""
     wanted = " and ".join(f"{name} (for {LIBRARIES[name]})" for name in names)
     return TrafficgenError(
-        f"missing on the controller: the Python {'library' if len(names) == 1 else 'libraries'} {wanted}", said=said,
+        f"missing on the controller: the Python {'library' if len(names) == 1 else 'libraries'} {wanted}",
+        said=said,
         remedy=f"Install it where ansible-core is: `pip install {' '.join(names)}`.",
-    )  # fmt: skip
+    )

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what was asked for to the trials: traffic x methods x rates x repeats, in this order, with warm-ups, and the time they take."""
+"""From what was asked for to the trials: traffic x methods x rates x repeats, in this order, with warm-ups, and the
+time they take."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput i
 
 SEARCHES = ("ndr", "pdr", "rfc2544")
 
-# What the estimate adds, in seconds, each seen on a machine with two slow cores: what is done once, before and after; a trial's
-# preparation and end; netmap taking a port and giving it back.
+# What the estimate adds, in seconds, each seen on a machine with two slow cores: what is done once, before and after; a
+# trial's preparation and end; netmap taking a port and giving it back.
 ONCE = 15.0
 A_TRIAL = 1.5
 NETMAP = 3.0
@@ -37,18 +38,24 @@ def check_traffic(traffic: Any) -> list[dict[str, Any]]:
         on = f"throughput_traffic, entry {number}"
         if not isinstance(one, Mapping) or not _NAME.match(str(one.get("name", ""))):
             raise TrafficgenError(
-                "has no name that can be a file's", on=on, remedy="Give it a name of letters, digits, dots, dashes and underscores."
+                "has no name that can be a file's",
+                on=on,
+                remedy="Give it a name of letters, digits, dots, dashes and underscores.",
             )
         on = f"throughput_traffic, {one['name']}"
         unknown = sorted(set(one) - {"name", "streams", "pcap", "rates", "ip_size"})
         if unknown:
-            raise TrafficgenError(f"unknown: {', '.join(unknown)}", on=on, remedy="It has name, streams or pcap, rates, ip_size.")
+            raise TrafficgenError(
+                f"unknown: {', '.join(unknown)}", on=on, remedy="It has name, streams or pcap, rates, ip_size."
+            )
         if any(other["name"] == one["name"] for other in checked):
             raise TrafficgenError("the name is another's, too", on=on, remedy="Give each a name of its own.")
         streams, pcap = one.get("streams"), one.get("pcap")
         if (not streams) == (not pcap):
             raise TrafficgenError(
-                "has neither streams nor pcap, or both", on=on, remedy="Give one: streams, as for the module pcap, or pcap."
+                "has neither streams nor pcap, or both",
+                on=on,
+                remedy="Give one: streams, as for the module pcap, or pcap.",
             )
         rates = one.get("rates")
         checked.append(
@@ -70,7 +77,9 @@ def check_rates(rates: Any, on: str = "throughput_rates") -> list[dict[str, Any]
 
 def _rate(one: Any, on: str) -> dict[str, Any]:
     if not isinstance(one, Mapping) or len(one) != 1 or next(iter(one)) not in RATE_FORMS:
-        raise TrafficgenError(f"not a rate: {one!r}", on=on, remedy=f"It has one key, of {', '.join(RATE_FORMS)}: {{mbps: 1000}}, say.")
+        raise TrafficgenError(
+            f"not a rate: {one!r}", on=on, remedy=f"It has one key, of {', '.join(RATE_FORMS)}: {{mbps: 1000}}, say."
+        )
     form, value = next(iter(one.items()))
     if form == "topspeed":
         if str(value).lower() not in ("true", "yes", "1"):
@@ -86,10 +95,14 @@ def check_methods(methods: Any) -> list[str]:
     unknown = [method for method in checked if method not in INJECTION_METHODS]
     if unknown:
         raise TrafficgenError(
-            f"not an injection method: {', '.join(unknown)}", on="throughput_methods", remedy=f"There are {', '.join(INJECTION_METHODS)}."
+            f"not an injection method: {', '.join(unknown)}",
+            on="throughput_methods",
+            remedy=f"There are {', '.join(INJECTION_METHODS)}.",
         )
     if len(set(checked)) < len(checked):
-        raise TrafficgenError("names a method twice", on="throughput_methods", remedy="Name each once; throughput_repeats repeats trials.")
+        raise TrafficgenError(
+            "names a method twice", on="throughput_methods", remedy="Name each once; throughput_repeats repeats trials."
+        )
     return checked
 
 
@@ -130,9 +143,12 @@ def plan(
     :param methods: injection methods, None for the default one, and netmap besides on the hosts that have it.
     :param margin: seconds that a common start of several hosts is set ahead.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
-    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size, wire_frame_size}]}``. Without it,
-        what was asked for is checked, and the plan is that of one host that has netmap; how long a search takes is not known then.
-    :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method, rate, repeat,
+    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size,
+    wire_frame_size}]}``. Without it,
+        what was asked for is checked, and the plan is that of one host that has netmap; how long a search takes is not
+        known then.
+    :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
+    rate, repeat,
         duration, hosts}``; a warm-up's number is that of the trial that follows.
     """
     asked = check_traffic(traffic)
@@ -144,7 +160,9 @@ def plan(
     wait = positive(pause, "throughput_pause", zero=True)
     ahead = positive(margin, "throughput_start_margin", zero=True)
     if search is not None and search not in SEARCHES:
-        raise TrafficgenError(f"not a search: {search}", on="throughput_search", remedy=f"There are {', '.join(SEARCHES)}, and none.")
+        raise TrafficgenError(
+            f"not a search: {search}", on="throughput_search", remedy=f"There are {', '.join(SEARCHES)}, and none."
+        )
     known = hosts if hosts is not None else {"": {"netmap": {"usable": True}}}
     where, notes = _methods_of(explicit, known)
     trials: list[dict[str, Any]] = []
@@ -176,17 +194,24 @@ def plan(
         took += searching[1] + searching[0] * (between + (NETMAP if one["injection_method"] == "netmap" else 0))
     known_time = hosts is not None or search is None
     return {
-        "trials": trials, "searches": searches, "notes": notes, "count": number, "seconds": round(ONCE + took, 1) if known_time else None
-    }  # fmt: skip
+        "trials": trials,
+        "searches": searches,
+        "notes": notes,
+        "count": number,
+        "seconds": round(ONCE + took, 1) if known_time else None,
+    }
 
 
-def _methods_of(explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, list[str]], list[str]]:
+def _methods_of(
+    explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, list[str]], list[str]]:
     """Which hosts a method is tried on, and a sentence for each host that is left out."""
     if explicit is not None:
         return {method: list(hosts) for method in explicit}, []
     able = [name for name, one in hosts.items() if one["netmap"]["usable"]]
     notes = [
-        f"{name} has no netmap, so its trials are without it alone: {one['netmap'].get('reason') or 'not known why'}".rstrip(".") + "."
+        f"{name} has no netmap, so only the kernel path is tested: "
+        f"{(one['netmap'].get('reason') or 'the reason is not known').rstrip('.')}."
         for name, one in hosts.items()
         if name not in able
     ]
@@ -196,9 +221,12 @@ def _methods_of(explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any
 def _check_reachable(
     asked: list[dict[str, Any]], general: list[dict[str, Any]], hosts: Mapping[str, Mapping[str, Any]], strict: bool
 ) -> None:
-    """Refuse now what a trial would refuse: a rate above the line with ``strict``, percent of no line, a rate too slow to hold."""
+    """Refuse now what a trial would refuse: a rate above the line with ``strict``, percent of no line, a rate too slow
+    to hold."""
     for name, host in hosts.items():
-        found = {one["name"]: Size.of_means(one["frame_size"], one["wire_frame_size"]) for one in host.get("traffic", ())}
+        found = {
+            one["name"]: Size.of_means(one["frame_size"], one["wire_frame_size"]) for one in host.get("traffic", ())
+        }
         for one in asked:
             for rate in one["rates"] or general:
                 form, value = next(iter(rate.items()))
@@ -212,12 +240,18 @@ def _check_reachable(
                     ) from None
 
 
-def _estimate_search(hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]) -> tuple[int, float]:
-    """How many trials and seconds the longest search takes where the device is steady, each host's and traffic's settings being checked."""
+def _estimate_search(
+    hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]
+) -> tuple[int, float]:
+    """How many trials and seconds the longest search takes where the device is steady, each host's and traffic's
+    settings being checked."""
     most = (0, 0.0)
     for name, host in hosts.items():
         for one in host.get("traffic", ()):
-            known = {**{key: one[key] for key in ("wire_frame_size", "frame_size")}, "link_speed_mbps": host.get("link_speed_mbps")}
+            known = {
+                **{key: one[key] for key in ("wire_frame_size", "frame_size")},
+                "link_speed_mbps": host.get("link_speed_mbps"),
+            }
             trials, seconds = _search.estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
             most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
     return most
@@ -234,7 +268,8 @@ def check_search(where: str, search: str, options: Mapping[str, Any]) -> _search
 
 
 def ip_overhead(streams: Sequence[Mapping[str, Any]]) -> int | None:
-    """The bytes of a frame around its IP packet: Ethernet's header and VLAN tags. None where that is not the same, or no IP is in it."""
+    """The bytes of a frame around its IP packet: Ethernet's header and VLAN tags. None where that is not the same, or
+    no IP is in it."""
     found = {_overhead(_layers(one)) for one in streams}
     return found.pop() if len(found) == 1 else None
 

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a throughput test: a file of a line of JSON for each trial, written when the trial has been made.
 
-It is the one source of the result. Whatever ends a test, SIGKILL or a full disk, the trials that were made are in it. Its lines:
+It is the one source of the result. Whatever ends a test, SIGKILL or a full disk, the trials that were made are in it.
+Its lines:
 
 - ``{"plan": {...}}``, the first: all that is known before the first trial (:data:`_throughput.schema.PLAN`).
-- ``{"trial": {...}}``, as in the result; of a search ``{"step": {asked_pps, duration}, "trial": {...}}``. A later one of the same host
-  and number takes the place of an earlier one, as when all hosts try again because one has missed the common start.
+- ``{"trial": {...}}``, as in the result; of a search ``{"step": {asked_pps, duration}, "trial": {...}}``. A later one
+  of the same host and number takes the place of an earlier one, as when all hosts try again because one has missed the
+  common start.
 - ``{"resumed": TIME, "made": N}`` and ``{"ended": TIME, "broke": {HOST: WHY}}``.
 
 A line is written at once and synced. A last line that is not whole, as after SIGKILL or a power cut, is none.
@@ -33,14 +35,18 @@ FILE = "trials.jsonl"
 SCHEMA = "wirespeed.trafficgen/trials"
 SCHEMA_VERSION = 1
 _BLOCK = 1 << 16
-_NO_ROOM = "What was measured before is kept in it. Make room, then go on with throughput_resume, or make a report of its folder."
+_NO_ROOM = (
+    "What was measured before is kept in it. Make room, then go on with throughput_resume, or make a report of its"
+    " folder."
+)
 
 
 # --- Writing ---
 
 
 def clean(value: Any) -> Any:
-    """The value as JSON of our own schema has it: plain types, no half characters, and null for a number beyond all counters."""
+    """The value as JSON of our own schema has it: plain types, no half characters, and null for a number beyond all
+    counters."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -138,7 +144,8 @@ _Search = tuple[str, str, str]
 
 @dataclass
 class Record:
-    """What is in a record. ``trials`` by host and number; ``steps`` of searches by host, traffic and method, then by number."""
+    """What is in a record. ``trials`` by host and number; ``steps`` of searches by host, traffic and method, then by
+    number."""
 
     plan: dict[str, Any]
     trials: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
@@ -159,7 +166,11 @@ class Record:
                 return
             schema.STEP.check(entry["step"], on)
             search = (trial["host"], trial["traffic"]["name"], trial["injection_method"])
-            self.steps.setdefault(search, {})[trial["number"]] = {**entry["step"], "error": trial["error"], "result": trial}
+            self.steps.setdefault(search, {})[trial["number"]] = {
+                **entry["step"],
+                "error": trial["error"],
+                "result": trial,
+            }
         elif "resumed" in entry:
             schema.RESUMED.check(entry, on)
             self.resumed.append(dict(entry))
@@ -181,7 +192,9 @@ class Record:
         """The planned trials that are not made on all of their hosts, each kind with its warm-up."""
         planned = self.plan["plan"]["trials"]
         missing = [
-            item for item in planned if not item["warmup"] and any((host, item["number"]) not in self.trials for host in item["hosts"])
+            item
+            for item in planned
+            if not item["warmup"] and any((host, item["number"]) not in self.trials for host in item["hosts"])
         ]
         kinds = {_kind(item) for item in missing}
         numbers = {item["number"] for item in missing}
@@ -268,7 +281,8 @@ _FREE = ("start_margin",)
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """How a test that is to go on is another than the one that was begun, in words of the role's variables; both are plans."""
+    """How a test that is to go on is another than the one that was begun, in words of the role's variables; both are
+    plans."""
     found = _values("throughput_name", before["name"], now["name"])
     if before["collection_version"] != now["collection_version"]:
         found += _values("the version of wirespeed.trafficgen", before["collection_version"], now["collection_version"])
@@ -277,7 +291,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             found += _values(f"throughput_{key}", before["settings"].get(key), now["settings"].get(key))
     found += _traffic(before["traffic"], now["traffic"])
     if set(before["hosts"]) != set(now["hosts"]):
-        found.append(f"the hosts (inventory, target, --limit) were {', '.join(before['hosts'])}, and are {', '.join(now['hosts'])}")
+        found.append(
+            f"the hosts (inventory, target, --limit) were {', '.join(before['hosts'])}, and are"
+            f" {', '.join(now['hosts'])}"
+        )
     for name in before["hosts"]:
         if name in now["hosts"]:
             found += _host(name, before["hosts"][name], now["hosts"][name])
@@ -308,7 +325,9 @@ def _traffic(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any
         said
         for name in old
         for key in keys
-        for said in _values(f"throughput_traffic ({name}: {key})", old[name].get(key) or None, new[name].get(key) or None)
+        for said in _values(
+            f"throughput_traffic ({name}: {key})", old[name].get(key) or None, new[name].get(key) or None
+        )
     ]
 
 

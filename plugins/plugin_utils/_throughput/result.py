@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The result of a throughput run, schema version 1 (docs/result-schema.md): put together, totalled over the fleet, read back."""
+"""The result of a throughput run, schema version 1 (docs/result-schema.md): put together, totalled over the fleet, read
+back."""
 
 from __future__ import annotations
 
@@ -52,15 +53,20 @@ def check(result: Any, on: str = "the result") -> None:
     """Raise :class:`TrafficgenError` unless ``result`` is one of this schema, plain data as JSON has it."""
     again = "Name a result.json of the role throughput."
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
-        said = f"its schema is {result['schema']!r}" if isinstance(result, dict) and "schema" in result else "it names no schema"
+        said = (
+            f"its schema is {result['schema']!r}"
+            if isinstance(result, dict) and "schema" in result
+            else "it names no schema"
+        )
         raise TrafficgenError("is not a throughput result", on=on, said=said, remedy=again)
     version = result.get("schema_version")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise TrafficgenError(
-            f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}", on=on,
+            f"has schema version {version!r}, and this collection reads {SCHEMA_VERSION}",
+            on=on,
             remedy="Read it with a newer wirespeed.trafficgen." if newer else again,
-        )  # fmt: skip
+        )
     schema.check_plain(result, on)
     schema.RESULT.check(result, on)
 
@@ -72,9 +78,12 @@ def of_record(record: Record) -> dict[str, Any]:
     """The result of what is in a record. Its criteria are not judged."""
     plan = record.plan
     broke = (record.ended or {}).get("broke", {})
-    searched = [_searched(record, item, host, broke.get(host)) for item in plan["plan"]["searches"] for host in item["hosts"]]
+    searched = [
+        _searched(record, item, host, broke.get(host)) for item in plan["plan"]["searches"] for host in item["hosts"]
+    ]
     hosts: dict[str, Any] = {
-        name: {**described, "broke": broke.get(name, ""), "trials": [], "searches": []} for name, described in plan["hosts"].items()
+        name: {**described, "broke": broke.get(name, ""), "trials": [], "searches": []}
+        for name, described in plan["hosts"].items()
     }
     for (host, _number), trial_of in record.trials.items():
         hosts.get(host, {"trials": []})["trials"].append(trial_of)
@@ -83,7 +92,9 @@ def of_record(record: Record) -> dict[str, Any]:
             hosts[done_or_not.host]["searches"].append(done_or_not.found)
     unfinished = None
     if record.left():
-        made = sum(one.done for one in searched) if searched else len(_planned(plan["plan"]).keys() & record.trials.keys())
+        made = (
+            sum(one.done for one in searched) if searched else len(_planned(plan["plan"]).keys() & record.trials.keys())
+        )
         unfinished = {"made": made, "planned": record.planned(), "what": "searches" if searched else "trials"}
     last = max([plan["started"], *(one["resumed"] for one in record.resumed), *map(_ended, record.trials.values())])
     return assemble(
@@ -125,15 +136,20 @@ def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | N
     )
     step = _search.step(measured, asked)
     answer = step["result"] or _search.broken_off(measured, asked, broke or "It has not ended.")
-    return _Searched(host, step["done"], {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer})
+    return _Searched(
+        host,
+        step["done"],
+        {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer},
+    )
 
 
 def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a run. Its criteria are not judged.
 
-    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for, ``hosts`` (by name
-        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``, ``criteria``;
-        ``unfinished``, ``{made, planned, what}`` where the run has not come to its end.
+    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for,
+    ``hosts`` (by name
+        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``,
+        ``criteria``; ``unfinished``, ``{made, planned, what}`` where the run has not come to its end.
     """
     plan, hosts, unfinished = material["plan"], material["hosts"], material.get("unfinished")
     planned = _planned(plan)
@@ -168,7 +184,8 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judged(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The result with its criteria judged, whatever they raise. Of an unfinished run none is: it is not known what they will be of."""
+    """The result with its criteria judged, whatever they raise. Of an unfinished run none is: it is not known what they
+    will be of."""
     if result["unfinished"] or not result["criteria"]:
         return dict(result)
     asked = [{key: one[key] for key in ("name", "expression")} for one in result["criteria"]]
@@ -191,7 +208,9 @@ def with_criteria(result: Mapping[str, Any], criteria: list[dict[str, Any]]) -> 
 def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
     """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
     if not found["packets"]:
-        raise TrafficgenError("has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps.")
+        raise TrafficgenError(
+            "has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."
+        )
     return {
         "name": one["name"],
         **sizes(one, found["sizes"]),
@@ -205,14 +224,17 @@ def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str
 def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for one in asked:
-        described = next((each for host in hosts.values() for each in host.get("traffic", ()) if each["name"] == one["name"]), None)
+        described = next(
+            (each for host in hosts.values() for each in host.get("traffic", ()) if each["name"] == one["name"]), None
+        )
         if described is not None:
             found.append({key: value for key, value in described.items() if key != "source_macs"})
     return found
 
 
 def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what arrives."""
+    """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what
+    arrives."""
     if not any(host["host"].get("receiver") for host in hosts.values()):
         return []
     given = {key: value for key, value in settings.items() if is_number(value)}  # a record may have been edited
@@ -220,13 +242,13 @@ def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) 
     said = []
     if wait < RECEIVE_WAIT:
         said.append(
-            f"Missing frames were waited for {wait:g} s (throughput_receive_wait), where RFC 2544 says {RECEIVE_WAIT:g}: what came later "
-            "counts as lost."
+            f"Missing frames were waited for {wait:g} s (throughput_receive_wait), where RFC 2544 says"
+            f" {RECEIVE_WAIT:g}: what came later counts as lost."
         )
     if settle < SETTLE:
         said.append(
-            f"After a trial with missing frames the next one began {settle:g} s later at the earliest (throughput_settle), where RFC 2544 "
-            f"says {SETTLE:g}: its device may not have come to rest."
+            f"After a trial with missing frames the next one began {settle:g} s later at the earliest"
+            f" (throughput_settle), where RFC 2544 says {SETTLE:g}: its device may not have come to rest."
         )
     return said
 
@@ -273,17 +295,27 @@ def _never_ended(
     done = {(one["host"], one["traffic"]["name"], one["injection_method"]) for one in searches}
     return [
         {
-            "host": name, "traffic": _sizes_of(item["traffic"], hosts.get(name, {})), "injection_method": item["injection_method"],
-            "search": search, "goals": [], "status": "failed", "reason": hosts.get(name, {}).get("broke") or "It has not ended.",
-            "limited_by": None, "found": None, "trial_seconds": 0.0, "trials": [],
+            "host": name,
+            "traffic": _sizes_of(item["traffic"], hosts.get(name, {})),
+            "injection_method": item["injection_method"],
+            "search": search,
+            "goals": [],
+            "status": "failed",
+            "reason": hosts.get(name, {}).get("broke") or "It has not ended.",
+            "limited_by": None,
+            "found": None,
+            "trial_seconds": 0.0,
+            "trials": [],
         }
         for item in plan["searches"]
         for name in item["hosts"]
         if (name, item["traffic"], item["injection_method"]) not in done
-    ]  # fmt: skip
+    ]
 
 
-def _never_run(plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _never_run(
+    plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """The planned trials of which nothing is known: the host was lost before them."""
     done = {(one["host"], one["number"]) for one in trials}
     gone = {one["host"]: one["number"] for one in reversed(trials) if one["error"] and one["error"].startswith(GONE)}
@@ -329,7 +361,8 @@ def trial_seconds(trials: Iterable[Mapping[str, Any]], searches: Iterable[Mappin
 
 
 def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Totals over the hosts that were started together, one entry a trial number. A host that failed is not among its hosts."""
+    """Totals over the hosts that were started together, one entry a trial number. A host that failed is not among its
+    hosts."""
     together: dict[int, list[Mapping[str, Any]]] = {}
     for one in trials:
         together.setdefault(one["number"], []).append(one)
@@ -356,7 +389,8 @@ def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _base(one: Mapping[str, Any]) -> int | None:
-    """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all that left."""
+    """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all
+    that left."""
     loss, ratio = one["counters"]["loss_packets"], one["counters"]["loss_ratio"]
     if loss and ratio:
         return round(float(loss) / float(ratio))
@@ -413,7 +447,8 @@ def host(
     clock: Mapping[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A host's entry in the result, from facts, modules' results (interface_counters, tcpreplay_info, netmap_info) and programs' output."""
+    """A host's entry in the result, from facts, modules' results (interface_counters, tcpreplay_info, netmap_info) and
+    programs' output."""
     processor = facts.get("processor") or []
     guest = facts.get("virtualization_role") == "guest"
     interface = link["interface"]
@@ -435,12 +470,19 @@ def host(
         "kernel": facts.get("kernel"),
         "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
         # number, maker, model, for each CPU; on some architectures less
-        "cpu": {"model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None), "count": count},
+        "cpu": {
+            "model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None),
+            "count": count,
+        },
         "memory_mb": facts.get("memtotal_mb"),
         "virtualization": facts.get("virtualization_type") if guest else None,
         "tuned_profile": parse_tuned(tuned),
         "cpu_list": cpu_list or None,
-        "tcpreplay": {"version": tcpreplay["version"], "executable": tcpreplay["path"], "netmap": tcpreplay["netmap"]["usable"]},
+        "tcpreplay": {
+            "version": tcpreplay["version"],
+            "executable": tcpreplay["path"],
+            "netmap": tcpreplay["netmap"]["usable"],
+        },
         "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
         "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
     }
@@ -459,7 +501,10 @@ def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not receiver or receiver.get("kind", "none") == "none":
         return None
     by = "command" if receiver["kind"] == "command" else "test frames"
-    return {**{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")}, "counted_by": by}
+    return {
+        **{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")},
+        "counted_by": by,
+    }
 
 
 def parse_rings(text: str) -> dict[str, int] | None:
@@ -468,7 +513,8 @@ def parse_rings(text: str) -> dict[str, int] | None:
 
 
 def parse_pause(text: str) -> dict[str, str] | None:
-    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has none."""
+    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has
+    none."""
     return _current(text, r"^(RX|TX):\s+(on|off)$", str)
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a throughput result and a record of trials are made of (docs/result-schema.md), checked field by field.
 
-A file may have been edited, or be another program's. All that reads one relies on what is checked here, so that a wrong file is
-an error which names the field, and never a report of half of it.
+A file may have been edited, or be another program's. All that reads one relies on what is checked here, so that a wrong
+file is an error which names the field, and never a report of half of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
-# No counter has more than 64 bits, and no rate, time or share of anything here is larger. Beyond, figures cannot be calculated with.
+# No counter has more than 64 bits, and no rate, time or share of anything here is larger. Beyond, figures cannot be
+# calculated with.
 LARGEST = 1 << 64
 SMALLEST = 1e-30
 DEEPEST = 60
@@ -39,7 +40,8 @@ def _wrong(on: str, where: str, what: str) -> TrafficgenError:
 
 
 def check_plain(tree: Any, on: str) -> None:
-    """Raise :class:`TrafficgenError` where a number, a text or the depth of a tree is beyond what can be worked with."""
+    """Raise :class:`TrafficgenError` where a number, a text or the depth of a tree is beyond what can be worked
+    with."""
     _check_leaf(tree, on, ())
     left: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
     while left:
@@ -79,7 +81,8 @@ def _way(way: Iterable[Any]) -> str:
 
 
 def parse(text: str, on: str) -> Any:
-    """JSON text as plain data; :class:`TrafficgenError` for any that is none, ``ValueError`` where it is not even JSON."""
+    """JSON text as plain data; :class:`TrafficgenError` for any that is none, ``ValueError`` where it is not even
+    JSON."""
     try:
         return json.loads(text, parse_int=_whole)
     except RecursionError:
@@ -87,7 +90,8 @@ def parse(text: str, on: str) -> Any:
 
 
 def _whole(digits: str) -> int:
-    # Python refuses thousands of digits at once, without a word of where they are: check_plain() finds what stands for them.
+    # Python refuses thousands of digits at once, without a word of where they are: check_plain() finds what stands for
+    # them.
     return int(digits) if len(digits) <= 40 else LARGEST
 
 
@@ -96,8 +100,8 @@ def _whole(digits: str) -> int:
 
 @dataclass(frozen=True)
 class Kind:
-    """A value of some types; ``words`` say what it should be. ``parts``: of a dictionary; ``each``: of all the entries of a list or
-    dictionary. ``null``: whether it may be null."""
+    """A value of some types; ``words`` say what it should be. ``parts``: of a dictionary; ``each``: of all the entries
+    of a list or dictionary. ``null``: whether it may be null."""
 
     words: str
     types: tuple[type, ...]
@@ -136,13 +140,17 @@ class Kind:
                         kind.check(value[key], on, before + key)
         if self.each is not None:
             named: Iterable[tuple[str, Any]] = (
-                value.items() if isinstance(value, Mapping) else ((f"entry {number}", one) for number, one in enumerate(value, 1))
+                value.items()
+                if isinstance(value, Mapping)
+                else ((f"entry {number}", one) for number, one in enumerate(value, 1))
             )
             for key, one in named:
                 self.each.check(one, on, before + key)
 
 
-def _dict(needed: Mapping[str, Kind] | None = None, known: Mapping[str, Kind] | None = None, *, null: bool = False) -> Kind:
+def _dict(
+    needed: Mapping[str, Kind] | None = None, known: Mapping[str, Kind] | None = None, *, null: bool = False
+) -> Kind:
     return Kind("a dictionary", (dict,), null=null, needed=needed or {}, known=known or {})
 
 
@@ -241,9 +249,18 @@ _SEARCH_TRIAL = _dict(
     },
 )
 _AT_RATE = _dict(
-    {}, {**dict.fromkeys(("trials", "with_loss", "over_goal", "sent", "lost"), _WHOLE_OR_NOT), "loss_ratio": _NUMBER_OR_NOT}, null=True
+    {},
+    {
+        **dict.fromkeys(("trials", "with_loss", "over_goal", "sent", "lost"), _WHOLE_OR_NOT),
+        "loss_ratio": _NUMBER_OR_NOT,
+    },
+    null=True,
 )
-_FOUND = _dict({}, {**_UNITS, **dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT), "at_rate": _AT_RATE}, null=True)
+_FOUND = _dict(
+    {},
+    {**_UNITS, **dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT), "at_rate": _AT_RATE},
+    null=True,
+)
 _SEARCH = _dict(
     {
         "host": _TEXT,
@@ -265,7 +282,13 @@ _SEARCH = _dict(
 )
 _TRAFFIC = _dict(
     {**_SIZES.needed, **_SIZES.known},
-    {"packets": _WHOLE_OR_NOT, "bytes": _WHOLE_OR_NOT, "flows": _WHOLE_OR_NOT, "sha256": _TEXT_OR_NOT, "path": _TEXT_OR_NOT},
+    {
+        "packets": _WHOLE_OR_NOT,
+        "bytes": _WHOLE_OR_NOT,
+        "flows": _WHOLE_OR_NOT,
+        "sha256": _TEXT_OR_NOT,
+        "path": _TEXT_OR_NOT,
+    },
 )
 _FLEET = _dict(
     {
@@ -277,7 +300,12 @@ _FLEET = _dict(
         "hosts": _list(_TEXT, null=True),
         "pps": _RATE_OR_NOT,
     },
-    {"l1_mbps": _RATE_OR_NOT, "l2_mbps": _RATE_OR_NOT, "loss_ratio": _NUMBER_OR_NOT, "start_spread_seconds": _NUMBER_OR_NOT},
+    {
+        "l1_mbps": _RATE_OR_NOT,
+        "l2_mbps": _RATE_OR_NOT,
+        "loss_ratio": _NUMBER_OR_NOT,
+        "start_spread_seconds": _NUMBER_OR_NOT,
+    },
 )
 _HOST = _dict(
     {},
@@ -319,7 +347,16 @@ _PLANNED = {"traffic": _TEXT, "injection_method": _TEXT, "hosts": _TEXTS}
 _PLAN = _dict(
     {
         "trials": _list(
-            _dict({**_PLANNED, "number": _WHOLE, "warmup": _FLAG, "rate": _RATE, "repeat": _WHOLE_OR_NOT, "duration": _NUMBER})
+            _dict(
+                {
+                    **_PLANNED,
+                    "number": _WHOLE,
+                    "warmup": _FLAG,
+                    "rate": _RATE,
+                    "repeat": _WHOLE_OR_NOT,
+                    "duration": _NUMBER,
+                }
+            )
         ),
         "searches": _list(_dict(_PLANNED)),
         "notes": _TEXTS,
@@ -340,7 +377,9 @@ PLAN = _dict(
         "hosts": Kind(
             "a dictionary",
             (dict,),
-            each=_dict({"host": _HOST, "traffic": _list(_dict({**_TRAFFIC.needed, "sha256": _TEXT_OR_NOT}, _TRAFFIC.known))}),
+            each=_dict(
+                {"host": _HOST, "traffic": _list(_dict({**_TRAFFIC.needed, "sha256": _TEXT_OR_NOT}, _TRAFFIC.known))}
+            ),
         ),
     }
 )

@@ -1,23 +1,26 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The search for the largest rate at which a device loses no more than a goal allows. Pure: trials in, the next trial or the answer out.
+"""The search for the largest rate at which a device loses no more than a goal allows. Pure: trials in, the next trial
+or the answer out.
 
 The search is FD.io's library MLRsearch 1.2, which follows draft-05 of what became RFC 9971
 (https://csit.fd.io/cdocs/methodology/measurements/data_plane_throughput/mlr_search/). It wants to call a function that
-measures. Ours replays the trials measured so far, and stops the search where they run out: what it was asked for then is the
-next trial. So no state is kept between two steps but the list of trials.
+measures. Ours replays the trials measured so far, and stops the search where they run out: what it was asked for then
+is the next trial. So no state is kept between two steps but the list of trials.
 
-The library is deterministic, but for its time limit, which looks at the clock. That limit is set to infinity: what bounds a
-search is the number of its trials. Its sums of time are of the trials' durations as asked.
+The library is deterministic, but for its time limit, which looks at the clock. That limit is set to infinity: what
+bounds a search is the number of its trials. Its sums of time are of the trials' durations as asked.
 
-What a trial proves (the library's MeasurementResult counts frames that were not sent as lost, and so does FD.io's CSIT):
+What a trial proves (the library's MeasurementResult counts frames that were not sent as lost, and so does FD.io's
+CSIT):
 
 - The rate asked for was sent, within a tolerance: the loss is the device's.
-- Less was sent. That is no loss, but it is no proof for the rate asked either. Where the generator has sent clearly more before,
-  the trial is asked for again. Else what was not sent is lost to the library, which leads it down to what the generator can send;
-  which of the two it was is told apart again in the answer.
-- What was lost is not known, or more was sent than asked, or the trial ended early: no evidence, and the search has failed.
+- Less was sent. That is no loss, but it is no proof for the rate asked either. Where the generator has sent clearly
+  more before, the trial is asked for again. Else what was not sent is lost to the library, which leads it down to what
+  the generator can send; which of the two it was is told apart again in the answer.
+- What was lost is not known, or more was sent than asked, or the trial ended early: no evidence, and the search has
+  failed.
 
 A rate in the answer is never above what a trial sent at that rate.
 """
@@ -52,7 +55,8 @@ _MAX_TRIALS = 200
 _EARLY = 0.05
 # Between two asked rates there is more; a rate that went through YAML and back is nearer.
 _SAME_RATE = 1e-6
-# How often a rate is tried that was not sent, though the generator has sent clearly more before: a hiccup is not its limit.
+# How often a rate is tried that was not sent, though the generator has sent clearly more before: a hiccup is not its
+# limit.
 _ATTEMPTS = 3
 _CLEARLY = 1.1
 
@@ -61,9 +65,9 @@ _CLEARLY = 1.1
 class Goal:
     """What counts as found. Ratios from 0 to below 1, durations in whole seconds.
 
-    ``loss_ratio``: a trial that lost more is a bad one. ``exceed_ratio``: the share of ``duration_sum`` that bad trials may have at
-    a rate which is still good enough. ``width``: how far the bounds may be apart, as a share of the upper one.
-    ``initial_duration`` and ``final_duration``: of the trials that look around, and of those that decide.
+    ``loss_ratio``: a trial that lost more is a bad one. ``exceed_ratio``: the share of ``duration_sum`` that bad trials
+    may have at a rate which is still good enough. ``width``: how far the bounds may be apart, as a share of the upper
+    one. ``initial_duration`` and ``final_duration``: of the trials that look around, and of those that decide.
     ``duration_sum``: of the trials at one rate, until it is judged.
     """
 
@@ -92,7 +96,9 @@ class Settings:
 def _whole(value: object, name: str) -> int:
     number = positive(value, name)
     if number != int(number):
-        raise TrafficgenError("not a whole number", on=f"{name} {value!r}", remedy="tcpreplay's durations are whole seconds.")
+        raise TrafficgenError(
+            "not a whole number", on=f"{name} {value!r}", remedy="tcpreplay's durations are whole seconds."
+        )
     return int(number)
 
 
@@ -109,7 +115,9 @@ def _goal(search: str, given: Mapping[str, object]) -> Goal:
     for name in refused:
         if given[name] is not None:
             raise TrafficgenError(
-                f"{search} says what it is", on=name, remedy="Leave it out, or search for " + ("ndr or pdr." if plain else "pdr.")
+                f"{search} says what it is",
+                on=name,
+                remedy="Leave it out, or search for " + ("ndr or pdr." if plain else "pdr."),
             )
     loss_ratio, exceed_ratio = given["loss_ratio"], given["exceed_ratio"]
     final = _whole(given["final_duration"] or (_RFC2544_SECONDS if plain else _TRIAL_SECONDS), "final_duration")
@@ -117,12 +125,17 @@ def _goal(search: str, given: Mapping[str, object]) -> Goal:
     total = final if plain else _whole(given["duration_sum"] or max(_DURATION_SUM, final), "duration_sum")
     if not initial <= final <= total:
         raise TrafficgenError(
-            "not in order", on=f"initial_duration {initial}, final_duration {final}, duration_sum {total}",
+            "not in order",
+            on=f"initial_duration {initial}, final_duration {final}, duration_sum {total}",
             remedy="None may be above the next.",
-        )  # fmt: skip
+        )
     return Goal(
-        loss_ratio=_ratio(_PDR_LOSS_RATIO if loss_ratio is None else loss_ratio, "loss_ratio") if search == "pdr" else 0.0,
-        exceed_ratio=0.0 if plain else _ratio(_EXCEED_RATIO if exceed_ratio is None else exceed_ratio, "exceed_ratio", zero=True),
+        loss_ratio=(
+            _ratio(_PDR_LOSS_RATIO if loss_ratio is None else loss_ratio, "loss_ratio") if search == "pdr" else 0.0
+        ),
+        exceed_ratio=(
+            0.0 if plain else _ratio(_EXCEED_RATIO if exceed_ratio is None else exceed_ratio, "exceed_ratio", zero=True)
+        ),
         width=_ratio(_WIDTH if given["width"] is None else given["width"], "width"),
         initial_duration=initial,
         final_duration=final,
@@ -147,13 +160,21 @@ def check_settings(
     rate_tolerance: object = None,
     max_trials: object = None,
 ) -> Settings:
-    """The settings of a search; None is the default. ``max_pps`` is by default the line rate of the frames on the link."""
+    """The settings of a search; None is the default. ``max_pps`` is by default the line rate of the frames on the
+    link."""
     if search not in SEARCHES:
         raise TrafficgenError("not a search", on=repr(search), remedy=f"It is one of {', '.join(SEARCHES)}.")
-    goal = _goal(str(search), {
-        "width": width, "loss_ratio": loss_ratio, "exceed_ratio": exceed_ratio, "initial_duration": initial_duration,
-        "final_duration": final_duration, "duration_sum": duration_sum,
-    })  # fmt: skip
+    goal = _goal(
+        str(search),
+        {
+            "width": width,
+            "loss_ratio": loss_ratio,
+            "exceed_ratio": exceed_ratio,
+            "initial_duration": initial_duration,
+            "final_duration": final_duration,
+            "duration_sum": duration_sum,
+        },
+    )
     size = None if wire_frame_size is None else Size.of(wire_frame_size, "wire")
     if size is not None and frame_size is not None:
         size = Size.of_means(positive(frame_size, "frame_size"), size.wire)
@@ -163,7 +184,9 @@ def check_settings(
     elif size is not None and speed is not None:
         most = line_rate_pps(size, speed)
     else:
-        raise TrafficgenError("a search needs a rate to begin at", on="max_pps", remedy="Give it, or wire_frame_size and link_speed_mbps.")
+        raise TrafficgenError(
+            "a search needs a rate to begin at", on="max_pps", remedy="Give it, or wire_frame_size and link_speed_mbps."
+        )
     least = min(_MIN_PPS, most / 10) if min_pps is None else positive(min_pps, "min_pps")
     if least >= most:
         raise TrafficgenError(f"not below max_pps {most:g}", on=f"min_pps {least:g}")
@@ -174,21 +197,25 @@ def check_settings(
         max_pps=most,
         size=size,
         link_speed_mbps=speed,
-        rate_tolerance=_RATE_TOLERANCE if rate_tolerance is None else _ratio(rate_tolerance, "rate_tolerance", zero=True),
+        rate_tolerance=(
+            _RATE_TOLERANCE if rate_tolerance is None else _ratio(rate_tolerance, "rate_tolerance", zero=True)
+        ),
         max_trials=_MAX_TRIALS if max_trials is None else _whole(max_trials, "max_trials"),
     )
 
 
 # --- Trials ---
 
-# Of a trial's run, and its counters: how it was sent, and what each side counted. All trials are handed from step to step, so it is little.
+# Of a trial's run, and its counters: how it was sent, and what each side counted. All trials are handed from step to
+# step, so it is little.
 _OF_RUN = ("command", "injection_method", "netmap_mode")
 _KEPT = (*_OF_RUN, "counters")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial that failed.
+    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial
+    that failed.
 
     ``kept``: what the search does not look at, and its reader does (:data:`_KEPT`).
     """
@@ -241,17 +268,20 @@ def _of_result(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_trial(entry: object, number: int) -> Trial:
-    """A trial from ``{asked_pps, duration}`` and either ``{sent, lost, seconds, pps, verdict, reason}``, ``{result}`` or ``{error}``.
+    """A trial from ``{asked_pps, duration}`` and either ``{sent, lost, seconds, pps, verdict, reason}``, ``{result}``
+    or ``{error}``.
 
-    ``result`` is the tree of the module tcpreplay. ``pps`` may be left out: it is ``sent / seconds``. A ``verdict`` left out is
-    ``consistent``.
+    ``result`` is the tree of the module tcpreplay. ``pps`` may be left out: it is ``sent / seconds``. A ``verdict``
+    left out is ``consistent``.
 
     :raises TrafficgenError: it is not such an entry.
     """
     on = f"trial {number}"
     if not isinstance(entry, Mapping) or "asked_pps" not in entry or "duration" not in entry:
         raise TrafficgenError(
-            "not a trial: it has no asked_pps and duration", on=on, remedy="Append what the step said was next, measured."
+            "not a trial: it has no asked_pps and duration",
+            on=on,
+            remedy="Append what the step said was next, measured.",
         )
     asked, duration = positive(entry["asked_pps"], f"{on}, asked_pps"), _whole(entry["duration"], f"{on}, duration")
     result = entry.get("result")
@@ -286,7 +316,8 @@ def _figures(asked: float, duration: int, entry: Mapping[str, Any], result: Mapp
     try:
         return _measured(asked, duration, figures, on)
     except TrafficgenError as error:
-        # It is the run's doing, not the caller's: the trial proves nothing, and the search ends with that, and with its trials.
+        # It is the run's doing, not the caller's: the trial proves nothing, and the search ends with that, and with its
+        # trials.
         return _no_trial(asked, duration, f"what it counted cannot be: {error.what}")
 
 
@@ -309,14 +340,15 @@ def _measured(asked: float, duration: int, figures: Mapping[str, Any], on: str) 
     return Trial(asked, duration, pps, seconds, sent, lost, verdict, str(figures.get("reason") or ""))
 
 
-# What a trial is to a search: good, lossy (the device's loss is above the goal), unsent (the generator did not send what was asked,
-# and of what it sent no more was lost than allowed), or no evidence.
+# What a trial is to a search: good, lossy (the device's loss is above the goal), unsent (the generator did not send
+# what was asked, and of what it sent no more was lost than allowed), or no evidence.
 GOOD, LOSSY, UNSENT, UNUSABLE = "good", "lossy", "unsent", "unusable"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """``kind``: one of the four words above. ``short``: less was sent than asked. ``why``: of anything not as asked, no full stop."""
+    """``kind``: one of the four words above. ``short``: less was sent than asked. ``why``: of anything not as asked, no
+    full stop."""
 
     kind: str
     short: bool = False
@@ -382,11 +414,15 @@ def _library() -> Any:
             "the Python library MLRsearch is missing on the controller, which searches for the throughput",
             remedy="Install it where ansible-core is: `pip install MLRsearch`.",
         ) from None
-    if not all(hasattr(MLRsearch, name) for name in ("Config", "GoalResult", "MeasurementResult", "MultipleLossRatioSearch", "SearchGoal")):
+    if not all(
+        hasattr(MLRsearch, name)
+        for name in ("Config", "GoalResult", "MeasurementResult", "MultipleLossRatioSearch", "SearchGoal")
+    ):
         raise TrafficgenError(
-            "this release of the Python library MLRsearch is another than 1.2, which is needed", on=_version(),
+            "this release of the Python library MLRsearch is another than 1.2, which is needed",
+            on=_version(),
             remedy="Install that where ansible-core is: `pip install 'MLRsearch>=1.2,<2'`.",
-        )  # fmt: skip
+        )
     return MLRsearch
 
 
@@ -475,7 +511,9 @@ class _Replay:
             )
         judged = judge(trial, self.settings)
         if judged.kind == UNUSABLE:
-            raise _NoEvidence(f"Trial {number} ({trial.asked_pps:.1f} pps for {trial.duration} s) proves nothing: {judged.why}.")
+            raise _NoEvidence(
+                f"Trial {number} ({trial.asked_pps:.1f} pps for {trial.duration} s) proves nothing: {judged.why}."
+            )
         self.taken = number
         return trial, judged
 
@@ -484,7 +522,8 @@ class _Replay:
         return [(trial, kind) for other, trial, kind in self.used if other == load]
 
     def proofs_at(self, load: float) -> list[Trial]:
-        """All trials at a load that prove something: one that sent too little and was repeated may have lost frames as well."""
+        """All trials at a load that prove something: one that sent too little and was repeated may have lost frames as
+        well."""
         return [trial for other, trial, kind in self.tried if other == load and kind in (GOOD, LOSSY)]
 
 
@@ -494,8 +533,9 @@ class _Replay:
 def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
     """What comes next, after what has been measured: ``{done, next, measured, result}``.
 
-    ``next``: ``{pps, duration, number}`` of the trial to measure, None when done. ``result``: an entry of the result file's
-    ``searches``, without what only the caller knows, None until done. ``measured``: the trials, short: what to append the next to.
+    ``next``: ``{pps, duration, number}`` of the trial to measure, None when done. ``result``: an entry of the result
+    file's ``searches``, without what only the caller knows, None until done. ``measured``: the trials, short: what to
+    append the next to.
 
     :raises TrafficgenError: the library is missing, or a trial is not what the search asked for.
     """
@@ -513,7 +553,9 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
             following = {"pps": out.pps, "duration": out.duration, "number": len(trials) + 1}
             answer: dict[str, Any] = {}
         else:
-            answer = _failed(f"The search did not end within {settings.max_trials} trials (max_trials){_so_far(search, goal)}.")
+            answer = _failed(
+                f"The search did not end within {settings.max_trials} trials (max_trials){_so_far(search, goal)}."
+            )
     except _NoEvidence as none:
         answer = _failed(str(none))
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -521,7 +563,9 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
         answer = _failed(f"{_version()} gave up: {' '.join(str(error).split())}.")
     else:
         if replay.taken < len(trials):
-            raise TrafficgenError(f"the search had ended before it, with trial {replay.taken}", on=f"trial {replay.taken + 1}")
+            raise TrafficgenError(
+                f"the search had ended before it, with trial {replay.taken}", on=f"trial {replay.taken + 1}"
+            )
         answer = _answer(found, replay, settings)
     return {
         "done": following is None,
@@ -533,7 +577,9 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
 
 def broken_off(measured: Iterable[object], settings: Settings, reason: str) -> dict[str, Any]:
     """The answer of a search that did not come to its end, with the trials that it made."""
-    return _result(settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason))
+    return _result(
+        settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason)
+    )
 
 
 def estimate(settings: Settings) -> tuple[int, int]:
@@ -547,9 +593,11 @@ def estimate(settings: Settings) -> tuple[int, int]:
             durations.append(duration)
             sent = max(1, round(intended_load * duration))
             return library.MeasurementResult(
-                intended_duration=duration, intended_load=intended_load, offered_count=sent,
+                intended_duration=duration,
+                intended_load=intended_load,
+                offered_count=sent,
                 loss_count=max(0, sent - round(settings.max_pps * 0.7 * duration)),
-            )  # fmt: skip
+            )
 
     search, _goal_of_it = _controller(library, settings)
     search.search(measurer=_Steady(), debug=lambda text: None)
@@ -565,7 +613,9 @@ def _so_far(search: Any, goal: Any) -> str:
     low, high = (None if bound is None else f"{float(bound):.1f} pps" for bound in (bounds.clo, bounds.chi))
     if low is None and high is None:
         return ", and judged no rate"
-    return "; so far it is " + " and ".join(part for part in (low and f"at least {low}", high and f"below {high}") if part)
+    return "; so far it is " + " and ".join(
+        part for part in (low and f"at least {low}", high and f"below {high}") if part
+    )
 
 
 def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
@@ -581,9 +631,15 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
         else:
             ratios = [trial.loss_ratio or 0.0 for trial, _kind in trials]
             reason = (
-                f"There is {said} even at min_pps, {float(upper):.1f} pps: {min(ratios):.4%} to {max(ratios):.4%} in {len(ratios)} trials."
+                f"There is {said} even at min_pps, {float(upper):.1f} pps: {min(ratios):.4%} to {max(ratios):.4%} in"
+                f" {len(ratios)} trials."
             )
-        return {"status": "not_found", "reason": reason, "limited_by": "generator" if generator else "device", "found": None}
+        return {
+            "status": "not_found",
+            "reason": reason,
+            "limited_by": "generator" if generator else "device",
+            "found": None,
+        }
     good = [
         trial
         for trial, kind in replay.at(float(lower))
@@ -610,7 +666,11 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
         sent = [trial.pps for trial, kind in replay.at(float(upper)) if kind == LOSSY and trial.pps is not None]
         bounds["upper_pps"] = max(float(upper), *sent)
     there = _at_rate(replay.proofs_at(float(lower)), goal)
-    found_tree = {**bounds, **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")}, "at_rate": there}
+    found_tree = {
+        **bounds,
+        **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")},
+        "at_rate": there,
+    }
     reason = " ".join(sentence for sentence in (reason, lost_there(proven, there, goal.loss_ratio)) if sentence)
     return {"status": "found", "reason": reason, "limited_by": limit, "found": found_tree}
 
@@ -634,13 +694,14 @@ def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
         return ""
     share = f", {there['over_goal']} of them with more than {loss_ratio:.3%}" if loss_ratio else ""
     return (
-        f"At {pps:.1f} pps, {there['with_loss']} of {there['trials']} trials lost frames{share}: {there['lost']} of {there['sent']} "
-        f"({there['loss_ratio'] * 100:.3g} %)."
+        f"At {pps:.1f} pps, {there['with_loss']} of {there['trials']} trials lost frames{share}: {there['lost']} of"
+        f" {there['sent']} ({there['loss_ratio'] * 100:.3g} %)."
     )
 
 
 def _device_lost(trials: Iterable[tuple[Trial, str]], goal: Goal) -> bool:
-    """Whether the device's loss alone makes a load an upper bound, without the trials in which the generator sent too little."""
+    """Whether the device's loss alone makes a load an upper bound, without the trials in which the generator sent too
+    little."""
     lossy = sum(trial.duration for trial, kind in trials if kind == LOSSY)
     return lossy > goal.exceed_ratio * max(goal.duration_sum, sum(trial.duration for trial, _kind in trials))
 
@@ -657,19 +718,21 @@ def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, An
     tree = []
     for trial in trials:
         judged = judge(trial, settings)
-        tree.append({
-            "asked_pps": trial.asked_pps,
-            "duration": trial.duration,
-            "pps": trial.pps,
-            "seconds": trial.seconds,
-            "sent": trial.sent,
-            "lost": trial.lost,
-            "loss_ratio": trial.loss_ratio,
-            "verdict": trial.verdict,
-            "valid": judged.kind in (GOOD, LOSSY),
-            "reason": judged.why[:1].upper() + judged.why[1:] + "." if judged.why else "",
-            **{name: trial.kept.get(name) for name in _KEPT},
-        })  # fmt: skip
+        tree.append(
+            {
+                "asked_pps": trial.asked_pps,
+                "duration": trial.duration,
+                "pps": trial.pps,
+                "seconds": trial.seconds,
+                "sent": trial.sent,
+                "lost": trial.lost,
+                "loss_ratio": trial.loss_ratio,
+                "verdict": trial.verdict,
+                "valid": judged.kind in (GOOD, LOSSY),
+                "reason": judged.why[:1].upper() + judged.why[1:] + "." if judged.why else "",
+                **{name: trial.kept.get(name) for name in _KEPT},
+            }
+        )
     return {
         "search": settings.search,
         "library": _version(),

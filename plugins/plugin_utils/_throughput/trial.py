@@ -36,11 +36,14 @@ def trial(
 
     :param item: the plan's entry.
     :param ran: what the module tcpreplay returned, successful or not; None where it was not called.
-    :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``, the hash being that of its pcap when the test began.
-    :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the controller's, in seconds.
+    :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``, the hash being that of its pcap when the
+    test began.
+    :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the
+    controller's, in seconds.
     :param receiver: ``{kind: none | local | remote | command, host, ...}``.
     :param receive_wait: how long a command's counter was waited for, in seconds without a frame.
-    :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the same after.
+    :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the
+    same after.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
     error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
@@ -68,13 +71,14 @@ def trial(
 
 
 def _why_other_pcap(run: Mapping[str, Any] | None, traffic: Mapping[str, Any]) -> str | None:
-    """Why what was sent is not what the test describes: its hash when it was sent is another than when the test began."""
+    """Why what was sent is not what the test describes: its hash when it was sent is another than when the test
+    began."""
     planned = traffic.get("sha256")
     for sent in (run or {}).get("pcaps") or ():
         if planned and sent["sha256"] != planned:
             return (
-                f"another pcap was sent than the test began with: {sent['path']} had the SHA-256 {sent['sha256']}, and {planned} before. "
-                "Let nobody write it while the test lasts."
+                f"another pcap was sent than the test began with: {sent['path']} had the SHA-256 {sent['sha256']}, and"
+                f" {planned} before. Let nobody write it while the test lasts."
             )
     return None
 
@@ -133,9 +137,10 @@ def printed_count(registered: Mapping[str, Any], command: str) -> int:
     printed = str(registered.get("stdout", "")).strip()
     if not re.fullmatch(r"[0-9]{1,20}", printed):  # 64 bits: a device may print anything
         raise TrafficgenError(
-            f"printed {printed[:60]!r}, not one whole number", on=f"the receiver's command {command}",
+            f"printed {printed[:60]!r}, not one whole number",
+            on=f"the receiver's command {command}",
             remedy="It is to print a counter of packets, in decimal, and nothing else.",
-        )  # fmt: skip
+        )
     return int(printed)
 
 

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """netmap on this host: built for a kernel, verified, put in place, loaded, unloaded, removed.
 
-The role wirespeed.trafficgen.netmap, the unit netmap.service and the hooks of a kernel update all come here, so that a module is built and
-loaded in one way only. Settings are those of the role, in /etc/trafficgen-netmap.json. On success one JSON object is printed; on a known
-error one sentence on standard error, with exit status 3.
+The role wirespeed.trafficgen.netmap, the unit netmap.service and the hooks of a kernel update all come here, so that a
+module is built and loaded in one way only. Settings are those of the role, in /etc/trafficgen-netmap.json. On success
+one JSON object is printed; on a known error one sentence on standard error, with exit status 3.
 
-The role runs this text itself, before any of it is on the host: then it is in SOURCE, and the settings have the role's other files as
-they are to be ("files": contents by path). These come with the modules and go with them, if that fails: all of it or nothing.
+The role runs this text itself, before any of it is on the host: then it is in SOURCE, and the settings have the role's
+other files as they are to be ("files": contents by path). These come with the modules and go with them, if that fails:
+all of it or nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ NEEDED_MB = 400
 # How long a device may take to get its stock driver at boot, and its new driver at any time.
 BIND_SECONDS = 30
 
-# What configure downloads for an external driver, below LINUX/ext-drivers: where the file is there, it downloads nothing.
+# What configure downloads for an external driver, below LINUX/ext-drivers: where the file is there, it downloads
+# nothing.
 ARCHIVES = {
     "e1000e": "e1000e-{version}.tar.gz",
     "i40e": "i40e/v{version}.zip",
@@ -69,20 +71,26 @@ ARCHIVES = {
     "ixgbe": "ixgbe/v{version}.zip",
     "ixgbevf": "ixgbevf/v{version}.zip",
 }
-# mlx5 is netmap's, and not for us: its module is mlx5_core, on top of others of the same archive (mlx_compat, mlxfw), which have no suffix.
+# mlx5 is netmap's, and not for us: its module is mlx5_core, on top of others of the same archive (mlx_compat, mlxfw),
+# which have no suffix.
 EXTERNAL = (*ARCHIVES, "mlx5", "virtio_net.c")
-# Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it has for all other
-# PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not take.
+# Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it
+# has for all other PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not
+# take.
 NOT_BESIDE = ("vmxnet3",)
 
 # What git may fetch by, also where a server sends it elsewhere.
 PROTOCOLS = "https:ssh:file"
-# configure and make have nothing to fetch: should they try, they ask a proxy that is not there. And what they unpack is root's, whoever
-# was its owner where it was packed.
+# configure and make have nothing to fetch: should they try, they ask a proxy that is not there. And what they unpack is
+# root's, whoever was its owner where it was packed.
 CLOSED = {
-    **dict.fromkeys(("http_proxy", "https_proxy", "ftp_proxy", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"),
-    "no_proxy": "", "NO_PROXY": "", "TAR_OPTIONS": "--no-same-owner --no-same-permissions",
-}  # fmt: skip
+    **dict.fromkeys(
+        ("http_proxy", "https_proxy", "ftp_proxy", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"
+    ),
+    "no_proxy": "",
+    "NO_PROXY": "",
+    "TAR_OPTIONS": "--no-same-owner --no-same-permissions",
+}
 
 DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which brings it"
 
@@ -140,7 +148,12 @@ def sha256(path: Path) -> str:
 
 
 def run(
-    argv: Sequence[str], *, stdin: str | None = None, log: Path | None = None, cwd: Path | None = None, **environment: str
+    argv: Sequence[str],
+    *,
+    stdin: str | None = None,
+    log: Path | None = None,
+    cwd: Path | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, its output captured or in ``log``; its whole process group ends with this program."""
     env = {**os.environ, "LC_ALL": "C", **environment}
@@ -150,10 +163,16 @@ def run(
         with contextlib.ExitStack() as stack:
             out: Any = stack.enter_context(log.open("a")) if log else subprocess.PIPE
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, stdout=out,
+                argv,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=out,
                 stderr=subprocess.STDOUT if log else subprocess.PIPE,
-                cwd=cwd, env=env, text=True, errors="replace", start_new_session=True,
-            )  # fmt: skip
+                cwd=cwd,
+                env=env,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
             try:
                 stdout, stderr = process.communicate(stdin)
             except BaseException:
@@ -225,7 +244,8 @@ def name_of(uid: int) -> str:
 
 
 def members(gid: int) -> str:
-    """Who is in a group beside root, in words. Of Debian's groups for /usr/src and /usr/local, src and staff, that is nobody."""
+    """Who is in a group beside root, in words. Of Debian's groups for /usr/src and /usr/local, src and staff, that is
+    nobody."""
     try:
         group = grp.getgrgid(gid)
         name, listed = group.gr_name, set(group.gr_mem)
@@ -242,7 +262,8 @@ def members(gid: int) -> str:
 def unsafe(host: Host, folder: str) -> str:
     """Why root must not build in a folder, or from it: somebody else can write there or in a folder above.
 
-    Of a folder that is not there yet, those above it count: root makes it. A link is followed, if nobody else can put another in its place.
+    Of a folder that is not there yet, those above it count: root makes it. A link is followed, if nobody else can put
+    another in its place.
     """
     place, todo, steps = host.root, [part for part in Path(folder).parts if part != "/"], 0
     while True:
@@ -269,8 +290,8 @@ def folder_problem(host: Host, folder: str, what: str) -> str:
     if not why:
         return ""
     return (
-        f"{what}: {why}, and what is built there runs as root. Name one that only root can write, in folders that only root can write; "
-        "or make it so, after a look at what lies there."
+        f"{what}: {why}, and what is built there runs as root. Name one that only root can write, in folders that only"
+        " root can write; or make it so, after a look at what lies there."
     )
 
 
@@ -312,7 +333,8 @@ def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_files(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
-    """The files beside the modules as they are to be, None for one that is not to be. Not from the role, only the settings."""
+    """The files beside the modules as they are to be, None for one that is not to be. Not from the role, only the
+    settings."""
     wanted: dict[str, bytes | None] = {}
     if "files" in settings:
         wanted.update(dict.fromkeys(OTHER_FILES))
@@ -329,7 +351,11 @@ def mode_of(path: str) -> int:
 
 def unlike(host: Host, settings: Mapping[str, Any]) -> dict[str, bytes | None]:
     """Those of them that are not as they are to be."""
-    return {path: content for path, content in own_files(settings).items() if not is_as_wanted(host.path(path), content, mode_of(path))}
+    return {
+        path: content
+        for path, content in own_files(settings).items()
+        if not is_as_wanted(host.path(path), content, mode_of(path))
+    }
 
 
 def is_as_wanted(path: Path, content: bytes | None, mode: int) -> bool:
@@ -387,7 +413,10 @@ def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str
         return f"There are no headers of kernel {kernel}: {folder} is missing. {DEV_TOOLS}: {devel}."
     release = re.search(r'UTS_RELEASE "([^"]*)"', text(folder / "include/generated/utsrelease.h"))
     if not release or not (folder / ".config").is_file():
-        return f"{folder} is no configured kernel folder: it lacks .config or include/generated/utsrelease.h. Install {devel}."
+        return (
+            f"{folder} is no configured kernel folder: it lacks .config or include/generated/utsrelease.h. Install"
+            f" {devel}."
+        )
     if release[1] != kernel:
         return (
             f"{folder} has the headers of kernel {release[1]}, and netmap is to be built for {kernel}. "
@@ -397,7 +426,8 @@ def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str
 
 
 def headers_identity(folder: Path) -> str:
-    """What a build takes from the kernel folder beside its release: an update of the packages keeps the release now and then."""
+    """What a build takes from the kernel folder beside its release: an update of the packages keeps the release now and
+    then."""
     names = (".config", "Module.symvers", "include/generated/utsrelease.h")
     return hashlib.sha256(" ".join(sha256(folder / name) for name in names).encode()).hexdigest()
 
@@ -442,7 +472,9 @@ def configure_options(settings: Mapping[str, Any], kernel: str, folder: Path) ->
     if external:
         options.append("--no-ext-drivers=" + ",".join(name for name in EXTERNAL if name not in external))
         options += [
-            f"--select-version={driver['name']}:{driver['version']}" for driver in settings["external_drivers"] if driver["version"]
+            f"--select-version={driver['name']}:{driver['version']}"
+            for driver in settings["external_drivers"]
+            if driver["version"]
         ]
     else:
         options.append("--no-ext-drivers")
@@ -505,11 +537,16 @@ def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.
     """Run git on the checkout, which is root's alone, and without a question to anyone."""
     if problem := source_problem(host, settings):
         raise Problem(problem)
-    return run(["git", "-C", str(host.path(settings["source_dir"])), *arguments], GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL=PROTOCOLS)
+    return run(
+        ["git", "-C", str(host.path(settings["source_dir"])), *arguments],
+        GIT_TERMINAL_PROMPT="0",
+        GIT_ALLOW_PROTOCOL=PROTOCOLS,
+    )
 
 
 def source_state(host: Host, settings: Mapping[str, Any]) -> str:
-    """``ready``: the commit asked for, unchanged; ``fetch``: to be fetched; ``foreign``: not the role's; ``unsafe``: not root's alone."""
+    """``ready``: the commit asked for, unchanged; ``fetch``: to be fetched; ``foreign``: not the role's; ``unsafe``:
+    not root's alone."""
     folder = host.path(settings["source_dir"])
     if source_problem(host, settings):
         return "unsafe"
@@ -557,15 +594,20 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         must(["git", "init", "-q", str(new)], f"{new} cannot be made")
         # One commit without its history, where the server gives it by its hash; else everything.
         if here("fetch", "-q", "--depth=1", *as_owner, repository, version).returncode != 0:
-            done = here("fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+            done = here(
+                "fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"
+            )
             if done.returncode != 0:
                 raise Problem(
-                    f"netmap's source cannot be fetched from {repository}: {done.stderr.strip()}. "
-                    "Check the network and the proxy of this host, or point netmap_repository at a copy: a URL, or a path on this host."
+                    f"netmap's source cannot be fetched from {repository}: {done.stderr.strip()}. Check the network and"
+                    " the proxy of this host, or point netmap_repository at a copy: a URL, or a path on this host."
                 )
         done = here("-c", "advice.detachedHead=false", "checkout", "-q", "--detach", version)
         if done.returncode != 0:
-            raise Problem(f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and netmap_repository.")
+            raise Problem(
+                f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and"
+                " netmap_repository."
+            )
         # The commit before stays at hand, for a build of this one that fails.
         if (folder / ".git").exists():
             here("fetch", "-q", "--update-shallow", str(folder), "+HEAD:refs/trafficgen/before")
@@ -582,8 +624,9 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
 def upload_pack(repository: str) -> list[str]:
     """Git's option to read somebody else's repository on this host.
 
-    Git refuses that to root, as what it runs there goes by that repository's settings, so by its owner's will. (safe.directory would have
-    root trust them, and does not reach that program.) So it runs as that owner; what comes of it is known by its hash.
+    Git refuses that to root, as what it runs there goes by that repository's settings, so by its owner's will.
+    (safe.directory would have root trust them, and does not reach that program.) So it runs as that owner; what comes
+    of it is known by its hash.
     """
     folder = Path(repository.removeprefix("file://"))
     if not folder.is_absolute() or not folder.is_dir():
@@ -591,7 +634,9 @@ def upload_pack(repository: str) -> list[str]:
     about = (folder / ".git" if (folder / ".git").exists() else folder).stat()
     if about.st_uid == os.geteuid():
         return []
-    return [f"--upload-pack=env HOME=/ setpriv --reuid={about.st_uid} --regid={about.st_gid} --clear-groups git upload-pack"]
+    return [
+        f"--upload-pack=env HOME=/ setpriv --reuid={about.st_uid} --regid={about.st_gid} --clear-groups git upload-pack"
+    ]
 
 
 def switch(host: Host, settings: Mapping[str, Any]) -> bool:
@@ -605,8 +650,8 @@ def switch(host: Host, settings: Mapping[str, Any]) -> bool:
 def foreign_source(settings: Mapping[str, Any]) -> str:
     """The sentence about a folder that is not the role's."""
     return (
-        f"{settings['source_dir']} is there, is not this role's, and is not an unchanged checkout of {settings['version']}. "
-        "Move it away, or set netmap_source_dir to another folder."
+        f"{settings['source_dir']} is there, is not this role's, and is not an unchanged checkout of"
+        f" {settings['version']}. Move it away, or set netmap_source_dir to another folder."
     )
 
 
@@ -614,10 +659,14 @@ def foreign_source(settings: Mapping[str, Any]) -> str:
 
 
 def native_drivers(configure_output: str) -> list[str]:
-    """The drivers that configure is left with, from its last line of that name: it drops what fails, and still succeeds."""
+    """The drivers that configure is left with, from its last line of that name: it drops what fails, and still
+    succeeds."""
     lines = re.findall(r"^native drivers[ \t]*(.*)$", configure_output, re.MULTILINE)
     if not lines:
-        raise Problem("configure did not print a line 'native drivers': this is not a netmap this role knows. Check netmap_version.")
+        raise Problem(
+            "configure did not print a line 'native drivers': this is not a netmap this role knows. Check"
+            " netmap_version."
+        )
     return str(lines[-1]).split()
 
 
@@ -628,13 +677,18 @@ def failed_step(step: str, kernel: str, log: Path) -> Problem:
         return Problem(f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there.")
     lines = [line for line in said.splitlines() if line.strip()]
     errors = [
-        line for line in lines if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
+        line
+        for line in lines
+        if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
     ]
-    return Problem(f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}.")
+    return Problem(
+        f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}."
+    )
 
 
 def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
-    """Build for the kernel, verify, install, load if it runs; the stamp comes last. What fails leaves everything as it was."""
+    """Build for the kernel, verify, install, load if it runs; the stamp comes last. What fails leaves everything as it
+    was."""
     try:
         return build_and_install(host, settings, kernel)
     except BaseException:
@@ -666,7 +720,10 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     source = host.path(settings["source_dir"])
     log = folder / "configure.log"
     # Without it, configure looks for the sources of the running kernel, whichever it builds for.
-    if run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode != 0:
+    if (
+        run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode
+        != 0
+    ):
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(text(log))
     log = folder / "make.log"
@@ -678,13 +735,15 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
             raise failed_step("make", kernel, log)
 
     modules = collect(folder, settings["driver_suffix"])
-    missing = [name for name in asked_drivers(settings) if name not in drivers or module_name(name, settings) not in modules]
+    missing = [
+        name for name in asked_drivers(settings) if name not in drivers or module_name(name, settings) not in modules
+    ]
     if missing and settings["missing_drivers"] == "fail":
         raise Problem(
-            f"netmap was built for kernel {kernel} without the native drivers asked for: {', '.join(missing)} "
-            f"(built: {', '.join(drivers) or 'none'}). The reasons are in {folder}/configure.log and {folder}/config.log. "
-            "Give their sources (netmap_kernel_sources, netmap_external_drivers), ask for others (netmap_drivers), "
-            "or set netmap_missing_drivers: warn. What was installed before still is."
+            f"netmap was built for kernel {kernel} without the native drivers asked for: {', '.join(missing)} (built:"
+            f" {', '.join(drivers) or 'none'}). The reasons are in {folder}/configure.log and {folder}/config.log. Give"
+            " their sources (netmap_kernel_sources, netmap_external_drivers), ask for others (netmap_drivers), or set"
+            " netmap_missing_drivers: warn. What was installed before still is."
         )
     for path in modules.values():
         must(["strip", "--strip-debug", str(path)], f"{path} cannot be stripped")
@@ -695,7 +754,9 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     apps = {name: folder / "build-apps" / name / name for name in settings["apps"]}
     for name, path in apps.items():
         if not path.is_file():
-            raise Problem(f"netmap's program {name} was not built for kernel {kernel}: see {folder}/make.log, and netmap_apps.")
+            raise Problem(
+                f"netmap's program {name} was not built for kernel {kernel}: see {folder}/make.log, and netmap_apps."
+            )
 
     stamp = {
         "key": key_of(parts),
@@ -712,7 +773,13 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     }
     install(host, settings, kernel, modules, apps, stamp)
     clear_objects(folder)
-    return {"changed": True, "kernel": kernel, "drivers": stamp["drivers"], "missing": missing, "seconds": stamp["seconds"]}
+    return {
+        "changed": True,
+        "kernel": kernel,
+        "drivers": stamp["drivers"],
+        "missing": missing,
+        "seconds": stamp["seconds"],
+    }
 
 
 def tools_problem(settings: Mapping[str, Any]) -> str:
@@ -724,7 +791,9 @@ def tools_problem(settings: Mapping[str, Any]) -> str:
         return f"Missing on this host: {', '.join(missing)}. {DEV_TOOLS}."
     zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
     if zipped and not find_program("unzip"):
-        return f"unzip is missing on this host, which the archive of {', '.join(zipped)} needs. Install the package unzip."
+        return (
+            f"unzip is missing on this host, which the archive of {', '.join(zipped)} needs. Install the package unzip."
+        )
     return ""
 
 
@@ -738,7 +807,10 @@ def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
     for driver in externals(settings):
         archive = host.path(driver["archive"])
         if sha256(archive) != driver["sha256"]:
-            raise Problem(f"{archive} is missing or is not the archive of {driver['name']} whose checksum was given. Run the role netmap.")
+            raise Problem(
+                f"{archive} is missing or is not the archive of {driver['name']} whose checksum was given. Run the role"
+                " netmap."
+            )
         place = host.path(settings["source_dir"]) / "LINUX/ext-drivers" / driver["place"]
         if sha256(place) != driver["sha256"]:
             write_file(place, archive.read_bytes())
@@ -765,16 +837,22 @@ def collect(folder: Path, suffix: str) -> dict[str, Path]:
 
 def modinfo(module: Path, field: str) -> str:
     """A field of a module."""
-    return must([find_program("modinfo") or "modinfo", "-F", field, str(module)], f"{module} is no kernel module").strip()
+    return must(
+        [find_program("modinfo") or "modinfo", "-F", field, str(module)], f"{module} is no kernel module"
+    ).strip()
 
 
 def verify(kernel: str, module: Path, settings: Mapping[str, Any]) -> None:
     """Raise where the module is not for the kernel, or not signed although it should be."""
     release = modinfo(module, "vermagic").partition(" ")[0]
     if release != kernel:
-        raise Problem(f"{module} was built for kernel {release or 'unknown'}, not for {kernel}. Check netmap_kernel_dir.")
+        raise Problem(
+            f"{module} was built for kernel {release or 'unknown'}, not for {kernel}. Check netmap_kernel_dir."
+        )
     if settings["signing_key"] and not modinfo(module, "sig_id"):
-        raise Problem(f"{module} has no signature although it was signed. Check netmap_signing_key and netmap_signing_cert.")
+        raise Problem(
+            f"{module} has no signature although it was signed. Check netmap_signing_key and netmap_signing_cert."
+        )
 
 
 def sign(host: Host, settings: Mapping[str, Any], kernel: str, module: Path) -> None:
@@ -787,7 +865,10 @@ def sign(host: Host, settings: Mapping[str, Any], kernel: str, module: Path) -> 
     if not program.exists():
         raise Problem(f"{program} is missing, which signs modules. {DEV_TOOLS}, with the kernel's headers.")
     key, certificate = (str(host.path(settings[name])) for name in ("signing_key", "signing_cert"))
-    must([str(program), digest[1] if digest else "sha256", key, certificate, str(module)], f"{module} cannot be signed with {key}")
+    must(
+        [str(program), digest[1] if digest else "sha256", key, certificate, str(module)],
+        f"{module} cannot be signed with {key}",
+    )
 
 
 def signing_problem(host: Host, settings: Mapping[str, Any]) -> str:
@@ -811,12 +892,21 @@ def clear_objects(folder: Path) -> None:
 
 
 def install(
-    host: Host, settings: Mapping[str, Any], kernel: str, modules: Mapping[str, Path], apps: Mapping[str, Path], stamp: dict[str, Any]
+    host: Host,
+    settings: Mapping[str, Any],
+    kernel: str,
+    modules: Mapping[str, Path],
+    apps: Mapping[str, Path],
+    stamp: dict[str, Any],
 ) -> None:
     """Put the modules in place of the old ones, load them if the kernel runs, and write the stamp."""
     new = {f"/lib/modules/{kernel}/extra/{name}.ko": path.read_bytes() for name, path in modules.items()}
     # Also a netmap.ko that was there before this role, perhaps compressed.
-    old = {*read_stamp(host, kernel).get("files", {}), *new, *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz"))}
+    old = {
+        *read_stamp(host, kernel).get("files", {}),
+        *new,
+        *(f"{path}{end}" for path in new for end in (".xz", ".zst", ".gz")),
+    }
     replace(host, settings, kernel, new, old, loads=kernel == host.running and settings["service"])
     for name, program in apps.items():
         write_file(host.path(f"/usr/local/bin/{name}"), program.read_bytes(), 0o755)
@@ -828,7 +918,8 @@ def install(
 def replace(
     host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str], *, loads: bool
 ) -> dict[str, Any]:
-    """Put new modules and the role's files in place of old ones, and load anew if asked; when that fails, everything old is back."""
+    """Put new modules and the role's files in place of old ones, and load anew if asked; when that fails, everything
+    old is back."""
     was_loaded = is_loaded(host)
     files = unlike(host, settings)
     kept = {path: content for path in sorted({*old, *files}) if (content := content_of(host.path(path))) is not None}
@@ -880,7 +971,10 @@ def reload_systemd() -> None:
 
 def settle(host: Host, kernel: str) -> None:
     """The modules' list and their SELinux label."""
-    must([find_program("depmod") or "depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel], "depmod failed")
+    must(
+        [find_program("depmod") or "depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel],
+        "depmod failed",
+    )
     restorecon = find_program("restorecon")
     if restorecon and host.path("/sys/fs/selinux/enforce").exists() and host.modules(kernel).is_dir():
         must([restorecon, "-R", str(host.modules(kernel))], "the SELinux label cannot be set")
@@ -900,7 +994,9 @@ def systemctl(unit: str, verb: str) -> None:
     since = time.time()
     if run(["systemctl", verb, unit]).returncode == 0:
         return
-    said = run(["journalctl", "-q", "-u", unit, "-t", "trafficgen-netmap", "-o", "cat", f"--since=@{int(since) - 1}"]).stdout
+    said = run(
+        ["journalctl", "-q", "-u", unit, "-t", "trafficgen-netmap", "-o", "cat", f"--since=@{int(since) - 1}"]
+    ).stdout
     last = said.strip().splitlines()[-1:] or [f"see: journalctl -u {unit}"]
     raise Problem(f"{unit} does not {verb}: {last[0]}")
 
@@ -932,7 +1028,9 @@ def use_problem(host: Host) -> str:
 def have_open(host: Host, files: Iterable[str]) -> list[str]:
     """The processes that have any of these open, by what /proc calls them."""
     files, who = set(files), []
-    for folder in sorted(glob.glob(str(host.path("/proc/[0-9]*"))), key=lambda path: int(Path(path).name)) if files else ():
+    for folder in (
+        sorted(glob.glob(str(host.path("/proc/[0-9]*"))), key=lambda path: int(Path(path).name)) if files else ()
+    ):
         for link in glob.glob(f"{folder}/fd/*"):
             with contextlib.suppress(OSError):
                 if os.readlink(link) in files:
@@ -942,8 +1040,11 @@ def have_open(host: Host, files: Iterable[str]) -> list[str]:
 
 
 def runs(host: Host, proc: str = "/proc") -> dict[str, str]:
-    """The runs of the module tcpreplay in a network namespace: the interface's index, and the socket that keeps it for the run."""
-    found = re.findall(r" (\d+) @wirespeed\.trafficgen/sending/(\d+)$", text(host.path(f"{proc}/net/unix")), re.MULTILINE)
+    """The runs of the module tcpreplay in a network namespace: the interface's index, and the socket that keeps it for
+    the run."""
+    found = re.findall(
+        r" (\d+) @wirespeed\.trafficgen/sending/(\d+)$", text(host.path(f"{proc}/net/unix")), re.MULTILINE
+    )
     return {index: f"socket:[{inode}]" for inode, index in found}
 
 
@@ -967,11 +1068,16 @@ def busy(host: Host) -> str:
                 seen.add(namespace)
                 used.update(runs(host, f"/proc/{Path(folder).name}").values())
     who = have_open(host, used)
-    return f"A run is under way, or netmap is in use: {', '.join(who)}. End that first: nothing was changed." if who else ""
+    return (
+        f"A run is under way, or netmap is in use: {', '.join(who)}. End that first: nothing was changed."
+        if who
+        else ""
+    )
 
 
 def reload_problem(host: Host, settings: Mapping[str, Any], taken: Iterable[str] = ()) -> str:
-    """Why netmap cannot be unloaded now: who uses it, or a device that its drivers have, or would have afterwards (``taken``)."""
+    """Why netmap cannot be unloaded now: who uses it, or a device that its drivers have, or would have afterwards
+    (``taken``)."""
     moved = dict.fromkeys([*(address for driver in holders(host) for address in devices_of(host, driver)), *taken])
     return use_problem(host) or next(filter(None, (device_problem(host, settings, address) for address in moved)), "")
 
@@ -992,8 +1098,8 @@ def refused_problem(host: Host, settings: Mapping[str, Any]) -> str:
 
 
 SIGNING = (
-    "Make a key, enrol its certificate (mokutil --import CERT.der, then reboot and confirm) and set netmap_signing_key and "
-    "netmap_signing_cert; or switch Secure Boot off."
+    "Make a key, enrol its certificate (mokutil --import CERT.der, then reboot and confirm) and set netmap_signing_key"
+    " and netmap_signing_cert; or switch Secure Boot off."
 )
 
 
@@ -1012,11 +1118,16 @@ def options_problem(path: Path | None, settings: Mapping[str, Any]) -> str:
         return ""
     known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
     unknown = sorted(set(settings["module_options"]) - known)
-    return f"netmap_module_options: the module has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}." if unknown else ""
+    return (
+        f"netmap_module_options: the module has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
+        if unknown
+        else ""
+    )
 
 
 def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) -> None:
-    """Load a module by the absolute path of the running kernel's file: modprobe might find another kernel's through weak-modules."""
+    """Load a module by the absolute path of the running kernel's file: modprobe might find another kernel's through
+    weak-modules."""
     path = module_file(host, kernel, module)
     if not path:
         raise Problem(
@@ -1027,7 +1138,8 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
     for option in options:
         if option.partition("=")[0] not in known:
             raise Problem(
-                f"{path} has no parameter {option.partition('=')[0]}. It has: {', '.join(sorted(known))}. Check netmap_module_options."
+                f"{path} has no parameter {option.partition('=')[0]}. It has: {', '.join(sorted(known))}. Check"
+                " netmap_module_options."
             )
     needs = [name for name in modinfo(path, "depends").split(",") if name and name != "netmap"]
     if needs:
@@ -1044,10 +1156,13 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
 
 
 def load(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
-    """Load netmap and give the named devices to their native drivers. What is so already stays so; a failure leaves nothing half done."""
+    """Load netmap and give the named devices to their native drivers. What is so already stays so; a failure leaves
+    nothing half done."""
     loaded = is_loaded(host)
     if not loaded:
-        insmod(host, kernel, "netmap", [f"{name}={value}" for name, value in sorted(settings["module_options"].items())])
+        insmod(
+            host, kernel, "netmap", [f"{name}={value}" for name, value in sorted(settings["module_options"].items())]
+        )
     taken = []
     try:
         for address in settings["native_devices"]:
@@ -1108,7 +1223,9 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     suffix = settings["driver_suffix"]
     stock = wait_for_driver(host, address)
     if not stock:
-        raise Problem(f"{address} has no driver, or is not there. Check netmap_native_devices, and lspci -k -s {address}.")
+        raise Problem(
+            f"{address} has no driver, or is not there. Check netmap_native_devices, and lspci -k -s {address}."
+        )
     if stock.endswith(suffix):
         return False
     if problem := another_device(host, settings, address) or device_problem(host, settings, address):
@@ -1126,7 +1243,9 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     found = wait_for_driver(host, address, native, 5)
     if found != native:
         bind(host, address, "")
-        raise Problem(f"{address}: {native} did not take it; it is with {wait_for_driver(host, address)} again. dmesg says why.")
+        raise Problem(
+            f"{address}: {native} did not take it; it is with {wait_for_driver(host, address)} again. dmesg says why."
+        )
     set_up(host, address, up)
     return True
 
@@ -1174,7 +1293,8 @@ def interfaces_up(host: Host, address: str) -> bool:
 
 
 def set_up(host: Host, address: str, up: bool) -> None:
-    """A new driver makes a new interface, which is down: bring it up if the old one was. udev may still be about to rename it."""
+    """A new driver makes a new interface, which is down: bring it up if the old one was. udev may still be about to
+    rename it."""
     if not up:
         return
     run([find_program("udevadm") or "udevadm", "settle", "--timeout=10"])
@@ -1185,8 +1305,9 @@ def set_up(host: Host, address: str, up: bool) -> None:
 # --- The management port ---
 
 
-# The rules are those of the collection's module_utils/_nic/management.py, word for word: this program runs where the collection is not.
-# The two differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the rest.
+# The rules are those of the collection's module_utils/_nic/management.py, word for word: this program runs where the
+# collection is not. The two differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the
+# rest.
 
 # Routes of these kinds lead nowhere.
 _NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
@@ -1204,8 +1325,8 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
         return ""
     for name, why in managed(host, names).items():
         return (
-            f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports only; "
-            "or set netmap_allow_management_interface: true, and expect to lose the connection."
+            f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports"
+            " only; or set netmap_allow_management_interface: true, and expect to lose the connection."
         )
     return ""
 
@@ -1216,7 +1337,8 @@ def managed(host: Host, interfaces: Iterable[str], netns: str | None = None) -> 
 
 
 class Connection(NamedTuple):
-    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from it."""
+    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from
+    it."""
 
     at: str
     peer: str
@@ -1248,11 +1370,16 @@ def guard(host: Host, interface: str, netns: str | None = None) -> str:
     return reason
 
 
-def _why_not(interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None) -> str:
+def _why_not(
+    interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None
+) -> str:
     return why_not(
         interface,
         links,
-        [*_ip(["-4", "route", "show", "table", "all", "default"], netns), *_ip(["-6", "route", "show", "table", "all", "default"], netns)],
+        [
+            *_ip(["-4", "route", "show", "table", "all", "default"], netns),
+            *_ip(["-6", "route", "show", "table", "all", "default"], netns),
+        ],
         connections,
         _ways(connections) if netns is None else [],
         whole_host=netns is None,
@@ -1310,7 +1437,8 @@ def why_not(
 
 
 def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as it."""
+    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as
+    it."""
     links = list(links)
     return set().union(*(above(name, links) for name in below(interface, links)))
 
@@ -1513,18 +1641,23 @@ def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
     """The own MAC address of each device, of all its ports; without those that cannot be told."""
     links = _ip(["addr", "show"], None) if addresses else []
     own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in links}
-    found = {address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address)))) for address in addresses}
+    found = {
+        address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address))))
+        for address in addresses
+    }
     return {address: mac for address, mac in found.items() if mac}
 
 
 def another_device(host: Host, settings: Mapping[str, Any], address: str) -> str:
-    """Whether this is not the device that the role has looked at: at boot there are no routes and no connection yet to tell by."""
+    """Whether this is not the device that the role has looked at: at boot there are no routes and no connection yet to
+    tell by."""
     was, now = settings.get("native_macs", {}).get(address), macs(host, [address]).get(address)
     if not was or not now or was == now:
         return ""
     return (
-        f"{address} is {', '.join(interfaces_of(host, address))} with the MAC address {now}, and had {was} when it was chosen: "
-        "cards have been changed, and this may be the management port. Run the role wirespeed.trafficgen.netmap again."
+        f"{address} is {', '.join(interfaces_of(host, address))} with the MAC address {now}, and had {was} when it was"
+        " chosen: cards have been changed, and this may be the management port. Run the role"
+        " wirespeed.trafficgen.netmap again."
     )
 
 
@@ -1540,7 +1673,10 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
         if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", name):
             device = host.path(f"/sys/class/net/{name}/device")
             if not device.exists():
-                problems.append(f"netmap_native_devices: {name} is no PCI address (0000:00:10.0) and no interface of a PCI device here.")
+                problems.append(
+                    f"netmap_native_devices: {name} is no PCI address (0000:00:10.0) and no interface of a PCI device"
+                    " here."
+                )
                 continue
             address = device.resolve().name
         if not pci(host, address).exists():
@@ -1550,10 +1686,14 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
         driver = driver_of(host, address)
         if driver in NOT_BESIDE:
             problems.append(
-                f"netmap_native_devices: {name} has the driver {driver}, whose netmap driver has the same name and cannot stand beside it. "
-                "Leave it out: netmap uses the port in its emulated mode."
+                f"netmap_native_devices: {name} has the driver {driver}, whose netmap driver has the same name and"
+                " cannot stand beside it. Leave it out: netmap uses the port in its emulated mode."
             )
-        elif driver and not driver.endswith(suffix) and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]:
+        elif (
+            driver
+            and not driver.endswith(suffix)
+            and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]
+        ):
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")
         if not driver.endswith(suffix) and (problem := device_problem(host, settings, address)):
             problems.append(f"netmap_native_devices: {problem}")
@@ -1591,7 +1731,9 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     source = source_state(host, settings)
     devices, problems = resolve_devices(host, settings)
     todo = [kernel for kernel in kernels if not is_built(host, settings, kernel)]
-    archives = [driver for driver in externals(settings) if todo and sha256(host.path(driver["archive"])) != driver["sha256"]]
+    archives = [
+        driver for driver in externals(settings) if todo and sha256(host.path(driver["archive"])) != driver["sha256"]
+    ]
     # What the role dev_tools brings: missing in check mode, where that role did nothing yet, it is no error.
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:
@@ -1626,13 +1768,16 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         "problems": [problem for problem in problems if problem],
         "lacking": [problem for problem in lacking if problem],
         "missing_drivers": {
-            kernel: read_stamp(host, kernel).get("missing") for kernel in kernels if read_stamp(host, kernel).get("missing")
+            kernel: read_stamp(host, kernel).get("missing")
+            for kernel in kernels
+            if read_stamp(host, kernel).get("missing")
         },
     }
 
 
 def look(host: Host, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """For other roles: over which of the interfaces the host is managed, which of the folders is not root's alone, and who is at work."""
+    """For other roles: over which of the interfaces the host is managed, which of the folders is not root's alone, and
+    who is at work."""
     return {
         "managed": managed(host, asked["interfaces"], asked.get("netns") or None) if asked.get("interfaces") else {},
         "folders": list(filter(None, (folder_problem(host, folder, folder) for folder in asked.get("folders", ())))),
@@ -1680,7 +1825,12 @@ def leftovers(host: Host, settings: Mapping[str, Any]) -> list[Path]:
     source = host.path(settings["source_dir"])
     apps = {path for kernel in stamped_kernels(host) for path in read_stamp(host, kernel).get("apps", [])}
     ours = [source] if (source / ".git" / MARK).exists() else []
-    paths = [*map(host.path, sorted(apps)), host.path(f"{STATE}/build/netmap"), host.path(f"{STATE}/archives/netmap"), *ours]
+    paths = [
+        *map(host.path, sorted(apps)),
+        host.path(f"{STATE}/build/netmap"),
+        host.path(f"{STATE}/archives/netmap"),
+        *ours,
+    ]
     return [path for path in (*paths, *map(host.path, OTHER_FILES)) if path.exists()]
 
 
@@ -1717,20 +1867,27 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
 
 
 def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> dict[str, Any]:
-    """What a kernel's package calls. The kernel's installation must not fail for our sake: a problem is a line of output."""
+    """What a kernel's package calls. The kernel's installation must not fail for our sake: a problem is a line of
+    output."""
     try:
         if action in ("remove", "removing"):
-            # Debian calls when a kernel's files are gone, and also when the package was only replaced. EL calls before they go.
+            # Debian calls when a kernel's files are gone, and also when the package was only replaced. EL calls before
+            # they go.
             if kernel != host.running and (action == "removing" or not is_installed(host, kernel)):
                 remove_kernel(host, kernel)
         elif not is_installed(host, kernel) or headers_problem(host, settings, kernel):
             # On Debian the image and its headers come one after the other, in either order, and each calls.
-            print(f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.", file=sys.stderr)
+            print(
+                f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.", file=sys.stderr
+            )
         elif not is_built(host, settings, kernel):
             print(f"trafficgen-netmap: building netmap for kernel {kernel}.", file=sys.stderr)
             return build(host, settings, kernel)
     except (Problem, OSError) as error:
-        print(f"trafficgen-netmap: {error} Until the role netmap has run again, kernel {kernel} has no netmap.", file=sys.stderr)
+        print(
+            f"trafficgen-netmap: {error} Until the role netmap has run again, kernel {kernel} has no netmap.",
+            file=sys.stderr,
+        )
     return {"changed": False}
 
 
@@ -1808,7 +1965,9 @@ def main(words: Sequence[str]) -> int:
     os.umask(0o022)
     try:
         if os.geteuid() != 0:
-            raise Problem("netmap's modules and settings need root: run the role with become: true, and this program with sudo.")
+            raise Problem(
+                "netmap's modules and settings need root: run the role with become: true, and this program with sudo."
+            )
         print(json.dumps(command(Host(), words), indent=2))
     except Problem as problem:
         print(problem, file=sys.stderr)

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a line of JSON for each run of tcpreplay: the host, when the task or the item before began, when this one ended, the result."""
+"""Writes a line of JSON for each run of tcpreplay: the host, when the task or the item before began, when this one
+ended, the result."""
 
 from __future__ import annotations
 

@@ -13,12 +13,26 @@ TEMPLATE = Path(__file__).resolve().parents[3] / "playbooks" / "templates" / "ta
 
 
 def result(name, reached, l1_mbps, requested="l1_mbps", reason=""):
-    rates = {"pps": l1_mbps and l1_mbps * 1225.5, "l1_mbps": l1_mbps, "l2_mbps": l1_mbps and l1_mbps * 0.8, "reason": reason}
-    counters = {"rx": None, "loss_packets": None, "loss_ratio": None, "verdict": "unknown", "reason": "Nothing proves it."}
+    rates = {
+        "pps": l1_mbps and l1_mbps * 1225.5,
+        "l1_mbps": l1_mbps,
+        "l2_mbps": l1_mbps and l1_mbps * 0.8,
+        "reason": reason,
+    }
+    counters = {
+        "rx": None,
+        "loss_packets": None,
+        "loss_ratio": None,
+        "verdict": "unknown",
+        "reason": "Nothing proves it.",
+    }
     return {
-        "item": {"name": name}, "stats": {"packets": 1000}, "rates": rates, "counters": counters,
+        "item": {"name": name},
+        "stats": {"packets": 1000},
+        "rates": rates,
+        "counters": counters,
         "run": {"requested": {requested: 100}, "rate_reached": reached},
-    }  # fmt: skip
+    }
 
 
 def table(*results):
@@ -31,7 +45,9 @@ def test_a_missed_rate_is_marked_and_told():
     lines = table(result("slow", 0.8012, 80.12), result("kept", 0.9999, 99.99), result("free", None, 950.0, "topspeed"))
     columns = lines[0].index("reached"), lines[0].index("reached") + len("reached")
     assert [line[slice(*columns)].strip() for line in lines[1:4]] == ["80.1 %", "100.0 %", "-"]
-    assert [line for line in lines if "rate asked for" in line] == ["slow: The rate asked for was missed: 80.12 of 100 Mbps L1."]
+    assert [line for line in lines if "rate asked for" in line] == [
+        "slow: The rate asked for was missed: 80.12 of 100 Mbps L1."
+    ]
 
 
 def test_no_rate_at_all_is_no_number():
@@ -41,5 +57,9 @@ def test_no_rate_at_all_is_no_number():
 
 
 def test_a_reason_stands_once():
-    lines = table(result("one", None, None, reason="One frame has no rate."), result("two", 1.0, 100.0), result("three", 1.0, 100.0))
+    lines = table(
+        result("one", None, None, reason="One frame has no rate."),
+        result("two", 1.0, 100.0),
+        result("three", 1.0, 100.0),
+    )
     assert lines[-2:] == ["one: One frame has no rate.", "All: Nothing proves it."]

@@ -1,9 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role netmap's program does not touch: ports that the host is managed over, and ports and modules that a run uses.
+"""What the role netmap's program does not touch: ports that the host is managed over, and ports and modules that a run
+uses.
 
-The program has a copy of the rules of module_utils/_nic/management.py, since it runs where the collection is not. Here both answer.
+The program has a copy of the rules of module_utils/_nic/management.py, since it runs where the collection is not. Here
+both answer.
 """
 
 from __future__ import annotations
@@ -37,10 +39,20 @@ _spec.loader.exec_module(program)
 def link(name: str, *addresses: str, kind: str = "", **more: Any) -> dict[str, Any]:
     """One entry of ``ip -j -d addr show`` (iproute2 6.1)."""
     info = [
-        {"family": "inet6" if ":" in one else "inet", "local": one, "scope": "link" if one.startswith("fe80") else "global"}
+        {
+            "family": "inet6" if ":" in one else "inet",
+            "local": one,
+            "scope": "link" if one.startswith("fe80") else "global",
+        }
         for one in addresses
     ]
-    return {"ifname": name, "flags": ["BROADCAST", "UP"], "addr_info": info, **({"linkinfo": {"info_kind": kind}} if kind else {}), **more}
+    return {
+        "ifname": name,
+        "flags": ["BROADCAST", "UP"],
+        "addr_info": info,
+        **({"linkinfo": {"info_kind": kind}} if kind else {}),
+        **more,
+    }
 
 
 def route(dev: str, gateway: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
@@ -49,32 +61,55 @@ def route(dev: str, gateway: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
 
 LO = {"ifname": "lo", "flags": ["LOOPBACK", "UP"], "addr_info": [{"local": "127.0.0.1", "scope": "host"}]}
 # Management on eth0, a second network on eth1, a test port without an address.
-PLAIN = [LO, link("eth0", "192.0.2.10", "2001:db8::10", "fe80::1"), link("eth1", "198.51.100.1"), link("ens17", "fe80::17")]
+PLAIN = [
+    LO,
+    link("eth0", "192.0.2.10", "2001:db8::10", "fe80::1"),
+    link("eth1", "198.51.100.1"),
+    link("ens17", "fe80::17"),
+]
 # The test port is in a bond, the bond below a VLAN, the VLAN in a bridge, which has the address.
 STACK = [
-    LO, link("ens17", master="bond0"), link("ens18", master="bond0"), link("bond0", kind="bond"),
-    link("bond0.7", kind="vlan", link="bond0", master="br7"), link("br7", "192.0.2.10", "2001:db8::10", kind="bridge"),
+    LO,
+    link("ens17", master="bond0"),
+    link("ens18", master="bond0"),
+    link("bond0", kind="bond"),
+    link("bond0.7", kind="vlan", link="bond0", master="br7"),
+    link("br7", "192.0.2.10", "2001:db8::10", kind="bridge"),
     link("ens19", "198.51.100.1"),
-]  # fmt: skip
+]
 VLAN = [LO, link("eth0"), link("eth0.5", "192.0.2.10", kind="vlan", link="eth0"), link("eth1", "198.51.100.1")]
 MACVLAN = [LO, link("eth0"), link("mv0", "192.0.2.10", kind="macvlan", link="eth0"), link("eth1", "198.51.100.1")]
 ELSEWHERE = [*MACVLAN[:2], {**MACVLAN[2], "link_netnsid": 0}, MACVLAN[3]]
-VETH = [LO, link("v0", kind="veth", link="v1"), link("v1", "192.0.2.10", kind="veth", link="v0"), link("eth1", "198.51.100.1")]
+VETH = [
+    LO,
+    link("v0", kind="veth", link="v1"),
+    link("v1", "192.0.2.10", kind="veth", link="v0"),
+    link("eth1", "198.51.100.1"),
+]
 TEAM = [LO, link("eth0", master="team0"), link("team0", "2001:db8::10", kind="team"), link("eth1", "2001:db8:1::1")]
 ONE = [LO, link("eth0", "192.0.2.10"), link("ens17", "fe80::17")]
 TWO_ZONES = [LO, link("eth0", "fe80::1"), link("eth1", "fe80::1", "198.51.100.1"), link("eth2", "192.0.2.1")]
 # The management on one VLAN of a port; beside it another, a macvlan, and a bridge of a third with a guest's port.
 BESIDE = [
-    LO, link("eth0"), link("eth0.7", "192.0.2.10", kind="vlan", link="eth0"), link("eth0.8", kind="vlan", link="eth0"),
-    link("mv0", kind="macvlan", link="eth0"), link("eth0.9", kind="vlan", link="eth0", master="br9"), link("br9", kind="bridge"),
-    link("tap0", kind="tun", master="br9"), link("eth1", "198.51.100.1"),
-]  # fmt: skip
+    LO,
+    link("eth0"),
+    link("eth0.7", "192.0.2.10", kind="vlan", link="eth0"),
+    link("eth0.8", kind="vlan", link="eth0"),
+    link("mv0", kind="macvlan", link="eth0"),
+    link("eth0.9", kind="vlan", link="eth0", master="br9"),
+    link("br9", kind="bridge"),
+    link("tap0", kind="tun", master="br9"),
+    link("eth1", "198.51.100.1"),
+]
 # A VLAN of a port in another namespace.
 MOVED = [LO, link("eth0", "192.0.2.10"), link("v8", "198.51.100.1", kind="vlan", link="eth0", link_netnsid=0)]
 MAPPED = [LO, link("eth0", "::ffff:192.0.2.10"), link("eth1", "198.51.100.1")]
 CIRCLE = [link("a", link="b", kind="gre"), link("b", "192.0.2.10", link="a", kind="gre"), link("c", "192.0.2.11")]
 
-WAYS = {"dst": "default", "nexthops": [{"dev": "eth0", "gateway": "192.0.2.1"}, {"dev": "eth1", "gateway": "198.51.100.2"}]}
+WAYS = {
+    "dst": "default",
+    "nexthops": [{"dev": "eth0", "gateway": "192.0.2.1"}, {"dev": "eth1", "gateway": "198.51.100.2"}],
+}
 
 PEER, PEER6 = "203.0.113.77", "2001:db8:f::77"
 
@@ -84,13 +119,21 @@ def other(address: str) -> Connection:
     return Connection(address, PEER, own=False)
 
 
-# name, interface, links, default routes, SSH connections (of this session, where it is an address alone), whether it is the host's own
-# namespace; the expected reason, "" for none; the ways of the answers.
+# name, interface, links, default routes, SSH connections (of this session, where it is an address alone), whether it is
+# the host's own namespace; the expected reason, "" for none; the ways of the answers.
 CASES = [
     ("a free port", "ens17", PLAIN, [route("eth0")], ["192.0.2.10"], True, ""),
     ("IPv4 route", "eth0", PLAIN, [route("eth0")], [], True, "the default route is on eth0"),
     ("IPv6 route", "eth0", PLAIN, [route("eth0", "fe80::99", metric=1024)], [], True, "the default route is on eth0"),
-    ("another table's", "eth1", PLAIN, [route("eth0"), route("eth1", table="vpn")], [], True, "the default route is on eth1"),
+    (
+        "another table's",
+        "eth1",
+        PLAIN,
+        [route("eth0"), route("eth1", table="vpn")],
+        [],
+        True,
+        "the default route is on eth1",
+    ),
     ("nexthops", "eth1", PLAIN, [WAYS], [], True, "the default route is on eth1"),
     ("unreachable", "eth0", PLAIN, [route("eth0", type="unreachable")], [], True, ""),
     ("blackhole", "eth0", PLAIN, [route("eth0", type="blackhole")], [], True, ""),
@@ -104,14 +147,46 @@ CASES = [
     ("no address", "ens17", ONE, [], [], True, ""),
     ("a namespace's only address", "eth0", ONE, [], [], False, ""),
     ("a namespace's route", "eth0", ONE, [route("eth0")], [], False, "the default route is on eth0"),
-    ("route above bond, VLAN, bridge", "ens17", STACK, [route("br7")], [], True, "the default route is on br7, above it"),
+    (
+        "route above bond, VLAN, bridge",
+        "ens17",
+        STACK,
+        [route("br7")],
+        [],
+        True,
+        "the default route is on br7, above it",
+    ),
     ("the other slave", "ens18", STACK, [route("br7", "fe80::9")], [], True, "the default route is on br7, above it"),
-    ("SSH above", "ens17", STACK, [], ["2001:db8::10"], True, "the SSH connection came in at 2001:db8::10, on br7, above it"),
+    (
+        "SSH above",
+        "ens17",
+        STACK,
+        [],
+        ["2001:db8::10"],
+        True,
+        "the SSH connection came in at 2001:db8::10, on br7, above it",
+    ),
     ("below the VLAN", "bond0.7", STACK, [route("br7")], [], True, "the default route is on br7, above it"),
     ("beside the stack", "ens19", STACK, [route("br7")], ["192.0.2.10"], True, ""),
-    ("above the bond", "br7", STACK, [route("bond0")], [], True, "the default route is on bond0, which leaves through the same port"),
+    (
+        "above the bond",
+        "br7",
+        STACK,
+        [route("bond0")],
+        [],
+        True,
+        "the default route is on bond0, which leaves through the same port",
+    ),
     ("VLAN", "eth0", VLAN, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0.5, above it"),
-    ("only address above", "eth0", VLAN[:3], [], [], True, "the only address of this host, 192.0.2.10, is on eth0.5, above it"),
+    (
+        "only address above",
+        "eth0",
+        VLAN[:3],
+        [],
+        [],
+        True,
+        "the only address of this host, 192.0.2.10, is on eth0.5, above it",
+    ),
     ("macvlan", "eth0", MACVLAN, [route("mv0")], [], True, "the default route is on mv0, above it"),
     ("that name in another namespace", "eth0", ELSEWHERE, [route("mv0")], [], True, ""),
     ("a veth's peer", "v0", VETH, [route("v1")], ["192.0.2.10"], True, ""),
@@ -120,40 +195,167 @@ CASES = [
     ("an interface that is not there", "nosuch", PLAIN, [route("eth0")], ["192.0.2.10"], True, ""),
     ("a host without addresses", "eth0", [LO, link("eth0")], [], [], True, ""),
     ("a circle", "a", CIRCLE, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on b, above it"),
-    ("another session's", "eth0", PLAIN, [], [other("192.0.2.10")], True, "an SSH connection came in at 192.0.2.10, on eth0"),
-    ("another session's, IPv6", "eth0", PLAIN, [], [other("2001:db8::10")], True, "an SSH connection came in at 2001:db8::10, on eth0"),
-    ("another session's, above", "ens17", STACK, [], [other("192.0.2.10")], True,
-     "an SSH connection came in at 192.0.2.10, on br7, above it"),
+    (
+        "another session's",
+        "eth0",
+        PLAIN,
+        [],
+        [other("192.0.2.10")],
+        True,
+        "an SSH connection came in at 192.0.2.10, on eth0",
+    ),
+    (
+        "another session's, IPv6",
+        "eth0",
+        PLAIN,
+        [],
+        [other("2001:db8::10")],
+        True,
+        "an SSH connection came in at 2001:db8::10, on eth0",
+    ),
+    (
+        "another session's, above",
+        "ens17",
+        STACK,
+        [],
+        [other("192.0.2.10")],
+        True,
+        "an SSH connection came in at 192.0.2.10, on br7, above it",
+    ),
     ("another session's elsewhere", "ens17", PLAIN, [], [other("192.0.2.10")], True, ""),
-    ("the second session's", "eth1", PLAIN, [], ["192.0.2.10", other("198.51.100.1")], True,
-     "an SSH connection came in at 198.51.100.1, on eth1"),
-    ("a policy's way", "eth1", PLAIN, [], ["192.0.2.10"], True, f"the answers to the SSH client {PEER} leave by eth1", Way(PEER, "eth1")),
-    ("a policy's way, IPv6", "eth1", PLAIN, [], [], True, f"the answers to the SSH client {PEER6} leave by eth1", Way(PEER6, "eth1")),
-    ("a policy's way, above", "ens17", STACK, [], [], True,
-     f"the answers to the SSH client {PEER} leave by br7, above it", Way(PEER, "br7")),
-    ("a policy's way, beside", "eth0.8", BESIDE, [], [], True,
-     f"the answers to the SSH client {PEER} leave by eth0.7, which leaves through the same port", Way(PEER, "eth0.7")),
+    (
+        "the second session's",
+        "eth1",
+        PLAIN,
+        [],
+        ["192.0.2.10", other("198.51.100.1")],
+        True,
+        "an SSH connection came in at 198.51.100.1, on eth1",
+    ),
+    (
+        "a policy's way",
+        "eth1",
+        PLAIN,
+        [],
+        ["192.0.2.10"],
+        True,
+        f"the answers to the SSH client {PEER} leave by eth1",
+        Way(PEER, "eth1"),
+    ),
+    (
+        "a policy's way, IPv6",
+        "eth1",
+        PLAIN,
+        [],
+        [],
+        True,
+        f"the answers to the SSH client {PEER6} leave by eth1",
+        Way(PEER6, "eth1"),
+    ),
+    (
+        "a policy's way, above",
+        "ens17",
+        STACK,
+        [],
+        [],
+        True,
+        f"the answers to the SSH client {PEER} leave by br7, above it",
+        Way(PEER, "br7"),
+    ),
+    (
+        "a policy's way, beside",
+        "eth0.8",
+        BESIDE,
+        [],
+        [],
+        True,
+        f"the answers to the SSH client {PEER} leave by eth0.7, which leaves through the same port",
+        Way(PEER, "eth0.7"),
+    ),
     ("a policy's way elsewhere", "ens17", PLAIN, [], [], True, "", Way(PEER, "eth1")),
-    ("the second way", "eth1", PLAIN, [], [], True, f"the answers to the SSH client {PEER6} leave by eth1",
-     Way(PEER, "eth0"), Way(PEER6, "eth1")),
+    (
+        "the second way",
+        "eth1",
+        PLAIN,
+        [],
+        [],
+        True,
+        f"the answers to the SSH client {PEER6} leave by eth1",
+        Way(PEER, "eth0"),
+        Way(PEER6, "eth1"),
+    ),
     ("a way over loopback", "lo", PLAIN, [], [], True, "", Way("127.0.0.1", "lo")),
     *(
-        (f"beside: {name}", name, BESIDE, [], ["192.0.2.10"], True,
-         "the SSH connection came in at 192.0.2.10, on eth0.7, which leaves through the same port")
+        (
+            f"beside: {name}",
+            name,
+            BESIDE,
+            [],
+            ["192.0.2.10"],
+            True,
+            "the SSH connection came in at 192.0.2.10, on eth0.7, which leaves through the same port",
+        )
         for name in ("eth0.8", "mv0", "eth0.9", "br9")
     ),
-    ("a route beside", "mv0", BESIDE, [route("eth0")], [], True, "the default route is on eth0, which leaves through the same port"),
-    ("only address beside", "eth0.8", BESIDE[:4], [], [], True,
-     "the only address of this host, 192.0.2.10, is on eth0.7, which leaves through the same port"),
-    ("itself before what is beside", "eth0.7", BESIDE, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0.7"),
+    (
+        "a route beside",
+        "mv0",
+        BESIDE,
+        [route("eth0")],
+        [],
+        True,
+        "the default route is on eth0, which leaves through the same port",
+    ),
+    (
+        "only address beside",
+        "eth0.8",
+        BESIDE[:4],
+        [],
+        [],
+        True,
+        "the only address of this host, 192.0.2.10, is on eth0.7, which leaves through the same port",
+    ),
+    (
+        "itself before what is beside",
+        "eth0.7",
+        BESIDE,
+        [],
+        ["192.0.2.10"],
+        True,
+        "the SSH connection came in at 192.0.2.10, on eth0.7",
+    ),
     ("another port of the bridge beside", "tap0", BESIDE, [route("eth0.7")], ["192.0.2.10"], True, ""),
-    ("a bond's port beside its VLAN", "ens18", STACK, [route("bond0.7")], [], True, "the default route is on bond0.7, above it"),
+    (
+        "a bond's port beside its VLAN",
+        "ens18",
+        STACK,
+        [route("bond0.7")],
+        [],
+        True,
+        "the default route is on bond0.7, above it",
+    ),
     ("a port in another namespace", "v8", MOVED, [route("eth0")], ["192.0.2.10"], True, ""),
     ("mapped", "eth0", MAPPED, [], ["192.0.2.10"], True, "the SSH connection came in at 192.0.2.10, on eth0"),
-    ("another's zone", "eth1", TWO_ZONES, [], [other("fe80::1%eth1")], True, "an SSH connection came in at fe80::1, on eth1"),
+    (
+        "another's zone",
+        "eth1",
+        TWO_ZONES,
+        [],
+        [other("fe80::1%eth1")],
+        True,
+        "an SSH connection came in at fe80::1, on eth1",
+    ),
     # /proc/net/tcp6 has no zones: any port with that address may be meant.
-    ("another's, without its zone", "eth0", TWO_ZONES, [], [other("fe80::1")], True, "an SSH connection came in at fe80::1, on eth0"),
-]  # fmt: skip
+    (
+        "another's, without its zone",
+        "eth0",
+        TWO_ZONES,
+        [],
+        [other("fe80::1")],
+        True,
+        "an SSH connection came in at fe80::1, on eth0",
+    ),
+]
 
 
 @pytest.mark.parametrize("guard", [management, program], ids=["module", "program"])
@@ -190,17 +392,26 @@ def test_both_guards_answer_alike_on_any_host() -> None:
         pool = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:DB8:0::2", "fe80::1"]
         links = [
             link(
-                name, *chance.sample(pool, chance.choice([0, 0, 1, 2])), kind=chance.choice(["", "vlan", "veth", "bond"]),
+                name,
+                *chance.sample(pool, chance.choice([0, 0, 1, 2])),
+                kind=chance.choice(["", "vlan", "veth", "bond"]),
                 **{key: chance.choice(names) for key in ("link", "master") if chance.random() < 0.4},
                 **({"link_netnsid": 0, "link_index": chance.randint(1, 3)} if chance.random() < 0.1 else {}),
             )
             for name in names
-        ]  # fmt: skip
+        ]
         routes = [
-            {"dst": "default", "type": chance.choice(["unicast", "unreachable", "throw"]), "dev": chance.choice(names)}
-            if chance.random() < 0.7 else {"dst": "default", "nexthops": [{"dev": chance.choice(names)}, {}]}
+            (
+                {
+                    "dst": "default",
+                    "type": chance.choice(["unicast", "unreachable", "throw"]),
+                    "dev": chance.choice(names),
+                }
+                if chance.random() < 0.7
+                else {"dst": "default", "nexthops": [{"dev": chance.choice(names)}, {}]}
+            )
             for _number in range(chance.choice([0, 0, 1, 2]))
-        ]  # fmt: skip
+        ]
         ssh = [
             Connection(at, PEER, chance.random() < 0.5)
             for at in chance.sample([*pool, "fe80::1%if0", "fe80::1%if1"], chance.choice([0, 0, 0, 1, 2]))
@@ -208,7 +419,9 @@ def test_both_guards_answer_alike_on_any_host() -> None:
         ways = [Way(PEER, chance.choice([*names, "lo"])) for _number in range(chance.choice([0, 0, 0, 1, 2]))]
         whole = chance.random() < 0.5
         interface = chance.choice(names)
-        one, two = (guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (management, program))
+        one, two = (
+            guard.why_not(interface, links, routes, ssh, ways, whole_host=whole) for guard in (management, program)
+        )
         assert one == two, (interface, links, routes, ssh, ways, whole)
         refused += bool(one)
         for name in ("above", "below", "touched", "ports_elsewhere"):
@@ -269,7 +482,8 @@ def sockets(root: Path, *rows: tuple[str, int, str, int, str, int]) -> None:
     folder.mkdir(parents=True)
     for name, colon in (("tcp", False), ("tcp6", True)):
         lines = [
-            f"   0: {hexadecimal(at, port)} {hexadecimal(peer, far)} {state} 00000000:00000000 02:000AFB73 00000000     0 0 {inode} 2"
+            f"   0: {hexadecimal(at, port)} {hexadecimal(peer, far)} {state} 00000000:00000000 02:000AFB73 00000000    "
+            f" 0 0 {inode} 2"
             for at, port, peer, far, state, inode in rows
             if (":" in at) == colon
         ]
@@ -281,7 +495,12 @@ def test_both_find_the_connections_of_other_sessions(tmp_path: Path, guard: Any)
     """What async, a tmux or cron started descends from no session."""
     process(tmp_path, os.getpid(), 1)
     process(tmp_path, 1, 0)
-    for pid, name, inodes in ((40, "sshd", (101, 102, 104)), (41, "sshd-session", (103,)), (42, "dropbear", (107,)), (43, "httpd", (105,))):
+    for pid, name, inodes in (
+        (40, "sshd", (101, 102, 104)),
+        (41, "sshd-session", (103,)),
+        (42, "dropbear", (107,)),
+        (43, "httpd", (105,)),
+    ):
         opened(tmp_path, pid, name, "/dev/null", *(f"socket:[{inode}]" for inode in inodes))
     sockets(
         tmp_path,
@@ -297,9 +516,12 @@ def test_both_find_the_connections_of_other_sessions(tmp_path: Path, guard: Any)
         ("fe80::1", 22, "fe80::77", 40007, ESTABLISHED, 0),
     )
     others = [
-        ("192.0.2.10", PEER, False), ("192.0.2.15", PEER, False), ("192.0.2.11", PEER, False), ("2001:db8::10", PEER6, False),
+        ("192.0.2.10", PEER, False),
+        ("192.0.2.15", PEER, False),
+        ("192.0.2.11", PEER, False),
+        ("2001:db8::10", PEER6, False),
         ("fe80::1", "fe80::77", False),
-    ]  # fmt: skip
+    ]
     assert guard.ssh_connections(str(tmp_path / "proc")) == others
     # That of this session is there once, with its zone where it has one.
     own = tmp_path / f"proc/{os.getpid()}/environ"
@@ -311,9 +533,15 @@ def test_both_find_the_connections_of_other_sessions(tmp_path: Path, guard: Any)
 
 MANAGEMENT, TEST, OTHER = "0000:00:03.0", "0000:00:10.0", "0000:00:11.0"
 SETTINGS = {
-    "driver_suffix": "-netmap", "drivers": ["e1000"], "external_drivers": [], "native_devices": [], "module_options": {}, "service": True,
-    "native_macs": {}, "allow_management_interface": False,
-}  # fmt: skip
+    "driver_suffix": "-netmap",
+    "drivers": ["e1000"],
+    "external_drivers": [],
+    "native_devices": [],
+    "module_options": {},
+    "service": True,
+    "native_macs": {},
+    "allow_management_interface": False,
+}
 
 
 @pytest.fixture
@@ -333,8 +561,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "ip").write_text(
-        f"#!/bin/sh\ncd {tmp_path}\n"
-        "case $* in *-6*) echo '[]';; *-batch*) cat > asked; cat ways; exit 1;; *route*) cat routes;; *) cat links;; esac\n"
+        f"#!/bin/sh\ncd {tmp_path}\ncase $* in *-6*) echo '[]';; *-batch*) cat > asked; cat ways; exit 1;; *route*) cat"
+        " routes;; *) cat links;; esac\n"
     )
     (tools / "ip").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
@@ -343,7 +571,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def says(tmp_path: Path, *links: dict[str, Any], routes: tuple[dict[str, Any], ...] = ()) -> None:
-    default = [LO, link("eth0", "192.0.2.10", address="02:00:00:00:00:01"), link("tg0", address="02:00:00:00:00:10"), link("tg1")]
+    default = [
+        LO,
+        link("eth0", "192.0.2.10", address="02:00:00:00:00:01"),
+        link("tg0", address="02:00:00:00:00:10"),
+        link("tg1"),
+    ]
     (tmp_path / "links").write_text(json.dumps(list(links) or default))
     (tmp_path / "routes").write_text(json.dumps(list(routes)))
 
@@ -418,11 +651,16 @@ def test_the_way_of_the_answers_protects_a_port(host: Any, tmp_path: Path) -> No
     (tmp_path / "ways").write_text(f"{json.dumps([answer])}\nnonsense\n[{{}}]\n")
     assert f"tg0: the answers to the SSH client {PEER} leave by tg0." in program.protected_problem(host, SETTINGS, TEST)
     assert program.protected_problem(host, SETTINGS, OTHER) == ""
-    assert (tmp_path / "asked").read_text() == f"route get {PEER} from 192.0.2.10\nroute get {PEER6} from 2001:db8::10\n"
+    assert (
+        tmp_path / "asked"
+    ).read_text() == f"route get {PEER} from 192.0.2.10\nroute get {PEER6} from 2001:db8::10\n"
 
 
 def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(host: Any, tmp_path: Path) -> None:
-    there = [link("v7", kind="vlan", link_index=2, link_netnsid=0), link("snd0", kind="veth", link_index=2, link_netnsid=0)]
+    there = [
+        link("v7", kind="vlan", link_index=2, link_netnsid=0),
+        link("snd0", kind="veth", link_index=2, link_netnsid=0),
+    ]
     says(tmp_path, LO, link("eth0", "192.0.2.10", ifindex=2), link("tg0", ifindex=3), routes=(route("eth0"),))
     (tmp_path / "there").write_text(json.dumps(there))
     ip = tmp_path / "tools/ip"
@@ -461,7 +699,9 @@ def _absent(host: Any) -> None:
 
 def _rebuild(host: Any) -> None:
     host.path("/sys/module/netmap/parameters").mkdir()
-    program.build_and_install(host, {**SETTINGS, "signing_key": "", "kernel_dir": "/k", "kernel_sources": "", "signing_cert": ""}, "6.6.6")
+    program.build_and_install(
+        host, {**SETTINGS, "signing_key": "", "kernel_dir": "/k", "kernel_sources": "", "signing_cert": ""}, "6.6.6"
+    )
 
 
 ACTS = [_rmmod, _activate, _restart, _no_unit, _absent, _rebuild]
@@ -506,7 +746,9 @@ def test_nothing_takes_a_native_port_from_a_run_through_the_kernel(host: Any, ac
     opened(host.root, 41, "python3", "socket:[18100]", "/dev/null")
     opened(host.root, 42, "tcpreplay", "socket:[5]", "socket:[18100]")
     opened(host.root, 43, "other", "socket:[9]")
-    with pytest.raises(program.Problem, match=r"on tg0 .*: python3 \(process 41\), tcpreplay \(process 42\)\. .*nothing was changed"):
+    with pytest.raises(
+        program.Problem, match=r"on tg0 .*: python3 \(process 41\), tcpreplay \(process 42\)\. .*nothing was changed"
+    ):
         act()
 
 
@@ -557,7 +799,15 @@ def test_the_unit_lets_the_guard_see() -> None:
     unit = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     assert {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} <= set(unit["CapabilityBoundingSet"].split())
     assert "AF_NETLINK" in unit["RestrictAddressFamilies"].split()
-    hiding = {"PrivateNetwork", "NetworkNamespacePath", "JoinsNamespaceOf", "PrivateUsers", "PrivatePIDs", "ProtectProc", "ProcSubset"}
+    hiding = {
+        "PrivateNetwork",
+        "NetworkNamespacePath",
+        "JoinsNamespaceOf",
+        "PrivateUsers",
+        "PrivatePIDs",
+        "ProtectProc",
+        "ProcSubset",
+    }
     assert not {*hiding, "User", "DynamicUser"} & set(unit)
 
 
@@ -566,7 +816,9 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path:
     noted = {**SETTINGS, "native_macs": program.macs(host, [TEST])}
     assert noted["native_macs"] == {TEST: "02:00:00:00:00:10"}
     says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99"))
-    with pytest.raises(program.Problem, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, and had 02:00:00:00:00:10"):
+    with pytest.raises(
+        program.Problem, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, and had 02:00:00:00:00:10"
+    ):
         program.take(host, noted, "6.6.6", TEST)
     # A bond gives its ports its own, and one of another netns shows none.
     says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99", permaddr="02:00:00:00:00:10"))
@@ -578,7 +830,9 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path:
 
 def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> None:
     (tmp_path / "tools/ip").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
-    with pytest.raises(program.Problem, match=r"ip -j -d addr show: the guard of the management interface got no answer: broken"):
+    with pytest.raises(
+        program.Problem, match=r"ip -j -d addr show: the guard of the management interface got no answer: broken"
+    ):
         program.take(host, SETTINGS, "6.6.6", TEST)
 
 
@@ -587,12 +841,17 @@ def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> 
 
 def test_what_other_roles_ask(host: Any, tmp_path: Path) -> None:
     said = program.command(host, ["look", json.dumps({"interfaces": ["eth0", "tg0"], "folders": ["/usr/src/netmap"]})])
-    assert said == {"managed": {"eth0": "the only address of this host, 192.0.2.10, is on eth0"}, "folders": [], "busy": ""}
+    assert said == {
+        "managed": {"eth0": "the only address of this host, 192.0.2.10, is on eth0"},
+        "folders": [],
+        "busy": "",
+    }
     # What another role's variable says where there is none.
     for netns in ("", None):
         assert program.look(host, {"interfaces": ["eth0", "tg0"], "netns": netns})["managed"] == said["managed"]
     # One address is the only one of many a namespace.
     (tmp_path / "tools/ip").write_text(
-        f"#!/bin/sh\n[ \"$1 $2\" = '-n there' ] || exit 1\ncase $* in *route*) echo '[]';; *) cat {tmp_path}/links;; esac\n"
+        f"#!/bin/sh\n[ \"$1 $2\" = '-n there' ] || exit 1\ncase $* in *route*) echo '[]';; *) cat {tmp_path}/links;;"
+        " esac\n"
     )
     assert program.look(host, {"interfaces": ["eth0"], "netns": "there"})["managed"] == {}

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program of the role netmap, below a root of its own, with the stand-in's source and tools that only pretend to build."""
+"""The program of the role netmap, below a root of its own, with the stand-in's source and tools that only pretend to
+build."""
 
 from __future__ import annotations
 
@@ -116,7 +117,9 @@ for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap
 @pytest.fixture
 def source(tmp_path: Path) -> tuple[str, str, str]:
     """The stand-in's repository, its commit that builds and its last one."""
-    done = subprocess.run([REPO / "tests/sources/netmap_repository.sh", tmp_path / "repo"], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [REPO / "tests/sources/netmap_repository.sh", tmp_path / "repo"], check=True, capture_output=True, text=True
+    )
     good, last = done.stdout.split()
     return str(tmp_path / "repo"), good, last
 
@@ -231,7 +234,9 @@ def test_no_repository_leaves_the_old_checkout(host: Any, source: tuple[str, str
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to somebody else")
-def test_somebody_elses_repository_is_read_as_its_owner(host: Any, source: tuple[str, str, str], tmp_path: Path) -> None:
+def test_somebody_elses_repository_is_read_as_its_owner(
+    host: Any, source: tuple[str, str, str], tmp_path: Path
+) -> None:
     who = tmp_path / "who"
     write(tmp_path / "tools/setpriv", f'#!/bin/sh\necho "$*" >{who}\nexec /usr/bin/setpriv "$@"\n', 0o755)
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is in folders that are root's alone
@@ -287,7 +292,8 @@ def test_folders_that_others_can_write(host: Any, which: str, mode: int, uid: in
 @needs_root
 def test_an_access_control_list_that_lets_others_write(host: Any) -> None:
     folder = write(host.path("/usr/src/netmap/configure")).parent
-    # user::rwx, user:4711:rwx, group::r-x, mask::rwx, other::r-x as the kernel keeps them (acl(5)): ls shows rwxrwxr-x, of the group root.
+    # user::rwx, user:4711:rwx, group::r-x, mask::rwx, other::r-x as the kernel keeps them (acl(5)): ls shows rwxrwxr-x,
+    # of the group root.
     entries = [(1, 7, -1), (2, 7, 4711), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
     packed = b"".join(struct.pack("<HHI", tag, rights, who % 2**32) for tag, rights, who in entries)
     try:
@@ -353,7 +359,9 @@ def test_nothing_is_built_where_others_can_write(host: Any, source: tuple[str, s
     asked = settings(repository=source[0], version=source[1], kernel_sources="/srv/sources/linux-{kernel}")
     host.path(folder).mkdir(parents=True, exist_ok=True)
     give(host.path(folder), 0o777)
-    assert any(f"{folder} can be written by everybody" in problem for problem in program.status(host, asked)["problems"])
+    assert any(
+        f"{folder} can be written by everybody" in problem for problem in program.status(host, asked)["problems"]
+    )
     with pytest.raises(program.Problem, match=f"{folder} can be written by everybody"):
         program.build(host, asked, KERNEL)
     assert not host.path("/usr/src/netmap").exists() and not module(host).exists()
@@ -388,7 +396,10 @@ def test_git_fetches_by_safe_ways_only(host: Any, source: tuple[str, str, str]) 
 
 def test_configure_and_make_cannot_fetch(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     make = tmp_path / "tools/make"
-    tell = f"for url in http://192.0.2.1/ https://192.0.2.1/; do curl -sS -m 5 $url 2>>{tmp_path}/said; done; env >{tmp_path}/env\n"
+    tell = (
+        f"for url in http://192.0.2.1/ https://192.0.2.1/; do curl -sS -m 5 $url 2>>{tmp_path}/said; done; env"
+        f" >{tmp_path}/env\n"
+    )
     make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{tell}"))
     built()
     assert "TAR_OPTIONS=--no-same-owner --no-same-permissions" in (tmp_path / "env").read_text()
@@ -408,7 +419,9 @@ def test_build_and_stamp(host: Any, built: Callable[..., dict[str, Any]], source
     assert program.status(host, asked)["build"] == []
 
 
-def test_a_change_of_what_it_depends_on_builds_again(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_change_of_what_it_depends_on_builds_again(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     asked = built()
     assert not program.is_built(host, {**asked, "no_drivers": []}, KERNEL)
     assert not program.is_built(host, {**asked, "version": "1" * 40}, KERNEL)
@@ -434,7 +447,11 @@ def test_a_failed_build_leaves_what_was_there(host: Any, built: Callable[..., di
     write(tmp_path / "broken")
     with pytest.raises(program.Problem, match=r"make of netmap failed .* x\.c:1: error: no"):
         built(no_drivers=[])
-    assert (module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()) == before
+    assert (
+        module(host).read_bytes(),
+        host.stamp(KERNEL).read_text(),
+        host.path(program.SETTINGS).read_text(),
+    ) == before
     assert program.is_built(host, asked, KERNEL)
     # And it is tried again.
     assert program.status(host, {**asked, "no_drivers": []})["build"] == [KERNEL]
@@ -442,7 +459,9 @@ def test_a_failed_build_leaves_what_was_there(host: Any, built: Callable[..., di
     assert program.is_built(host, built(no_drivers=[]), KERNEL)
 
 
-def test_a_module_for_another_kernel_is_not_installed(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_module_for_another_kernel_is_not_installed(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     write(tmp_path / "release", "6.6.6")
     with pytest.raises(program.Problem, match=f"built for kernel 6.6.6, not for {KERNEL}"):
         built()
@@ -458,7 +477,9 @@ def test_a_driver_that_does_not_build(host: Any, built: Callable[..., dict[str, 
     assert json.loads(host.stamp(KERNEL).read_text())["missing"] == ["igb"]
 
 
-def test_a_driver_without_a_module_is_not_claimed(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_driver_without_a_module_is_not_claimed(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     make = tmp_path / "tools/make"
     make.write_text(make.read_text() + "rm -f e1000-netmap.ko\n")
     built(drivers=[], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
@@ -494,7 +515,9 @@ def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPat
     assert program.tools_problem(settings()) == ""
 
 
-def test_a_killed_installation_is_built_again(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_installation_is_built_again(
+    host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = built()
 
     def killed(*_: Any) -> None:
@@ -538,7 +561,9 @@ def own(host: Any) -> list[str]:
     return [path for path in program.OTHER_FILES if host.path(path).exists()]
 
 
-def test_a_first_run_that_fails_leaves_no_file_of_the_role(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_first_run_that_fails_leaves_no_file_of_the_role(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     before = sorted(host.root.rglob("*"))
     with pytest.raises(program.Problem, match="cannot be fetched from /gone"):
         program.command(host, ["fetch", json.dumps(settings(files=FILES, repository="/gone"))])
@@ -557,7 +582,9 @@ def test_a_first_run_that_fails_leaves_no_file_of_the_role(host: Any, built: Cal
     assert (tmp_path / "systemctl").read_text().splitlines()[-2:] == ["daemon-reload", "reset-failed netmap.service"]
 
 
-def test_an_upgrade_that_fails_leaves_the_old_files(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_an_upgrade_that_fails_leaves_the_old_files(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     host.running = KERNEL
     built(files=FILES, service=True)
     before = {path: host.path(path).read_bytes() for path in own(host)}
@@ -576,7 +603,9 @@ def test_the_role_s_files_come_with_the_modules(host: Any, built: Callable[..., 
     assert program.status(host, asked)["files"] == []
 
 
-def test_changed_files_of_the_role_are_written_alone(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_changed_files_of_the_role_are_written_alone(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     asked = built(files=FILES)
     new = {**asked, "jobs": 2, "files": {UNIT: "[Unit]\n"}}
     host.path(program.PROGRAM).chmod(0o777)
@@ -599,7 +628,11 @@ def test_without_the_boot_unit_that_was_there(host: Any, built: Callable[..., di
     write(host.path("/sys/module/netmap/refcnt"), "0\n")
     program.command(host, ["install", json.dumps(without)])
     assert not host.path(UNIT).exists()
-    assert (tmp_path / "systemctl").read_text().splitlines()[-3:] == ["stop netmap.service", "disable netmap.service", "daemon-reload"]
+    assert (tmp_path / "systemctl").read_text().splitlines()[-3:] == [
+        "stop netmap.service",
+        "disable netmap.service",
+        "daemon-reload",
+    ]
     assert program.status(host, without)["files"] == []
 
 
@@ -664,7 +697,11 @@ def test_a_driver_that_cannot_stand_beside_the_stock_one(host: Any, tmp_path: Pa
         (device / "driver").symlink_to(f"../../drivers/{driver}")
     asked = settings(drivers=["vmxnet3", "forcedeth.c"], native_devices=["0000:00:10.0", "0000:00:11.0"])
     problems = program.resolve_devices(host, asked)[1]
-    assert len(problems) == 1 and "0000:00:10.0 has the driver vmxnet3" in problems[0] and "cannot stand beside" in problems[0]
+    assert (
+        len(problems) == 1
+        and "0000:00:10.0 has the driver vmxnet3" in problems[0]
+        and "cannot stand beside" in problems[0]
+    )
 
 
 def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable[..., dict[str, Any]]) -> None:
@@ -689,7 +726,8 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
 
 def test_this_kernel_has_no_build(host: Any) -> None:
     with pytest.raises(
-        program.Problem, match=r"no netmap\.ko for the kernel that runs, 6\.6\.6-running.*trafficgen-netmap build 6\.6\.6-running"
+        program.Problem,
+        match=r"no netmap\.ko for the kernel that runs, 6\.6\.6-running.*trafficgen-netmap build 6\.6\.6-running",
     ):
         program.load(host, settings(), "6.6.6-running")
 
@@ -709,11 +747,19 @@ def test_builds_of_kernels_that_are_gone_are_removed(host: Any, built: Callable[
 def test_all_installed_kernels(host: Any) -> None:
     host.path("/lib/modules/5.14.0-1/kernel").mkdir(parents=True)
     host.path("/lib/modules/5.14.0-0/extra").mkdir(parents=True)  # its kernel is gone
-    assert program.wanted_kernels(host, settings(kernels=["all_installed", "running"])) == ["5.14.0-1", KERNEL, "6.6.6-running"]
+    assert program.wanted_kernels(host, settings(kernels=["all_installed", "running"])) == [
+        "5.14.0-1",
+        KERNEL,
+        "6.6.6-running",
+    ]
 
 
 def test_a_hook_builds_once_and_never_fails(
-    host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    host: Any,
+    built: Callable[..., dict[str, Any]],
+    source: tuple[str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     asked = settings(repository=source[0], version=source[1], kernels=["running"])
     assert program.hook(host, {**asked, "repository": "/gone"}, "add", KERNEL)["changed"] is False
@@ -803,8 +849,14 @@ def test_a_module_that_does_not_load_gives_way_to_the_old_one(
             raise program.Problem("insmod: Key was rejected by service.")
 
     monkeypatch.setattr(program, "activate", activate)
-    with pytest.raises(program.Problem, match=r"Key was rejected by service\. What was there before is back in place\.$"):
+    with pytest.raises(
+        program.Problem, match=r"Key was rejected by service\. What was there before is back in place\.$"
+    ):
         built(no_drivers=[], service=True)
     assert tried[1] == before[2] != tried[0]
-    assert (module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()) == before
+    assert (
+        module(host).read_bytes(),
+        host.stamp(KERNEL).read_text(),
+        host.path(program.SETTINGS).read_text(),
+    ) == before
     assert program.is_built(host, asked, KERNEL)

@@ -68,7 +68,8 @@ def test_every_default_is_explained(role: str) -> None:
             assert above.startswith(("# ", f"{role}_")) and "SPDX" not in above, f"{line} is not explained"
 
 
-# How a task may use a variable that is no text: converted as Ansible's argument specs do, or asked whether there is one.
+# How a task may use a variable that is no text: converted as Ansible's argument specs do, or asked whether there is
+# one.
 _CONVERTED = r"{name} (?:\| default\([^|]*\) )?\| wirespeed\.trafficgen\.as_type\('{type}'\)|{name} is (?:not )?none"
 # Keys whose text is for people
 _WORDS = ("fail", "fail_msg", "msg", "name", "label", "success_msg", "__netmap_look_remedy")
@@ -96,7 +97,8 @@ def expressions() -> dict[str, list[str]]:
 
 
 def typed_options() -> list[tuple[str, str]]:
-    """The variables of all roles that are a boolean, a number or a list of words. Ansible itself refuses the text of a list of others."""
+    """The variables of all roles that are a boolean, a number or a list of words. Ansible itself refuses the text of a
+    list of others."""
     return [
         (name, option["type"])
         for role in NAMES
@@ -132,15 +134,22 @@ def conditions_in(node: object) -> list[str]:
     found = [text for value in node.values() for text in conditions_in(value)]
     for key in ("when", "failed_when", "changed_when", "that", "until"):
         value = node.get(key, [])
-        found += [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str) and "{{" not in text]
+        found += [
+            text
+            for text in (value if isinstance(value, list) else [value])
+            if isinstance(text, str) and "{{" not in text
+        ]
     return found
 
 
 @pytest.mark.parametrize(
-    "path", [*ROLES.glob("*/tasks/*.yml"), *ROLES.parent.glob("playbooks/*.yml")], ids=lambda path: f"{path.parents[1].name}/{path.name}"
+    "path",
+    [*ROLES.glob("*/tasks/*.yml"), *ROLES.parent.glob("playbooks/*.yml")],
+    ids=lambda path: f"{path.parents[1].name}/{path.name}",
 )
 def test_conditions_are_what_ansible_core_2_14_can_read(path: Path) -> None:
-    """It puts a condition into ``{% if … %}``, in which a bare ``a if b else c`` does not parse; later ones take it as an expression."""
+    """It puts a condition into ``{% if … %}``, in which a bare ``a if b else c`` does not parse; later ones take it as
+    an expression."""
     environment = pytest.importorskip("jinja2").Environment(autoescape=True)
     for text in conditions_in(yaml.safe_load(path.read_text())):
         environment.parse("{% if " + text + " %}True{% endif %}")

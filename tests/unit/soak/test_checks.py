@@ -21,9 +21,13 @@ RUN = {
     "stats": {"packets": 1000, "devices": [{"successful_packets": 1000, "failed_packets": 0}]},
     "run": {"exit_status": 0},
     "counters": {
-        "tx": {"packets": 1000}, "rx": {"packets": 1000}, "loss_packets": 0, "loss_ratio": 0.0, "verdict": "consistent",
+        "tx": {"packets": 1000},
+        "rx": {"packets": 1000},
+        "loss_packets": 0,
+        "loss_ratio": 0.0,
+        "verdict": "consistent",
     },
-}  # fmt: skip
+}
 # Ten frames were dropped by the receiving side of the veth, before its device counted them.
 DROPPED = {"tx": {"packets": 990}, "rx": {"packets": 990}, "loss_packets": 0, "loss_ratio": 0.0, "verdict": "short"}
 
@@ -77,7 +81,9 @@ def test_drops_at_top_speed_only_and_only_where_the_module_says_so() -> None:
     dropped = changed("counters", DROPPED)
     assert checks.wrong_counts(dropped, 1000, receiver=True, paced=False) == []
     assert checks.wrong_counts(dropped, 1000, receiver=True, paced=True)
-    assert checks.wrong_counts(changed("counters", {**DROPPED, "verdict": "consistent"}), 1000, receiver=True, paced=False)
+    assert checks.wrong_counts(
+        changed("counters", {**DROPPED, "verdict": "consistent"}), 1000, receiver=True, paced=False
+    )
 
 
 def test_drops_are_all_that_may_be_missing() -> None:

@@ -15,7 +15,8 @@ tcpreplay_release = functools.partial(FilterModule().filters()["tcpreplay_releas
 
 
 @pytest.mark.parametrize(
-    ("name", "usable"), [("4.4.2", True), ("4.4.3", True), ("4.4.4", False), ("4.5.2", False), ("4.5.3", True), ("4.2.0", None)]
+    ("name", "usable"),
+    [("4.4.2", True), ("4.4.3", True), ("4.4.4", False), ("4.5.2", False), ("4.5.3", True), ("4.2.0", None)],
 )
 def test_netmap_of_a_release(name, usable):
     told = tcpreplay_release(name)

@@ -28,7 +28,9 @@ class AnsibleText(str):
     __slots__ = ()
 
 
-@pytest.mark.parametrize(("name", "begin"), [("throughput_html", "<!DOCTYPE html>\n"), ("throughput_markdown", "# Search on 10G\n")])
+@pytest.mark.parametrize(
+    ("name", "begin"), [("throughput_html", "<!DOCTYPE html>\n"), ("throughput_markdown", "# Search on 10G\n")]
+)
 def test_one_and_several(name, begin):
     text = FILTERS[name](RESULT)
     assert text.startswith(begin)

@@ -29,7 +29,14 @@ def test_first_step():
 def test_numbers_as_strings():
     """As templates without native types give them."""
     pytest.importorskip("MLRsearch")
-    trial = {"asked_pps": "2000", "duration": "60", "sent": "120000", "lost": "0", "seconds": "60.0", "verdict": "consistent"}
+    trial = {
+        "asked_pps": "2000",
+        "duration": "60",
+        "sent": "120000",
+        "lost": "0",
+        "seconds": "60.0",
+        "verdict": "consistent",
+    }
     tree = throughput_search_step([trial], "rfc2544", max_pps="2000", wire_frame_size="64.0")
     assert (tree["done"], tree["result"]["status"], tree["result"]["found"]["lower_pps"]) == (True, "found", 2000)
 

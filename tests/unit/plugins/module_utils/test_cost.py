@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What hostile or broken input may cost: a megabyte of noise less than a second, a frame of four gigabytes that is not there nothing."""
+"""What hostile or broken input may cost: a megabyte of noise less than a second, a frame of four gigabytes that is not
+there nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN, all_tagged, summarize
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import complaints, output, request, versions
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
+    complaints,
+    output,
+    request,
+    versions,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import sizes, values
 
 MEGABYTE = 1 << 20
@@ -111,7 +117,9 @@ def seconds_of(work):
         work()
     except (TrafficgenError, ValueError) as error:
         # A ValueError of number_range's is that of its reader of names, which here is int().
-        assert isinstance(error, TrafficgenError) or "invalid literal" in str(error) or "Exceeds the limit" in str(error)
+        assert (
+            isinstance(error, TrafficgenError) or "invalid literal" in str(error) or "Exceeds the limit" in str(error)
+        )
         assert not isinstance(error, TrafficgenError) or len(error.message) < 8000
     return time.process_time() - started
 
@@ -152,12 +160,16 @@ PCAP_NOISE = {
     "random records": HEADER + random_bytes(),
     "records without a byte": HEADER + bytes(MEGABYTE),
     "records of all sizes": HEADER + b"".join(record(random.Random(size).randbytes(size)) for size in range(1400)),
-    "small frames, all different": HEADER + b"".join(record(struct.pack("<I", number) * 3 + b"\x08\x00E") for number in range(34000)),
+    "small frames, all different": (
+        HEADER + b"".join(record(struct.pack("<I", number) * 3 + b"\x08\x00E") for number in range(34000))
+    ),
     "VLAN tags": HEADER + headers_only(b"\x81\x00\x00\x00", b""),
     "MPLS labels": HEADER + headers_only(b"\x00\x00\x00\x40", b"\x88\x47"),
     "pseudowires": HEADER + headers_only(b"\x00\x00\x01\x40" + bytes(4) + ETHER + b"\x88\x47", b"\x88\x47"),
     "extension headers": HEADER + headers_only(bytes(8), IPV6),
-    "fragment headers": HEADER + headers_only(bytes.fromhex("2c00000000000000"), IPV6.replace(b"\x00\x40", b"\x2c\x40")),
+    "fragment headers": (
+        HEADER + headers_only(bytes.fromhex("2c00000000000000"), IPV6.replace(b"\x00\x40", b"\x2c\x40"))
+    ),
 }
 
 
@@ -188,7 +200,9 @@ def test_a_frame_of_gigabytes_that_is_not_there_takes_no_memory(tmp_path, order,
     path = tmp_path / "huge.pcap"
     good = struct.pack(order + "IIII", 0, 0, 60, 60) + bytes(60)
     head = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link)
-    path.write_bytes(head + good + struct.pack(order + "IIII", 0, 0, claimed, claimed) + bytes(12) + b"\x81\x00" + bytes(86))
+    path.write_bytes(
+        head + good + struct.pack(order + "IIII", 0, 0, claimed, claimed) + bytes(12) + b"\x81\x00" + bytes(86)
+    )
 
     def read():
         with pytest.raises(TrafficgenError, match=r"is corrupt|is truncated") as caught:
@@ -202,7 +216,11 @@ def test_a_frame_of_gigabytes_that_is_not_there_takes_no_memory(tmp_path, order,
 
 def test_a_pcapng_that_claims_gigabytes_takes_no_memory(tmp_path):
     path = tmp_path / "huge.pcapng"
-    path.write_bytes(struct.pack("<IIIHHq", 0x0A0D0D0A, 0xFFFFFFFC, 0x1A2B3C4D, 1, 0, -1) + struct.pack("<II", 6, 0xFFFFFFF0) + bytes(50))
+    path.write_bytes(
+        struct.pack("<IIIHHq", 0x0A0D0D0A, 0xFFFFFFFC, 0x1A2B3C4D, 1, 0, -1)
+        + struct.pack("<II", 6, 0xFFFFFFF0)
+        + bytes(50)
+    )
 
     def read():
         for reader in (summarize, lambda name: all_tagged(name, 60)):

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _rates. The expected rates are those of RFC 5180 (appendix A.2: 10 Gb/s Ethernet) and RFC 2544's reading of IEEE 802.3."""
+"""Tests of _rates. The expected rates are those of RFC 5180 (appendix A.2: 10 Gb/s Ethernet) and RFC 2544's reading of
+IEEE 802.3."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def test_rates_of_64_byte_frames_at_10g():
     }
 
 
-# IEEE 802.3: with the FCS a frame has 64 bytes at least (RFC 2544's smallest), so that a line takes no more of the shorter ones.
-# ARP and TCP's ACK without options have 42 and 54 bytes in a capture.
+# IEEE 802.3: with the FCS a frame has 64 bytes at least (RFC 2544's smallest), so that a line takes no more of the
+# shorter ones. ARP and TCP's ACK without options have 42 and 54 bytes in a capture.
 @pytest.mark.parametrize("frame", [14, 42, 54, 60])
 def test_a_line_takes_no_more_of_what_is_padded(frame):
     assert round(_rates.line_rate_pps(Size.of(frame), 10000)) == 14880952
@@ -110,10 +111,14 @@ def test_plan_without_a_rate():
     assert _rates.plan_rate(None, None, SIXTY, 10000) == _rates.RatePlan((), None, None, False)
     assert _rates.plan_rate("topspeed", False, SIXTY) == _rates.RatePlan((), None, None, False)
     assert _rates.plan_rate("topspeed", True, SIXTY).argv == ("--topspeed",)
-    assert _rates.plan_rate("multiplier", 2.5, SIXTY) == _rates.RatePlan(("--multiplier=2.5",), {"multiplier": 2.5}, None, False, 2.5)
+    assert _rates.plan_rate("multiplier", 2.5, SIXTY) == _rates.RatePlan(
+        ("--multiplier=2.5",), {"multiplier": 2.5}, None, False, 2.5
+    )
 
 
-@pytest.mark.parametrize(("form", "value"), [("mbps", 7143), ("l2_mbps", 1e5), ("l1_mbps", 10001), ("line_rate_percent", 100.1)])
+@pytest.mark.parametrize(
+    ("form", "value"), [("mbps", 7143), ("l2_mbps", 1e5), ("l1_mbps", 10001), ("line_rate_percent", 100.1)]
+)
 def test_above_the_line_is_capped_to_it_and_never_above(form, value):
     plan = _rates.plan_rate(form, value, SIXTY, 10000)
     assert plan.capped
@@ -129,7 +134,9 @@ def test_pps_above_the_line_is_capped_in_pps():
 
 
 def test_above_the_line_is_refused_when_strict_and_says_what_would_do():
-    with pytest.raises(TrafficgenError, match=r"mbps 8000: above the line rate: .*14880952.*at most 7142\.85,") as refused:
+    with pytest.raises(
+        TrafficgenError, match=r"mbps 8000: above the line rate: .*14880952.*at most 7142\.85,"
+    ) as refused:
         _rates.plan_rate("mbps", 8000, SIXTY, 10000, strict=True)
     assert "strict_rate" in refused.value.message
     _rates.plan_rate("mbps", 7142.85, SIXTY, 10000, strict=True)
@@ -161,7 +168,9 @@ def test_too_fast_would_overflow_in_tcpreplay(form):
         _rates.plan_rate(form, 1e18, SIXTY)
 
 
-@pytest.mark.parametrize(("size", "size_of", "frame"), [(64, "wire", 60), (60, "frame", 60), (64, "ip", 78), (1500, "ip", 1514)])
+@pytest.mark.parametrize(
+    ("size", "size_of", "frame"), [(64, "wire", 60), (60, "frame", 60), (64, "ip", 78), (1500, "ip", 1514)]
+)
 def test_frame_size(size, size_of, frame):
     assert Size.of(size, size_of) == Size(frame, frame + 4)
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules to which the system gives too few open files or processes: an error that says so, and no trace of the code."""
+"""Modules to which the system gives too few open files or processes: an error that says so, and no trace of the
+code."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import (
+    ExhaustedError,
+    TrafficgenError,
+    as_ours,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import write
 
@@ -70,7 +75,9 @@ def test_no_process_to_be_had(monkeypatch):
 
     monkeypatch.setattr(runner, "_PATIENCE", 0.05)
     monkeypatch.setattr(runner.subprocess, "run", refuse)
-    with pytest.raises(ExhaustedError, match=r"echo: could not be run: .*temporarily unavailable\. No more processes can be started"):
+    with pytest.raises(
+        ExhaustedError, match=r"echo: could not be run: .*temporarily unavailable\. No more processes can be started"
+    ):
         runner.run(["echo", "here"])
     monkeypatch.setattr(runner.os, "fork", refuse)
     begun = []
@@ -85,12 +92,16 @@ def test_no_thread_to_be_had(monkeypatch, tmp_path):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
-    with pytest.raises(TrafficgenError, match=r"can't start new thread\. No more processes can be started: .* Nothing was changed\."):
+    with pytest.raises(
+        TrafficgenError, match=r"can't start new thread\. No more processes can be started: .* Nothing was changed\."
+    ):
         write.write(str(tmp_path / "new.pcap"), lambda: iter([bytearray(24)]), 24, lambda new, path: None)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("number", "remedy"), [(errno.EMFILE, "`ulimit -n`"), (errno.EAGAIN, "pids.max"), (errno.EIO, "")])
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.EMFILE, "`ulimit -n`"), (errno.EAGAIN, "pids.max"), (errno.EIO, "")]
+)
 def test_an_error_nobody_foresaw(number, remedy):
     error = as_ours(OSError(number, "as the system says", "/run/x"))
     assert error.message.startswith("/run/x: the system refused it: as the system says.")
@@ -115,4 +126,6 @@ def test_what_nobody_foresaw_is_no_traceback(module, work, arguments):
     given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
     done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
-    assert json.loads(done.stdout)["msg"].startswith("/run/netns/x: the system refused it: Too many open files. Raise the limit")
+    assert json.loads(done.stdout)["msg"].startswith(
+        "/run/netns/x: the system refused it: Too many open files. Raise the limit"
+    )

@@ -53,20 +53,45 @@ def test_missing_libraries_are_all_named(monkeypatch):
 def result(**parts):
     """A whole result; JUnit is made of nothing less."""
     return {
-        "schema": "wirespeed.trafficgen/throughput", "schema_version": 1, "name": "a test", "collection_version": "0.2.0",
-        "ansible_version": "2.19.14", "started": 1.0, "ended": 2.0, "estimated_seconds": None, "trial_seconds": 1.0, "settings": {},
-        "traffic": [], "hosts": {}, "notes": [], "trials": [], "searches": [], "fleet": [], "criteria": [], "failures": [], "passed": True,
+        "schema": "wirespeed.trafficgen/throughput",
+        "schema_version": 1,
+        "name": "a test",
+        "collection_version": "0.2.0",
+        "ansible_version": "2.19.14",
+        "started": 1.0,
+        "ended": 2.0,
+        "estimated_seconds": None,
+        "trial_seconds": 1.0,
+        "settings": {},
+        "traffic": [],
+        "hosts": {},
+        "notes": [],
+        "trials": [],
+        "searches": [],
+        "fleet": [],
+        "criteria": [],
+        "failures": [],
+        "passed": True,
         **parts,
-    }  # fmt: skip
+    }
 
 
 def test_junit():
     pytest.importorskip("junitparser")
     one = {
-        "host": "gen1", "number": 1, "traffic": {"name": "scan"}, "injection_method": "auto", "rate": {"mbps": 1000}, "repeat": 1,
-        "status": "ok", "error": None, "run": {"started": 10.0, "ended": 12.5},
-        "stats": None, "rates": None, "counters": None,
-    }  # fmt: skip
+        "host": "gen1",
+        "number": 1,
+        "traffic": {"name": "scan"},
+        "injection_method": "auto",
+        "rate": {"mbps": 1000},
+        "repeat": 1,
+        "status": "ok",
+        "error": None,
+        "run": {"started": 10.0, "ended": 12.5},
+        "stats": None,
+        "rates": None,
+        "counters": None,
+    }
     text = junit(
         result(
             name="a test \x01 <&>",
@@ -80,7 +105,11 @@ def test_junit():
     )
     root = ET.fromstring(text)
     assert root.tag == "testsuites"
-    assert {key: root.get(key) for key in ("tests", "failures", "errors")} == {"tests": "5", "failures": "1", "errors": "2"}
+    assert {key: root.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "5",
+        "failures": "1",
+        "errors": "2",
+    }
     trials, criteria = root.findall("testsuite")
     assert [case.get("time") for case in trials] == ["2.5", "0.0"]
     assert trials[0].get("name") == "gen1, trial 1: scan, auto, mbps 1000, repeat 1"
@@ -91,8 +120,14 @@ def test_junit():
 
 def test_junit_of_searches():
     pytest.importorskip("junitparser")
-    one = {"host": "gen1", "traffic": {"name": "scan"}, "injection_method": "auto", "search": "ndr", "trials": [{"seconds": 1.0}],
-           "found": None}  # fmt: skip
+    one = {
+        "host": "gen1",
+        "traffic": {"name": "scan"},
+        "injection_method": "auto",
+        "search": "ndr",
+        "trials": [{"seconds": 1.0}],
+        "found": None,
+    }
     ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
     searches = [{**one, "status": status, "reason": reason} for status, reason in ends]
     root = ET.fromstring(junit(result(searches=searches)))

@@ -32,7 +32,9 @@ TARGETS = loaded("targets").TARGETS
 SEEDS = {target: loaded("fuzz").seeds(target) for target in TARGETS}
 
 
-@pytest.mark.parametrize("file", sorted((FOLDER / "crashes").glob("*/*")), ids=lambda file: f"{file.parent.name}-{file.name}")
+@pytest.mark.parametrize(
+    "file", sorted((FOLDER / "crashes").glob("*/*")), ids=lambda file: f"{file.parent.name}-{file.name}"
+)
 def test_what_once_failed(file):
     TARGETS[file.parent.name](file.read_bytes())
 

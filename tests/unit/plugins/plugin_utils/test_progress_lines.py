@@ -22,18 +22,29 @@ FULL = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 60, seconds=10.0)
 
 
 def test_a_line_tells_the_rate_since_the_one_before():
-    assert line("gen1", Report(10.3, 50.2, FULL), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps, about 50 s left"
+    assert (
+        line("gen1", Report(10.3, 50.2, FULL), Sample())
+        == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps, about 50 s left"
+    )
     half = Sample(FULL.packets + 14880952 // 2 * 5, FULL.bytes + 14880952 // 2 * 5 * 60, 15.0)
-    assert line("gen1", Report(15.1, 45, half), FULL) == "sending: [gen1] => 15 s, 7440476 pps, 5000.0 L1 Mbps, about 45 s left"
+    assert (
+        line("gen1", Report(15.1, 45, half), FULL)
+        == "sending: [gen1] => 15 s, 7440476 pps, 5000.0 L1 Mbps, about 45 s left"
+    )
 
 
 def test_a_padded_frame_fills_the_line_like_one_of_64():
     # 42 bytes in the pcap, 64 on the wire (IEEE 802.3).
     sample = Sample(packets=14880952 * 10, bytes=14880952 * 10 * 42, seconds=10.0)
-    assert line("gen1", Report(10.3, None, sample, 18.0), Sample()) == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
+    assert (
+        line("gen1", Report(10.3, None, sample, 18.0), Sample())
+        == "sending: [gen1] => 10 s, 14880952 pps, 10000.0 L1 Mbps"
+    )
     # Of 42 and 102 bytes the mean is 72, and 84 and 126 bytes' time on the line.
     mixed = Sample(packets=10**7, bytes=10**7 * 72, seconds=10.0)
-    assert line("gen1", Report(10.3, None, mixed, 9.0), Sample()) == "sending: [gen1] => 10 s, 1000000 pps, 840.0 L1 Mbps"
+    assert (
+        line("gen1", Report(10.3, None, mixed, 9.0), Sample()) == "sending: [gen1] => 10 s, 1000000 pps, 840.0 L1 Mbps"
+    )
 
 
 def test_what_is_not_known_is_left_out():
@@ -42,13 +53,22 @@ def test_what_is_not_known_is_left_out():
     # No sample since the last line.
     assert line("gen1", Report(20, None, FULL), FULL) == "sending: [gen1] => 20 s"
     # A sample says that nothing was sent.
-    assert line("gen1", Report(15, None, Sample(FULL.packets, FULL.bytes, 15.0)), FULL) == "sending: [gen1] => 15 s, 0 pps, 0.0 L1 Mbps"
+    assert (
+        line("gen1", Report(15, None, Sample(FULL.packets, FULL.bytes, 15.0)), FULL)
+        == "sending: [gen1] => 15 s, 0 pps, 0.0 L1 Mbps"
+    )
 
 
 def test_times():
     assert [span(seconds) for seconds in (0.4, 99.4, 99.6, 3599, 5999, 6000, 7325)] == [
-        "0 s", "99 s", "1 min 40 s", "59 min 59 s", "99 min 59 s", "1 h 40 min", "2 h 2 min",
-    ]  # fmt: skip
+        "0 s",
+        "99 s",
+        "1 min 40 s",
+        "59 min 59 s",
+        "99 min 59 s",
+        "1 h 40 min",
+        "2 h 2 min",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,10 +76,16 @@ def test_times():
     [
         ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null}\n', Report(3.0, None, None)),
         (
-            'Hello\n{"trafficgen_progress": 1, "elapsed": 3, "left": 4.5, "sample": {"packets": 1, "bytes": 60, "seconds": 1}}\r\nBye\n',
+            (
+                'Hello\n{"trafficgen_progress": 1, "elapsed": 3, "left": 4.5, "sample": {"packets": 1, "bytes": 60,'
+                ' "seconds": 1}}\r\nBye\n'
+            ),
             Report(3, 4.5, Sample(1, 60, 1.0)),
         ),
-        ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null, "padding": 18.0}', Report(3.0, None, None, 18.0)),
+        (
+            '{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null, "padding": 18.0}',
+            Report(3.0, None, None, 18.0),
+        ),
         ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": null, "padding": "18"}', None),
         ("", None),
         ("cat: progress: No such file or directory\n", None),
@@ -69,7 +95,13 @@ def test_times():
         ('{"trafficgen_progress": 1, "elapsed": -1, "left": null, "sample": null}', None),
         ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": true, "sample": null}', None),
         ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": [1]}', None),
-        ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": {"packets": 1, "bytes": null, "seconds": 1.0}}', None),
+        (
+            (
+                '{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sample": {"packets": 1, "bytes": null,'
+                ' "seconds": 1.0}}'
+            ),
+            None,
+        ),
         ('{"trafficgen_progress": 1, "elapsed": 3.0, "left": null, "sa', None),
     ],
 )

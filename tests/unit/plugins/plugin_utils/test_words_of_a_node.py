@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node prints is text. The target words_of_a_node shows it with each ansible-core; here, that nothing has been left out."""
+"""What a node prints is text. The target words_of_a_node shows it with each ansible-core; here, that nothing has been
+left out."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ NETNS, COMMAND = sys.argv[1], sys.argv[2:]
 def senders() -> list[int]:
     """What sends in the namespace. The module asks ip and ethtool there too."""
     pids = subprocess.run(["ip", "netns", "pids", NETNS], capture_output=True, text=True, check=True).stdout.split()
-    names = subprocess.run(["ps", "-o", "pid=,comm=", "-p", ",".join(pids) or "0"], capture_output=True, text=True, check=False).stdout
+    names = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "-p", ",".join(pids) or "0"], capture_output=True, text=True, check=False
+    ).stdout
     return [int(line.split()[0]) for line in names.splitlines() if line.split()[1] == "tcpreplay"]
 
 
@@ -46,7 +48,8 @@ module = parent(tcpreplay)
 above = parent(module)
 victims = []
 while above != os.getpid():
-    # A shell between Ansible and the module lives on: the module is to see that its pipe is closed, not that its parent is gone.
+    # A shell between Ansible and the module lives on: the module is to see that its pipe is closed, not that its parent
+    # is gone.
     if "python" in os.readlink(f"/proc/{above}/exe"):
         victims.append(above)
     above = parent(above)

@@ -26,7 +26,8 @@ def ip_header(length: int, source: bytes, destination: bytes) -> bytes:
 
 
 def frames(count: int, size: int, source: int, gap: float = 0.0, mac: str = "0200000000") -> bytes:
-    """UDP to one port after the other, ``gap`` seconds apart, without UDP's checksum; ``mac``: how the source MAC address begins."""
+    """UDP to one port after the other, ``gap`` seconds apart, without UDP's checksum; ``mac``: how the source MAC
+    address begins."""
     records = []
     for number in range(count):
         at = number * gap
@@ -61,7 +62,9 @@ for name, content in {
     "fcs.pcap": header(0x24000001) + frames(10, 64, 1),
     "back.pcap": header() + b"".join(record(60, 60, at) for at in (1.0, 1.1, 2.5, 1.2)),
     "header_alone.pcap": header() + record(14, 14) * 5,
-    "bare_ip.pcap": header() + struct.pack("<IIII", 0, 0, 48, 48) + ip_header(48, b"\xc6\x12\0\1", b"\xc6\x12\0\2") + bytes(28),
+    "bare_ip.pcap": (
+        header() + struct.pack("<IIII", 0, 0, 48, 48) + ip_header(48, b"\xc6\x12\0\1", b"\xc6\x12\0\2") + bytes(28)
+    ),
     "short.pcap": header() + record(60, 60) * 10 + record(8, 8),
     "no_length.pcap": header() + record(47, 0),
     "giant.pcap": header() + record(60, 262145),

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run Ansible, and tell when it printed which line.
 
-watch.py [--terminal] [--kill NETNS] COMMAND...: prints JSON, {"status": its exit status, "lines": [[seconds before its end, line]...]}.
-With --kill it is killed at the first line about a run, with all its workers, but not the module: "gone" is how many seconds later
-tcpreplay was gone from the namespace.
+watch.py [--terminal] [--kill NETNS] COMMAND...: prints JSON, {"status": its exit status, "lines": [[seconds before its
+end, line]...]}. With --kill it is killed at the first line about a run, with all its workers, but not the module:
+"gone" is how many seconds later tcpreplay was gone from the namespace.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ options = parser.parse_args()
 
 def senders() -> list[int]:
     """What sends in the namespace. The module asks ip and ethtool there too."""
-    pids = subprocess.run(["ip", "netns", "pids", options.kill], capture_output=True, text=True, check=True).stdout.split()
+    pids = subprocess.run(
+        ["ip", "netns", "pids", options.kill], capture_output=True, text=True, check=True
+    ).stdout.split()
     return [int(pid) for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "tcpreplay"]
 
 

@@ -35,7 +35,9 @@ def main() -> None:
         "report.html": [html.unescape((folder / "report.html").read_text(encoding="utf-8"))],
         # A backslash before what would else be a mark of Markdown's.
         "report.md": [html.unescape((folder / "report.md").read_text(encoding="utf-8")).replace("\\", "")],
-        "junit.xml": [text for one in ET.parse(folder / "junit.xml").iter() for text in [*one.attrib.values(), one.text or ""]],
+        "junit.xml": [
+            text for one in ET.parse(folder / "junit.xml").iter() for text in [*one.attrib.values(), one.text or ""]
+        ],
     }
     # JUnit has only what failed.
     failed = [*(one["error"] or "" for one in result["trials"]), *(one["reason"] for one in result["searches"])]

@@ -44,7 +44,9 @@ def device(clock, arrivals):
 def wait(arrivals, expected, stop_at=float("inf"), receive_wait=2.0, **options):
     clock = Clock(stop_at)
     count = device(clock, arrivals)
-    arrival = wait_for_frames(count, clock, receive_wait=receive_wait, expected=expected, left_at=0.0, clock=clock, **options)
+    arrival = wait_for_frames(
+        count, clock, receive_wait=receive_wait, expected=expected, left_at=0.0, clock=clock, **options
+    )
     return arrival, count(), clock
 
 

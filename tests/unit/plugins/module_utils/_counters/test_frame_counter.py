@@ -19,7 +19,9 @@ LISTING = """table netdev trafficgen_count_rcv0 { # handle 3
 }
 """
 GONE = "Error: No such file or directory\nlist table netdev nope\n                  ^^^^\n"
-REFUSED = "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n"
+REFUSED = (
+    "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n"
+)
 
 
 class Nft:
@@ -51,7 +53,8 @@ def test_a_mac_address_in_its_usual_forms(written, normal):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "zz:00:00:00:00:01", "198.18.0.1", "1; drop", "0x0200000001"]
+    "wrong",
+    ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "zz:00:00:00:00:01", "198.18.0.1", "1; drop", "0x0200000001"],
 )
 def test_what_is_no_mac_address(wrong):
     with pytest.raises(TrafficgenError, match="not a MAC address"):
@@ -81,13 +84,22 @@ def test_a_leftover_of_a_killed_run_is_replaced_in_the_same_transaction():
 
 def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
     nft = Nft(
-        monkeypatch, (0, "", ""), (0, LISTING.replace("4000", "0").replace("228000", "0").replace(" 7 ", " 0 "), ""), (0, LISTING, "")
+        monkeypatch,
+        (0, "", ""),
+        (0, LISTING.replace("4000", "0").replace("228000", "0").replace(" 7 ", " 0 "), ""),
+        (0, LISTING, ""),
     )
     counter = fc.add_frame_counter("rcv0", ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"], "tg-rcv")
     assert counter == {
-        "source": "nftables ingress counter", "packets": 0, "bytes": None, "macs": ["02:00:00:00:00:01", "02:00:00:00:00:09"],
-        "table": "trafficgen_count_rcv0", "handle": 3, "layer3_bytes": 0, "others": 0,
-    }  # fmt: skip
+        "source": "nftables ingress counter",
+        "packets": 0,
+        "bytes": None,
+        "macs": ["02:00:00:00:00:01", "02:00:00:00:00:09"],
+        "table": "trafficgen_count_rcv0",
+        "handle": 3,
+        "layer3_bytes": 0,
+        "others": 0,
+    }
     assert {call[1] for call in nft.calls} == {"tg-rcv"}
     read = fc.read_frame_counter(counter, "rcv0", "tg-rcv")
     assert (read["packets"], read["layer3_bytes"], read["others"]) == (4000, 228000, 7)

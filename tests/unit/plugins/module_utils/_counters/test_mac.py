@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac import mac_counters, nic_drops, refresh_seconds
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac import (
+    mac_counters,
+    nic_drops,
+    refresh_seconds,
+)
 
 KERNEL = {"tx_packets": 7, "tx_bytes": 700, "rx_packets": 8, "rx_bytes": 800, "rx_missed_errors": 5}
 
@@ -15,24 +19,43 @@ KERNEL = {"tx_packets": 7, "tx_bytes": 700, "rx_packets": 8, "rx_bytes": 800, "r
     ("driver", "ethtool", "tx", "rx"),
     [
         (
-            "e1000", {"tx_packets": 10, "rx_packets": 3, "tx_bytes": 640, "rx_bytes": 192},
-            ("e1000 tx_packets", 10, 600), ("e1000 rx_packets", 3, 180),
+            "e1000",
+            {"tx_packets": 10, "rx_packets": 3, "tx_bytes": 640, "rx_bytes": 192},
+            ("e1000 tx_packets", 10, 600),
+            ("e1000 rx_packets", 3, 180),
         ),
         (
-            "e1000-netmap", {"tx_packets": 10, "rx_packets": 3, "tx_bytes": 640, "rx_bytes": 192},
-            ("e1000 tx_packets", 10, 600), ("e1000 rx_packets", 3, 180),
+            "e1000-netmap",
+            {"tx_packets": 10, "rx_packets": 3, "tx_bytes": 640, "rx_bytes": 192},
+            ("e1000 tx_packets", 10, 600),
+            ("e1000 rx_packets", 3, 180),
         ),
         (
             # its tx_packets are the software's: netmap's frames are in tx_pkts_nic alone
             "ixgbe",
-            {"tx_packets": 0, "rx_packets": 1, "tx_pkts_nic": 10, "rx_pkts_nic": 3, "tx_bytes_nic": 640, "rx_bytes_nic": 192},
-            ("ixgbe tx_pkts_nic", 10, 600), ("ixgbe rx_pkts_nic", 3, 180),
+            {
+                "tx_packets": 0,
+                "rx_packets": 1,
+                "tx_pkts_nic": 10,
+                "rx_pkts_nic": 3,
+                "tx_bytes_nic": 640,
+                "rx_bytes_nic": 192,
+            },
+            ("ixgbe tx_pkts_nic", 10, 600),
+            ("ixgbe rx_pkts_nic", 3, 180),
         ),
         (
             "i40e",
             {
-                "tx_packets": 0, "port.tx_unicast": 7, "port.tx_multicast": 2, "port.tx_broadcast": 1, "port.tx_bytes": 640,
-                "port.rx_unicast": 1, "port.rx_multicast": 1, "port.rx_broadcast": 1, "port.rx_bytes": 192,
+                "tx_packets": 0,
+                "port.tx_unicast": 7,
+                "port.tx_multicast": 2,
+                "port.tx_broadcast": 1,
+                "port.tx_bytes": 640,
+                "port.rx_unicast": 1,
+                "port.rx_multicast": 1,
+                "port.rx_broadcast": 1,
+                "port.rx_bytes": 192,
             },
             ("i40e port.tx_unicast + port.tx_multicast + port.tx_broadcast", 10, 600),
             ("i40e port.rx_unicast + port.rx_multicast + port.rx_broadcast", 3, 180),
@@ -40,8 +63,15 @@ KERNEL = {"tx_packets": 7, "tx_bytes": 700, "rx_packets": 8, "rx_bytes": 800, "r
         (
             "ice",
             {
-                "tx_unicast": 0, "tx_unicast.nic": 7, "tx_multicast.nic": 2, "tx_broadcast.nic": 1, "tx_bytes.nic": 640,
-                "rx_unicast.nic": 1, "rx_multicast.nic": 1, "rx_broadcast.nic": 1, "rx_bytes.nic": 192,
+                "tx_unicast": 0,
+                "tx_unicast.nic": 7,
+                "tx_multicast.nic": 2,
+                "tx_broadcast.nic": 1,
+                "tx_bytes.nic": 640,
+                "rx_unicast.nic": 1,
+                "rx_multicast.nic": 1,
+                "rx_broadcast.nic": 1,
+                "rx_bytes.nic": 192,
             },
             ("ice tx_unicast.nic + tx_multicast.nic + tx_broadcast.nic", 10, 600),
             ("ice rx_unicast.nic + rx_multicast.nic + rx_broadcast.nic", 3, 180),
@@ -49,14 +79,17 @@ KERNEL = {"tx_packets": 7, "tx_bytes": 700, "rx_packets": 8, "rx_bytes": 800, "r
         (
             "mlx5_core",
             {"tx_packets": 0, "tx_packets_phy": 10, "rx_packets_phy": 3, "tx_bytes_phy": 640, "rx_bytes_phy": 192},
-            ("mlx5_core tx_packets_phy", 10, None), ("mlx5_core rx_packets_phy", 3, 180),
+            ("mlx5_core tx_packets_phy", 10, None),
+            ("mlx5_core rx_packets_phy", 3, 180),
         ),
         (
-            "bnxt_en", {"tx_good_frames": 10, "rx_good_frames": 3},
-            ("bnxt_en tx_good_frames", 10, None), ("bnxt_en rx_good_frames", 3, None),
+            "bnxt_en",
+            {"tx_good_frames": 10, "rx_good_frames": 3},
+            ("bnxt_en tx_good_frames", 10, None),
+            ("bnxt_en rx_good_frames", 3, None),
         ),
     ],
-)  # fmt: skip
+)
 def test_the_counters_of_each_driver(driver, ethtool, tx, rx):
     mac = mac_counters(driver, ethtool, KERNEL)
     assert (mac["tx"]["source"], mac["tx"]["packets"], mac["tx"]["bytes"]) == tx
@@ -71,7 +104,9 @@ def test_a_veth_proves_what_it_sent_and_nothing_of_what_it_received():
     assert "peer's tx_packets" in mac["reason"]
 
 
-@pytest.mark.parametrize("driver", ["virtio_net", "vmxnet3", "dummy", "bridge", "bond", "tun", "ixgbevf", "iavf", "frobnic", None])
+@pytest.mark.parametrize(
+    "driver", ["virtio_net", "vmxnet3", "dummy", "bridge", "bond", "tun", "ixgbevf", "iavf", "frobnic", None]
+)
 def test_what_proves_nothing_says_why(driver):
     mac = mac_counters(driver, {"tx_packets": 1, "rx_packets": 1}, KERNEL)
     assert (mac["tx"], mac["rx"]) == (None, None)

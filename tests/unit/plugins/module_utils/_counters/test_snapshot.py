@@ -13,18 +13,50 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner 
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
 VETH = {
-    "ifindex": 2, "ifname": "rcv0", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"], "mtu": 1500, "link_type": "ether",
-    "address": "02:00:00:00:00:02", "linkinfo": {"info_kind": "veth"},
+    "ifindex": 2,
+    "ifname": "rcv0",
+    "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
+    "mtu": 1500,
+    "link_type": "ether",
+    "address": "02:00:00:00:00:02",
+    "linkinfo": {"info_kind": "veth"},
     "stats64": {
-        "rx": {"bytes": 292936, "packets": 4012, "errors": 0, "dropped": 2000, "over_errors": 0, "multicast": 3, "length_errors": 0,
-               "crc_errors": 0, "frame_errors": 0, "fifo_errors": 0, "missed_errors": 0, "otherhost": 1000},
-        "tx": {"bytes": 936, "packets": 12, "errors": 0, "dropped": 0, "carrier_errors": 0, "collisions": 0, "aborted_errors": 0,
-               "fifo_errors": 0, "window_errors": 0, "heartbeat_errors": 0, "carrier_changes": 2},
+        "rx": {
+            "bytes": 292936,
+            "packets": 4012,
+            "errors": 0,
+            "dropped": 2000,
+            "over_errors": 0,
+            "multicast": 3,
+            "length_errors": 0,
+            "crc_errors": 0,
+            "frame_errors": 0,
+            "fifo_errors": 0,
+            "missed_errors": 0,
+            "otherhost": 1000,
+        },
+        "tx": {
+            "bytes": 936,
+            "packets": 12,
+            "errors": 0,
+            "dropped": 0,
+            "carrier_errors": 0,
+            "collisions": 0,
+            "aborted_errors": 0,
+            "fifo_errors": 0,
+            "window_errors": 0,
+            "heartbeat_errors": 0,
+            "carrier_changes": 2,
+        },
     },
-}  # fmt: skip
+}
 # ethtool 6.1
-VETH_DRIVER = "driver: veth\nversion: 1.0\nfirmware-version: \nexpansion-rom-version: \nbus-info: \nsupports-statistics: yes\n"
-VETH_SETTINGS = "Settings for rcv0:\n\tSupported ports: [  ]\n\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tLink detected: yes\n"
+VETH_DRIVER = (
+    "driver: veth\nversion: 1.0\nfirmware-version: \nexpansion-rom-version: \nbus-info: \nsupports-statistics: yes\n"
+)
+VETH_SETTINGS = (
+    "Settings for rcv0:\n\tSupported ports: [  ]\n\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tLink detected: yes\n"
+)
 VETH_STATISTICS = "NIC statistics:\n     peer_ifindex: 2\n     rx_queue_0_xdp_packets: 0\n     rx_queue_0_drops: 7\n"
 FEATURES = (
     "Features for rcv0:\ntcp-segmentation-offload: on\n\ttx-tcp-segmentation: on\ngeneric-receive-offload: off\n"
@@ -33,7 +65,9 @@ FEATURES = (
 NIC = {**VETH, "ifname": "ens17", "parentbus": "pci", "parentdev": "0000:3b:00.0", "linkinfo": {}}
 NIC_DRIVER = "driver: {driver}\nversion: 6.1.0\nbus-info: 0000:3b:00.0\n"
 NIC_SETTINGS = "Settings for ens17:\n\tSpeed: {speed}\n\tDuplex: Full\n"
-IXGBE_STATISTICS = "NIC statistics:\n     rx_packets: 1\n     tx_packets: 2\n     rx_pkts_nic: 30\n     tx_pkts_nic: 40\n"
+IXGBE_STATISTICS = (
+    "NIC statistics:\n     rx_packets: 1\n     tx_packets: 2\n     rx_pkts_nic: 30\n     tx_pkts_nic: 40\n"
+)
 
 
 class Host:
@@ -66,8 +100,11 @@ class Host:
             (net / "device").symlink_to(self.sys.parent / device)
         self.link = NIC
         self.ethtool = {
-            "-i": NIC_DRIVER.format(driver=driver), "": NIC_SETTINGS.format(speed=speed), "-S": IXGBE_STATISTICS, "-k": FEATURES
-        }  # fmt: skip
+            "-i": NIC_DRIVER.format(driver=driver),
+            "": NIC_SETTINGS.format(speed=speed),
+            "-S": IXGBE_STATISTICS,
+            "-k": FEATURES,
+        }
 
     def run(self, argv, *, netns=None, timeout=30, stdin=None):
         self.netns.add(netns)
@@ -96,13 +133,28 @@ def test_a_veth(host):
     state = host.snapshot("rcv0", "tg-rcv")
     assert host.netns == {"tg-rcv"}
     assert (state["interface"], state["netns"], state["driver"], state["bus_info"]) == ("rcv0", "tg-rcv", "veth", None)
-    assert (state["up"], state["carrier"], state["mtu"], state["mac_address"]) == (True, True, 1500, "02:00:00:00:00:02")
+    assert (state["up"], state["carrier"], state["mtu"], state["mac_address"]) == (
+        True,
+        True,
+        1500,
+        "02:00:00:00:00:02",
+    )
     assert state["speed_mbps"] is None  # although ethtool says 10000
     assert state["boot_id"] == "34212773-1fe5-4df4-86d8-90112c9e281b"
     assert state["carrier_changes"] == 2
     kernel = state["kernel"]
-    assert (kernel["rx_packets"], kernel["rx_bytes"], kernel["tx_packets"], kernel["tx_bytes"]) == (4012, 292936, 12, 936)
-    assert (kernel["rx_dropped"], kernel["rx_missed_errors"], kernel["rx_otherhost_dropped"], kernel["multicast"]) == (2000, 0, 1000, 3)
+    assert (kernel["rx_packets"], kernel["rx_bytes"], kernel["tx_packets"], kernel["tx_bytes"]) == (
+        4012,
+        292936,
+        12,
+        936,
+    )
+    assert (kernel["rx_dropped"], kernel["rx_missed_errors"], kernel["rx_otherhost_dropped"], kernel["multicast"]) == (
+        2000,
+        0,
+        1000,
+        3,
+    )
     assert state["ethtool"] == {"peer_ifindex": 2, "rx_queue_0_xdp_packets": 0, "rx_queue_0_drops": 7}
     assert state["mac"]["tx"]["packets"] == 12
     assert state["host_drops"] == {"nic": 0, "kernel": 2000, "softnet": 0x1F}
@@ -173,7 +225,8 @@ def test_an_interface_that_is_down(host):
 
 def test_no_such_interface_names_the_near_ones(host):
     with pytest.raises(
-        TrafficgenError, match=r"rvc0: no such interface in network namespace tg-rcv\. Did you mean rcv0\? Also there: lo\."
+        TrafficgenError,
+        match=r"rvc0: no such interface in network namespace tg-rcv\. Did you mean rcv0\? Also there: lo\.",
     ):
         host.snapshot("rvc0", "tg-rcv")
 
@@ -205,9 +258,13 @@ def test_statistics_of_all_shapes():
         "     odd: n/a\n     rx_bytes.nic: 12345678901234567890\n"
     )
     assert _counters.parse_statistics(text) == {
-        "[0]: rx_ucast_packets": 5, "Tx Queue#": 0, "TSO pkts tx": 7, "Tx Queue##2": 1, "TSO pkts tx#2": 9,
+        "[0]: rx_ucast_packets": 5,
+        "Tx Queue#": 0,
+        "TSO pkts tx": 7,
+        "Tx Queue##2": 1,
+        "TSO pkts tx#2": 9,
         "rx_bytes.nic": 12345678901234567890,
-    }  # fmt: skip
+    }
 
 
 class Frames:
@@ -217,7 +274,9 @@ class Frames:
         self.done = []
         counter = {"source": "s", "packets": 0, "bytes": None, "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1}
         monkeypatch.setattr(_counters, "add_frame_counter", lambda *a: self.done.append("add") or counter)
-        monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: self.done.append("read") or {**old, "packets": 9})
+        monkeypatch.setattr(
+            _counters, "read_frame_counter", lambda old, *a: self.done.append("read") or {**old, "packets": 9}
+        )
         monkeypatch.setattr(_counters, "remove_frame_counter", lambda *a: self.done.append("remove"))
 
 
@@ -233,7 +292,11 @@ def test_a_counter_is_set_up_kept_and_removed(host, monkeypatch):
     second, changed = observe(host, since=first, count_from_mac=["02:00:00:00:00:01"])
     assert (frames.done, changed, second["delta"]["test_frames"]["packets"]) == (["add", "read"], False, 9)
     third, changed = observe(host, since=first)
-    assert (frames.done, changed, third["delta"]["test_frames"]["packets"]) == (["add", "read", "read", "remove"], True, 9)
+    assert (frames.done, changed, third["delta"]["test_frames"]["packets"]) == (
+        ["add", "read", "read", "remove"],
+        True,
+        9,
+    )
 
 
 @pytest.mark.parametrize("kind", ["none", "ipip", None])
@@ -267,7 +330,9 @@ def test_late_frames_are_waited_for(host, monkeypatch):
     monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": next(arrived)})
     all_came, _changed = observe(host, since=first, receive_wait=2.0, expect_packets=30)
     assert all_came["delta"]["test_frames"]["packets"] == 30
-    assert (all_came["arrival"]["ended"], all_came["arrival"]["late_packets"]) == ("all", 0) and all_came["arrival"]["waited"] < 2
+    assert (all_came["arrival"]["ended"], all_came["arrival"]["late_packets"]) == ("all", 0) and all_came["arrival"][
+        "waited"
+    ] < 2
     monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 29})
     some_lost, _changed = observe(host, since=first, receive_wait=0.1, expect_packets=30)
     assert some_lost["arrival"]["ended"] == "quiet" and some_lost["arrival"]["waited"] >= 0.1

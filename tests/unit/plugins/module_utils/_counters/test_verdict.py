@@ -18,24 +18,55 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 
 
 def snap(
-    *, tx=None, rx=None, frames=None, others=0, at=0.0, driver="e1000", drops=(0, 0, 0), counted=False, flaps=2, **other,
-):  # fmt: skip
-    """A snapshot; ``tx``, ``rx``: the MAC's packets; ``frames``: the frame counter's; ``drops``: nic, kernel, softnet."""
+    *,
+    tx=None,
+    rx=None,
+    frames=None,
+    others=0,
+    at=0.0,
+    driver="e1000",
+    drops=(0, 0, 0),
+    counted=False,
+    flaps=2,
+    **other,
+):
+    """A snapshot; ``tx``, ``rx``: the MAC's packets; ``frames``: the frame counter's; ``drops``: nic, kernel,
+    softnet."""
     value = {
-        "interface": "ens17", "netns": None, "ifindex": 3, "boot_id": "b1", "driver": driver, "carrier_changes": flaps, "merging": [],
-        "monotonic": 100.0 + at, "ethtool": {},
+        "interface": "ens17",
+        "netns": None,
+        "ifindex": 3,
+        "boot_id": "b1",
+        "driver": driver,
+        "carrier_changes": flaps,
+        "merging": [],
+        "monotonic": 100.0 + at,
+        "ethtool": {},
         "kernel": {"rx_packets": 0, "tx_packets": tx or 0, "rx_bytes": 0, "tx_bytes": 100 * (tx or 0)},
         "mac": {
             "tx": None if tx is None else {"source": f"{driver} tx_packets", "packets": tx, "bytes": None},
-            "rx": None if rx is None else {"source": f"{driver} rx_packets", "packets": rx, "bytes": None, "drops_counted": counted},
+            "rx": (
+                None
+                if rx is None
+                else {"source": f"{driver} rx_packets", "packets": rx, "bytes": None, "drops_counted": counted}
+            ),
             "reason": "" if tx is not None else f"{driver} has no MAC",
         },
         "host_drops": dict(zip(("nic", "kernel", "softnet"), drops)),
-        "test_frames": None if frames is None else {
-            "source": "nftables ingress counter", "packets": frames, "bytes": None,
-            "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1, "others": others,
-        },
-    }  # fmt: skip
+        "test_frames": (
+            None
+            if frames is None
+            else {
+                "source": "nftables ingress counter",
+                "packets": frames,
+                "bytes": None,
+                "macs": ["02:00:00:00:00:01"],
+                "table": "t",
+                "handle": 1,
+                "others": others,
+            }
+        ),
+    }
     return {**value, **other}
 
 
@@ -47,7 +78,9 @@ def sender(packets, **other):
 
 
 def receiver(packets, drops=(0, 0, 0), driver="veth", others=0, **other):
-    return snap(frames=0, driver=driver, **other), snap(frames=packets, drops=drops, driver=driver, others=others, at=2, **other)
+    return snap(frames=0, driver=driver, **other), snap(
+        frames=packets, drops=drops, driver=driver, others=others, at=2, **other
+    )
 
 
 def mac_receiver(packets, drops=(0, 0, 0), **other):
@@ -66,9 +99,18 @@ def test_all_sent_and_all_arrived():
     counters = verdict(1000, sender(1000), receiver(1000))
     assert counters == {
         "tx": {"source": "e1000 tx_packets", "packets": 1000, "bytes": None},
-        "rx": {"source": "nftables ingress counter", "packets": 1000, "bytes": None, "host_drops": 0, "late_packets": None},
-        "loss_packets": 0, "loss_ratio": 0.0, "verdict": "consistent", "reason": "",
-    }  # fmt: skip
+        "rx": {
+            "source": "nftables ingress counter",
+            "packets": 1000,
+            "bytes": None,
+            "host_drops": 0,
+            "late_packets": None,
+        },
+        "loss_packets": 0,
+        "loss_ratio": 0.0,
+        "verdict": "consistent",
+        "reason": "",
+    }
 
 
 def test_no_receiver():
@@ -93,8 +135,15 @@ def test_a_loss_where_the_hosts_own_drops_are_not_known():
     counters = verdict(1000, sender(1000), receiver(900, drops=(None, 0, 0), driver="e1000"))
     assert loss(counters) == ("unknown", 100, 0.1)
     assert counters["rx"]["host_drops"] is None
-    assert "whether the receiving host itself dropped some of the 100 lost frames is not known" in counters["reason"].lower()
-    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(None, 0, 0), driver="e1000"))) == ("consistent", 0, 0.0)
+    assert (
+        "whether the receiving host itself dropped some of the 100 lost frames is not known"
+        in counters["reason"].lower()
+    )
+    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(None, 0, 0), driver="e1000"))) == (
+        "consistent",
+        0,
+        0.0,
+    )
 
 
 def waited(ended, receive_wait=2.0, late=0, seconds=2.1):
@@ -105,7 +154,11 @@ def waited(ended, receive_wait=2.0, late=0, seconds=2.1):
     ("arrival", "told", "said"),
     [
         (waited("quiet"), ("consistent", 100, 0.1), ""),
-        (waited("quiet", 0.1), ("consistent", 100, 0.1), "waited for 0.1 s without a frame (receive_wait; RFC 2544 says 2)"),
+        (
+            waited("quiet", 0.1),
+            ("consistent", 100, 0.1),
+            "waited for 0.1 s without a frame (receive_wait; RFC 2544 says 2)",
+        ),
         (waited("limit", seconds=10.04), ("unknown", None, None), "still arriving 10.0 s after the last had left"),
         (waited("stopped"), ("unknown", None, None), "how many of the 100 that are missing were lost is not known"),
     ],
@@ -128,11 +181,22 @@ def test_where_nothing_came_late_frames_are_possible():
 
 def test_frames_that_came_before_the_first_was_sent():
     before, after = receiver(1000)
-    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": False, "missed_seconds": None}}, after))
+    counters = verdict(
+        1000,
+        sender(1000),
+        ({**before, "earlier": {"packets": 894, "still_coming": False, "missed_seconds": None}}, after),
+    )
     assert (*loss(counters), counters["reason"]) == ("consistent", 0, 0.0, "")
-    counters = verdict(1000, sender(1000), ({**before, "earlier": {"packets": 894, "still_coming": True, "missed_seconds": None}}, after))
+    counters = verdict(
+        1000,
+        sender(1000),
+        ({**before, "earlier": {"packets": 894, "still_coming": True, "missed_seconds": None}}, after),
+    )
     assert loss(counters) == ("unknown", None, None)
-    assert "894 frames of the test's source MAC addresses arrived before the first was sent, and more were coming" in counters["reason"]
+    assert (
+        "894 frames of the test's source MAC addresses arrived before the first was sent, and more were coming"
+        in counters["reason"]
+    )
 
 
 def test_frames_that_leave_the_senders_queue_after_it_was_counted():
@@ -265,7 +329,8 @@ def test_no_more_fits_onto_a_line_than_fits(pps, seconds, expected):
 @pytest.mark.parametrize("in_flight", [None, 277, 4096, 10**6])
 @pytest.mark.parametrize("line", [10, 100, 1000, 10000, 100000])
 def test_a_second_at_more_than_a_hundredth_above_the_line_is_impossible(line, in_flight):
-    """Whatever the queues hold, the frames' size and the line: IN_FLIGHT of 8192 let twice a line of 100 Mbit/s pass for a second."""
+    """Whatever the queues hold, the frames' size and the line: IN_FLIGHT of 8192 let twice a line of 100 Mbit/s pass
+    for a second."""
     for wire in (64, 512, 1518, 9018):
         for over in (1.0101, 1.05, 2, 50):
             for seconds in (1, 1.7, 60):
@@ -278,7 +343,9 @@ def test_a_second_at_more_than_a_hundredth_above_the_line_is_impossible(line, in
 
 
 def test_without_a_line_nothing_is_impossible():
-    assert verdict(10**9, sender(10**9), run={"link_speed_mbps": None}, rates={"l1_mbps": 1e6})["verdict"] == "consistent"
+    assert (
+        verdict(10**9, sender(10**9), run={"link_speed_mbps": None}, rates={"l1_mbps": 1e6})["verdict"] == "consistent"
+    )
 
 
 def test_an_impossible_rate_of_a_device_that_proves_nothing():
@@ -306,7 +373,11 @@ def test_a_drop_or_two_on_the_host_do_not_hide_a_large_loss():
 
 
 def test_host_drops_without_a_loss_do_not_matter():
-    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(0, 500, 0), driver="e1000"))) == ("consistent", 0, 0.0)
+    assert loss(verdict(1000, sender(1000), receiver(1000, drops=(0, 500, 0), driver="e1000"))) == (
+        "consistent",
+        0,
+        0.0,
+    )
 
 
 def test_frames_no_protocol_wanted_were_counted_all_the_same():
@@ -343,25 +414,46 @@ def test_others_frames_on_the_receiving_mac():
 
 
 def test_no_more_is_lost_than_the_test_sent():
-    """Others' frames are in what a MAC or a command counts on both sides; where all is lost, theirs are not the test's loss."""
+    """Others' frames are in what a MAC or a command counts on both sides; where all is lost, theirs are not the test's
+    loss."""
     counters = verdict(1000, sender(1003), mac_receiver(0, promiscuous=True))
     assert loss(counters) == ("consistent", 1000, 1.0)
     assert loss(verdict(1000, sender(1003), mac_receiver(500))) == ("consistent", 503, 0.503)
-    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1003, "bytes": None}}}
+    run = {
+        "stats": {"packets": 1000},
+        "rates": {},
+        "run": {},
+        "counters": {"tx": {"source": "a", "packets": 1003, "bytes": None}},
+    }
     assert loss(reconcile_count(run, "the router", 1)["counters"]) == ("consistent", 1000, 1.0)
 
 
 def test_a_bare_number_says_nothing_of_drops():
-    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    run = {
+        "stats": {"packets": 1000},
+        "rates": {},
+        "run": {},
+        "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}},
+    }
     counters = reconcile_count(run, "the router", 900)["counters"]
-    assert counters["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None, "late_packets": None}
+    assert counters["rx"] == {
+        "source": "the router",
+        "packets": 900,
+        "bytes": None,
+        "host_drops": None,
+        "late_packets": None,
+    }
     assert loss(counters) == ("consistent", 100, 0.1)
 
 
 def test_a_mac_that_does_not_count_what_it_had_no_room_for():
     assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0)))) == ("unknown", 100, 0.1)
     # one that counts it: what is missing was lost before
-    assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0), counted=True))) == ("consistent", 100, 0.1)
+    assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0), counted=True))) == (
+        "consistent",
+        100,
+        0.1,
+    )
     # what the kernel drops was counted by the MAC before
     assert loss(verdict(1000, sender(1000), mac_receiver(900, drops=(0, 100, 0)))) == ("consistent", 100, 0.1)
 
@@ -424,19 +516,34 @@ def test_a_counter_without_others_is_an_earlier_ones():
 @pytest.mark.parametrize(
     ("driver", "promiscuous", "proven"),
     [
-        ("veth", False, True), ("lo", False, True), ("tun", False, True),
-        ("bridge", False, False), ("bridge", True, True), ("bonding", False, False), ("bonding", True, True),
-        ("macvlan", False, False), ("macvlan", True, False), ("vxlan", True, False), ("ifb", True, False), ("dummy", True, False),
-        ("virtio_net", True, False), ("", True, False), (None, True, False),
+        ("veth", False, True),
+        ("lo", False, True),
+        ("tun", False, True),
+        ("bridge", False, False),
+        ("bridge", True, True),
+        ("bonding", False, False),
+        ("bonding", True, True),
+        ("macvlan", False, False),
+        ("macvlan", True, False),
+        ("vxlan", True, False),
+        ("ifb", True, False),
+        ("dummy", True, False),
+        ("virtio_net", True, False),
+        ("", True, False),
+        (None, True, False),
     ],
-)  # fmt: skip
+)
 def test_a_count_of_nothing_is_a_loss_only_where_the_interface_is_given_every_frame(driver, promiscuous, proven):
     rx = receiver(0, driver=driver, promiscuous=promiscuous)
     counters = verdict(1000, sender(1000), rx)
     assert loss(counters) == (("consistent", 1000, 1.0) if proven else ("unknown", None, None))
     assert proven or "is given only what is addressed to it" in counters["reason"]
     # One frame that was counted shows that it is given them.
-    assert loss(verdict(1000, sender(1000), receiver(1, driver=driver, promiscuous=promiscuous))) == ("consistent", 999, 0.999)
+    assert loss(verdict(1000, sender(1000), receiver(1, driver=driver, promiscuous=promiscuous))) == (
+        "consistent",
+        999,
+        0.999,
+    )
     # The frames are known to be addressed to it.
     assert loss(account({"packets": 1000}, {}, {}, *sender(1000), *rx, addressed=True)) == ("consistent", 1000, 1.0)
 
@@ -463,13 +570,19 @@ def test_what_an_xdp_program_takes_is_not_lost_on_the_way():
 
 
 def test_a_command_whose_number_stands_still_proves_no_loss():
-    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    run = {
+        "stats": {"packets": 1000},
+        "rates": {},
+        "run": {},
+        "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}},
+    }
     counters = reconcile_count(run, "the router", 0)["counters"]
     assert loss(counters) == ("unknown", None, None)
     assert "it stood still" in counters["reason"]
 
 
-# As many frames as left, and yet not the same ones: what the counter's bytes tell, they begin behind the Ethernet header and the tag.
+# As many frames as left, and yet not the same ones: what the counter's bytes tell, they begin behind the Ethernet
+# header and the tag.
 
 
 def with_bytes(sizes, got, *, tagged="none", **other):
@@ -477,10 +590,14 @@ def with_bytes(sizes, got, *, tagged="none", **other):
     header = 18 if tagged == "all" else 14
     run = {
         "frames": {
-            "smallest": min(sizes), "largest": max(sizes), "padding": sum(max(0, 60 - size) for size in sizes), "vlan_tagged": tagged,
+            "smallest": min(sizes),
+            "largest": max(sizes),
+            "padding": sum(max(0, 60 - size) for size in sizes),
+            "vlan_tagged": tagged,
         },
-        "pcaps": [{"packets": len(sizes)}], **other,
-    }  # fmt: skip
+        "pcaps": [{"packets": len(sizes)}],
+        **other,
+    }
     before, after = receiver(len(got))
     before["test_frames"]["layer3_bytes"] = 0
     after["test_frames"]["layer3_bytes"] = sum(sizes[index] - header for index in got)
@@ -510,12 +627,15 @@ def test_frames_lost_and_as_many_doubled_do_not_show_where_all_are_of_one_size()
             "As many frames arrived as left; a counter cannot tell whether some were lost and as many doubled"
         )
     assert with_bytes(MIX, list(range(1000)))["reason"] == ""
-    assert with_bytes(MIX, list(range(1000)), tagged="some")["reason"].startswith("As many frames arrived as left; a counter cannot tell")
+    assert with_bytes(MIX, list(range(1000)), tagged="some")["reason"].startswith(
+        "As many frames arrived as left; a counter cannot tell"
+    )
     assert with_bytes([78] * 1000, list(range(999)))["reason"] == ""
 
 
 def test_more_bytes_than_the_missing_frames_leave():
-    # ten of the largest lost and doubled once again each, and one of the smallest lost: one is missing, with the bytes of many
+    # ten of the largest lost and doubled once again each, and one of the smallest lost: one is missing, with the bytes
+    # of many
     got = [index for index in range(1000) if index % 12 or index >= 120] + [1] * 9
     counters = with_bytes(MIX, got)
     assert len(got) == 999
@@ -536,7 +656,10 @@ def test_padding_of_short_frames(more, expected):
     sizes = [42] * 900 + [1514] * 100
     before, after = receiver(1000)
     before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, sum(sizes) - 14000 + more
-    run = {"frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
+    run = {
+        "frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"},
+        "pcaps": [{"packets": 1000}],
+    }
     counters = verdict(1000, sender(1000), (before, after), run=run, bytes=sum(sizes))
     assert loss(counters) == expected
     assert ("tolerance 16200 bytes" in counters["reason"]) == (more == 900 * 18)
@@ -545,7 +668,10 @@ def test_padding_of_short_frames(more, expected):
 def test_padding_of_a_pass_that_ended_early():
     before, after = receiver(500)
     before["test_frames"]["layer3_bytes"], after["test_frames"]["layer3_bytes"] = 0, 400 * 46 + 100 * 1500
-    run = {"frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"}, "pcaps": [{"packets": 1000}]}
+    run = {
+        "frames": {"smallest": 42, "largest": 1514, "padding": 900 * 18, "vlan_tagged": "none"},
+        "pcaps": [{"packets": 1000}],
+    }
     counters = verdict(500, sender(500), (before, after), run=run, bytes=400 * 42 + 100 * 1514)
     assert loss(counters) == ("consistent", 0, 0.0)
     assert "7200 bytes more" in counters["reason"]
@@ -553,7 +679,11 @@ def test_padding_of_a_pass_that_ended_early():
 
 @pytest.mark.parametrize(
     "other",
-    [{"edited_by": ["mtu-trunc"]}, {"frames": None}, {"frames": {"smallest": 60, "largest": 99, "padding": 0, "vlan_tagged": "some"}}],
+    [
+        {"edited_by": ["mtu-trunc"]},
+        {"frames": None},
+        {"frames": {"smallest": 60, "largest": 99, "padding": 0, "vlan_tagged": "some"}},
+    ],
 )
 def test_bytes_that_prove_nothing_are_left(other):
     got = [index for index in range(1000) if index % 100 >= 30] + [index for index in range(1000) if index % 100 >= 70]
@@ -573,7 +703,12 @@ def test_the_ports_own_frames_from_an_address_that_is_counted_may_hide_losses(rx
 @pytest.mark.parametrize("rx", [500, 990, 1000, 1003])
 def test_a_counter_of_all_frames_may_hide_losses(rx):
     assert "may hide" in verdict(1000, sender(1000), mac_receiver(rx))["reason"]
-    run = {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}}}
+    run = {
+        "stats": {"packets": 1000},
+        "rates": {},
+        "run": {},
+        "counters": {"tx": {"source": "a", "packets": 1000, "bytes": None}},
+    }
     assert "may hide" in reconcile_count(run, "the router", rx)["counters"]["reason"]
 
 
@@ -583,11 +718,17 @@ def test_a_counter_of_all_frames_may_hide_losses(rx):
 @pytest.mark.parametrize(
     ("sent", "more", "seconds", "expected"),
     [
-        (1, 1, 2, "consistent"), (1, 2, 2, "unknown"), (1, 10, 60, "unknown"),
-        (1000, 6, 2, "consistent"), (1000, 7, 2, "unknown"), (1000, 10, 60, "consistent"), (1000, 11, 60, "unknown"),
-        (10**8, 64, 60, "consistent"), (10**8, 65, 60, "unknown"),
+        (1, 1, 2, "consistent"),
+        (1, 2, 2, "unknown"),
+        (1, 10, 60, "unknown"),
+        (1000, 6, 2, "consistent"),
+        (1000, 7, 2, "unknown"),
+        (1000, 10, 60, "consistent"),
+        (1000, 11, 60, "unknown"),
+        (10**8, 64, 60, "consistent"),
+        (10**8, 65, 60, "unknown"),
     ],
-)  # fmt: skip
+)
 def test_others_frames_are_few_in_a_time_and_against_the_tests(sent, more, seconds, expected):
     counters = verdict(sent, (snap(tx=0), snap(tx=sent + more, at=seconds)))
     assert counters["verdict"] == expected
@@ -612,9 +753,13 @@ RESULT = {
     "run": {"link_speed_mbps": None, "pcaps": [{"path": "a.pcap"}]},
     "counters": {
         "tx": {"source": "e1000 tx_packets", "packets": 1000, "bytes": None},
-        "rx": None, "loss_packets": None, "loss_ratio": None, "verdict": "consistent", "reason": "",
+        "rx": None,
+        "loss_packets": None,
+        "loss_ratio": None,
+        "verdict": "consistent",
+        "reason": "",
     },
-}  # fmt: skip
+}
 
 
 def test_reconcile_fills_in_a_copy():
@@ -687,5 +832,11 @@ def test_differences_and_rates():
     assert change["ethtool"] == {"a": 4, "c": None}
     assert change["test_frames"]["packets"] == 40
     assert change["rates"] == {
-        "rx_pps": None, "rx_mbps": 0.0, "mac_rx_pps": None, "tx_pps": 100.0, "tx_mbps": 1.0, "mac_tx_pps": 1500.0, "test_frames_pps": 20.0,
-    }  # fmt: skip
+        "rx_pps": None,
+        "rx_mbps": 0.0,
+        "mac_rx_pps": None,
+        "tx_pps": 100.0,
+        "tx_mbps": 1.0,
+        "mac_tx_pps": 1500.0,
+        "test_frames_pps": 20.0,
+    }

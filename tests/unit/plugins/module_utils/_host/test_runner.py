@@ -35,7 +35,8 @@ def alive(pid):
 
 
 @pytest.mark.parametrize(
-    ("path", "first"), [("/usr/sbin:/usr/bin", "local"), ("system:local", "system"), ("local:system", "local"), ("system", "local")]
+    ("path", "first"),
+    [("/usr/sbin:/usr/bin", "local"), ("system:local", "system"), ("local:system", "local"), ("system", "local")],
 )
 def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, path, first):
     # sudo's secure_path on EL, for one
@@ -45,7 +46,9 @@ def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, pa
         program = tmp_path / folder / "trafficgen-program"
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-    monkeypatch.setenv("PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system")))
+    monkeypatch.setenv(
+        "PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system"))
+    )
     assert runner.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
 
 
@@ -200,11 +203,12 @@ def test_streams_that_cannot_hang_up_do_not_wake_it():
 MODULE = """
     import sys
     from pathlib import Path
-    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, nothing_left, supervise, undone
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
     undo, stand_in, behaviour = sys.argv[1:]
-    Watch._BEAT = 0.1
-    with Watch() as watch, nothing_left() as mark, undone(lambda: Path(undo).write_text("undone")):
-        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
+    runner.Watch._BEAT = 0.1
+    undone = runner.undone(lambda: Path(undo).write_text("undone"))
+    with runner.Watch() as watch, runner.nothing_left() as mark, undone:
+        done = runner.supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
     print(done.ended)
 """
 
@@ -218,9 +222,12 @@ def module(tmp_path):
         pid_file, undo = tmp_path / "pid", tmp_path / "undo"
         process = subprocess.Popen(
             [*through, sys.executable, "-c", textwrap.dedent(MODULE), str(undo), STAND_IN, behaviour],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**os.environ, "STAND_IN_PID": str(pid_file), "PYTHONPATH": os.pathsep.join(sys.path)},
-        )  # fmt: skip
+        )
         processes.append(process)
         return process, read_pid(pid_file), undo
 
@@ -299,7 +306,10 @@ def test_what_is_undone_holds_no_pipe_of_ours(module):
     pipe = os.readlink(f"/proc/{process.pid}/fd/1")
 
     def others():
-        return {int(name) for name in os.listdir("/proc") if name.isdigit() and pipe in open_files(name)} - {process.pid, os.getpid()}
+        return {int(name) for name in os.listdir("/proc") if name.isdigit() and pipe in open_files(name)} - {
+            process.pid,
+            os.getpid(),
+        }
 
     assert until(lambda: not others())  # the keeper may have been forked a moment ago
     assert alive(child)

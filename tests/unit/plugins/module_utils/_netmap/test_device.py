@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can be made."""
+"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can
+be made."""
 
 from __future__ import annotations
 
@@ -23,25 +24,51 @@ NIOCGINFO, NIOCREGIF, NIOCTXSYNC = 0xC03C6991, 0xC03C6992, 0x6994
 
 class Nmreq(c.Structure):
     _fields_ = [
-        ("name", c.c_char * 16), ("version", c.c_uint32), ("offset", c.c_uint32), ("memsize", c.c_uint32), ("tx_slots", c.c_uint32),
-        ("rx_slots", c.c_uint32), ("tx_rings", c.c_uint16), ("rx_rings", c.c_uint16), ("ringid", c.c_uint16), ("cmd", c.c_uint16),
-        ("arg1", c.c_uint16), ("arg2", c.c_uint16), ("arg3", c.c_uint32), ("flags", c.c_uint32), ("spare2", c.c_uint32 * 1),
-    ]  # fmt: skip
+        ("name", c.c_char * 16),
+        ("version", c.c_uint32),
+        ("offset", c.c_uint32),
+        ("memsize", c.c_uint32),
+        ("tx_slots", c.c_uint32),
+        ("rx_slots", c.c_uint32),
+        ("tx_rings", c.c_uint16),
+        ("rx_rings", c.c_uint16),
+        ("ringid", c.c_uint16),
+        ("cmd", c.c_uint16),
+        ("arg1", c.c_uint16),
+        ("arg2", c.c_uint16),
+        ("arg3", c.c_uint32),
+        ("flags", c.c_uint32),
+        ("spare2", c.c_uint32 * 1),
+    ]
 
 
 class Ring(c.Structure):
     _fields_ = [
-        ("buf_ofs", c.c_int64), ("num_slots", c.c_uint32), ("nr_buf_size", c.c_uint32), ("ringid", c.c_uint16), ("dir", c.c_uint16),
-        ("head", c.c_uint32), ("cur", c.c_uint32), ("tail", c.c_uint32), ("flags", c.c_uint32),
-    ]  # fmt: skip
+        ("buf_ofs", c.c_int64),
+        ("num_slots", c.c_uint32),
+        ("nr_buf_size", c.c_uint32),
+        ("ringid", c.c_uint16),
+        ("dir", c.c_uint16),
+        ("head", c.c_uint32),
+        ("cur", c.c_uint32),
+        ("tail", c.c_uint32),
+        ("flags", c.c_uint32),
+    ]
 
 
 class NetmapIf(c.Structure):
     _fields_ = [
-        ("name", c.c_char * 16), ("version", c.c_uint32), ("flags", c.c_uint32), ("tx_rings", c.c_uint32), ("rx_rings", c.c_uint32),
-        ("bufs_head", c.c_uint32), ("host_tx_rings", c.c_uint32), ("host_rx_rings", c.c_uint32), ("spare", c.c_uint32 * 3),
+        ("name", c.c_char * 16),
+        ("version", c.c_uint32),
+        ("flags", c.c_uint32),
+        ("tx_rings", c.c_uint32),
+        ("rx_rings", c.c_uint32),
+        ("bufs_head", c.c_uint32),
+        ("host_tx_rings", c.c_uint32),
+        ("host_rx_rings", c.c_uint32),
+        ("spare", c.c_uint32 * 3),
         ("ring_ofs", c.c_ssize_t * 6),
-    ]  # fmt: skip
+    ]
 
 
 class Netmap:
@@ -53,7 +80,9 @@ class Netmap:
         self.speaks = 14
         self.error = None
         self.requests = []
-        self.rings = [Ring(num_slots=256, nr_buf_size=2048, ringid=number, head=0, cur=0, tail=255) for number in (0, 1)]
+        self.rings = [
+            Ring(num_slots=256, nr_buf_size=2048, ringid=number, head=0, cur=0, tail=255) for number in (0, 1)
+        ]
         self.path = path
         self.write()
 
@@ -76,7 +105,9 @@ class Netmap:
             return 0
         request = Nmreq.from_buffer(argument)
         assert len(argument) == c.sizeof(Nmreq) == 60
-        self.requests.append(("info" if number == NIOCGINFO else "take", request.name, request.version, request.flags, request.ringid))
+        self.requests.append(
+            ("info" if number == NIOCGINFO else "take", request.name, request.version, request.flags, request.ringid)
+        )
         assert number in (NIOCGINFO, NIOCREGIF)
         if request.version != self.speaks:
             raise OSError(errno.EINVAL, "Invalid argument")
@@ -177,7 +208,9 @@ def test_a_refusal_says_what_to_do(netmap, error, remedy):
     before = descriptors()
     with open_port(netmap) as port:
         netmap.error = error
-        with pytest.raises(TrafficgenError, match=f"^ens17: could not be taken by netmap: {os.strerror(error)}.*{remedy}"):
+        with pytest.raises(
+            TrafficgenError, match=f"^ens17: could not be taken by netmap: {os.strerror(error)}.*{remedy}"
+        ):
             port.take("ens17")
         with pytest.raises(TrafficgenError, match=r"^ens17: does not tell of its rings"):
             port.rings("ens17")

@@ -27,7 +27,14 @@ def host(tmp_path, monkeypatch):
     for folder in ("holders/e1000_netmap", "holders/ixgbe", "parameters"):
         (module / folder).mkdir(parents=True)
     (module / "srcversion").write_text(SRCVERSION + "\n")
-    for name, value in {"buf_size": "4096", "admode": "0", "generic_txqdisc": "1", "flags": "-1", "name": "x", "empty": ""}.items():
+    for name, value in {
+        "buf_size": "4096",
+        "admode": "0",
+        "generic_txqdisc": "1",
+        "flags": "-1",
+        "name": "x",
+        "empty": "",
+    }.items():
         (module / "parameters" / name).write_text(value + "\n")
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/netmap").touch()
@@ -51,11 +58,21 @@ def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None,
     file.parent.mkdir(parents=True)
     # As kmod 30 prints it, in part.
     lines = [
-        f"filename:       {file}", "license:        Dual BSD/GPL", f"srcversion:     {srcversion}", "depends:", "name:           netmap",
-        f"vermagic:       {vermagic or release} SMP preempt mod_unload modversions ", "parm:           buf_size:int",
-    ]  # fmt: skip
+        f"filename:       {file}",
+        "license:        Dual BSD/GPL",
+        f"srcversion:     {srcversion}",
+        "depends:",
+        "name:           netmap",
+        f"vermagic:       {vermagic or release} SMP preempt mod_unload modversions ",
+        "parm:           buf_size:int",
+    ]
     if signer:
-        lines += ["sig_id:         PKCS#7", f"signer:         {signer}", "sig_hashalgo:   sha256", "signature:      30:45:02"]
+        lines += [
+            "sig_id:         PKCS#7",
+            f"signer:         {signer}",
+            "sig_hashalgo:   sha256",
+            "signature:      30:45:02",
+        ]
     content = ("\n".join(lines) + "\n").encode() + (note(build_id) if build_id else b"")
     pack = {".xz": lzma.compress, ".gz": gzip.compress}
     file.write_bytes(pack.get(suffix, bytes)(content))
@@ -76,7 +93,14 @@ def test_a_host_with_netmap(host):
     installed.require(root)
     assert installed.version(root) == SRCVERSION
     assert installed.buffer_size(root) == 4096
-    assert installed.parameters(root) == {"admode": 0, "buf_size": 4096, "empty": None, "flags": -1, "generic_txqdisc": 1, "name": "x"}
+    assert installed.parameters(root) == {
+        "admode": 0,
+        "buf_size": 4096,
+        "empty": None,
+        "flags": -1,
+        "generic_txqdisc": 1,
+        "name": "x",
+    }
 
 
 @pytest.mark.parametrize("missing", ["sys", "dev"])
@@ -92,7 +116,14 @@ def test_a_host_without_netmap(host, missing):
 
 @pytest.mark.parametrize(
     ("driver", "mode"),
-    [("e1000-netmap", "native"), ("ixgbe", "native"), ("e1000", "emulated"), ("veth", "emulated"), (None, "emulated"), ("", "emulated")],
+    [
+        ("e1000-netmap", "native"),
+        ("ixgbe", "native"),
+        ("e1000", "emulated"),
+        ("veth", "emulated"),
+        (None, "emulated"),
+        ("", "emulated"),
+    ],
 )
 def test_native_or_emulated(host, driver, mode):
     assert installed.mode(driver, str(host)) == mode
@@ -114,7 +145,9 @@ def test_why_it_is_not_loaded(host):
     assert "its module is, but /dev/netmap is missing" in problem(host)
     (host / "dev/netmap").touch()
     unload(host)
-    assert f"there is none for the running kernel {RUNNING}. Build it: role wirespeed.trafficgen.netmap" in problem(host)
+    assert f"there is none for the running kernel {RUNNING}. Build it: role wirespeed.trafficgen.netmap" in problem(
+        host
+    )
     install(host, OTHER)
     assert f"there is none for the running kernel {RUNNING}, only for {OTHER}." in problem(host)
     install(host, RUNNING, suffix=".xz")
@@ -166,7 +199,10 @@ def test_secure_boot_and_an_unsigned_module(host):
     set_secure_boot(host, 1)
     install(host, RUNNING)
     said = problem(host)
-    assert "this kernel refuses unsigned modules (Secure Boot is on), and /lib/modules/6.1.0-56-amd64/extra/netmap.ko is not signed" in said
+    assert (
+        "this kernel refuses unsigned modules (Secure Boot is on), and /lib/modules/6.1.0-56-amd64/extra/netmap.ko is"
+        " not signed" in said
+    )
     assert "netmap_signing_key" in said and "mokutil --import" in said
 
 
@@ -209,22 +245,47 @@ def test_all_that_is_known(host, links):
     install(host, OTHER, srcversion="ANOTHER", signer="me", stamp="not JSON")
     found = installed.info(netns="ns", root=str(host), kernel=RUNNING)
     assert found["interfaces"] == {
-        "ens17": {"driver": "ixgbe", "mode": "native", "tx_rings": 4, "tx_slots": 512, "rx_rings": 8, "rx_slots": 256, "reason": ""},
+        "ens17": {
+            "driver": "ixgbe",
+            "mode": "native",
+            "tx_rings": 4,
+            "tx_slots": 512,
+            "rx_rings": 8,
+            "rx_slots": 256,
+            "reason": "",
+        },
         "ens18": {
-            "driver": "bnx2", "mode": None, "tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None,
+            "driver": "bnx2",
+            "mode": None,
+            "tx_rings": None,
+            "tx_slots": None,
+            "rx_rings": None,
+            "rx_slots": None,
             "reason": "ens18: does not tell of its rings: Operation not supported.",
         },
-        "v0": {"driver": "veth", "mode": "emulated", "tx_rings": 4, "tx_slots": 512, "rx_rings": 8, "rx_slots": 256, "reason": ""},
-    }  # fmt: skip
+        "v0": {
+            "driver": "veth",
+            "mode": "emulated",
+            "tx_rings": 4,
+            "tx_slots": 512,
+            "rx_rings": 8,
+            "rx_slots": 256,
+            "reason": "",
+        },
+    }
     assert Port.opened.where == ("ns", f"{host}/dev/netmap") and Port.opened.closed
     assert (found["loaded"], found["problem"], found["version"], found["device"]) == (True, None, 14, "/dev/netmap")
     assert (found["srcversion"], found["commit"]) == (SRCVERSION, COMMIT)
     assert found["vermagic"] == f"{RUNNING} SMP preempt mod_unload modversions"
     assert found["kernels"] == [OTHER, RUNNING]
     assert found["builds"][OTHER] == {
-        "path": f"/lib/modules/{OTHER}/extra/netmap.ko", "vermagic": f"{OTHER} SMP preempt mod_unload modversions", "srcversion": "ANOTHER",
-        "build_id": None, "signer": "me", "commit": None,
-    }  # fmt: skip
+        "path": f"/lib/modules/{OTHER}/extra/netmap.ko",
+        "vermagic": f"{OTHER} SMP preempt mod_unload modversions",
+        "srcversion": "ANOTHER",
+        "build_id": None,
+        "signer": "me",
+        "commit": None,
+    }
 
 
 def test_what_is_loaded_may_be_another_build_than_what_is_installed(host, links):
@@ -267,12 +328,23 @@ def test_a_module_that_cannot_be_unpacked(host, links, monkeypatch, suffix):
 def test_a_host_without_netmap_at_all(host, links):
     unload(host)
     found = installed.info(root=str(host), kernel=RUNNING)
-    assert (found["loaded"], found["version"], found["parameters"], found["srcversion"], found["device"]) == (False, None, {}, None, None)
+    assert (found["loaded"], found["version"], found["parameters"], found["srcversion"], found["device"]) == (
+        False,
+        None,
+        {},
+        None,
+        None,
+    )
     assert "there is none for the running kernel" in found["problem"]
     assert found["interfaces"]["ens17"] == {
-        "driver": "ixgbe", "mode": None, "tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None,
+        "driver": "ixgbe",
+        "mode": None,
+        "tx_rings": None,
+        "tx_slots": None,
+        "rx_rings": None,
+        "rx_slots": None,
         "reason": "netmap is not loaded",
-    }  # fmt: skip
+    }
 
 
 def test_the_result_is_documented(host, links):
@@ -283,7 +355,11 @@ def test_the_result_is_documented(host, links):
     found = installed.info(root=str(host), kernel=RUNNING)
     documented = yaml.safe_load(module.RETURN)["netmap_info"]["contains"]
     assert set(documented) == set(found)
-    assert set(documented["interfaces"]["contains"]) == set(found["interfaces"]["v0"]) == set(documented["interfaces"]["sample"]["ens17"])
+    assert (
+        set(documented["interfaces"]["contains"])
+        == set(found["interfaces"]["v0"])
+        == set(documented["interfaces"]["sample"]["ens17"])
+    )
     assert set(documented["builds"]["sample"][RUNNING]) == set(found["builds"][RUNNING])
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     for option in options.values():

@@ -19,7 +19,16 @@ class Nic:
 
     def __init__(self):
         self.pause = [1, 1, 0]  # autoneg, rx_pause, tx_pause
-        self.rings = [4096, 0, 0, 2048, 512, 0, 0, 256]  # rx_max, rx_mini_max, rx_jumbo_max, tx_max; rx, rx_mini, rx_jumbo, tx
+        self.rings = [
+            4096,
+            0,
+            0,
+            2048,
+            512,
+            0,
+            0,
+            256,
+        ]  # rx_max, rx_mini_max, rx_jumbo_max, tx_max; rx, rx_mini, rx_jumbo, tx
         self.refuses = 0
         self.refused = (0x03, 0x10, 0x11, 0x12, 0x13)
 

@@ -16,7 +16,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import lock as _interface_lock
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, holders, only_run
 
-BASE = 1_000_000_000 + os.getpid() % 1_000_000 * 1000  # numbers no interface has, others for each process of a parallel test run
+BASE = (
+    1_000_000_000 + os.getpid() % 1_000_000 * 1000
+)  # numbers no interface has, others for each process of a parallel test run
 
 
 def lock(name, netns=None, what=SENDING, patience=0.0):
@@ -52,7 +54,10 @@ def elsewhere(name, child):
 
 def test_one_run_at_a_time():
     with lock("ens17"):
-        with pytest.raises(TrafficgenError, match=r"ens17: another run is sending on it: .*\. Wait until"), lock("ens17"):
+        with (
+            pytest.raises(TrafficgenError, match=r"ens17: another run is sending on it: .*\. Wait until"),
+            lock("ens17"),
+        ):
             raise AssertionError
         with lock("ens18"):
             pass

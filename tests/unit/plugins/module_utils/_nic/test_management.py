@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,20 +28,48 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.manageme
 def link(name, *addresses, flags=("BROADCAST", "MULTICAST", "UP", "LOWER_UP"), kind=None, **more):
     """One entry of ``ip -j -d addr show`` (iproute2 6.1)."""
     info = [
-        {"family": "inet6" if ":" in a else "inet", "local": a, "prefixlen": 64, "scope": "link" if a.startswith("fe80") else "global"}
+        {
+            "family": "inet6" if ":" in a else "inet",
+            "local": a,
+            "prefixlen": 64,
+            "scope": "link" if a.startswith("fe80") else "global",
+        }
         for a in addresses
     ]
-    return {"ifname": name, "flags": list(flags), "addr_info": info, **({"linkinfo": {"info_kind": kind}} if kind else {}), **more}
+    return {
+        "ifname": name,
+        "flags": list(flags),
+        "addr_info": info,
+        **({"linkinfo": {"info_kind": kind}} if kind else {}),
+        **more,
+    }
 
 
 LO = {
-    "ifname": "lo", "flags": ["LOOPBACK", "UP", "LOWER_UP"],
-    "addr_info": [{"family": "inet", "local": "127.0.0.1", "scope": "host"}, {"family": "inet", "local": "203.0.113.9", "scope": "global"}],
-}  # fmt: skip
+    "ifname": "lo",
+    "flags": ["LOOPBACK", "UP", "LOWER_UP"],
+    "addr_info": [
+        {"family": "inet", "local": "127.0.0.1", "scope": "host"},
+        {"family": "inet", "local": "203.0.113.9", "scope": "global"},
+    ],
+}
 # Management on eth0 with two addresses, a second network on eth1, a test port without any.
-HOST = [LO, link("eth0", "192.0.2.10", "2001:db8::10", "fe80::1"), link("eth1", "198.51.100.1"), link("ens17", "fe80::17")]
+HOST = [
+    LO,
+    link("eth0", "192.0.2.10", "2001:db8::10", "fe80::1"),
+    link("eth1", "198.51.100.1"),
+    link("ens17", "fe80::17"),
+]
 DEFAULT4 = {"type": "unicast", "dst": "default", "gateway": "192.0.2.1", "dev": "eth0", "table": "main", "flags": []}
-DEFAULT6 = {"type": "unicast", "dst": "default", "gateway": "fe80::99", "dev": "eth0", "table": "main", "metric": 1024, "flags": []}
+DEFAULT6 = {
+    "type": "unicast",
+    "dst": "default",
+    "gateway": "fe80::99",
+    "dev": "eth0",
+    "table": "main",
+    "metric": 1024,
+    "flags": [],
+}
 # Of the test port: a bond of it and another, the bond in a VLAN, the VLAN in a bridge.
 STACK = [
     LO,
@@ -140,10 +169,16 @@ def test_management_above_an_interface(interface):
 
 def test_beside_the_management_on_the_same_port():
     links = [
-        LO, link("eth0"), link("eth0.7", "192.0.2.10", kind="vlan", link="eth0"), link("eth0.8", kind="vlan", link="eth0"),
-        link("mv0", kind="macvlan", link="eth0"), link("tap0", master="br8"), link("eth0.9", kind="vlan", link="eth0", master="br8"),
-        link("br8", kind="bridge"), link("eth1", "198.51.100.1"),
-    ]  # fmt: skip
+        LO,
+        link("eth0"),
+        link("eth0.7", "192.0.2.10", kind="vlan", link="eth0"),
+        link("eth0.8", kind="vlan", link="eth0"),
+        link("mv0", kind="macvlan", link="eth0"),
+        link("tap0", master="br8"),
+        link("eth0.9", kind="vlan", link="eth0", master="br8"),
+        link("br8", kind="bridge"),
+        link("eth1", "198.51.100.1"),
+    ]
     said = "the SSH connection came in at 192.0.2.10, on eth0.7, which leaves through the same port"
     for name in ("eth0.8", "mv0", "eth0.9", "br8"):
         assert ask(name, links, ssh=["192.0.2.10"]) == said
@@ -158,20 +193,31 @@ def test_beside_the_management_on_the_same_port():
 
 def test_ports_in_another_namespace():
     links = [
-        link("v7", kind="vlan", link_index=2, link_netnsid=0, ifindex=40, master="br7"), link("br7", kind="bridge", ifindex=41),
+        link("v7", kind="vlan", link_index=2, link_netnsid=0, ifindex=40, master="br7"),
+        link("br7", kind="bridge", ifindex=41),
         link("snd0", kind="veth", link_index=9, link_netnsid=0, ifindex=8),
-    ]  # fmt: skip
+    ]
     assert ports_elsewhere("br7", links) == ports_elsewhere("v7", links) == [2]
     assert ports_elsewhere("snd0", links) == []
 
 
 def test_a_veths_peer_is_not_above_it():
-    links = [LO, link("v0", kind="veth", link="v1"), link("v1", "192.0.2.10", kind="veth", link="v0"), link("eth0", "198.51.100.1")]
+    links = [
+        LO,
+        link("v0", kind="veth", link="v1"),
+        link("v1", "192.0.2.10", kind="veth", link="v0"),
+        link("eth0", "198.51.100.1"),
+    ]
     assert ask("v0", links, routes=[{**DEFAULT4, "dev": "v1"}]) == ""
 
 
 def test_a_name_in_another_namespace_is_not_below():
-    links = [LO, link("eth0"), link("mv0", "192.0.2.10", kind="macvlan", link="eth0", link_netnsid=0), link("eth1", "198.51.100.1")]
+    links = [
+        LO,
+        link("eth0"),
+        link("mv0", "192.0.2.10", kind="macvlan", link="eth0", link_netnsid=0),
+        link("eth1", "198.51.100.1"),
+    ]
     assert ask("eth0", links, routes=[{**DEFAULT4, "dev": "mv0"}]) == ""
     del links[2]["link_netnsid"]
     assert ask("eth0", links, routes=[{**DEFAULT4, "dev": "mv0"}])
@@ -181,24 +227,12 @@ def test_links_in_a_circle_end():
     assert above("a", [link("a", link="b", kind="gre"), link("b", link="a", kind="gre")]) == {"a", "b"}
 
 
-# Recorded on Debian 12 (6.1): sshd listens at 22; connections to it at 10.0.2.15 and 2001:db8:0:6::1. Then ones at port 2222, at
-# 198.18.5.1 and, IPv4 on an IPv6 socket, at 198.18.6.1; one that a server forwards; one of another program's; one that is closing.
-TCP = """\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12851 1 0000000050a80898 100 0 0 10 0
-   1: 0F02000A:0016 0202000A:B55E 01 00000000:00000000 02:000A8670 00000000     0        0 30805 2 00000000d25893b6 20 4 28 10 -1
-   2: 00000000:08AE 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12860 1 0000000050a80899 100 0 0 10 0
-   3: 010512C6:08AE 020512C6:85B4 01 00000000:00000000 02:000AFB73 00000000     0        0 33021 2 00000000ee4c8188 21 4 28 10 -1
-   4: 010712C6:C001 020712C6:0016 01 00000000:00000000 02:000AFB73 00000000     0        0 33022 2 00000000ee4c8189 21 4 28 10 -1
-   5: 010812C6:1F90 020812C6:C001 01 00000000:00000000 02:000AFB73 00000000     0        0 33023 2 00000000ee4c818a 21 4 28 10 -1
-   6: 010912C6:0016 020912C6:C001 08 00000000:00000000 02:000AFB73 00000000     0        0 33024 2 00000000ee4c818b 21 4 28 10 -1
-"""
-TCP6 = """\
-  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12853 1 000000006ab330ac 100 0 0 10 0
-   1: B80D0120060000000000000001000000:0016 B80D0120060000000000000002000000:CD1E 01 00000000:00000000 02:000AFB88 00000000     0        0 34385 2 00000000feaacf50 21 4 28 10 -1
-   2: 0000000000000000FFFF0000010612C6:08AE 0000000000000000FFFF0000020612C6:CD1E 01 00000000:00000000 02:000AFB88 00000000     0        0 34386 2 00000000feaacf51 21 4 28 10 -1
-"""  # noqa: E501  # as recorded
+# Recorded on Debian 12 (6.1): sshd listens at 22; connections to it at 10.0.2.15 and 2001:db8:0:6::1. Then ones at port
+# 2222, at 198.18.5.1 and, IPv4 on an IPv6 socket, at 198.18.6.1; one that a server forwards; one of another program's;
+# one that is closing.
+PROC_NET = Path(__file__).parents[4] / "fixtures" / "proc_net"
+TCP = (PROC_NET / "tcp").read_text()
+TCP6 = (PROC_NET / "tcp6").read_text()
 
 
 def proc(tmp_path, *processes):
@@ -248,7 +282,13 @@ def test_processes_that_cannot_be_read_end_the_search(tmp_path):
 @pytest.mark.skipif(sys.byteorder != "little", reason="it was recorded on such a machine")
 def test_all_connections_to_ssh_servers(tmp_path):
     # A daemon of a session that is no more to be found (async), and servers with their sockets.
-    root = proc(tmp_path, (os.getpid(), 1, b"python3", b"PATH=/bin\0"), (1, 0, b"systemd", b""), (40, 1, b"", b""), (41, 1, b"", b""))
+    root = proc(
+        tmp_path,
+        (os.getpid(), 1, b"python3", b"PATH=/bin\0"),
+        (1, 0, b"systemd", b""),
+        (40, 1, b"", b""),
+        (41, 1, b"", b""),
+    )
     for pid, name, inodes in ((40, "sshd-session", (33021, 33022, 34386)), (41, "httpd", (33023,))):
         (tmp_path / str(pid) / "comm").write_text(name + "\n")
         (tmp_path / str(pid) / "fd").mkdir()
@@ -293,7 +333,8 @@ def answers(monkeypatch, tables, connections=()):
 def test_the_guards_message(monkeypatch):
     answers(monkeypatch, {None: ([link("eth0"), link("eth1")], [{"dst": "default", "dev": "eth0", "flags": []}])})
     with pytest.raises(
-        TrafficgenError, match=r"^eth0: this host is managed over it: the default route is on eth0\. .*allow_management_interface: true"
+        TrafficgenError,
+        match=r"^eth0: this host is managed over it: the default route is on eth0\. .*allow_management_interface: true",
     ):
         management.guard("eth0")
     management.guard("eth1")
@@ -312,9 +353,15 @@ def test_the_guard_asks_for_the_ways(monkeypatch):
 
 
 def test_the_guard_of_a_vlan_moved_to_a_namespace(monkeypatch):
-    there = [link("v7", kind="vlan", link_index=2, link_netnsid=0), link("snd0", kind="veth", link_index=2, link_netnsid=0)]
+    there = [
+        link("v7", kind="vlan", link_index=2, link_netnsid=0),
+        link("snd0", kind="veth", link_index=2, link_netnsid=0),
+    ]
     here = [link("eth0", "192.0.2.10", ifindex=2), link("eth1", "198.51.100.1", ifindex=3)]
     answers(monkeypatch, {"test": (there, []), None: (here, [])}, [Connection("192.0.2.10", "192.0.2.77")])
-    with pytest.raises(TrafficgenError, match=r"^v7: .*it leaves through eth0, and the SSH connection came in at 192\.0\.2\.10, on eth0"):
+    with pytest.raises(
+        TrafficgenError,
+        match=r"^v7: .*it leaves through eth0, and the SSH connection came in at 192\.0\.2\.10, on eth0",
+    ):
         management.guard("v7", "test")
     management.guard("snd0", "test")

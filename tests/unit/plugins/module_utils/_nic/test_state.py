@@ -91,8 +91,20 @@ def test_features():
 
 
 def test_only_what_differs_is_changed():
-    before = {"rx-checksumming": True, "tx-checksum-ip-generic": True, "generic-receive-offload": True, "rx-all": False, "gone": True}
-    now = {"rx-checksumming": False, "tx-checksum-ip-generic": False, "generic-receive-offload": True, "rx-all": True, "new": True}
+    before = {
+        "rx-checksumming": True,
+        "tx-checksum-ip-generic": True,
+        "generic-receive-offload": True,
+        "rx-all": False,
+        "gone": True,
+    }
+    now = {
+        "rx-checksumming": False,
+        "tx-checksum-ip-generic": False,
+        "generic-receive-offload": True,
+        "rx-all": True,
+        "new": True,
+    }
     assert _nic_state.to_change(now, before) == ["rx", "on", "tx-checksum-ip-generic", "on", "rx-all", "off"]
     assert _nic_state.to_change(before, before) == []
 
@@ -112,7 +124,10 @@ def nic():
 
 def ethtool(nic, *words):
     done = subprocess.run(
-        ["ip", "netns", "exec", nic[1], "ethtool", words[0], nic[0], *words[1:]], capture_output=True, text=True, check=True
+        ["ip", "netns", "exec", nic[1], "ethtool", words[0], nic[0], *words[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
@@ -127,7 +142,9 @@ def link_set(nic, *words):
 
 def shown(nic):
     """All that ip and ethtool say of the interface's settings."""
-    link = subprocess.run(["ip", "-n", nic[1], "-o", "link", "show", "dev", nic[0]], capture_output=True, text=True, check=True).stdout
+    link = subprocess.run(
+        ["ip", "-n", nic[1], "-o", "link", "show", "dev", nic[0]], capture_output=True, text=True, check=True
+    ).stdout
     return link, ethtool(nic, "-k")
 
 
@@ -204,7 +221,9 @@ def test_a_qdisc_of_the_users_is_named(nic):
     assert _nic_state.read(*nic).qdisc == "tbf"
     set_qdisc(nic, "pfifo")
     promisc(nic, "on")
-    assert put_back(before, nic) == ["tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."]
+    assert put_back(before, nic) == [
+        "tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."
+    ]
     assert _nic_state.read(*nic).promiscuous is False
 
 
@@ -213,7 +232,9 @@ def test_an_interface_that_is_gone_or_another_one(nic):
     subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
     [complaint] = put_back(before, nic)
     assert "does not exist" in complaint and "was not put back" in complaint
-    subprocess.run(["ip", "-n", nic[1], "link", "add", nic[0], "mtu", "1400", "type", "veth", "peer", "name", "tga1"], check=True)
+    subprocess.run(
+        ["ip", "-n", nic[1], "link", "add", nic[0], "mtu", "1400", "type", "veth", "peer", "name", "tga1"], check=True
+    )
     [complaint] = put_back(before, nic)
     assert "not the interface it was before the run" in complaint
     assert _nic_state.read(*nic).mtu == 1400
@@ -234,11 +255,19 @@ def state(**given):
     """An interface of a NIC."""
     return _nic_state.NicState(
         **{
-            "ifindex": 2, "driver": "ixgbe", "promiscuous": False, "qdisc": "mq", "up": True, "mtu": 1500,
-            "on": ["generic-receive-offload"], "wanted": {"generic-receive-offload": True, "rx-all": False},
-            "pause": Pause(True, True, True), "rings": RingSizes(512, 512, 4096, 4096), **given,
+            "ifindex": 2,
+            "driver": "ixgbe",
+            "promiscuous": False,
+            "qdisc": "mq",
+            "up": True,
+            "mtu": 1500,
+            "on": ["generic-receive-offload"],
+            "wanted": {"generic-receive-offload": True, "rx-all": False},
+            "pause": Pause(True, True, True),
+            "rings": RingSizes(512, 512, 4096, 4096),
+            **given,
         }
-    )  # fmt: skip
+    )
 
 
 Settings = _nic_settings.Settings
@@ -292,7 +321,8 @@ class Clock:
 
 @pytest.fixture
 def driver(monkeypatch):
-    """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in Linux 6.x)."""
+    """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in
+    Linux 6.x)."""
 
     class Driver(Clock):
         kind = "e1000"
@@ -381,12 +411,17 @@ def test_flow_control_that_stays_on_is_said(driver, kind):
     _nic_settings.make(state(), NO_PAUSE, "ens17", None)
     assert _nic_settings.made(NO_PAUSE, "ens17", None, warnings).pauses
     assert len(warnings) == 1 and "ens17: its flow control is still on" in warnings[0]
-    with pytest.raises(TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"):
+    with pytest.raises(
+        TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"
+    ):
         _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
         _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
     driver.kind = "stubborn"
     [complaint] = put_back(state(pause=Pause(False, False, False)), ("ens17", None), pause=True)
-    assert "its flow control is not what it was" in complaint and "`ethtool -A ens17 autoneg off rx off tx off`" in complaint
+    assert (
+        "its flow control is not what it was" in complaint
+        and "`ethtool -A ens17 autoneg off rx off tx off`" in complaint
+    )
 
 
 def test_offloads_that_stay_on_are_said(monkeypatch):
@@ -493,12 +528,16 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     before = shown(nic)
     cut_off(nic, hand_on=(2,))
     assert shown(nic) != before
-    assert _nic_settings.recover(*nic) == [f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_settings.recover(*nic) == [
+        f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."
+    ]
     assert shown(nic) == before
     assert list(run_folder.iterdir()) == [] and _nic_settings.recover(*nic) == []
 
 
-@pytest.mark.parametrize("spoiled", ["[]", "{", '{"boot_id": "another", "state": {"mtu": 1400}}', '{"boot_id": null}', ""])
+@pytest.mark.parametrize(
+    "spoiled", ["[]", "{", '{"boot_id": "another", "state": {"mtu": 1400}}', '{"boot_id": null}', ""]
+)
 def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spoiled):
     cut_off(nic, hand_on=(2,))
     [note] = run_folder.iterdir()
@@ -516,8 +555,9 @@ def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
     note.write_text(json.dumps(noted))
     now = shown(nic)
     assert _nic_settings.recover(*nic) == [
-        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "It was noted by another version.",
-    ]  # fmt: skip
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
+        "It was noted by another version.",
+    ]
     assert shown(nic) == now and list(run_folder.iterdir()) == []
 
 
@@ -542,8 +582,9 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
     while _others_of(run_folder) and time.monotonic() < until:
         time.sleep(0.02)
     assert _nic_settings.recover(*nic) == [
-        "tga0: an earlier run was cut off, and what it had changed could not all be put back.", "tga0: is gone.",
-    ]  # fmt: skip
+        "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
+        "tga0: is gone.",
+    ]
     assert list(run_folder.iterdir()) == []
 
 

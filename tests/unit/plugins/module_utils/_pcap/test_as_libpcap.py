@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pcap is what libpcap makes of it: files of every kind, read by the collection and by libpcap itself, which tcpreplay reads with."""
+"""A pcap is what libpcap makes of it: files of every kind, read by the collection and by libpcap itself, which
+tcpreplay reads with."""
 
 from __future__ import annotations
 
@@ -28,11 +29,19 @@ NANOSECONDS = 1  # PCAP_TSTAMP_PRECISION_NANO
 class Header(ctypes.Structure):
     """struct pcap_pkthdr: the time, and the bytes handed over and on the line."""
 
-    _fields_ = (("seconds", ctypes.c_long), ("fraction", ctypes.c_long), ("captured", ctypes.c_uint32), ("original", ctypes.c_uint32))
+    _fields_ = (
+        ("seconds", ctypes.c_long),
+        ("fraction", ctypes.c_long),
+        ("captured", ctypes.c_uint32),
+        ("original", ctypes.c_uint32),
+    )
 
 
-def read_by_libpcap(path: str, nanosecond: bool = False) -> tuple[list[tuple[tuple[int, int], int, int]], int, int, str]:
-    """The records as (time, bytes handed over, bytes on the line); link type; its FCS bits; what libpcap complains of."""
+def read_by_libpcap(
+    path: str, nanosecond: bool = False
+) -> tuple[list[tuple[tuple[int, int], int, int]], int, int, str]:
+    """The records as (time, bytes handed over, bytes on the line); link type; its FCS bits; what libpcap complains
+    of."""
     library = ctypes.CDLL(NAME)
     library.pcap_open_offline_with_tstamp_precision.restype = ctypes.c_void_p
     library.pcap_geterr.restype = ctypes.c_char_p
@@ -72,16 +81,25 @@ def compare(path: str, summary: PcapSummary) -> None:
     assert summary.time_goes_back == sum(later < earlier for earlier, later in zip(times, times[1:]))
     assert (summary.duration, summary.replay_duration) == ((last - first) / unit, (latest - first) / unit)
     if records:
-        assert [text.replace(".", "").lstrip("0") for text in (summary.first, summary.last)] == [str(time or "") for time in (first, last)]
+        assert [text.replace(".", "").lstrip("0") for text in (summary.first, summary.last)] == [
+            str(time or "") for time in (first, last)
+        ]
 
 
 @strategies.composite
 def pcap(draw):
-    """A pcap's bytes: lengths that agree and do not, runs of records that are alike, any snaplen, link type and order."""
+    """A pcap's bytes: lengths that agree and do not, runs of records that are alike, any snaplen, link type and
+    order."""
     order = draw(strategies.sampled_from("<>"))
     magic = draw(strategies.sampled_from((0xA1B2C3D4, 0xA1B23C4D)))
-    snaplen = draw(strategies.one_of(strategies.integers(0, 130), strategies.sampled_from((65535, 262144, 2**31 - 1, 2**31, 2**32 - 1))))
-    link = draw(strategies.sampled_from((0, 1, 101, 113, 276))) | draw(strategies.sampled_from((0, 0x04000000, 0x24000000, 0xF0000000)))
+    snaplen = draw(
+        strategies.one_of(
+            strategies.integers(0, 130), strategies.sampled_from((65535, 262144, 2**31 - 1, 2**31, 2**32 - 1))
+        )
+    )
+    link = draw(strategies.sampled_from((0, 1, 101, 113, 276))) | draw(
+        strategies.sampled_from((0, 0x04000000, 0x24000000, 0xF0000000))
+    )
     version = draw(strategies.sampled_from(((2, 4), (2, 4), (2, 0), (2, 2), (2, 3), (543, 0))))
     data = struct.pack(order + "IHHiIII", magic, *version, 0, 0, snaplen, link)
     length = strategies.one_of(strategies.integers(0, 128), strategies.sampled_from((60, 120)))
@@ -102,7 +120,11 @@ def pcap(draw):
 
 
 @hypothesis.settings(
-    deadline=None, max_examples=200, database=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=200,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @hypothesis.given(pcap(), strategies.integers(5, 20))
 def test_any_pcap_is_what_libpcap_makes_of_it(tmp_path, data, block):
@@ -121,7 +143,9 @@ def test_any_pcap_is_what_libpcap_makes_of_it(tmp_path, data, block):
 def test_a_frame_too_long_for_libpcap_is_refused(tmp_path, captured, snaplen):
     path = tmp_path / "one.pcap"
     content = bytes(min(captured, 300_000))
-    path.write_bytes(struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1, 0, 0, captured, captured) + content)
+    path.write_bytes(
+        struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1, 0, 0, captured, captured) + content
+    )
     if captured == 262144:
         compare(str(path), summarize(str(path)))
         return

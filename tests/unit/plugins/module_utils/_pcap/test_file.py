@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the reading of pcap files, with files made by hand; figures marked as such are capinfos' own (Wireshark 4.0)."""
+"""Tests of the reading of pcap files, with files made by hand; figures marked as such are capinfos' own (Wireshark
+4.0)."""
 
 from __future__ import annotations
 
@@ -28,13 +29,19 @@ def header(order="<", magic=MICROSECONDS, version=(2, 4), snaplen=65535, link=1)
 
 
 def record(frame, order="<", seconds=0, fraction=0, original=None):
-    return struct.pack(order + "IIII", seconds, fraction, len(frame), len(frame) if original is None else original) + frame
+    return (
+        struct.pack(order + "IIII", seconds, fraction, len(frame), len(frame) if original is None else original) + frame
+    )
 
 
 def udp(size, port=7, source="020000000001", address="198.18.0.1"):
     """A UDP frame of ``size`` bytes; checksums are nothing a reader of files looks at."""
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, size - 14, 1, 0, 64, 17, 0, socket.inet_aton(address), socket.inet_aton("198.18.0.2"))
-    return (bytes.fromhex("020000000002" + source + "0800") + ip + struct.pack(">HHHH", 1024, port, size - 34, 0)).ljust(size, b"x")
+    ip = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, size - 14, 1, 0, 64, 17, 0, socket.inet_aton(address), socket.inet_aton("198.18.0.2")
+    )
+    return (
+        bytes.fromhex("020000000002" + source + "0800") + ip + struct.pack(">HHHH", 1024, port, size - 34, 0)
+    ).ljust(size, b"x")
 
 
 @pytest.fixture
@@ -47,8 +54,8 @@ def write(tmp_path):
     return write
 
 
-# capinfos of the file with order "<" and MICROSECONDS: Number of packets: 3; File size: 278 bytes; Data size: 206 bytes;
-# Capture duration: 1.000000 seconds; Packet size limit: file hdr: 65535 bytes
+# capinfos of the file with order "<" and MICROSECONDS: Number of packets: 3; File size: 278 bytes; Data size: 206
+# bytes; Capture duration: 1.000000 seconds; Packet size limit: file hdr: 65535 bytes
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(("magic", "unit", "decimals"), [(MICROSECONDS, 10**6, 6), (NANOSECONDS, 10**9, 9)])
 def test_small_file(write, order, magic, unit, decimals):
@@ -94,9 +101,15 @@ def test_what_was_not_asked_for_is_none(write):
 
 
 def test_nanoseconds_are_kept(write):
-    path = write(header(magic=NANOSECONDS), record(udp(64), "<", 1700000000, 1), record(udp(64), "<", 1700000000, 123456789))
+    path = write(
+        header(magic=NANOSECONDS), record(udp(64), "<", 1700000000, 1), record(udp(64), "<", 1700000000, 123456789)
+    )
     summary = pcap_file.summarize(path)
-    assert (summary.first, summary.last, summary.duration) == ("1700000000.000000001", "1700000000.123456789", 0.123456788)
+    assert (summary.first, summary.last, summary.duration) == (
+        "1700000000.000000001",
+        "1700000000.123456789",
+        0.123456788,
+    )
 
 
 def test_packets_out_of_order(write):
@@ -111,13 +124,19 @@ def test_header_alone(write):
 
 
 def test_packets_cut_by_the_capture(write):
-    path = write(header(snaplen=48), *[record(udp(64)[:40], original=64)] * 20, record(udp(64)[:39], original=64), record(udp(42)))
+    path = write(
+        header(snaplen=48),
+        *[record(udp(64)[:40], original=64)] * 20,
+        record(udp(64)[:39], original=64),
+        record(udp(42)),
+    )
     summary = pcap_file.summarize(path)
     assert (summary.packets, summary.truncated_packets, summary.bytes, summary.flows) == (22, 21, 20 * 40 + 39 + 42, 1)
     assert (summary.snaplen_cut_packets, summary.surplus_packets, summary.largest_original) == (0, 0, 64)
 
 
-# libpcap hands over 96 bytes of each (pcap_next_packet() in its sf-pcap.c): `tcpreplay` of this file says "15 packets (1440 bytes)".
+# libpcap hands over 96 bytes of each (pcap_next_packet() in its sf-pcap.c): `tcpreplay` of this file says "15 packets
+# (1440 bytes)".
 @pytest.mark.parametrize("count", [1, 15, 300])
 def test_frames_cut_by_the_files_snaplen(write, count):
     summary = pcap_file.summarize(write(header(snaplen=96), *[record(udp(1000))] * count))
@@ -127,7 +146,8 @@ def test_frames_cut_by_the_files_snaplen(write, count):
 
 # pcapint_adjust_snapshot() of libpcap's savefile.c: what is no C int, and 0, is the most a frame may have.
 @pytest.mark.parametrize(
-    ("snaplen", "size"), [(0, 1000), (1, 1), (999, 999), (1000, 1000), (2**31 - 1, 1000), (2**31, 1000), (2**32 - 1, 1000)]
+    ("snaplen", "size"),
+    [(0, 1000), (1, 1), (999, 999), (1000, 1000), (2**31 - 1, 1000), (2**31, 1000), (2**32 - 1, 1000)],
 )
 def test_what_libpcap_makes_of_the_snaplen(write, snaplen, size):
     summary = pcap_file.summarize(write(header(snaplen=snaplen), record(udp(1000))))
@@ -138,7 +158,12 @@ def test_what_libpcap_makes_of_the_snaplen(write, snaplen, size):
 @pytest.mark.parametrize("count", [1, 40, 300])
 def test_more_captured_than_there_was(write, count):
     summary = pcap_file.summarize(write(header(), *[record(udp(200), original=120)] * count))
-    assert (summary.sizes, summary.surplus_packets, summary.truncated_packets, summary.snaplen_cut_packets) == ({120: count}, count, 0, 0)
+    assert (summary.sizes, summary.surplus_packets, summary.truncated_packets, summary.snaplen_cut_packets) == (
+        {120: count},
+        count,
+        0,
+        0,
+    )
 
 
 # What tcpreplay leaves out is no part of a flow, nor of an address.
@@ -149,7 +174,10 @@ def test_what_is_left_out_is_not_looked_at(write, count):
         pcap_file.summarize(write(header(snaplen=30), *[record(udp(200))] * count), source_macs=True),
     ):
         assert (summary.flows, summary.source_macs) == (0, ["02:00:00:00:00:01"])
-    assert pcap_file.summarize(write(header(), *[record(udp(200), original=8)] * count), source_macs=True).source_macs == []
+    assert (
+        pcap_file.summarize(write(header(), *[record(udp(200), original=8)] * count), source_macs=True).source_macs
+        == []
+    )
 
 
 def test_no_bytes_of_more(write):
@@ -163,8 +191,11 @@ def test_frames_that_end_within_their_header(write):
     assert pcap_file.summarize(write(header(link=101), *map(record, frames))).short_packets is None
 
 
-# draft-ietf-opsawg-pcap, section 4: bit 26 says that the FCS length is known, bits 28 to 31 how many 16-bit words it has.
-@pytest.mark.parametrize(("link", "length"), [(0x24000001, 4), (0x14000001, 2), (0x04000001, 0), (0x20000001, None), (1, None)])
+# draft-ietf-opsawg-pcap, section 4: bit 26 says that the FCS length is known, bits 28 to 31 how many 16-bit words it
+# has.
+@pytest.mark.parametrize(
+    ("link", "length"), [(0x24000001, 4), (0x14000001, 2), (0x04000001, 0), (0x20000001, None), (1, None)]
+)
 def test_captured_fcs(write, link, length):
     summary = pcap_file.summarize(write(header(link=link), record(udp(64))))
     assert (summary.link_type, summary.fcs_length) == (1, length)
@@ -292,7 +323,10 @@ def test_corruption_names_its_offset_and_allocates_nothing(write, packets):
         pcap_file.summarize(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    said = f"the record header at byte offset {24 + packets * 76} (good packets before it: {packets}) claims a frame of 4294967295 bytes"
+    said = (
+        f"the record header at byte offset {24 + packets * 76} (good packets before it: {packets}) claims a frame of"
+        " 4294967295 bytes"
+    )
     assert said in error.value.message
     assert path in error.value.message
     assert peak < 8 << 20
@@ -375,19 +409,29 @@ def test_what_is_no_path(path):
 def test_frames_that_are_all_addressed_to_a_station(write):
     mine, all_of_them, other = b"\2\0\0\0\0\2", b"\xff" * 6, b"\2\0\0\0\0\3"
     frame = bytes(54)
-    assert pcap_file.all_addressed_to(write(header(), record(mine + frame), record(all_of_them + frame)), "02:00:00:00:00:02")
-    assert not pcap_file.all_addressed_to(write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02")
+    assert pcap_file.all_addressed_to(
+        write(header(), record(mine + frame), record(all_of_them + frame)), "02:00:00:00:00:02"
+    )
+    assert not pcap_file.all_addressed_to(
+        write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02"
+    )
     assert not pcap_file.all_addressed_to(write(header(), record(mine[:3])), "02:00:00:00:00:02")
 
 
 @pytest.mark.parametrize("many", [1, 40])
 @pytest.mark.parametrize(
-    ("kinds", "said"), [("u", "none"), ("q", "all"), ("a", "all"), ("uq", "some"), ("qa", "all"), ("s", "none"), ("sq", "some")]
+    ("kinds", "said"),
+    [("u", "none"), ("q", "all"), ("a", "all"), ("uq", "some"), ("qa", "all"), ("s", "none"), ("sq", "some")],
 )
 def test_vlan_tags_of_a_capture(write, kinds, said, many):
     """802.1Q's and 802.1ad's, which the kernel takes off alike. What ends before its EtherType has none."""
     macs = b"\2\0\0\0\0\2\2\0\0\0\0\1"
-    frames = {"u": macs + b"\x08\0" + bytes(46), "q": macs + b"\x81\0" + bytes(46), "a": macs + b"\x88\xa8" + bytes(46), "s": macs}
+    frames = {
+        "u": macs + b"\x08\0" + bytes(46),
+        "q": macs + b"\x81\0" + bytes(46),
+        "a": macs + b"\x88\xa8" + bytes(46),
+        "s": macs,
+    }
     path = write(header(), *(record(frames[kind]) for kind in kinds for _number in range(many)))
     assert pcap_file.summarize(path, source_macs=True).vlan_tagged == said
     assert pcap_file.summarize(path).vlan_tagged is None

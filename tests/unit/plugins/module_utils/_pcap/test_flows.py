@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what a flow is. The frames were made with Scapy, and are what tshark 4.0 says of them (its -e fields are in the keys)."""
+"""Tests of what a flow is. The frames were made with Scapy, and are what tshark 4.0 says of them (its -e fields are in
+the keys)."""
 
 from __future__ import annotations
 
@@ -20,11 +21,15 @@ FRAMES = {
     "udp_ip_options": "08004600002000010000401159a0c6120001c6120002940400000400000700086faf",
     "sctp": "080045000020000100004084ee31c6120001c61200020400000700000000872bc729",
     "icmp": "08004500001c000100004001eeb8c6120001c61200020800f7ff00000000",
-    "gre": "08004500003400010000402fee72c6120001c6120002000008004500001c00010000401166ce0a0000010a000002040000070008e7d4",
+    "gre": (
+        "08004500003400010000402fee72c6120001c6120002000008004500001c00010000401166ce0a0000010a000002040000070008e7d4"
+    ),
     "vlan": "8100000508004500001c000100004011eea8c6120001c61200020400000700086faf",
     "qinq": "88a800058100000608004500001c000100004011eea8c6120001c61200020400000700086faf",
     "mpls": "884700010000000111004500001c000100004011eea8c6120001c61200020400000700086faf",
-    "pseudowire": "8847000101000000000102000000000202000000000108004500001c000100004011eea8c6120001c61200020400000700086faf",
+    "pseudowire": (
+        "8847000101000000000102000000000202000000000108004500001c000100004011eea8c6120001c61200020400000700086faf"
+    ),
     "first_fragment": "08004500002c000120004011ce98c6120001c61200020400000700285b5b41414141414141414141414141414141",
     "later_fragment": "080045000024000100034011ee9dc6120001c612000241414141414141414141414141414141",
     "udp6": "86dd60000000000811402001000200000000000000000000000120010002000000000000000000000002040000070008bbce",
@@ -58,7 +63,12 @@ def key4(protocol, rest=b""):
 
 
 def key6(protocol, rest=b""):
-    return bytes([protocol]) + socket.inet_pton(socket.AF_INET6, "2001:2::1") + socket.inet_pton(socket.AF_INET6, "2001:2::2") + rest
+    return (
+        bytes([protocol])
+        + socket.inet_pton(socket.AF_INET6, "2001:2::1")
+        + socket.inet_pton(socket.AF_INET6, "2001:2::2")
+        + rest
+    )
 
 
 KEYS = {

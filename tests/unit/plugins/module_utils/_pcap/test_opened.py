@@ -34,7 +34,9 @@ def replaced(path):
     path.with_suffix(".new").rename(path)
 
 
-@pytest.mark.parametrize("happens", [lambda path: None, lambda path: path.unlink(), replaced, lambda path: path.chmod(0o600)])
+@pytest.mark.parametrize(
+    "happens", [lambda path: None, lambda path: path.unlink(), replaced, lambda path: path.chmod(0o600)]
+)
 def test_the_very_file_is_read_whatever_becomes_of_its_name(opened, happens):
     path, pcap = opened
     happens(path)

@@ -32,9 +32,14 @@ def test_the_file_is_what_the_result_says(tmp_path):
     result = make(path)
     assert result["changed"] is True
     assert result["pcap"] == {
-        "path": str(path), "packets": 5000, "bytes": 5000 * 78, "file_bytes": 24 + 5000 * (16 + 78), "sizes": {78: 5000},
-        "flows": 5000, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }  # fmt: skip
+        "path": str(path),
+        "packets": 5000,
+        "bytes": 5000 * 78,
+        "file_bytes": 24 + 5000 * (16 + 78),
+        "sizes": {78: 5000},
+        "flows": 5000,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
     packets = rdpcap(str(path))
     assert [packet.dport for packet in packets] == list(range(1024, 6024))
     assert packets[4999].time == pytest.approx(0.004999)
@@ -235,7 +240,9 @@ NOBODY = 65534
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
-@pytest.mark.parametrize("given", ["shared/link.pcap", "shared/folder/scan.pcap", "shared/own/link.pcap", "own/chain.pcap"])
+@pytest.mark.parametrize(
+    "given", ["shared/link.pcap", "shared/folder/scan.pcap", "shared/own/link.pcap", "own/chain.pcap"]
+)
 def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
     shared, own = tmp_path / "shared", tmp_path / "own"
     own.mkdir()
@@ -265,7 +272,9 @@ def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
     assert make(path)["changed"] is True
 
 
-@pytest.mark.parametrize(("name", "says"), [("a\0b", "is no path"), ("a\ud800b", "is no path"), ("x" * 256, "File name too long")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("a\0b", "is no path"), ("a\ud800b", "is no path"), ("x" * 256, "File name too long")]
+)
 def test_what_cannot_be_a_name(tmp_path, name, says):
     for replace in (None, os.replace):
         with pytest.raises(TrafficgenError, match=says):

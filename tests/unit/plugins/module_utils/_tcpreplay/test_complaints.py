@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/complaints, on recorded complaints (tests/fixtures/tcpreplay_output) and the texts of netmap and other versions."""
+"""Tests of _tcpreplay/complaints, on recorded complaints (tests/fixtures/tcpreplay_output) and the texts of netmap and
+other versions."""
 
 from __future__ import annotations
 
@@ -26,7 +27,12 @@ def recorded(name):
         ("no_interface", 255, "Invalid interface name/alias: nope0", "netns"),
         ("interface_down", 255, "failed to open device snd9: error opening snd9: Network is down", "ip link set"),
         ("no_pcap", 255, "Error opening pcap file: unknown file format", "pcap_info"),
-        ("short_pcap", 255, "Error opening pcap file: truncated dump file; tried to read 24 file header bytes, only got 0", "pcap_info"),
+        (
+            "short_pcap",
+            255,
+            "Error opening pcap file: truncated dump file; tried to read 24 file header bytes, only got 0",
+            "pcap_info",
+        ),
         ("link_type", 255, "Unable to process unsupported DLT type: 802.11 plus radiotap header (0x7f)", "Ethernet"),
         ("not_root", 255, "failed to open device snd0: socket: Operation not permitted", "become"),
         ("without_netmap", 1, "/usr/bin/tcpreplay: illegal option -- netmap", "wirespeed.trafficgen.tcpreplay"),
@@ -40,9 +46,24 @@ def recorded(name):
         ("bad_rate", 255, "Unable to parse args: invalid pps value 'abc'", ""),
         ("no_tcpdump", 255, "Unable to execute tcpdump binary: /usr/bin/tcpdump", "tcpdump"),
         # These end with status 0.
-        ("frame_too_large", 0, "Unable to send packet: Error with PF_PACKET send() [1]: Message too long (errno = 90)", "MTU"),
-        ("frame_too_large_once", 0, "Unable to send packet: Error with PF_PACKET send() [6]: Message too long (errno = 90)", "MTU"),
-        ("link_lost", 0, "Unable to send packet: Error with PF_PACKET send() [947]: Network is down (errno = 100)", "ip link set"),
+        (
+            "frame_too_large",
+            0,
+            "Unable to send packet: Error with PF_PACKET send() [1]: Message too long (errno = 90)",
+            "MTU",
+        ),
+        (
+            "frame_too_large_once",
+            0,
+            "Unable to send packet: Error with PF_PACKET send() [6]: Message too long (errno = 90)",
+            "MTU",
+        ),
+        (
+            "link_lost",
+            0,
+            "Unable to send packet: Error with PF_PACKET send() [947]: Network is down (errno = 100)",
+            "ip link set",
+        ),
     ],
 )
 def test_recorded(name, status, said, remedy):
@@ -60,31 +81,49 @@ def test_recorded(name, status, said, remedy):
     [
         ("Fatal Error: failed to open device v0: nm_do_ioctl: No such file or directory\n", "netmap", "4.4.2"),
         (
-            "Fatal Error: failed to open device v0: Unable to determine the running netmap version.\n"
-            "See INSTALL document for details on installing or upgrading netmap.\n",
+            (
+                "Fatal Error: failed to open device v0: Unable to determine the running netmap version.\n"
+                "See INSTALL document for details on installing or upgrading netmap.\n"
+            ),
             "/dev/netmap",
             "insmod",
         ),
-        ("Fatal Error: failed to open device v0: Unable to access netmap.\nSee INSTALL to learn\n", "/dev/netmap", "insmod"),
         (
-            "Fatal Error: failed to open device v0: Failure accessing netmap.\n\tRequest for netmap version 14 failed.\n"
-            "\tCompiled netmap driver is version 14.\n\tError=Device or resource busy\n",
+            "Fatal Error: failed to open device v0: Unable to access netmap.\nSee INSTALL to learn\n",
+            "/dev/netmap",
+            "insmod",
+        ),
+        (
+            (
+                "Fatal Error: failed to open device v0: Failure accessing netmap.\n\tRequest for netmap version 14"
+                " failed.\n\tCompiled netmap driver is version 14.\n\tError=Device or resource busy\n"
+            ),
             "another program",
             "fuser",
         ),
         (
-            "Fatal Error: failed to open device v0: Failure accessing netmap.\n\tRequest for netmap version 14 failed.\n"
-            "\tCompiled netmap driver is version 11.\n\tError=Invalid argument\n",
+            (
+                "Fatal Error: failed to open device v0: Failure accessing netmap.\n\tRequest for netmap version 14"
+                " failed.\n\tCompiled netmap driver is version 11.\n\tError=Invalid argument\n"
+            ),
             "refused",
             "dmesg",
         ),
-        ("failed!\n\nFatal Error: failed to open device v0: interface v0 is not running - check cables\n", "link", "netmap_delay"),
+        (
+            "failed!\n\nFatal Error: failed to open device v0: interface v0 is not running - check cables\n",
+            "link",
+            "netmap_delay",
+        ),
         ("\nFatal Error:\n--netmap feature was not compiled in. See INSTALL.\n", "without netmap", "pf_packet"),
         ("/usr/bin/tcpreplay: illegal option -- xdp\nUsage: ...\n", "AF_XDP", "4.5.0"),
         ("/usr/bin/tcpreplay: illegal option -- foo\nUsage: ...\n", "option", "extra_args"),
         ("ERROR in preload.c:f() line 45: Unable to malloc() 9000000000 bytes/n", "memory", "preload"),
         ("Warning: Unable to send packet: Giving up after 1000000 retries on EAGAIN/ENOBUFS\n", "queue", "rate"),
-        ("Warning: WARNING: eth1 has no carrier (cable unplugged or link down). Packets will appear\n", "carrier", "cable"),
+        (
+            "Warning: WARNING: eth1 has no carrier (cable unplugged or link down). Packets will appear\n",
+            "carrier",
+            "cable",
+        ),
     ],
 )
 def test_texts_of_other_builds(stderr, what, remedy):
@@ -112,7 +151,8 @@ def test_a_short_frame_is_not_told_as_a_link_type():
     assert "printed no statistics" in explain(UNCOUNTED, 0, nothing_sent=True).what
     assert "MTU" in explain(UNCOUNTED + recorded("frame_too_large"), 0).remedy
     error = explain(
-        "safe_pcap_next ERROR: Invalid packet length in send_packets.c:get_next_packet() line 1041: packet length=0 capture length=47\n",
+        "safe_pcap_next ERROR: Invalid packet length in send_packets.c:get_next_packet() line 1041: packet length=0"
+        " capture length=47\n",
         255,
     )
     assert "a packet has a length at which tcpreplay stops" in error.what
@@ -154,7 +194,10 @@ def test_an_unknown_complaint_is_quoted():
 
 
 def test_a_warning_for_every_frame():
-    warning = "Warning in send_packets.c:send_packets() line 489:\nUnable to send packet: Error with PF_PACKET send() [{}]: odd\n"
+    warning = (
+        "Warning in send_packets.c:send_packets() line 489:\nUnable to send packet: Error with PF_PACKET send() [{}]:"
+        " odd\n"
+    )
     flood = "".join(warning.format(number) for number in range(20000))
     started = time.process_time()
     assert explain(flood + recorded("no_file"), 255).said.endswith("No such file or directory")

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/output, on recorded output (tests/fixtures/tcpreplay_output) and on the forms of other versions."""
+"""Tests of _tcpreplay/output, on recorded output (tests/fixtures/tcpreplay_output) and on the forms of other
+versions."""
 
 from __future__ import annotations
 
@@ -89,7 +90,11 @@ def test_two_streams_in_one_pipe():
 
 def shown(name):
     stats = recorded(name)
-    return {key: value for key, value in stats.items() if key not in ("devices", "samples") and value not in (None, 0, False)}
+    return {
+        key: value
+        for key, value in stats.items()
+        if key not in ("devices", "samples") and value not in (None, 0, False)
+    }
 
 
 @pytest.mark.parametrize(
@@ -102,17 +107,44 @@ def shown(name):
         ),
         (
             "under_a_second",
-            {"packets": 1000, "bytes": 78000, "seconds": 0.001418, "bytes_per_second": 55007052.1, "mbps": 440.05, "pps": 705218.61}
+            {
+                "packets": 1000,
+                "bytes": 78000,
+                "seconds": 0.001418,
+                "bytes_per_second": 55007052.1,
+                "mbps": 440.05,
+                "pps": 705218.61,
+            }
             | {"flows": 1000, "flows_per_second": 705218.61, "flow_packets": 1000},
         ),
         (
             "flow_expiry",
-            {"packets": 2700, "bytes": 194400, "seconds": 0.269902, "bytes_per_second": 720261.4, "mbps": 5.76, "pps": 10003.63}
-            | {"flows": 200, "flows_per_second": 741.0, "flow_packets": 1800, "non_flow_packets": 900, "flows_unique": 200},
+            {
+                "packets": 2700,
+                "bytes": 194400,
+                "seconds": 0.269902,
+                "bytes_per_second": 720261.4,
+                "mbps": 5.76,
+                "pps": 10003.63,
+            }
+            | {
+                "flows": 200,
+                "flows_per_second": 741.0,
+                "flow_packets": 1800,
+                "non_flow_packets": 900,
+                "flows_unique": 200,
+            },
         ),
         (
             "interrupted",
-            {"packets": 1403, "bytes": 109434, "seconds": 1.4, "bytes_per_second": 78099.4, "mbps": 0.624, "pps": 1001.27}
+            {
+                "packets": 1403,
+                "bytes": 109434,
+                "seconds": 1.4,
+                "bytes_per_second": 78099.4,
+                "mbps": 0.624,
+                "pps": 1001.27,
+            }
             | {"flows": 1000, "flows_per_second": 713.66, "flow_packets": 1000, "interrupted": True},
         ),
     ],
@@ -178,7 +210,10 @@ def test_half_a_pair_at_its_beginning_or_end_is_none():
 
 def test_several_devices():
     devices = recorded("two_interfaces")["devices"]
-    assert [(device["interface"], device["successful_packets"]) for device in devices] == [("snd0", 1000), ("snd1", 900)]
+    assert [(device["interface"], device["successful_packets"]) for device in devices] == [
+        ("snd0", 1000),
+        ("snd1", 900),
+    ]
 
 
 def test_failed_packets():
@@ -201,11 +236,19 @@ def test_old_versions():
             "retried_eagain": 0,
         }
     ]
-    assert parse("Actual: 5 packets (300 bytes) sent in 0.000046 seconds.\nRated: 1.0 Bps, 0.001 Mbps, 1.00 pps")["seconds"] == 4.6e-05
+    assert (
+        parse("Actual: 5 packets (300 bytes) sent in 0.000046 seconds.\nRated: 1.0 Bps, 0.001 Mbps, 1.00 pps")[
+            "seconds"
+        ]
+        == 4.6e-05
+    )
 
 
 def test_failed_write_attempts_are_those_of_the_total():
-    pair = "Actual: {0} packets (7800 bytes) sent in 2.00 seconds\nRated: 1.0 Bps, 0.001 Mbps, 1.00 pps\nFailed write attempts: {1}\n"
+    pair = (
+        "Actual: {0} packets (7800 bytes) sent in 2.00 seconds\nRated: 1.0 Bps, 0.001 Mbps, 1.00 pps\nFailed write"
+        " attempts: {1}\n"
+    )
     assert parse(pair.format(100, 7) + pair.format(200, 9))["failed_write_attempts"] == 9
 
 
@@ -213,7 +256,12 @@ def test_failed_write_attempts_are_those_of_the_total():
 def test_a_log_of_both_streams(name):
     text = (FIXTURES / name).read_text()
     stats = parse(text)
-    assert stats == parse(text.replace("\n", "\r\n")) == parse(text.replace("\n\t", "\n")) == parse(text.replace("\n\t", "\n        "))
+    assert (
+        stats
+        == parse(text.replace("\n", "\r\n"))
+        == parse(text.replace("\n\t", "\n"))
+        == parse(text.replace("\n\t", "\n        "))
+    )
     assert stats["interrupted"] == (name == "one_pipe.log")
     assert (stats["packets"], len(stats["samples"])) == ((1142, 0) if name == "one_pipe.log" else (1000, 3))
     assert len(stats["devices"]) == 1
@@ -221,19 +269,31 @@ def test_a_log_of_both_streams(name):
 
 
 def test_terminal_noise():
-    noisy = "\x1b[?25l\x1b]0;root@host: ~\x07" + "".join(f"\x1b[32m{line}\x1b[0m\x1b[K\r\n" for line in MIXED_4_4_2.splitlines())
+    noisy = "\x1b[?25l\x1b]0;root@host: ~\x07" + "".join(
+        f"\x1b[32m{line}\x1b[0m\x1b[K\r\n" for line in MIXED_4_4_2.splitlines()
+    )
     assert parse(noisy) == STATS_4_4_2
 
 
 def test_lines_with_a_prefix():
-    assert parse("".join(f"Nov 23 02:30:37 gen1 tcpreplay[812]: {line}\n" for line in MIXED_4_4_2.splitlines())) == STATS_4_4_2
+    assert (
+        parse("".join(f"Nov 23 02:30:37 gen1 tcpreplay[812]: {line}\n" for line in MIXED_4_4_2.splitlines()))
+        == STATS_4_4_2
+    )
 
 
 def test_stdout_may_break_anywhere_at_a_piece_of_stderr():
-    _head, _switch, stdout = MIXED_4_4_2.replace("Switching network driver for v0 to normal mode... ", "").partition("done!\n")
+    _head, _switch, stdout = MIXED_4_4_2.replace("Switching network driver for v0 to normal mode... ", "").partition(
+        "done!\n"
+    )
     stdout = stdout.replace("done!\n", "")
     warning = "Warning in send_packets.c:send_packets() line 489:\nUnable to send packet: User abort\n"
-    for piece in ("done!\n", "File Cache is enabled\n", "Switching network driver for netmap:v0 to normal mode... ", warning):
+    for piece in (
+        "done!\n",
+        "File Cache is enabled\n",
+        "Switching network driver for netmap:v0 to normal mode... ",
+        warning,
+    ):
         for position in range(len(stdout)):
             stats = parse(stdout[:position] + piece + stdout[position:])
             assert stats == {**STATS_4_4_2, "interrupted": piece is warning}, stdout[:position]
@@ -243,7 +303,9 @@ def test_a_warning_does_not_swallow_statistics():
     assert parse("Warning: odd " + MIXED_4_4_2.replace("\n", " "))["packets"] == 193533
 
 
-@pytest.mark.parametrize("text", ["", "\n", "Actual: 5 packets (", "sent in 1.42 seconds", (FIXTURES / "no_file.stderr").read_text()])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "Actual: 5 packets (", "sent in 1.42 seconds", (FIXTURES / "no_file.stderr").read_text()]
+)
 def test_nothing_printed(text):
     stats = parse(text)
     assert (stats["packets"], stats["pps"], stats["devices"], stats["samples"]) == (None, None, [], [])
@@ -329,7 +391,11 @@ def before_each(text, *prefixes):
 
 
 NOT_GREPPED = ("Statistics", "Successful", "Failed", "Truncated", "Retried")
-STATS_RUN = "Test start: 2026-11-23 05:55:28.371355 ...\n" + PAIR.replace("4100", "2000") + "Test complete: 2026-11-23 05:55:31.701359\n"
+STATS_RUN = (
+    "Test start: 2026-11-23 05:55:28.371355 ...\n"
+    + PAIR.replace("4100", "2000")
+    + "Test complete: 2026-11-23 05:55:31.701359\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -343,9 +409,11 @@ STATS_RUN = "Test start: 2026-11-23 05:55:28.371355 ...\n" + PAIR.replace("4100"
         OTHER_PAIR + PAIR,
         PAIR + OTHER_PAIR.replace("820000", "300000"),  # fewer bytes than before
         PAIR + OTHER_PAIR.replace("4.10", "1.10"),  # or less time
-        before_each(PAIR, "[pod/gen-x7k2p/tcpreplay] ") + before_each(OTHER_PAIR, "[pod/gen-9zqw4/tcpreplay] "),  # kubectl --prefix
+        before_each(PAIR, "[pod/gen-x7k2p/tcpreplay] ")
+        + before_each(OTHER_PAIR, "[pod/gen-9zqw4/tcpreplay] "),  # kubectl --prefix
         before_each(PAIR, "one.log:") + before_each(OTHER_PAIR, "two.log:"),  # grep in two files
-        before_each(PAIR, "Nov 23 02:30:37 gen tcpreplay[811]: ") + before_each(OTHER_PAIR, "Nov 23 02:31:37 gen tcpreplay[907]: "),
+        before_each(PAIR, "Nov 23 02:30:37 gen tcpreplay[811]: ")
+        + before_each(OTHER_PAIR, "Nov 23 02:31:37 gen tcpreplay[907]: "),
         without(RUN, *NOT_GREPPED) + without(OTHER, *NOT_GREPPED),  # grep -E "Actual|Rated|Flows"
         STATS_RUN + PAIR + STATS_RUN.replace("2000", "5000") + OTHER_PAIR,
         STATS_RUN + PAIR + OTHER_PAIR,  # a pair too many after its end
@@ -379,7 +447,9 @@ def in_json(text):
 
 def in_csv(text):
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([number, line, "stdout"] for number, line in enumerate(text.splitlines()))
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(
+        [number, line, "stdout"] for number, line in enumerate(text.splitlines())
+    )
     return out.getvalue()
 
 
@@ -404,7 +474,9 @@ QUOTED = {
     "container": of_container,
     "cri": lambda text: before_each(text, "2026-11-28T12:00:00.123456789Z stdout F "),
     "journal": lambda text: before_each(text, "Nov 28 12:00:01 gen1 tcpreplay[812]: "),
-    "journal at midnight": lambda text: before_each(text, "Nov 30 23:59:59 gen1 tcpreplay[812]: ", "Dec 1 00:00:00 gen1 tcpreplay[812]: "),
+    "journal at midnight": lambda text: before_each(
+        text, "Nov 30 23:59:59 gen1 tcpreplay[812]: ", "Dec 1 00:00:00 gen1 tcpreplay[812]: "
+    ),
     "rsyslog": lambda text: "Nov 28 12:00:01 gen1 tcpreplay: " + text.replace("\n", "#012").replace("\t", "#011"),
     "grep -n": lambda text: "".join(f"run.log:{number}: {line}\n" for number, line in enumerate(text.splitlines())),
     "repr": repr,
@@ -417,7 +489,9 @@ QUOTED = {
     "html": lambda text: "<pre>" + html.escape(text) + "</pre>",
     "html lines": lambda text: "<br>\n".join(html.escape(text).splitlines()),
     "html on one line": lambda text: "<br/>".join(html.escape(text).splitlines()),
-    "html table": lambda text: "".join(f"<tr><td>{html.escape(line)}</td><td>gen1</td></tr>\n" for line in text.splitlines()),
+    "html table": lambda text: "".join(
+        f"<tr><td>{html.escape(line)}</td><td>gen1</td></tr>\n" for line in text.splitlines()
+    ),
     "markdown": lambda text: f"```\n{text}```\n",
     "markdown ticks": lambda text: "".join(f"`{line.strip()}`  \n" for line in text.splitlines()),
     "reStructuredText": lambda text: "".join(f"        `` {line.strip()}`` \\\n" for line in text.splitlines()),
@@ -442,7 +516,8 @@ def test_a_log_that_another_tool_has_quoted(tool):
         RUN.replace("Successful packets:        4100", "Successful packets:        4,100"),
         RUN.replace("(ENOBUFS): 3", "(ENOBUFS): 3'000"),
         RUN.replace("Failed packets:            0", "Failed packets: | 0"),
-        PAIR + OTHER.replace("1.60 Mbps,", "1.60 Mbps,\n> "),  # wrapped by a mail program: the total, not a sample, is lost
+        PAIR
+        + OTHER.replace("1.60 Mbps,", "1.60 Mbps,\n> "),  # wrapped by a mail program: the total, not a sample, is lost
         OTHER.replace("200000.0 Bps", "200,000.0 Bps"),
         PAIR + OTHER.replace("200000.0 Bps", "200,000.0 Bps").replace("8200 packets", "8,200 packets"),
         RUN.replace("eth1", "/dev/tap0"),

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties of the parser of tcpreplay's output: statistics made from drawn numbers parse to these numbers, whatever is around them."""
+"""Properties of the parser of tcpreplay's output: statistics made from drawn numbers parse to these numbers, whatever
+is around them."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ quickly = hypothesis.settings(deadline=None, max_examples=100, database=None, de
 COUNT = strategies.integers(0, 2**63 - 1)
 CENTS = strategies.integers(0, 10**13)
 # What the kernel takes for a name, but for a colon, which begins an alias.
-NAME = strategies.text(strategies.characters(exclude_categories=("C", "Z"), exclude_characters="/:%"), min_size=1, max_size=15).filter(
-    lambda name: len(name.encode()) <= 15
-)
+NAME = strategies.text(
+    strategies.characters(exclude_categories=("C", "Z"), exclude_characters="/:%"), min_size=1, max_size=15
+).filter(lambda name: len(name.encode()) <= 15)
 LABELS = {
     "successful_packets": "Successful packets:        ",
     "failed_packets": "Failed packets:            ",
@@ -89,25 +90,36 @@ def run(draw):
     form = draw(strategies.sampled_from(("4.1", "4.4.2", "4.4.3")))
     text, samples = "", []
     # All of it counts from the start of the run.
-    columns = draw(strategies.lists(strategies.tuples(COUNT, COUNT, strategies.integers(0, 10**13)), min_size=1, max_size=4))
+    columns = draw(
+        strategies.lists(strategies.tuples(COUNT, COUNT, strategies.integers(0, 10**13)), min_size=1, max_size=4)
+    )
     for packets, size, micro in zip(*map(sorted, zip(*columns))):
         lines, said = draw(pair(form, packets, size, micro))
         text += lines
         samples.append(said)
     stats = {**samples.pop(), "samples": samples, "failed_write_attempts": 0, "interrupted": False, "devices": []}
-    stats.update(dict.fromkeys(("flows", "flows_per_second", "flow_packets", "non_flow_packets", "flows_unique", "flows_expired")))
+    stats.update(
+        dict.fromkeys(
+            ("flows", "flows_per_second", "flow_packets", "non_flow_packets", "flows_unique", "flows_expired")
+        )
+    )
     if draw(strategies.booleans()):
         stats["failed_write_attempts"] = attempts = draw(COUNT)
         text += f"Failed write attempts: {attempts}\n"
     if draw(strategies.booleans()):
         flows, cents, of_flow, of_none = draw(COUNT), draw(CENTS), draw(COUNT), draw(COUNT)
-        stats.update(flows=flows, flows_per_second=float(decimal(cents)), flow_packets=of_flow, non_flow_packets=of_none)
+        stats.update(
+            flows=flows, flows_per_second=float(decimal(cents)), flow_packets=of_flow, non_flow_packets=of_none
+        )
         expiry = ""
         if form == "4.4.3" and draw(strategies.booleans()):
             stats.update(flows_unique=draw(COUNT), flows_expired=draw(COUNT))
             expiry = f"{stats['flows_unique']} unique, {stats['flows_expired']} expired, "
         unique, end = ("unique ", " packets") if form == "4.4.3" else ("", "")
-        text += f"Flows: {flows} flows, {expiry}{decimal(cents)} fps, {of_flow} {unique}flow packets, {of_none} {unique}non-flow{end}\n"
+        text += (
+            f"Flows: {flows} flows, {expiry}{decimal(cents)} fps, {of_flow} {unique}flow packets, {of_none}"
+            f" {unique}non-flow{end}\n"
+        )
     for interface in draw(strategies.lists(NAME, max_size=2, unique=True)):
         device = {"interface": interface, **{name: draw(COUNT) for name in LABELS}}
         stats["devices"].append(device)
@@ -131,7 +143,9 @@ def spliced(text, pieces):
 def test_statistics_parse_to_the_numbers_they_were_made_from(drawn):
     text, stats = drawn
     assert parse(text) == stats
-    assert last_measures(text) == {name: stats[name] for name in ("packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps")}
+    assert last_measures(text) == {
+        name: stats[name] for name in ("packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps")
+    }
 
 
 @quickly
@@ -147,7 +161,9 @@ def test_the_other_stream_may_stand_anywhere(drawn, data):
     text, stats = drawn
     places = strategies.integers(0, len(text))
     pieces = data.draw(
-        strategies.lists(strategies.tuples(places, strategies.sampled_from(PIECES)), max_size=4, unique_by=lambda one: one[0])
+        strategies.lists(
+            strategies.tuples(places, strategies.sampled_from(PIECES)), max_size=4, unique_by=lambda one: one[0]
+        )
     )
     assert parse(spliced(text, pieces)) == stats
     interrupt = (

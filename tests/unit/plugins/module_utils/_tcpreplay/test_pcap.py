@@ -38,8 +38,8 @@ def test_nothing_is_told_of_a_usual_pcap(warnings_of):
     assert warnings_of((FRAME, 60, 0), (FRAME, 60, 1), recorded_speed=True) == []
 
 
-# tcpreplay 4.4.3 on Linux 6.18: "Unable to send packet: Error with PF_PACKET send() [3]: Invalid argument (errno = 22)" for 1 to 13 bytes;
-# 14 are sent. At 0 bytes it exits.
+# tcpreplay 4.4.3 on Linux 6.18: "Unable to send packet: Error with PF_PACKET send() [3]: Invalid argument (errno = 22)"
+# for 1 to 13 bytes; 14 are sent. At 0 bytes it exits.
 @pytest.mark.parametrize("size", [1, 8, 13])
 def test_a_frame_that_ends_within_its_header(warnings_of, size):
     with pytest.raises(TrafficgenError) as error:
@@ -64,7 +64,9 @@ def test_a_frame_of_no_bytes(warnings_of, record):
 def test_frames_cut_by_the_files_snaplen(warnings_of):
     (text,) = warnings_of((FRAME, 60, 0), (FRAME[:40], 40, 1), snaplen=48)
     assert "1 of 2 packets are cut by the snaplen of the file's header, 48 bytes, and sent so. `mergecap" in text
-    with pytest.raises(TrafficgenError, match=r"snaplen in its header is 13, .* less than an Ethernet header\. `mergecap"):
+    with pytest.raises(
+        TrafficgenError, match=r"snaplen in its header is 13, .* less than an Ethernet header\. `mergecap"
+    ):
         warnings_of((FRAME, 60, 0), snaplen=13)
 
 
@@ -99,7 +101,8 @@ def test_time_that_goes_back(warnings_of):
     assert warnings_of(*records) == []  # a rate was asked for
 
 
-# tcprewrite --dlt=enet of 4.4.3 makes the first and the third of raw IP and NULL (shared by all of 4.4.0 to 4.4.4), without an error.
+# tcprewrite --dlt=enet of 4.4.3 makes the first and the third of raw IP and NULL (shared by all of 4.4.0 to 4.4.4),
+# without an error.
 @pytest.mark.parametrize("before", [b"", b"\2\0\0\0", bytes.fromhex("00000000000002000000000100000800")])
 def test_packets_that_claim_to_be_ethernet(warnings_of, before):
     (text,) = warnings_of(*[(before + IPV4, len(before) + 48, 0)] * 20)

@@ -42,7 +42,8 @@ def test_left_by_what_was_measured(to_send, duration, expected, left):
 
 
 @pytest.mark.parametrize(
-    ("duration", "expected", "left"), [(None, 60.0, 53.0), (10, 60.0, 3.0), (10, math.inf, 3.0), (None, math.inf, None), (5, 60.0, None)]
+    ("duration", "expected", "left"),
+    [(None, 60.0, 53.0), (10, 60.0, 3.0), (10, math.inf, 3.0), (None, math.inf, None), (5, 60.0, None)],
 )
 def test_left_before_anything_was_measured(duration, expected, left):
     assert seconds_left(7.0, None, 0.0, to_send=1000, duration=duration, expected=expected) == left
@@ -60,7 +61,13 @@ def test_what_is_written(tmp_path, monkeypatch):
     try:
         with Progress(str(path), **bounds(), padding=18.0) as progress:
             progress.listen(b"")
-            assert json.loads(path.read_text()) == {"trafficgen_progress": 1, "elapsed": 0.0, "left": 60.0, "sample": None, "padding": 18.0}
+            assert json.loads(path.read_text()) == {
+                "trafficgen_progress": 1,
+                "elapsed": 0.0,
+                "left": 60.0,
+                "sample": None,
+                "padding": 18.0,
+            }
             # Cut anywhere, as a pipe may: a pair of lines counts when it is whole.
             text = RECORDED.read_bytes()
             cut = text.index(b"Rated:") + 9
@@ -111,7 +118,10 @@ def test_the_folder_goes_too_where_it_is_empty(tmp_path):
     for name in ("empty", "used"):
         with Progress(str(tmp_path / name / "progress"), **bounds()) as progress:
             progress.listen(b"")
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["used", "used/AnsiballZ_tcpreplay.py"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "used",
+        "used/AnsiballZ_tcpreplay.py",
+    ]
 
 
 def test_a_run_is_listened_to(tmp_path):

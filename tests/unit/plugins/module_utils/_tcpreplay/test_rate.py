@@ -9,7 +9,13 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_UNITS, Size, plan_rate
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import Recorded, elapsed, measured, missed, reached
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import (
+    Recorded,
+    elapsed,
+    measured,
+    missed,
+    reached,
+)
 
 SIXTY = Size.of(60)
 PPS_2 = """\
@@ -82,7 +88,14 @@ def test_nothing_sent_has_no_rate():
 # 600 frames in 59.9 s and 3 in 90 s by its clock; what tcpreplay prints of that is cut.
 @pytest.mark.parametrize(
     ("packets", "seconds", "within"),
-    [(600, 59.9, 0.0002), (3, 90.0, 0.0002), (2, 0.500019, 1e-6), (10**9, 1000.0, 1e-5), (5, 1.5, 0.001), (10**6, 1.0099, 1e-5)],
+    [
+        (600, 59.9, 0.0002),
+        (3, 90.0, 0.0002),
+        (2, 0.500019, 1e-6),
+        (10**9, 1000.0, 1e-5),
+        (5, 1.5, 0.001),
+        (10**6, 1.0099, 1e-5),
+    ],
 )
 def test_the_time_is_known_better_than_its_two_decimals(packets, seconds, within):
     size = packets * 60
@@ -148,13 +161,20 @@ def told(said, form, value, recorded=None, speed=None):
 
 
 def test_a_missed_rate_is_told():
-    assert told(THOUSAND, "l1_mbps", 400) == "The rate asked for was missed: 66.1% of it was sent, 264.36 of l1_mbps 400."
-    assert told(THOUSAND, "l1_mbps", 2000, speed=1000) == (
-        "The rate asked for was missed: 26.4% of it was sent, 264.36 of l1_mbps 2000, capped at the line's 1000.00."
+    assert (
+        told(THOUSAND, "l1_mbps", 400) == "The rate asked for was missed: 66.1% of it was sent, 264.36 of l1_mbps 400."
+    )
+    assert (
+        told(THOUSAND, "l1_mbps", 2000, speed=1000)
+        == "The rate asked for was missed: 26.4% of it was sent, 264.36 of l1_mbps 2000, capped at the line's 1000.00."
     )
     assert told(THOUSAND, "mbps", 100) == "The rate asked for was exceeded: 188.8% of it was sent, 188.83 of mbps 100."
-    assert told(RECORDED_6, None, None, Recorded(1.5, 1.5)).startswith("The recorded speed was missed: 50.0% of it was sent, 1.500 s of")
-    assert told(TWICE_4, "multiplier", 2, Recorded(1.0, 1.0)).startswith("The recorded speed, times 2, was missed: 50.0% of it was sent, ")
+    assert told(RECORDED_6, None, None, Recorded(1.5, 1.5)).startswith(
+        "The recorded speed was missed: 50.0% of it was sent, 1.500 s of"
+    )
+    assert told(TWICE_4, "multiplier", 2, Recorded(1.0, 1.0)).startswith(
+        "The recorded speed, times 2, was missed: 50.0% of it was sent, "
+    )
 
 
 def test_a_rate_that_was_reached_or_that_nobody_knows_is_not_told():
@@ -165,9 +185,16 @@ def test_a_rate_that_was_reached_or_that_nobody_knows_is_not_told():
 
 def test_where_the_frames_are_not_known_their_bytes_are():
     rates = measured(parse(THOUSAND), None, 1000)
-    assert (rates["pps"], rates["l2_mbps"], rates["l1_mbps"], rates["line_rate_percent"]) == (393391.03, None, None, None)
+    assert (rates["pps"], rates["l2_mbps"], rates["l1_mbps"], rates["line_rate_percent"]) == (
+        393391.03,
+        None,
+        None,
+        None,
+    )
     assert rates["frame_mbps"] == pytest.approx(188.83, abs=0.01)
-    assert rates["reason"].startswith("Some of the pcaps' frames are padded on a line, and which of them were sent is not known")
+    assert rates["reason"].startswith(
+        "Some of the pcaps' frames are padded on a line, and which of them were sent is not known"
+    )
     stats = parse(THOUSAND)
     assert reached(plan_rate("l1_mbps", 100, SIXTY), rates, stats, None) is None
     assert reached(plan_rate("mbps", 188.83, SIXTY), rates, stats, None) == pytest.approx(1, abs=0.001)

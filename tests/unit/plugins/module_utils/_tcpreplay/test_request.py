@@ -14,12 +14,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import A
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 # The first user's file: 64511 frames of 78 bytes.
-SCAN = command.Traffic(packets=64511, bytes=64511 * 78, wire_bytes=64511 * 82, seconds=0.0, largest=78, longest_file=64511)
+SCAN = command.Traffic(
+    packets=64511, bytes=64511 * 78, wire_bytes=64511 * 82, seconds=0.0, largest=78, longest_file=64511
+)
 RELEASE = (4, 4, 2)
 
 
 def request(**params):
-    return command.parse_request({**DEFAULTS, "pcaps": ["/scan.pcap"], "interface": "ens17", **params}, frozenset(range(4)))
+    return command.parse_request(
+        {**DEFAULTS, "pcaps": ["/scan.pcap"], "interface": "ens17", **params}, frozenset(range(4))
+    )
 
 
 def plan(asked, traffic=SCAN, speed=None):
@@ -42,16 +46,57 @@ def words(**params):
         ),
         ({}, ["--intf1=ens17", "--loop=1", "--preload-pcap", "--stats=1", "/scan.pcap"]),
         (
-            {"topspeed": True, "loop": 0, "duration": 10, "limit": 5, "preload": False, "flow_stats": False, "stats_interval": 2},
-            ["--intf1=ens17", "--topspeed", "--loop=0", "--duration=10", "--limit=5", "--no-flow-stats", "--stats=2", "/scan.pcap"],
+            {
+                "topspeed": True,
+                "loop": 0,
+                "duration": 10,
+                "limit": 5,
+                "preload": False,
+                "flow_stats": False,
+                "stats_interval": 2,
+            },
+            [
+                "--intf1=ens17",
+                "--topspeed",
+                "--loop=0",
+                "--duration=10",
+                "--limit=5",
+                "--no-flow-stats",
+                "--stats=2",
+                "/scan.pcap",
+            ],
         ),
         (
             {"pps": 0.5, "unique_ip": True, "loop": 3, "injection_method": "af_xdp"},
-            ["--intf1=ens17", "--pps=0.5", "--loop=3", "--preload-pcap", "--unique-ip", "--stats=1", "--xdp", "/scan.pcap"],
+            [
+                "--intf1=ens17",
+                "--pps=0.5",
+                "--loop=3",
+                "--preload-pcap",
+                "--unique-ip",
+                "--stats=1",
+                "--xdp",
+                "/scan.pcap",
+            ],
         ),
         (
-            {"multiplier": 2.0, "topspeed": False, "extra_args": ["--timer=nano", "-q"], "pcaps": ["/b.pcap", "/a.pcap"]},
-            ["--intf1=ens17", "--multiplier=2", "--loop=1", "--preload-pcap", "--stats=1", "--timer=nano", "-q", "/b.pcap", "/a.pcap"],
+            {
+                "multiplier": 2.0,
+                "topspeed": False,
+                "extra_args": ["--timer=nano", "-q"],
+                "pcaps": ["/b.pcap", "/a.pcap"],
+            },
+            [
+                "--intf1=ens17",
+                "--multiplier=2",
+                "--loop=1",
+                "--preload-pcap",
+                "--stats=1",
+                "--timer=nano",
+                "-q",
+                "/b.pcap",
+                "/a.pcap",
+            ],
         ),
     ],
 )
@@ -87,7 +132,10 @@ def test_a_pcap_is_never_an_option_nor_the_standard_input(monkeypatch, tmp_path)
         ({"offloads": "on"}, "offloads: 'on' is not known. It is one of auto, off, keep"),
         ({"lock_timeout": -1}, "lock_timeout -1: must be 0 at least"),
         ({"tx_ring_size": 0}, "tx_ring_size 0: must be 1 at least"),
-        ({"injection_method": "magic"}, "injection_method: 'magic' is not known. It is one of auto, pf_packet, netmap, af_xdp"),
+        (
+            {"injection_method": "magic"},
+            "injection_method: 'magic' is not known. It is one of auto, pf_packet, netmap, af_xdp",
+        ),
         ({"pcaps": []}, "pcaps: names no file"),
         ({"pcaps": ["x"] * 1025}, "names 1025 files, and tcpreplay takes 1024"),
         ({"rx_netns": "r"}, "rx_netns: needs rx_interface"),
@@ -116,7 +164,23 @@ def test_what_is_refused(params, said):
 @pytest.mark.parametrize("parameter", ["interface", "rx_interface"])
 @pytest.mark.parametrize(
     "name",
-    ["", "-i", "--write=x", "a b", "a\tb", "a\nb", "a\0b", "../x", "/dev/sda", ".", "..", "sixteencharacter", "eth0:1", "%1", "a\x1bb"],
+    [
+        "",
+        "-i",
+        "--write=x",
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a\0b",
+        "../x",
+        "/dev/sda",
+        ".",
+        "..",
+        "sixteencharacter",
+        "eth0:1",
+        "%1",
+        "a\x1bb",
+    ],
 )
 def test_what_is_no_interface_is_refused(parameter, name):
     with pytest.raises(TrafficgenError, match=f"{parameter} .*: not a name of an interface"):
@@ -129,18 +193,23 @@ def test_netmaps_names_point_to_the_injection_method(name):
         request(interface=name)
 
 
-@pytest.mark.parametrize("name", ["ens17", "fifteencharacte", "enp3s0f0.100", "br-lan", "wörld", "veth@x", "#", "a'b\"c"])
+@pytest.mark.parametrize(
+    "name", ["ens17", "fifteencharacte", "enp3s0f0.100", "br-lan", "wörld", "veth@x", "#", "a'b\"c"]
+)
 def test_what_the_kernel_takes_for_a_name_is_taken(name):
     assert request(interface=name).interface == name
 
 
-@pytest.mark.parametrize(("text", "cpus"), [("0", {0}), ("2-3,1", {1, 2, 3}), (" 0 , 2 - 3 ", {0, 2, 3}), ("1,1", {1}), ("3-3", {3})])
+@pytest.mark.parametrize(
+    ("text", "cpus"), [("0", {0}), ("2-3,1", {1, 2, 3}), (" 0 , 2 - 3 ", {0, 2, 3}), ("1,1", {1}), ("3-3", {3})]
+)
 def test_lists_of_cpus(text, cpus):
     assert request(cpu_list=text).cpus == cpus
 
 
-# tcpreplay 4.4.3 takes each of these for the option named, but for beginnings that are also those of another one (--lo, --du, --pp,
-# --uni), which another version may not have, and the options of netmap and AF_XDP, which it was built without.
+# tcpreplay 4.4.3 takes each of these for the option named, but for beginnings that are also those of another one (--lo,
+# --du, --pp, --uni), which another version may not have, and the options of netmap and AF_XDP, which it was built
+# without.
 @pytest.mark.parametrize(
     ("extra", "parameter"),
     [
@@ -220,12 +289,17 @@ def test_extra_args_that_have_no_place_here_are_refused(extra, said):
 @pytest.mark.parametrize(
     "extra",
     [
-        ["--enet-smac=02:22:22:22:22:22"], ["--enet-smac", "02:22:22:22:22:22"], ["--ENET_SMAC=02:22:22:22:22:22"],
+        ["--enet-smac=02:22:22:22:22:22"],
+        ["--enet-smac", "02:22:22:22:22:22"],
+        ["--ENET_SMAC=02:22:22:22:22:22"],
         ["--enet-sm=02:22:22:22:22:22"],
-        ["--enet-subsmac=02:00:00:00:00:01,02:22:22:22:22:22"], ["--enet-sub", "02:00:00:00:00:01,02:22:22:22:22:22"],
-        ["--enet-mac-seed=5"], ["--enet-mac", "5"], ["-q", "--fixcsum", "--enet-mac-seed", "5"],
+        ["--enet-subsmac=02:00:00:00:00:01,02:22:22:22:22:22"],
+        ["--enet-sub", "02:00:00:00:00:01,02:22:22:22:22:22"],
+        ["--enet-mac-seed=5"],
+        ["--enet-mac", "5"],
+        ["-q", "--fixcsum", "--enet-mac-seed", "5"],
     ],
-)  # fmt: skip
+)
 def test_options_that_rewrite_what_a_receiver_counts_by(extra):
     with pytest.raises(TrafficgenError, match="rewrites the source MAC addresses by which rx_interface counts"):
         request(extra_args=extra, rx_interface="b0")
@@ -234,7 +308,14 @@ def test_options_that_rewrite_what_a_receiver_counts_by(extra):
 
 @pytest.mark.parametrize(
     "extra",
-    [["--fuzz-seed=5"], ["--fuzz", "5"], ["--fragroute=/etc/fragroute.conf"], ["--dlt=hdlc"], ["--user-dlt=1"], ["--hdlc-control=1"]],
+    [
+        ["--fuzz-seed=5"],
+        ["--fuzz", "5"],
+        ["--fragroute=/etc/fragroute.conf"],
+        ["--dlt=hdlc"],
+        ["--user-dlt=1"],
+        ["--hdlc-control=1"],
+    ],
 )
 def test_options_that_make_other_frames_are_refused(extra):
     with pytest.raises(TrafficgenError, match="cannot be used here"):
@@ -256,16 +337,23 @@ def test_what_edits_the_frames_is_known():
 
 @pytest.mark.parametrize(
     ("method", "frame", "ring", "least", "most"),
-    # least: what was seen in flight behind a tbf of 1 Mbit/s (veth, wmem_default 212992); most: what the buffer can hold
-    [("pf_packet", 60, None, 163, 278), ("pf_packet", 1514, 512, 64, 141), ("netmap", 60, 256, 256, 256), ("netmap", 60, None, 4096, 4096),
-     ("af_xdp", 60, 512, 2560, 2560)],
-)  # fmt: skip
+    # least: what was seen in flight behind a tbf of 1 Mbit/s (veth, wmem_default 212992); most: what the buffer can
+    # hold
+    [
+        ("pf_packet", 60, None, 163, 278),
+        ("pf_packet", 1514, 512, 64, 141),
+        ("netmap", 60, 256, 256, 256),
+        ("netmap", 60, None, 4096, 4096),
+        ("af_xdp", 60, 512, 2560, 2560),
+    ],
+)
 def test_frames_in_flight(method, frame, ring, least, most):
     assert least <= command.in_flight(method, frame, ring, 212992) <= most
 
 
 def test_presets_beside_the_program_are_refused(tmp_path):
-    """As ``tcpreplay`` was seen to read them (strace): in the folder of its name, not where a link points, nor in the home directory."""
+    """As ``tcpreplay`` was seen to read them (strace): in the folder of its name, not where a link points, nor in the
+    home directory."""
     program = tmp_path / "tcpreplay"
     program.touch()
     command.check_presets(str(program))
@@ -274,11 +362,25 @@ def test_presets_beside_the_program_are_refused(tmp_path):
         command.check_presets(str(program))
 
 
-# Of tcpdump(1): -w writes a file, -z runs a program, -F and -V read files, -r one instead of the frames, -E takes secrets, -Z a user.
+# Of tcpdump(1): -w writes a file, -z runs a program, -F and -V read files, -r one instead of the frames, -E takes
+# secrets, -Z a user.
 @pytest.mark.parametrize(
     "given",
     [
-        *("-w FILE", "-wFILE", "-e -w FILE", "-ew FILE", "-G1 -z /bin/sh -w F", "-E x", "-F f", "-V f", "-rf", "-Z u", "-C 1", "-W 1"),
+        *(
+            "-w FILE",
+            "-wFILE",
+            "-e -w FILE",
+            "-ew FILE",
+            "-G1 -z /bin/sh -w F",
+            "-E x",
+            "-F f",
+            "-V f",
+            "-rf",
+            "-Z u",
+            "-C 1",
+            "-W 1",
+        ),
         *("-m x", "--print", "tcp", "-e tcp", "-", "--", "-e\n-w f", "-c 1", "-i eth0"),
     ],
 )
@@ -297,7 +399,9 @@ def test_presets_beside_the_program_are_refused(tmp_path):
     ],
 )
 def test_tcpdump_is_asked_for_nothing_but_printing(spelling, given):
-    with pytest.raises(TrafficgenError, match="asks tcpdump, which tcpreplay runs as root, for more than another way to print"):
+    with pytest.raises(
+        TrafficgenError, match="asks tcpdump, which tcpreplay runs as root, for more than another way to print"
+    ):
         request(extra_args=[word.format(given) for word in spelling])
 
 
@@ -314,7 +418,10 @@ def test_tcpdump_is_asked_for_nothing_but_printing(spelling, given):
         (["--pps-multi=4"], {"pps-multi": "4"}),
         (["--inc=1-5"], {"include": "1-5"}),
         (["--some-new-option=5"], {"some-new-option": "5"}),
-        (["--srcipmap", "10.0.0.0/8:198.18.0.0/15", "--fixcsum"], {"srcipmap": "10.0.0.0/8:198.18.0.0/15", "fixcsum": ""}),
+        (
+            ["--srcipmap", "10.0.0.0/8:198.18.0.0/15", "--fixcsum"],
+            {"srcipmap": "10.0.0.0/8:198.18.0.0/15", "fixcsum": ""},
+        ),
         (["-v", "--decode=-e -nn\t-vvX"], {"verbose": "", "decode": "-e -nn\t-vvX"}),
         (["-A", "-K"], {"decode": "-K"}),  # a value, though it looks like an option
     ],
@@ -390,7 +497,9 @@ def test_frames_that_are_too_large(size, tagged, mtu, method, refused):
 
 def test_what_does_not_fit_into_the_memory():
     ten_million = command.Traffic(10**7, 78 * 10**7, 82 * 10**7, 0.0, 78, 10**7)
-    with pytest.raises(TrafficgenError, match="preload: would take 6700 MB of memory for 10000000 packets, and 6000 MB are available"):
+    with pytest.raises(
+        TrafficgenError, match="preload: would take 6700 MB of memory for 10000000 packets, and 6000 MB are available"
+    ):
         command.check_memory(request(), ten_million, 6 * 10**9)
     command.check_memory(request(), ten_million, 7 * 10**9)
     command.check_memory(request(), ten_million, None)
@@ -453,7 +562,9 @@ def test_coarse_pacing_is_said():
 )
 def test_how_a_run_ended(params, sent, ended, status, expected):
     stats = {"packets": sent, "seconds": 3.0 if sent == 99999 else 0.5, "interrupted": False}
-    assert command.how_it_ended(request(**params), SCAN, stats, ended=ended, exit_status=status, failed=False) == expected
+    assert (
+        command.how_it_ended(request(**params), SCAN, stats, ended=ended, exit_status=status, failed=False) == expected
+    )
 
 
 def test_an_interrupt_is_the_users_although_the_status_is_0():
@@ -495,7 +606,9 @@ def test_what_is_no_interface_to_the_kernel_or_to_a_program(name):
         command.check_interface(name, "interface")
 
 
-@pytest.mark.parametrize("name", ["$(id)", "`id`", ";reboot", "|a&", "q'q", 'a"b', "a\\b", "{{7*7}}", "ü" * 7, "a*", "#", "~", "a" * 15])
+@pytest.mark.parametrize(
+    "name", ["$(id)", "`id`", ";reboot", "|a&", "q'q", 'a"b', "a\\b", "{{7*7}}", "ü" * 7, "a*", "#", "~", "a" * 15]
+)
 def test_odd_names_that_the_kernel_takes(name):
     assert command.check_interface(name, "interface") == name
 
@@ -511,6 +624,8 @@ def test_a_word_that_no_program_can_be_given_is_refused(word):
             command.check_extra_args(words)
 
 
-@pytest.mark.parametrize(("delay", "seconds"), [("5", 0.005), ("\u00b2", 0.0), ("7" * 5000, 0.0), ("", 0.0), ("-1", 0.0)])
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [("5", 0.005), ("\u00b2", 0.0), ("7" * 5000, 0.0), ("", 0.0), ("-1", 0.0)]
+)
 def test_a_delay_is_a_number_or_none(delay, seconds):
     assert command.check_extra_args([f"--loopdelay-ms={delay}"]).seconds("loopdelay-ms", 1e-3) == seconds

@@ -35,15 +35,53 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 
 # DESIGN's result tree.
 RUN_KEYS = {
-    "command", "requested", "capped", "rate_reached", "injection_method", "netmap_mode", "interface", "netns", "driver", "link_speed_mbps",
-    "mtu", "offloads", "flow_control", "ring_sizes", "pcaps", "edited_by", "in_flight_frames", "frames", "mac_address", "receive_wait",
+    "command",
+    "requested",
+    "capped",
+    "rate_reached",
+    "injection_method",
+    "netmap_mode",
+    "interface",
+    "netns",
+    "driver",
+    "link_speed_mbps",
+    "mtu",
+    "offloads",
+    "flow_control",
+    "ring_sizes",
+    "pcaps",
+    "edited_by",
+    "in_flight_frames",
+    "frames",
+    "mac_address",
+    "receive_wait",
     "settle",
-    "tcpreplay_version", "netmap_version", "kernel", "started", "ended", "exit_status", "ended_by",
-}  # fmt: skip
+    "tcpreplay_version",
+    "netmap_version",
+    "kernel",
+    "started",
+    "ended",
+    "exit_status",
+    "ended_by",
+}
 STATS_KEYS = {
-    "packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps", "flows", "flows_per_second", "flow_packets", "non_flow_packets",
-    "flows_unique", "flows_expired", "failed_write_attempts", "interrupted", "devices", "samples",
-}  # fmt: skip
+    "packets",
+    "bytes",
+    "seconds",
+    "bytes_per_second",
+    "mbps",
+    "pps",
+    "flows",
+    "flows_per_second",
+    "flow_packets",
+    "non_flow_packets",
+    "flows_unique",
+    "flows_expired",
+    "failed_write_attempts",
+    "interrupted",
+    "devices",
+    "samples",
+}
 RATES_KEYS = {"pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent", "reason"}
 COUNTERS_KEYS = {"tx", "rx", "loss_packets", "loss_ratio", "verdict", "reason"}
 
@@ -52,7 +90,9 @@ def write_pcap(path, sizes, link_type=1, cut=0):
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link_type))
         for second, size in enumerate(sizes):
-            file.write(struct.pack("<IIII", second, 0, size, size + cut) + b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1" + bytes(size - 12))
+            file.write(
+                struct.pack("<IIII", second, 0, size, size + cut) + b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1" + bytes(size - 12)
+            )
     return str(path)
 
 
@@ -68,13 +108,27 @@ class Host:
 
     def add(self, name, **state):
         self.links[name] = {
-            "interface": name, "netns": None, "ifindex": len(self.links) + 2, "boot_id": "b", "driver": "veth", "bus_info": None,
-            "speed_mbps": None, "up": True, "carrier": True, "carrier_changes": 2, "mtu": 1500, "mac_address": "02:00:00:00:00:01",
-            "merging": [], "link_type": "ether", "promiscuous": False,
-            "kernel": {"rx_packets": 0, "tx_packets": 0, "rx_bytes": 0, "tx_bytes": 0}, "ethtool": {},
+            "interface": name,
+            "netns": None,
+            "ifindex": len(self.links) + 2,
+            "boot_id": "b",
+            "driver": "veth",
+            "bus_info": None,
+            "speed_mbps": None,
+            "up": True,
+            "carrier": True,
+            "carrier_changes": 2,
+            "mtu": 1500,
+            "mac_address": "02:00:00:00:00:01",
+            "merging": [],
+            "link_type": "ether",
+            "promiscuous": False,
+            "kernel": {"rx_packets": 0, "tx_packets": 0, "rx_bytes": 0, "tx_bytes": 0},
+            "ethtool": {},
             "mac": {"tx": None, "rx": None, "reason": "nobody counts here"},
-            "host_drops": {"nic": 0, "kernel": 0, "softnet": 0}, **state,
-        }  # fmt: skip
+            "host_drops": {"nic": 0, "kernel": 0, "softnet": 0},
+            **state,
+        }
 
     def snapshot(self, interface, netns=None, *, test_frames=None, like=None):
         if interface not in self.links:
@@ -107,7 +161,9 @@ class Host:
     @contextlib.contextmanager
     def only_run(self, interface, netns, what, until):
         if what in self.busy:
-            raise TrafficgenError(f"another run is {what} on it after {round(until - time.monotonic())} s", on=interface)
+            raise TrafficgenError(
+                f"another run is {what} on it after {round(until - time.monotonic())} s", on=interface
+            )
         self.busy.add(what)
         try:
             yield 2
@@ -116,9 +172,17 @@ class Host:
 
     recovered: ClassVar = []
     nic = NicState(
-        2, "veth", False, "noqueue", True, 1500, ["tx-tcp-segmentation", "rx-vlan-offload"], {"tx-tcp-segmentation": True, "rx-all": True},
-        None, RingSizes(256, 512, 4096, 4096),
-    )  # fmt: skip
+        2,
+        "veth",
+        False,
+        "noqueue",
+        True,
+        1500,
+        ["tx-tcp-segmentation", "rx-vlan-offload"],
+        {"tx-tcp-segmentation": True, "rx-all": True},
+        None,
+        RingSizes(256, 512, 4096, 4096),
+    )
     comes_up = True
 
     def wait_for_nic(self, interface, netns, watch):
@@ -251,10 +315,23 @@ def test_a_run_through_netmap(host, params):
     assert outcome.error is None and outcome.warnings == []
     run = outcome.tree["run"]
     assert run["command"] == [
-        STAND_IN, "--intf1=v0", "--topspeed", "--loop=19353", "--preload-pcap", "--stats=1", "--netmap", "--nm-delay=0", *params["pcaps"],
-    ]  # fmt: skip
+        STAND_IN,
+        "--intf1=v0",
+        "--topspeed",
+        "--loop=19353",
+        "--preload-pcap",
+        "--stats=1",
+        "--netmap",
+        "--nm-delay=0",
+        *params["pcaps"],
+    ]
     assert (run["injection_method"], run["netmap_mode"], run["netmap_version"]) == ("netmap", "emulated", "55D5E1C7")
-    assert (run["exit_status"], run["ended_by"], run["requested"], run["capped"]) == (0, "completed", {"topspeed": True}, False)
+    assert (run["exit_status"], run["ended_by"], run["requested"], run["capped"]) == (
+        0,
+        "completed",
+        {"topspeed": True},
+        False,
+    )
     assert run["tcpreplay_version"] == "4.4.2"
     assert run["kernel"] == os.uname().release
     assert 0 < run["ended"] - run["started"] < 5
@@ -265,17 +342,28 @@ def test_a_run_through_netmap(host, params):
     assert outcome.tree["rates"]["l2_mbps"] == pytest.approx(136261 * 82 * 8 / 1e6)
     assert outcome.tree["counters"]["verdict"] == "unknown"
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "take v0", "wait for the link, 0", "made",
-        "snapshot v0", "drain", "snapshot v0", "pause back", "let go",
+        "snapshot v0",
+        "guard v0",
+        "record v0",
+        "take v0",
+        "wait for the link, 0",
+        "made",
+        "snapshot v0",
+        "drain",
+        "snapshot v0",
+        "pause back",
+        "let go",
         "put back",
-    ]  # fmt: skip
+    ]
 
 
 def said(packets, size, seconds, *more):
     """What tcpreplay prints of so much."""
     actual = f"{seconds:.6f}" if seconds < 1 else f"{seconds:.2f}"
     rated = f"{size / seconds:.1f} Bps, {size * 8 / seconds / 1e6:.2f} Mbps, {packets / seconds:.2f} pps"
-    return "\n".join((f"Actual: {packets} packets ({size} bytes) sent in {actual} seconds", f"Rated: {rated}", *more, ""))
+    return "\n".join(
+        (f"Actual: {packets} packets ({size} bytes) sent in {actual} seconds", f"Rated: {rated}", *more, "")
+    )
 
 
 @pytest.fixture
@@ -311,7 +399,8 @@ def test_padding_is_that_of_the_frames_that_were_sent(host, params, says, tmp_pa
 
 
 def test_a_rate_is_asked_for_the_frames_that_are_to_be_sent(host, params, tmp_path):
-    # The first five alone are sent, and are 84 bytes on the line each: 10 Mbit/s are 14881 of them, and so many times 42 bytes.
+    # The first five alone are sent, and are 84 bytes on the line each: 10 Mbit/s are 14881 of them, and so many times
+    # 42 bytes.
     pcap = write_pcap(tmp_path / "mixed.pcap", [42] * 5 + [1514] * 5)
     asked = {**params, "pcaps": [pcap], "topspeed": None, "line_rate_percent": 100, "link_speed_mbps": 10}
     for given, frame, line in (({"limit": 5}, 42, 84), ({"limit": 20}, 778, 811), ({"limit": None}, 778, 811)):
@@ -342,11 +431,15 @@ def test_the_recorded_speed_is_compared_with_the_frames_that_were_sent(host, par
     assert outcome.tree["run"]["rate_reached"] == pytest.approx(1, abs=0.002) and outcome.warnings == []
     outcome = runs.carry_out({**asked, "duration": 10, "multiplier": 2.0})
     assert outcome.tree["run"]["rate_reached"] == pytest.approx(0.5, abs=0.002)
-    assert outcome.warnings == ["The recorded speed, times 2, was missed: 50.0% of it was sent, 5.000 s of the recording in 10.000 s."]
+    assert outcome.warnings == [
+        "The recorded speed, times 2, was missed: 50.0% of it was sent, 5.000 s of the recording in 10.000 s."
+    ]
     # It waits between passes as well, or no longer than it is told to.
     pauses = runs.carry_out({**asked, "duration": 10, "extra_args": ["--loopdelay-ms=500"]})
     assert pauses.tree["run"]["rate_reached"] == pytest.approx(1.1, abs=0.002)
-    assert runs.carry_out({**asked, "duration": 10, "extra_args": ["--maxsleep=500"]}).tree["run"]["rate_reached"] is None
+    assert (
+        runs.carry_out({**asked, "duration": 10, "extra_args": ["--maxsleep=500"]}).tree["run"]["rate_reached"] is None
+    )
     # Interrupted in the third second of the third pass.
     says(said(13, 13 * 60, 10.6, " User interrupt..."))
     assert runs.carry_out({**asked, "duration": 20}).tree["run"]["rate_reached"] == 1.0
@@ -363,7 +456,9 @@ def test_a_file_that_has_gone_after_the_run_was_opened_before(host, params, says
 
 def test_one_frame_has_no_rate(host, params, says, tmp_path):
     says("Actual: 1 packets (60 bytes) sent in 0.000021 seconds\nRated: 2857142.8 Bps, 22.85 Mbps, 47619.04 pps\n")
-    outcome = runs.carry_out({**params, "pcaps": [write_pcap(tmp_path / "one.pcap", [60])], "topspeed": None, "pps": 10.0, "loop": 1})
+    outcome = runs.carry_out(
+        {**params, "pcaps": [write_pcap(tmp_path / "one.pcap", [60])], "topspeed": None, "pps": 10.0, "loop": 1}
+    )
     assert outcome.tree["stats"]["pps"] == 47619.04
     assert outcome.tree["rates"] == {**dict.fromkeys(RATES_KEYS), "reason": "One frame has no rate."}
     assert outcome.tree["run"]["rate_reached"] is None and outcome.warnings == []
@@ -380,8 +475,15 @@ def test_a_run_through_netmap_without_a_hold(host, params):
     outcome = runs.carry_out({**params, "injection_method": "netmap", "hold": False})
     assert "--nm-delay=1" in outcome.tree["run"]["command"]
     assert host.events == [
-        "snapshot v0", "guard v0", "record v0", "wait for the NIC", "made", "snapshot v0", "snapshot v0", "put back",
-    ]  # fmt: skip
+        "snapshot v0",
+        "guard v0",
+        "record v0",
+        "wait for the NIC",
+        "made",
+        "snapshot v0",
+        "snapshot v0",
+        "put back",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +492,10 @@ def test_a_run_through_netmap_without_a_hold(host, params):
         ({}, Settings()),
         ({"injection_method": "netmap"}, Settings(offloads_off=True, flow_control_off=True)),
         ({"injection_method": "netmap", "offloads": "keep", "flow_control": "keep"}, Settings()),
-        ({"offloads": "off", "flow_control": "off"}, Settings(offloads_off=True, flow_control_off=True, flow_control_asked=True)),
+        (
+            {"offloads": "off", "flow_control": "off"},
+            Settings(offloads_off=True, flow_control_off=True, flow_control_asked=True),
+        ),
         ({"tx_ring_size": 1024, "rx_ring_size": 64}, Settings(tx_ring_size=1024, rx_ring_size=64)),
     ],
 )
@@ -466,7 +571,9 @@ def test_a_second_run_on_the_interface_is_refused(host, params):
 
 def test_a_run_that_is_not_ready_in_time(host, params, monkeypatch):
     monkeypatch.setattr(host, "wait_for_link", lambda watch, delay: time.sleep(0.6))
-    with pytest.raises(TrafficgenError, match=r"start_at [0-9.]+: is over since 0\.[0-9] s, and only now is the interface ready"):
+    with pytest.raises(
+        TrafficgenError, match=r"start_at [0-9.]+: is over since 0\.[0-9] s, and only now is the interface ready"
+    ):
         runs.carry_out({**params, "injection_method": "netmap", "start_at": time.time() + 0.3})
     assert "drain" not in host.events
 
@@ -500,7 +607,9 @@ def test_native_netmap_waits_for_the_link(host, params, monkeypatch):
     monkeypatch.setattr(installed, "mode", lambda driver: "native" if driver == "ixgbe" else "emulated")
     host.add("v0", driver="ixgbe", speed_mbps=10000)
     params = {**params, "hold": False}
-    outcome = runs.carry_out({**params, "injection_method": "netmap", "topspeed": None, "l1_mbps": 20000.0}, check_mode=True)
+    outcome = runs.carry_out(
+        {**params, "injection_method": "netmap", "topspeed": None, "l1_mbps": 20000.0}, check_mode=True
+    )
     assert outcome.tree["run"]["netmap_mode"] == "native"
     assert "--nm-delay=10" in outcome.tree["run"]["command"]
     assert outcome.tree["run"]["capped"] is True
@@ -621,7 +730,13 @@ def test_the_receiver_is_counted_until_all_has_come(host, params):
     host.counted = iter([0, 0, 100000, 190000, 193533, 193533])
     outcome = runs.carry_out({**params, "rx_interface": "r0", "receive_wait": 2.0})
     counters = outcome.tree["counters"]
-    assert counters["rx"] == {"source": "a counter", "packets": 193533, "bytes": None, "host_drops": 0, "late_packets": 0}
+    assert counters["rx"] == {
+        "source": "a counter",
+        "packets": 193533,
+        "bytes": None,
+        "host_drops": 0,
+        "late_packets": 0,
+    }
     assert counters["verdict"] == "consistent"
     assert outcome.tree["run"]["receive_wait"] == 2.0
     assert host.events[-3:] == ["snapshot r0", "missed none", "remove"]
@@ -656,8 +771,8 @@ def test_what_comes_before_the_first_frame_is_not_counted(host, params, monkeypa
     counters = outcome.tree["counters"]
     assert (counters["rx"]["packets"], counters["loss_packets"], counters["verdict"]) == (193533, 0, "consistent")
     assert outcome.warnings == [
-        "894 frames of the test's source MAC addresses arrived on r0 before the first was sent: late ones of an earlier run, or another "
-        "sender's. They are not counted."
+        "894 frames of the test's source MAC addresses arrived on r0 before the first was sent: late ones of an earlier"
+        " run, or another sender's. They are not counted."
     ]
 
 
@@ -711,7 +826,9 @@ def test_frames_that_never_cease_need_not_come_between_the_last_two_looks(host, 
     host.add("r0")
     host.counted = itertools.chain(range(1, 5), itertools.repeat(4, 2), itertools.repeat(4 + 193533))
     monkeypatch.setattr(runs, "snapshot", host.sends(0, 193533))
-    monkeypatch.setattr(runs, "wait_for_frames", lambda count, *args, **options: Arrival("limit", None, 2.0, float(count()), None))
+    monkeypatch.setattr(
+        runs, "wait_for_frames", lambda count, *args, **options: Arrival("limit", None, 2.0, float(count()), None)
+    )
     counters = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]
     assert "arrived before the first was sent, and more were coming" in counters["reason"]
 
@@ -731,7 +848,9 @@ def test_what_is_sent_is_what_was_looked_at(host, params, monkeypatch, tmp_path)
     looked_at = hashlib.sha256(Path(params["pcaps"][0]).read_bytes()).hexdigest()
     sent = tmp_path / "sent"
     sender = tmp_path / "sender"
-    sender.write_text(f'#!/bin/sh\n[ "$1" = --version ] || for last; do :; done; cat "$last" >{sent}\nexec {STAND_IN} "$@"\n')
+    sender.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || for last; do :; done; cat "$last" >{sent}\nexec {STAND_IN} "$@"\n'
+    )
     sender.chmod(0o755)
     real = host.snapshot
 
@@ -744,7 +863,10 @@ def test_what_is_sent_is_what_was_looked_at(host, params, monkeypatch, tmp_path)
     outcome = runs.carry_out({**params, "executable": str(sender)})
     assert outcome.error is None
     assert hashlib.sha256(sent.read_bytes()).hexdigest() == looked_at == outcome.tree["run"]["pcaps"][0]["sha256"]
-    assert outcome.tree["run"]["command"][-1] == params["pcaps"][0] and Path(params["pcaps"][0]).stat().st_size != sent.stat().st_size
+    assert (
+        outcome.tree["run"]["command"][-1] == params["pcaps"][0]
+        and Path(params["pcaps"][0]).stat().st_size != sent.stat().st_size
+    )
 
 
 def test_a_pcap_that_is_written_to_while_it_is_sent_fails_the_run(host, params, tmp_path):
@@ -752,7 +874,10 @@ def test_a_pcap_that_is_written_to_while_it_is_sent_fails_the_run(host, params, 
     sender.write_text(f'#!/bin/sh\n[ "$1" = --version ] || printf x >>{params["pcaps"][0]}\nexec {STAND_IN} "$@"\n')
     sender.chmod(0o755)
     outcome = runs.carry_out({**params, "executable": str(sender)})
-    assert outcome.error is not None and f"{params['pcaps'][0]}: was written to after it was looked at" in outcome.error.message
+    assert (
+        outcome.error is not None
+        and f"{params['pcaps'][0]}: was written to after it was looked at" in outcome.error.message
+    )
     assert outcome.tree["run"]["pcaps"][0]["sha256"] is None
     check_tree(outcome.tree)
 
@@ -764,7 +889,9 @@ def test_a_mac_that_counts_is_waited_for_as_well(host, params, monkeypatch):
 
     def snapshot(interface, netns=None, **options):
         state = real(interface, netns, **options)
-        return state if interface == "v0" else {**state, "mac": {**state["mac"], "rx": {**MAC, "packets": next(counts)}}}
+        return (
+            state if interface == "v0" else {**state, "mac": {**state["mac"], "rx": {**MAC, "packets": next(counts)}}}
+        )
 
     monkeypatch.setattr(runs, "snapshot", snapshot)
     rx = runs.carry_out({**params, "rx_interface": "r0"}).tree["counters"]["rx"]
@@ -776,7 +903,12 @@ def test_the_senders_queue_is_waited_for(host, params, monkeypatch):
     monkeypatch.setattr(runs, "snapshot", host.sends(0, 193408, 193500, 193533))
     outcome = runs.carry_out(params)
     counters = outcome.tree["counters"]
-    assert (counters["verdict"], counters["tx"]["packets"], counters["reason"], outcome.warnings) == ("consistent", 193533, "", [])
+    assert (counters["verdict"], counters["tx"]["packets"], counters["reason"], outcome.warnings) == (
+        "consistent",
+        193533,
+        "",
+        [],
+    )
 
 
 def test_what_stays_in_the_senders_queue_is_told(host, params, monkeypatch):
@@ -791,7 +923,8 @@ def test_what_stays_in_the_senders_queue_is_told(host, params, monkeypatch):
     assert "125 fewer, of which 125 were still in its queue (tbf)" in counters["reason"]
     assert "what was lost is not known" in counters["reason"]
     assert outcome.warnings == [
-        "125 frames were still in the queue of v0 (tbf) when its counters were read: they leave later. Raise timeout to wait longer."
+        "125 frames were still in the queue of v0 (tbf) when its counters were read: they leave later. Raise timeout to"
+        " wait longer."
     ]
 
 
@@ -814,7 +947,9 @@ def test_too_many_source_addresses_are_said(host, params, tmp_path):
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for number in range(4097):
-            file.write(struct.pack("<IIII", 0, 0, 60, 60) + b"\2\0\0\0\0\2\2\0\0\0" + struct.pack(">H", number) + bytes(48))
+            file.write(
+                struct.pack("<IIII", 0, 0, 60, 60) + b"\2\0\0\0\0\2\2\0\0\0" + struct.pack(">H", number) + bytes(48)
+            )
     counters = runs.carry_out({**params, "pcaps": [str(path)], "rx_interface": "r0", "loop": 1}).tree["counters"]
     assert "more than 4096 source MAC addresses" in counters["reason"]
     assert not any(event.startswith("add") for event in host.events)
@@ -919,7 +1054,9 @@ def test_how_many_frames_are_above_the_mtu_is_said(host, params, tmp_path):
 # tcpreplay waits 50.1 s for these, and not at all where time goes back (send_packets() of src/send_packets.c).
 def test_the_timeout_where_time_goes_back(host, params, tmp_path):
     path = tmp_path / "back.pcap"
-    records = [struct.pack("<IIII", 100 + tenths // 10, tenths % 10 * 100000, 60, 60) + bytes(60) for tenths in (0, 1, 501, 10)]
+    records = [
+        struct.pack("<IIII", 100 + tenths // 10, tenths % 10 * 100000, 60, 60) + bytes(60) for tenths in (0, 1, 501, 10)
+    ]
     path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(records))
     for multiplier, waits in ((None, 50.1), (2.0, 25.05), (0.5, 100.2)):
         asked = {**params, "pcaps": [str(path)], "loop": 1, "topspeed": None, "multiplier": multiplier, "timeout": None}

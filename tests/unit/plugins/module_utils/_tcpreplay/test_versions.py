@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/versions. The verdicts are those measured on real netmap and stated in appneta/tcpreplay #810 and #984."""
+"""Tests of _tcpreplay/versions. The verdicts are those measured on real netmap and stated in appneta/tcpreplay #810 and
+#984."""
 
 from __future__ import annotations
 
@@ -15,7 +16,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay im
 DEBIAN = (Path(__file__).parents[4] / "fixtures" / "tcpreplay_output" / "version_4.4.3.stderr").read_text()
 
 
-def answer(version, build="git:v1", methods=("Default injection method: PF_PACKET send()", "Optional injection method: netmap"), flags=""):
+def answer(
+    version,
+    build="git:v1",
+    methods=("Default injection method: PF_PACKET send()", "Optional injection method: netmap"),
+    flags="",
+):
     return "\n".join(
         [
             f"tcpreplay version: {version} (build {build}){flags}",
@@ -74,7 +80,11 @@ def test_other_builds():
         (["Injection method: PF_PACKET send()"], ("pf_packet",)),  # 4.0 and 4.1 say no more of netmap
         (["Injection method: PF_PACKET / TX_RING", "Not compiled with netmap"], ("pf_packet",)),
         (
-            ["Default injection method: PF_PACKET send()", "Optional injection method: netmap", "Optional injection method: AF_XDP"],
+            [
+                "Default injection method: PF_PACKET send()",
+                "Optional injection method: netmap",
+                "Optional injection method: AF_XDP",
+            ],
             ("pf_packet", "netmap", "af_xdp"),
         ),
         (["Injection method: pcap_inject()", "Not compiled with netmap", "Not compiled with AF_XDP"], ("libpcap",)),
@@ -88,7 +98,9 @@ def test_injection_methods(methods, expected):
     assert info.default_injection_method == (expected[0] if expected else None)
 
 
-@pytest.mark.parametrize("text", ["", "tcprewrite version: 4.4.3 (build git:v4.4.3)", "error while loading shared libraries: libpcap.so.1"])
+@pytest.mark.parametrize(
+    "text", ["", "tcprewrite version: 4.4.3 (build git:v4.4.3)", "error while loading shared libraries: libpcap.so.1"]
+)
 def test_not_tcpreplay(text):
     with pytest.raises(TrafficgenError, match="Install tcpreplay"):
         versions.parse_version(text)
@@ -143,7 +155,9 @@ def test_netmap_verdict_of_other_builds():
 def test_options(option, without, with_it):
     versions.require(versions.parse_version(answer(with_it)), option)
     if without:
-        with pytest.raises(TrafficgenError, match=rf"--{option}: tcpreplay {without} does not have it.*{with_it} or later"):
+        with pytest.raises(
+            TrafficgenError, match=rf"--{option}: tcpreplay {without} does not have it.*{with_it} or later"
+        ):
             versions.require(versions.parse_version(answer(without)), option)
 
 
@@ -157,7 +171,9 @@ def test_options_that_must_be_compiled_in():
         versions.require(debian, "xdp")
     with pytest.raises(TrafficgenError, match="built without af_xdp"):
         versions.require(versions.parse_version(answer("4.5.5")), "xdp")
-    assert versions.supports(versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp")
+    assert versions.supports(
+        versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp"
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +185,19 @@ def test_options_that_must_be_compiled_in():
         ("4.0.0beta1", (4, 0, 0)),
         *[
             (wrong, None)
-            for wrong in ("v4.4.2", "4.4", "4", "", "latest", "4.4.2 ", "4.4.2\n", "4.4.2-1-g12345", "4.4.x", "master", "٤.4.2")
+            for wrong in (
+                "v4.4.2",
+                "4.4",
+                "4",
+                "",
+                "latest",
+                "4.4.2 ",
+                "4.4.2\n",
+                "4.4.2-1-g12345",
+                "4.4.x",
+                "master",
+                "٤.4.2",
+            )
         ],
     ],
 )

@@ -34,7 +34,9 @@ def frames(*streams):
     return traffic, found
 
 
-@pytest.mark.parametrize("compressed", [lambda data: zlib.compress(data, 9), lambda data: bz2.compress(data, 9), lzma.compress])
+@pytest.mark.parametrize(
+    "compressed", [lambda data: zlib.compress(data, 9), lambda data: bz2.compress(data, 9), lzma.compress]
+)
 @pytest.mark.parametrize("length", [16, 18, 84, 1472])
 def test_it_does_not_compress_within_a_frame_or_across_frames(compressed, length):
     fills = [RandomFill(0, number) for number in range(2)]  # of two streams, interleaved
@@ -59,14 +61,25 @@ SPECS = {
         stream("Ether", "IP", {"UDP": {"dport": "1-90"}}, size={"imix": "simple"}, weight=2),
         stream("Ether", "IP", {"ICMP": {"seq": "0-50", "type": 0}}, size=90, weight=3),
     ],
-    "a payload of one's own before it": stream("Ether", "IP", "UDP", {"Raw": {"load": ["abc", "de"]}}, size=200, count=60),
+    "a payload of one's own before it": stream(
+        "Ether", "IP", "UDP", {"Raw": {"load": ["abc", "de"]}}, size=200, count=60
+    ),
     "an odd place": stream("Ether", "IP", {"UDP": {"sport": "1-60"}}, {"Raw": {"hex": "ff"}}, size=128),
-    "a tunnel": stream("Ether", "IP", "UDP", "VXLAN", "Ether", {"IP": {"src": "10.0.0.0/27"}}, "TCP", size=300, count=64),
-    "a checksum that is not the Internet's": stream("Ether", "IP", {"SCTP": {"dport": "1-20"}}, {"Raw": {"load": "x"}}, size=128, count=40),
+    "a tunnel": stream(
+        "Ether", "IP", "UDP", "VXLAN", "Ether", {"IP": {"src": "10.0.0.0/27"}}, "TCP", size=300, count=64
+    ),
+    "a checksum that is not the Internet's": stream(
+        "Ether", "IP", {"SCTP": {"dport": "1-20"}}, {"Raw": {"load": "x"}}, size=128, count=40
+    ),
     "no field that varies": stream("Ether", "IP", "SCTP", size=256, count=40),
-    "together": stream({"Ether": {"src": "02:00:00:00:00:01-02:00:00:00:00:05"}}, {"IP": {"dst": "239.1.1.1-239.1.1.5"}}, "UDP", size=90,
-                       together=[["Ether.src", "IP.dst"]]),
-}  # fmt: skip
+    "together": stream(
+        {"Ether": {"src": "02:00:00:00:00:01-02:00:00:00:00:05"}},
+        {"IP": {"dst": "239.1.1.1-239.1.1.5"}},
+        "UDP",
+        size=90,
+        together=[["Ether.src", "IP.dst"]],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -79,7 +92,13 @@ def test_every_frame_is_scapys_own(name):
 
 def test_frames_are_patched_all_the_same():
     # A template for each frame would be Scapy's pace: its payload's sum is what keeps it to one a size.
-    for name, sizes in (("UDP", 1), ("TCP in VLAN over IPv6, an odd payload", 1), ("sizes in turn", 6), ("a tunnel", 1), ("together", 1)):
+    for name, sizes in (
+        ("UDP", 1),
+        ("TCP in VLAN over IPv6, an odd payload", 1),
+        ("sizes in turn", 6),
+        ("a tunnel", 1),
+        ("together", 1),
+    ):
         traffic, _made = frames(SPECS[name])
         assert traffic.streams[0].period() == sizes, name
 
@@ -93,7 +112,10 @@ def test_the_seed_settles_it_and_nothing_else():
 
 
 def test_a_seed_of_nothing():
-    for options, says in (({"fill": "zeros", "seed": 1}, "a seed, but fill is zeros"), ({"seed": True}, "seed is True")):
+    for options, says in (
+        ({"fill": "zeros", "seed": 1}, "a seed, but fill is zeros"),
+        ({"seed": True}, "seed is True"),
+    ):
         with pytest.raises(TrafficgenError, match=says):
             read_traffic([stream("Ether", "IP", "UDP", size=64, **options)], 0)
 

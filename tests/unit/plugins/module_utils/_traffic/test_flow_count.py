@@ -25,7 +25,10 @@ SPECS = {
     "gone through again": [stream(udp={"dport": "1-5"}, count=77)],
     "a value twice": [stream(udp={"dport": [80, 80, "79-81"]})],
     "apart": [stream(udp={"dport": "1-50"}), stream(udp={"dport": "51-60"}), stream(ip={"src": "10.0.0.1"})],
-    "the same in two sizes": [stream(udp={"dport": "1-50"}, size=64), stream(udp={"dport": "1-50"}, size=1500, count=30)],
+    "the same in two sizes": [
+        stream(udp={"dport": "1-50"}, size=64),
+        stream(udp={"dport": "1-50"}, size=1500, count=30),
+    ],
     "the same, cut at other places": [
         {"layers": ["Ether", {"IP": {"src": "198.18.0.0/28"}}, {"TCP": {"seq": seq}}], "count": count}
         for seq, count in ((5, 16), ("1-9", 18), (5, 16))
@@ -35,16 +38,31 @@ SPECS = {
     "payloads": [{"layers": ["Ether", "IP", {"UDP": {"dport": "1-5"}}, {"Raw": {"load": ["a", "bb"]}}]}],
     "a tunnel": [{"layers": ["Ether", "IP", {"GRE": None}, {"IP": {"src": "10.0.0.0/28"}}, {"UDP": {"dport": "1-9"}}]}],
     "no IP": [{"layers": ["Ether", {"ARP": {"psrc": "10.0.0.0/28"}}]}],
-    "together": [stream(ip={"src": "10.0.0.0/28"}, udp={"sport": "1-16", "dport": "1-3"}, together=["IP.src", "UDP.sport"], count=100)],
-    "together with what is no flow's": [stream(ip={"ttl": "1-16"}, udp={"sport": "1-16"}, together=["IP.ttl", "UDP.sport"])],
+    "together": [
+        stream(
+            ip={"src": "10.0.0.0/28"},
+            udp={"sport": "1-16", "dport": "1-3"},
+            together=["IP.src", "UDP.sport"],
+            count=100,
+        )
+    ],
+    "together with what is no flow's": [
+        stream(ip={"ttl": "1-16"}, udp={"sport": "1-16"}, together=["IP.ttl", "UDP.sport"])
+    ],
     "the same values, together and each with each": [
         stream(udp={"sport": "1-9", "dport": "1-9"}, together=["UDP.sport", "UDP.dport"]),
         stream(udp={"sport": "1-9", "dport": "1-9"}, count=9),
     ],
-    "steps between one another": [stream(udp={"dport": "1-101:10"}), stream(udp={"dport": "2-102:10"}), stream(udp={"dport": "101-1:-5"})],
+    "steps between one another": [
+        stream(udp={"dport": "1-101:10"}),
+        stream(udp={"dport": "2-102:10"}),
+        stream(udp={"dport": "101-1:-5"}),
+    ],
     "groups": [stream(ip={"dst": "239.0.0.0/27"}, count=20), stream(ip={"dst": "239.127.255.250-239.128.0.9"})],
     "random payload": [stream(udp={"dport": "1-9"}, size=90, fill="random", count=30)],
-    "VLAN and IPv6": [{"layers": ["Ether", {"Dot1Q": {"vlan": "1-9"}}, {"IPv6": {"src": "2001:2::/124"}}, {"TCP": {"dport": "1-9"}}]}],
+    "VLAN and IPv6": [
+        {"layers": ["Ether", {"Dot1Q": {"vlan": "1-9"}}, {"IPv6": {"src": "2001:2::/124"}}, {"TCP": {"dport": "1-9"}}]}
+    ],
 }
 
 
@@ -63,7 +81,9 @@ def test_more_flows_than_can_be_looked_at():
     assert flows(stream(ip={"src": "10.0.0.0/8"}, udp={"dport": "0-65535"}, count=10_000_000_000)) == 10_000_000_000
     # Neither every value of one with every one of the other, nor every frame.
     odd, even = ([f"10.{number >> 8}.{number & 255}.1" for number in range(start, 50_000, 2)] for start in (1, 0))
-    assert flows(stream(ip={"src": odd}, udp={"dport": "1-9"}), stream(ip={"src": even}, udp={"dport": "1-9"})) == 450_000
+    assert (
+        flows(stream(ip={"src": odd}, udp={"dport": "1-9"}), stream(ip={"src": even}, udp={"dport": "1-9"})) == 450_000
+    )
     # Two overlapping streams of a million flows: no number is better than a wrong one.
     overlapping = [stream(ip={"src": f"10.{start}.0.0-10.{start + 15}.255.255"}) for start in (0, 8)]
     assert flows(*overlapping) is None

@@ -32,7 +32,16 @@ def test_checksums_are_those_of_rfc_1071(zero_is_ffff):
         return (total ^ 0xFFFF) or (0xFFFF if zero_is_ffff else 0)
 
     chance = random.Random(1071)
-    totals = [1, 0xFFFE, 0xFFFF, 0x10000, 0x1FFFE, 0xFFFF * 7, 0xFFFFFFFF, *(chance.randrange(1, 1 << 32) for _turn in range(500))]
+    totals = [
+        1,
+        0xFFFE,
+        0xFFFF,
+        0x10000,
+        0x1FFFE,
+        0xFFFF * 7,
+        0xFFFFFFFF,
+        *(chance.randrange(1, 1 << 32) for _turn in range(500)),
+    ]
     high, low = lanes.checksum_columns(lanes_of(totals), len(totals), zero_is_ffff)
     assert [one << 8 | other for one, other in zip(high, low)] == [checksum(total) for total in totals]
 

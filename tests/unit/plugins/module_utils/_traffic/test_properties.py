@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties of the traffic spec: any spec is refused, or gives as many frames as asked for, of the sizes asked for, each time the same."""
+"""Properties of the traffic spec: any spec is refused, or gives as many frames as asked for, of the sizes asked for,
+each time the same."""
 
 from __future__ import annotations
 
@@ -26,11 +27,13 @@ quickly = hypothesis.settings(deadline=None, max_examples=60, database=None, der
 
 PORTS = strategies.one_of(
     strategies.integers(0, 65535),
-    strategies.tuples(strategies.integers(0, 65535), strategies.integers(0, 65535)).map(lambda ends: f"{min(ends)}-{max(ends)}"),
-    strategies.lists(strategies.integers(0, 65535), min_size=1, max_size=5),
-    strategies.tuples(strategies.integers(0, 30000), strategies.integers(30000, 65535), strategies.integers(1, 40000)).map(
-        lambda drawn: "{}-{}:{}".format(*drawn)
+    strategies.tuples(strategies.integers(0, 65535), strategies.integers(0, 65535)).map(
+        lambda ends: f"{min(ends)}-{max(ends)}"
     ),
+    strategies.lists(strategies.integers(0, 65535), min_size=1, max_size=5),
+    strategies.tuples(
+        strategies.integers(0, 30000), strategies.integers(30000, 65535), strategies.integers(1, 40000)
+    ).map(lambda drawn: "{}-{}:{}".format(*drawn)),
     strategies.tuples(strategies.integers(100, 65535), strategies.integers(1, 9)).map(
         lambda drawn: {"start": drawn[0], "step": -drawn[1], "count": 10}
     ),
@@ -114,7 +117,9 @@ def test_count_frames_of_the_asked_sizes_and_twice_the_same(drawn):
 def test_interleaved_streams_lose_no_frame(drawn):
     streams = [{**spec, "weight": weight} for (spec, _lengths), weight in drawn]
     data = made(streams)
-    assert Counter(map(len, frames_of(data))) == Counter(length for (_spec, lengths), _weight in drawn for length in lengths)
+    assert Counter(map(len, frames_of(data))) == Counter(
+        length for (_spec, lengths), _weight in drawn for length in lengths
+    )
     assert made(streams) == data
 
 
@@ -124,7 +129,9 @@ def test_every_frame_is_the_one_that_scapy_builds(drawn):
     spec, _lengths = drawn
     traffic, _link_type, _nanoseconds = read_traffic([spec], 0)
     (one,) = traffic.streams
-    assert list(frames_of(b"".join(map(bytes, traffic.blocks())))) == [one.scapy_frame(number) for number in range(one.frames)]
+    assert list(frames_of(b"".join(map(bytes, traffic.blocks())))) == [
+        one.scapy_frame(number) for number in range(one.frames)
+    ]
 
 
 @hypothesis.settings(quickly, max_examples=40)
@@ -158,7 +165,12 @@ def test_what_moves_together_is_what_was_drawn(count, ports, addresses, mac, oth
     traffic, _link_type, _nanoseconds = read_traffic([spec], 0)
     frames = list(frames_of(b"".join(map(bytes, traffic.blocks()))))
     assert [(frame[6:12], frame[30:34], frame[36:38], frame[22]) for frame in frames] == [
-        ((mac + host).to_bytes(6, "big"), (address + step * host).to_bytes(4, "big"), (port + port_step * host).to_bytes(2, "big"), ttl)
+        (
+            (mac + host).to_bytes(6, "big"),
+            (address + step * host).to_bytes(4, "big"),
+            (port + port_step * host).to_bytes(2, "big"),
+            ttl,
+        )
         for ttl in range(1, others + 1)
         for host in range(count)
     ]
@@ -176,17 +188,31 @@ def test_what_is_written_is_what_was_said(tmp_path, drawn):
     path = tmp_path / "one.pcap"
     path.unlink(missing_ok=True)
     said = make_pcap(
-        str(path), [spec for spec, _lengths in drawn], 0.000001, replace=lambda new, there: new and path.parent.joinpath(new).rename(there)
+        str(path),
+        [spec for spec, _lengths in drawn],
+        0.000001,
+        replace=lambda new, there: new and path.parent.joinpath(new).rename(there),
     )
     read = summarize(str(path))
     pcap = said["pcap"]
-    assert (pcap["packets"], pcap["bytes"], pcap["file_bytes"], pcap["sizes"]) == (read.packets, read.bytes, read.file_bytes, read.sizes)
+    assert (pcap["packets"], pcap["bytes"], pcap["file_bytes"], pcap["sizes"]) == (
+        read.packets,
+        read.bytes,
+        read.file_bytes,
+        read.sizes,
+    )
     assert pcap["sha256"] == read.sha256
     assert pcap["flows"] in (None, read.flows)
 
 
 ODD = strategies.recursive(
-    strategies.one_of(strategies.none(), strategies.booleans(), strategies.integers(), strategies.floats(), strategies.text(max_size=8)),
+    strategies.one_of(
+        strategies.none(),
+        strategies.booleans(),
+        strategies.integers(),
+        strategies.floats(),
+        strategies.text(max_size=8),
+    ),
     lambda inner: strategies.one_of(
         strategies.lists(inner, max_size=3), strategies.dictionaries(strategies.text(max_size=5), inner, max_size=3)
     ),
@@ -204,7 +230,9 @@ def test_anything_else_is_refused_by_an_error_of_ours(drawn, where, odd, data):
         layers = list(spec["layers"])
         at = data.draw(strategies.integers(0, len(layers) - 1))
         name, fields = next(iter(layers[at].items()))
-        field = data.draw(strategies.sampled_from(sorted(FIELDS.get(name, {"src": None})))) if where == "field" else None
+        field = (
+            data.draw(strategies.sampled_from(sorted(FIELDS.get(name, {"src": None})))) if where == "field" else None
+        )
         layers[at] = {name: {**fields, field: odd}} if field else odd
         spec = {**spec, "layers": layers}
     try:

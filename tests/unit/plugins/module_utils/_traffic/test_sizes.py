@@ -37,7 +37,9 @@ def test_simple_imix_is_seven_four_one():
 
 
 def test_weights_are_spread_and_exact():
-    cycle = sizes.size_cycle({"weights": [{"size": 64, "weight": 5}, {"size": 128, "weight": 1}, {"size": 256, "weight": 1}]}, "frame")
+    cycle = sizes.size_cycle(
+        {"weights": [{"size": 64, "weight": 5}, {"size": 128, "weight": 1}, {"size": 256, "weight": 1}]}, "frame"
+    )
     # The known sequence of smooth weighted round robin for 5:1:1.
     assert cycle == [64, 64, 128, 64, 256, 64, 64]
 

@@ -28,20 +28,35 @@ BAD = {
     "unknown layer": ({"layers": ["Ether", "Ipp"]}, "streams[0]: Scapy has no layer 'Ipp'. Did you mean IP"),
     "a name that is no layer": ({"layers": ["Ether", "Packet"]}, "no layer 'Packet'"),
     "nothing near": ({"layers": ["Ether", "Xqzkwv"]}, "no layer 'Xqzkwv'. Scapy's ls() lists them."),
-    "unknown field": ({"layers": [{"IP": {"srcc": "1.1.1.1"}}]}, "streams[0]: IP has no field 'srcc'. Did you mean src?"),
+    "unknown field": (
+        {"layers": [{"IP": {"srcc": "1.1.1.1"}}]},
+        "streams[0]: IP has no field 'srcc'. Did you mean src?",
+    ),
     "value above": (udp(dport=65536), "UDP.dport: 65536 is out of the field's range. It has 16 bits: 0 to 65535."),
     "range above": (udp(dport="1-65536"), "UDP.dport: '1-65536' is out of the field's range."),
-    "value below": ({"layers": [{"IP": {"ttl": -1}}]}, "IP.ttl: -1 is out of the field's range. It has 8 bits: 0 to 255."),
-    "bits": ({"layers": ["Ether", {"Dot1Q": {"vlan": 4096}}]}, "Dot1Q.vlan: 4096 is out of the field's range. It has 12 bits: 0 to 4095."),
+    "value below": (
+        {"layers": [{"IP": {"ttl": -1}}]},
+        "IP.ttl: -1 is out of the field's range. It has 8 bits: 0 to 255.",
+    ),
+    "bits": (
+        {"layers": ["Ether", {"Dot1Q": {"vlan": 4096}}]},
+        "Dot1Q.vlan: 4096 is out of the field's range. It has 12 bits: 0 to 4095.",
+    ),
     "range backwards": (udp(dport="9-5"), "UDP.dport: an empty range: '9-5'"),
     "empty list": (udp(dport=[]), "UDP.dport: an empty list."),
-    "host name": ({"layers": [{"IP": {"dst": "router.example"}}]}, "IP.dst: 'router.example' is no IPv4 address, prefix or range"),
+    "host name": (
+        {"layers": [{"IP": {"dst": "router.example"}}]},
+        "IP.dst: 'router.example' is no IPv4 address, prefix or range",
+    ),
     "IPv6 in IPv4": ({"layers": [{"IP": {"dst": "2001:2::1"}}]}, "is no IPv4 address"),
     "host bits": ({"layers": [{"IP": {"dst": "198.18.0.1/24"}}]}, "has host bits set"),
     "addresses backwards": ({"layers": [{"IP": {"dst": "198.18.0.9-198.18.0.1"}}]}, "an empty range"),
     "MAC": ({"layers": [{"Ether": {"src": "02-00"}}]}, "Ether.src: '02-00' is no MAC address or range."),
     "MAC read as a number": ({"layers": [{"Ether": {"src": 123456}}]}, "123456 is no MAC address"),
-    "flag": ({"layers": [{"IP": {"flags": "XX"}}]}, "IP.flags: 'XX' is no value of this field. There are: DF, MF, evil."),
+    "flag": (
+        {"layers": [{"IP": {"flags": "XX"}}]},
+        "IP.flags: 'XX' is no value of this field. There are: DF, MF, evil.",
+    ),
     "name of a number": ({"layers": ["Ether", {"ICMP": {"type": "echo-reqest"}}]}, "Did you mean echo-request"),
     "hex": ({"layers": ["Ether", {"Raw": {"hex": "zz"}}]}, "Raw.hex: 'zz' is not hexadecimal"),
     "load twice": ({"layers": ["Ether", {"Raw": {"hex": "00", "load": "a"}}]}, "load is given twice"),
@@ -49,53 +64,127 @@ BAD = {
     "no fields": ({"layers": [{"IP": [1]}]}, "IP: [1] are no fields."),
     "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is no layer."),
     "no layers": ({"layers": []}, "streams[0]: no layers."),
-    "no outermost layer": ({"layers": ["UDP"]}, "streams[0]: UDP cannot be the outermost layer of a pcap. Start with Ether."),
-    "a layer of chance": ({"layers": ["Ether", "IP", "UDP", "NTP"]}, "another value each time: a random one, or the time of day"),
+    "no outermost layer": (
+        {"layers": ["UDP"]},
+        "streams[0]: UDP cannot be the outermost layer of a pcap. Start with Ether.",
+    ),
+    "a layer of chance": (
+        {"layers": ["Ether", "IP", "UDP", "NTP"]},
+        "another value each time: a random one, or the time of day",
+    ),
     "too many digits": (udp(dport="9" * 5000), "is no value of this field"),
-    "a preset's layer without fields": ({"preset": "imix", "layers": [{"IP": [1]}]}, "streams[0], IP: [1] are no fields."),
+    "a preset's layer without fields": (
+        {"preset": "imix", "layers": [{"IP": [1]}]},
+        "streams[0], IP: [1] are no fields.",
+    ),
     "a load that is no text at all": ({"layers": ["Ether", {"Raw": {"load": "\ud800"}}]}, "is not text"),
     "count 0": ({**udp(), "count": 0}, "streams[0]: count is 0."),
     "weight 0": ({**udp(), "weight": 0}, "weight is 0."),
-    "size below the headers": ({**udp(), "size": 45}, "size 45 (size_of: wire) is smaller than the headers. The layers alone are a frame "
-                               "of 42 bytes: 46 in that base."),
+    "size below the headers": (
+        {**udp(), "size": 45},
+        (
+            "size 45 (size_of: wire) is smaller than the headers. The layers alone are a frame "
+            "of 42 bytes: 46 in that base."
+        ),
+    ),
     "size above": ({**udp(), "size": 65536}, "size: 65536 bytes is out of range."),
     "size of no IP": ({"layers": ["Ether", "ARP"], "size": 64, "size_of": "ip"}, "the layers have no IP or IPv6"),
     "preset": ({"preset": "tcp_scan"}, "no preset 'tcp_scan'. There are: imix, rfc2544, tcp_port_scan, udp_port_scan."),
-    "preset's layer": ({"preset": "imix", "layers": [{"TCP": {"dport": 1}}]}, "has no layer 'TCP' to change. It has Ether, IP, UDP."),
+    "preset's layer": (
+        {"preset": "imix", "layers": [{"TCP": {"dport": 1}}]},
+        "has no layer 'TCP' to change. It has Ether, IP, UDP.",
+    ),
     "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are wire frames"),
-    "text where a packet goes": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": ["www.example.com"]}}]},
-                                 "streams[0], DNS.qd[0]: 'www.example.com' is no packet, and this field holds packets."),
-    "text where packets go": ({"layers": ["Ether", {"IP": {"options": 7}}]}, "IP.options: 7 is no packet, and this field holds packets."),
-    "a field in a packet in a field": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qnam": "a.example"}}]}}]},
-                                       "streams[0], DNS.qd[0]: DNSQR has no field 'qnam'. Did you mean qname?"),
-    "a value in a packet in a field": ({"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qtype": 65536}}]}}]},
-                                       "streams[0], DNS.qd[0], DNSQR.qtype: 65536 is out of the field's range."),
+    "text where a packet goes": (
+        {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": ["www.example.com"]}}]},
+        "streams[0], DNS.qd[0]: 'www.example.com' is no packet, and this field holds packets.",
+    ),
+    "text where packets go": (
+        {"layers": ["Ether", {"IP": {"options": 7}}]},
+        "IP.options: 7 is no packet, and this field holds packets.",
+    ),
+    "a field in a packet in a field": (
+        {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qnam": "a.example"}}]}}]},
+        "streams[0], DNS.qd[0]: DNSQR has no field 'qnam'. Did you mean qname?",
+    ),
+    "a value in a packet in a field": (
+        {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qtype": 65536}}]}}]},
+        "streams[0], DNS.qd[0], DNSQR.qtype: 65536 is out of the field's range.",
+    ),
     "step 0": (udp(dport="1-9:0"), "UDP.dport: '1-9:0' has a step of 0."),
     "a step of another kind": ({"layers": [{"IP": {"dst": "10.0.0.1-10.0.0.9:x"}}]}, "IP.dst: 'x' is no step."),
-    "a step that goes up, to a lower end": (udp(dport="9-1:2"), "an empty range: '9-1:2'. The first value must not be above the last."),
-    "a step that goes down, to a higher end": (udp(dport="1-9:-2"), "With a negative step it must not be below the last."),
-    "a count that goes out of the field": (udp(dport={"start": 65000, "step": 100, "count": 9}), "is out of the field's range."),
-    "a range of unknown keys": (udp(dport={"start": 1, "until": 9}), "UDP.dport: unknown key 'until'. A field that counts is {start, end"),
-    "a prefix of BGP": ({"layers": ["Ether", "IP", "TCP", "BGPHeader", {"BGPUpdate": {"nlri": ["10.0.0.0/8"]}}]},
-                        "BGPUpdate.nlri[0]: '10.0.0.0/8' is no packet, and this field holds packets."),
-    "more than 24 bits": ({"layers": ["Ether", "IP", "UDP", {"VXLAN": {"vni": 1 << 24}}]}, "It has 24 bits: 0 to 16777215."),
-    "a mapping in a mapping": (udp(dport={"start": {"start": 1, "end": 2}, "end": 9}), "UDP.dport: start is {'start': 1,"),
+    "a step that goes up, to a lower end": (
+        udp(dport="9-1:2"),
+        "an empty range: '9-1:2'. The first value must not be above the last.",
+    ),
+    "a step that goes down, to a higher end": (
+        udp(dport="1-9:-2"),
+        "With a negative step it must not be below the last.",
+    ),
+    "a count that goes out of the field": (
+        udp(dport={"start": 65000, "step": 100, "count": 9}),
+        "is out of the field's range.",
+    ),
+    "a range of unknown keys": (
+        udp(dport={"start": 1, "until": 9}),
+        "UDP.dport: unknown key 'until'. A field that counts is {start, end",
+    ),
+    "a prefix of BGP": (
+        {"layers": ["Ether", "IP", "TCP", "BGPHeader", {"BGPUpdate": {"nlri": ["10.0.0.0/8"]}}]},
+        "BGPUpdate.nlri[0]: '10.0.0.0/8' is no packet, and this field holds packets.",
+    ),
+    "more than 24 bits": (
+        {"layers": ["Ether", "IP", "UDP", {"VXLAN": {"vni": 1 << 24}}]},
+        "It has 24 bits: 0 to 16777215.",
+    ),
+    "a mapping in a mapping": (
+        udp(dport={"start": {"start": 1, "end": 2}, "end": 9}),
+        "UDP.dport: start is {'start': 1,",
+    ),
     "a range of a range": (udp(dport={"start": "1-2", "end": 9}), "UDP.dport: '1-2' is several values."),
-    "an IPv6 step or address": ({"layers": ["Ether", {"IPv6": {"dst": "2001:2::1-2001:2::100:10"}}]},
-                                "IPv6.dst: '2001:2::1-2001:2::100:10' can be read with a step and without."),
-    "together, other counts": ({**udp(sport="1-3", dport="1-4"), "together": [["UDP.sport", "UDP.dport"]]},
-                               "streams[0], together: UDP.sport has 3, UDP.dport has 4 values. Fields that move together need as many"),
-    "together, one value": ({**udp(sport="1-3"), "together": [["UDP.sport", "UDP.dport"]]}, "together: UDP.dport does not vary."),
-    "together, no layer": ({**udp(sport="1-3"), "together": [["UDP.sport", "TCP.dport"]]}, "no layer 'TCP' for 'TCP.dport'. There are: "),
+    "an IPv6 step or address": (
+        {"layers": ["Ether", {"IPv6": {"dst": "2001:2::1-2001:2::100:10"}}]},
+        "IPv6.dst: '2001:2::1-2001:2::100:10' can be read with a step and without.",
+    ),
+    "together, other counts": (
+        {**udp(sport="1-3", dport="1-4"), "together": [["UDP.sport", "UDP.dport"]]},
+        "streams[0], together: UDP.sport has 3, UDP.dport has 4 values. Fields that move together need as many",
+    ),
+    "together, one value": (
+        {**udp(sport="1-3"), "together": [["UDP.sport", "UDP.dport"]]},
+        "together: UDP.dport does not vary.",
+    ),
+    "together, no layer": (
+        {**udp(sport="1-3"), "together": [["UDP.sport", "TCP.dport"]]},
+        "no layer 'TCP' for 'TCP.dport'. There are: ",
+    ),
     "together, no field": ({**udp(sport="1-3"), "together": [["UDP.sport", "dport"]]}, "'dport' is no field."),
     "together, alone": ({**udp(sport="1-3"), "together": ["UDP.sport"]}, "is a group of its own."),
-    "together, twice": ({**udp(sport="1-3", dport="1-3"), "together": [["UDP.sport", "UDP.dport"], ["UDP.dport", "UDP.sport"]]},
-                        "UDP.dport is there twice."),
-    "together, of two": ({"layers": ["Ether", {"IP": {"src": "10.0.0.0/30"}}, {"IP": {"src": "10.0.0.0/30"}}, {"UDP": {"dport": "1-4"}}],
-                          "together": ["IP.src", "UDP.dport"]}, "'IP.src' may be several layers' field. Say which: IP:1.src"),
-    "what Scapy refuses": ({"layers": ["Ether", "IP", {"TCP": {"options": [{"MSS": 65536}]}}]}, "streams[0]: Scapy could not build the"),
-    "options that are no list": ({"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]}, "TCP.options: 'foo' is no list of options."),
-}  # fmt: skip
+    "together, twice": (
+        {**udp(sport="1-3", dport="1-3"), "together": [["UDP.sport", "UDP.dport"], ["UDP.dport", "UDP.sport"]]},
+        "UDP.dport is there twice.",
+    ),
+    "together, of two": (
+        {
+            "layers": [
+                "Ether",
+                {"IP": {"src": "10.0.0.0/30"}},
+                {"IP": {"src": "10.0.0.0/30"}},
+                {"UDP": {"dport": "1-4"}},
+            ],
+            "together": ["IP.src", "UDP.dport"],
+        },
+        "'IP.src' may be several layers' field. Say which: IP:1.src",
+    ),
+    "what Scapy refuses": (
+        {"layers": ["Ether", "IP", {"TCP": {"options": [{"MSS": 65536}]}}]},
+        "streams[0]: Scapy could not build the",
+    ),
+    "options that are no list": (
+        {"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]},
+        "TCP.options: 'foo' is no list of options.",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -116,7 +205,11 @@ def test_a_named_stream_is_called_by_its_name():
     ("streams", "interval", "says"),
     [
         ([], 0, "streams: no streams."),
-        ([{**udp(), "weight": 10**9}, {**udp(), "weight": 1}], 0, "weight: the weights come to 1000000001. At most 50000:"),
+        (
+            [{**udp(), "weight": 10**9}, {**udp(), "weight": 1}],
+            0,
+            "weight: the weights come to 1000000001. At most 50000:",
+        ),
         ([{**udp(), "weight": 1}, udp()], 0, "streams: some streams have a weight, and some have none."),
         ([udp(), {"layers": ["IP"]}], 0, "streams: the streams start with different kinds of layers."),
         ([udp()], -1, "interval: -1 is not a time between frames."),
@@ -133,7 +226,13 @@ def test_a_wrong_file_is_told(streams, interval, says):
 
 def test_a_preset_takes_fields_of_ones_own():
     (plain,) = frames({"preset": "rfc2544", "size": 64})
-    (own,) = frames({"preset": "rfc2544", "size": 64, "layers": [{"IP": {"dst": "198.19.0.1"}}, {"Ether": {"dst": "02:00:00:00:00:99"}}]})
+    (own,) = frames(
+        {
+            "preset": "rfc2544",
+            "size": 64,
+            "layers": [{"IP": {"dst": "198.19.0.1"}}, {"Ether": {"dst": "02:00:00:00:00:99"}}],
+        }
+    )
     assert own[:6] == bytes.fromhex("020000000099")
     assert own[30:34] == bytes([198, 19, 0, 1])
     assert plain[22] == own[22] == 10  # the preset's time to live
@@ -174,7 +273,12 @@ def test_names_of_hosts_are_never_looked_up(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", never)
     monkeypatch.setattr(socket, "gethostbyname", never)
-    frames(udp(), {"layers": ["Ether", "IPv6", "UDP"]}, {"layers": ["Ether", "ARP"]}, {"layers": ["Ether", {"IP": {"dst": "224.0.0.1"}}]})
+    frames(
+        udp(),
+        {"layers": ["Ether", "IPv6", "UDP"]},
+        {"layers": ["Ether", "ARP"]},
+        {"layers": ["Ether", {"IP": {"dst": "224.0.0.1"}}]},
+    )
 
 
 def test_a_hundred_layers_and_no_more():
@@ -189,7 +293,9 @@ def test_a_module_of_scapys_that_needs_more_than_scapy_is_an_error_of_ours(monke
         return importlib.import_module(name)
 
     monkeypatch.setattr(scapy_classes, "importlib", SimpleNamespace(import_module=import_module, util=importlib.util))
-    with pytest.raises(TrafficgenError, match=r"scapy\.contrib\.lacp cannot be imported: OSError: only on another system"):
+    with pytest.raises(
+        TrafficgenError, match=r"scapy\.contrib\.lacp cannot be imported: OSError: only on another system"
+    ):
         read_traffic([{"layers": ["Ether", "LACP"]}], 0)
 
 
@@ -202,7 +308,13 @@ def test_an_error_about_a_megabyte_is_none_itself():
 @pytest.mark.parametrize(
     ("count", "says"),
     [
-        (10_000, "streams[0]: count 10000 ends before IP.src (100 values) has changed at all: every frame has the first value. UDP.sport "),
+        (
+            10_000,
+            (
+                "streams[0]: count 10000 ends before IP.src (100 values) has changed at all: every frame has the first"
+                " value. UDP.sport "
+            ),
+        ),
         (64_512, None),
         (1, "streams[0]: count 1 ends before UDP.sport (64511 values) and IP.src (100 values) have changed at all"),
         (None, None),
@@ -210,7 +322,10 @@ def test_an_error_about_a_megabyte_is_none_itself():
 )
 def test_a_count_that_ends_before_a_field_has_moved_is_told(count, says):
     # luigirizzo/netmap#153: only the first IP address is ever used, the source port changes.
-    spec = {"layers": ["Ether", {"IP": {"src": "10.0.0.1-10.0.0.100"}}, {"UDP": {"sport": "1024-65534", "dport": 9}}], "size": 64}
+    spec = {
+        "layers": ["Ether", {"IP": {"src": "10.0.0.1-10.0.0.100"}}, {"UDP": {"sport": "1024-65534", "dport": 9}}],
+        "size": 64,
+    }
     traffic, _link_type, _nanoseconds = read_traffic([{**spec, "count": count}], 0)
     if says is None:
         assert traffic.warnings() == []

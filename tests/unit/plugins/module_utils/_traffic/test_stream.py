@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames made by patching against the same frames built by Scapy, one object each, from an expression written by hand."""
+"""Frames made by patching against the same frames built by Scapy, one object each, from an expression written by
+hand."""
 
 from __future__ import annotations
 
@@ -58,23 +59,48 @@ PRODUCTS = {
         Ether(**MACS) / IP(**IPS) / TCP(sport=[1, 2, 3], dport=list(range(5, 301))),
     ),
     "fields in another order": (
-        layers("Ether", {"IP": {"dst": "198.18.0.0/30", "src": ["198.18.1.1", "198.18.1.5-198.18.1.6"]}}, {"UDP": {"dport": "7-9"}}),
+        layers(
+            "Ether",
+            {"IP": {"dst": "198.18.0.0/30", "src": ["198.18.1.1", "198.18.1.5-198.18.1.6"]}},
+            {"UDP": {"dport": "7-9"}},
+        ),
         Ether(**MACS)
-        / IP(dst=["198.18.0.0", "198.18.0.1", "198.18.0.2", "198.18.0.3"], src=["198.18.1.1", "198.18.1.5", "198.18.1.6"])
+        / IP(
+            dst=["198.18.0.0", "198.18.0.1", "198.18.0.2", "198.18.0.3"], src=["198.18.1.1", "198.18.1.5", "198.18.1.6"]
+        )
         / UDP(dport=[7, 8, 9]),
     ),
     "bits that share a byte": (
-        layers("Ether", {"Dot1AD": {"vlan": "1-5"}}, {"Dot1Q": {"vlan": "250-260", "prio": [0, 3, 7]}}, {"IP": {"tos": "0-3"}}),
-        Ether(**MACS) / Dot1AD(vlan=[1, 2, 3, 4, 5]) / Dot1Q(vlan=list(range(250, 261)), prio=[0, 3, 7]) / IP(**IPS, tos=[0, 1, 2, 3]),
+        layers(
+            "Ether",
+            {"Dot1AD": {"vlan": "1-5"}},
+            {"Dot1Q": {"vlan": "250-260", "prio": [0, 3, 7]}},
+            {"IP": {"tos": "0-3"}},
+        ),
+        Ether(**MACS)
+        / Dot1AD(vlan=[1, 2, 3, 4, 5])
+        / Dot1Q(vlan=list(range(250, 261)), prio=[0, 3, 7])
+        / IP(**IPS, tos=[0, 1, 2, 3]),
     ),
     "odd offsets in a checksum": (
-        layers("Ether", {"IP": {"ttl": "1-255", "id": "65530-65535"}}, {"ICMP": {"id": "0-1", "type": ["echo-request", "echo-reply"]}}),
+        layers(
+            "Ether",
+            {"IP": {"ttl": "1-255", "id": "65530-65535"}},
+            {"ICMP": {"id": "0-1", "type": ["echo-request", "echo-reply"]}},
+        ),
         Ether(**MACS) / IP(**IPS, ttl=list(range(1, 256)), id=list(range(65530, 65536))) / ICMP(id=[0, 1], type=[8, 0]),
     ),
     "IPv6": (
-        layers("Ether", {"IPv6": {"src": "2001:2::ff-2001:2::102", "fl": "0-5", "tc": [0, 255]}}, {"UDP": {"sport": "1-3"}}),
+        layers(
+            "Ether", {"IPv6": {"src": "2001:2::ff-2001:2::102", "fl": "0-5", "tc": [0, 255]}}, {"UDP": {"sport": "1-3"}}
+        ),
         Ether(**MACS)
-        / IPv6(src=["2001:2::ff", "2001:2::100", "2001:2::101", "2001:2::102"], dst="2001:2::2", fl=list(range(6)), tc=[0, 255])
+        / IPv6(
+            src=["2001:2::ff", "2001:2::100", "2001:2::101", "2001:2::102"],
+            dst="2001:2::2",
+            fl=list(range(6)),
+            tc=[0, 255],
+        )
         / UDP(sport=[1, 2, 3]),
     ),
     "ICMPv6": (
@@ -83,25 +109,47 @@ PRODUCTS = {
     ),
     "a tunnel's outer checksum": (
         layers(
-            "Ether", {"IP": {"src": "198.18.0.4-198.18.0.5"}}, {"UDP": {"sport": "49152-49154", "dport": 4789}}, {"VXLAN": {"vni": "1-3"}},
-            {"Ether": {"src": "02:00:00:00:00:fe-02:00:00:00:01:01"}}, {"IP": {"dst": "10.0.0.0/31"}}, {"TCP": {"dport": "80-82"}},
+            "Ether",
+            {"IP": {"src": "198.18.0.4-198.18.0.5"}},
+            {"UDP": {"sport": "49152-49154", "dport": 4789}},
+            {"VXLAN": {"vni": "1-3"}},
+            {"Ether": {"src": "02:00:00:00:00:fe-02:00:00:00:01:01"}},
+            {"IP": {"dst": "10.0.0.0/31"}},
+            {"TCP": {"dport": "80-82"}},
         ),
-        Ether(**MACS) / IP(src=["198.18.0.4", "198.18.0.5"], dst="198.18.0.2") / UDP(sport=[49152, 49153, 49154], dport=4789)
+        Ether(**MACS)
+        / IP(src=["198.18.0.4", "198.18.0.5"], dst="198.18.0.2")
+        / UDP(sport=[49152, 49153, 49154], dport=4789)
         / VXLAN(vni=[1, 2, 3])
-        / Ether(src=["02:00:00:00:00:fe", "02:00:00:00:00:ff", "02:00:00:00:01:00", "02:00:00:00:01:01"], dst=MACS["dst"])
-        / IP(src="198.18.0.1", dst=["10.0.0.0", "10.0.0.1"]) / TCP(dport=[80, 81, 82]),
+        / Ether(
+            src=["02:00:00:00:00:fe", "02:00:00:00:00:ff", "02:00:00:00:01:00", "02:00:00:00:01:01"], dst=MACS["dst"]
+        )
+        / IP(src="198.18.0.1", dst=["10.0.0.0", "10.0.0.1"])
+        / TCP(dport=[80, 81, 82]),
     ),
     "GRE with a checksum": (
-        layers("Ether", "IP", {"GRE": {"chksum_present": 1}}, {"IP": {"dst": "10.0.0.0/24", "ttl": "1-3"}}, {"UDP": {"dport": "80-82"}}),
-        Ether(**MACS) / IP(**IPS) / GRE(chksum_present=1) / IP(src="198.18.0.1", dst=[f"10.0.0.{i}" for i in range(256)], ttl=[1, 2, 3])
+        layers(
+            "Ether",
+            "IP",
+            {"GRE": {"chksum_present": 1}},
+            {"IP": {"dst": "10.0.0.0/24", "ttl": "1-3"}},
+            {"UDP": {"dport": "80-82"}},
+        ),
+        Ether(**MACS)
+        / IP(**IPS)
+        / GRE(chksum_present=1)
+        / IP(src="198.18.0.1", dst=[f"10.0.0.{i}" for i in range(256)], ttl=[1, 2, 3])
         / UDP(dport=[80, 81, 82]),
     ),
     "ARP": (
         layers("Ether", {"ARP": {"psrc": "10.0.0.0/28", "op": ["who-has", "is-at"]}}),
         # A request is broadcast, an answer is not. In a layer the field that stands first changes fastest.
-        [Ether(src=MACS["src"], dst=dst, type=0x0806)
-         / ARP(hwsrc=MACS["src"], psrc=f"10.0.0.{i}", op=op, hwdst="00:00:00:00:00:00", pdst="0.0.0.0")
-         for i in range(16) for op, dst in ((1, "ff:ff:ff:ff:ff:ff"), (2, MACS["dst"]))],
+        [
+            Ether(src=MACS["src"], dst=dst, type=0x0806)
+            / ARP(hwsrc=MACS["src"], psrc=f"10.0.0.{i}", op=op, hwdst="00:00:00:00:00:00", pdst="0.0.0.0")
+            for i in range(16)
+            for op, dst in ((1, "ff:ff:ff:ff:ff:ff"), (2, MACS["dst"]))
+        ],
     ),
     "a contributed layer": (
         layers("Ether", {"MPLS": {"label": "4090-4100", "cos": [1, 2]}}, "IP", {"UDP": {"dport": "1-3"}}),
@@ -112,93 +160,203 @@ PRODUCTS = {
         Ether(**MACS) / IP(**IPS) / SCTP(dport=list(range(1, 51))),
     ),
     "names of flags, and options": (
-        layers("Ether", "IP", {"TCP": {"flags": ["S", "SA", "F"], "dport": "1-70", "options": [["MSS", 1460], ["NOP", None]]}}),
-        [Ether(**MACS) / IP(**IPS) / TCP(flags=flags, dport=port, options=[("MSS", 1460), ("NOP", None)])
-         for flags in ("S", "SA", "F") for port in range(1, 71)],
+        layers(
+            "Ether",
+            "IP",
+            {"TCP": {"flags": ["S", "SA", "F"], "dport": "1-70", "options": [["MSS", 1460], ["NOP", None]]}},
+        ),
+        [
+            Ether(**MACS) / IP(**IPS) / TCP(flags=flags, dport=port, options=[("MSS", 1460), ("NOP", None)])
+            for flags in ("S", "SA", "F")
+            for port in range(1, 71)
+        ],
     ),
     "a value that makes its layer longer": (
         layers("Ether", "IP", {"ICMP": {"type": "0-20", "seq": "7-9"}}),
         Ether(**MACS) / IP(**IPS) / ICMP(type=list(range(21)), seq=[7, 8, 9], ts_ori=0, ts_rx=0, ts_tx=0),
     ),
     "a timestamp in an option": (
-        layers("Ether", "IP", {"TCP": {"dport": "1-9", "options": [["NOP", None], ["NOP", None], ["Timestamp", [1, 2]]]}}),
-        Ether(**MACS) / IP(**IPS) / TCP(dport=list(range(1, 10)), options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))]),
+        layers(
+            "Ether", "IP", {"TCP": {"dport": "1-9", "options": [["NOP", None], ["NOP", None], ["Timestamp", [1, 2]]]}}
+        ),
+        Ether(**MACS)
+        / IP(**IPS)
+        / TCP(dport=list(range(1, 10)), options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))]),
     ),
     "numbers with zeros in front": (
         layers("Ether", "IP", {"UDP": {"sport": "0080", "dport": "08-0x12"}}),
         Ether(**MACS) / IP(**IPS) / UDP(sport=80, dport=list(range(8, 19))),
     ),
     "steps": (
-        layers("Ether", {"IP": {"dst": "10.0.0.0/22:0.0.1.0", "src": "10.0.9.1-10.0.0.1:-0.0.3.0"}}, {"UDP": {"dport": "100-200:10"}}),
+        layers(
+            "Ether",
+            {"IP": {"dst": "10.0.0.0/22:0.0.1.0", "src": "10.0.9.1-10.0.0.1:-0.0.3.0"}},
+            {"UDP": {"dport": "100-200:10"}},
+        ),
         Ether(**MACS)
         / IP(dst=[f"10.0.{i}.0" for i in range(4)], src=[f"10.0.{i}.1" for i in (9, 6, 3, 0)])
         / UDP(dport=list(range(100, 201, 10))),
     ),
     "steps of MAC and IPv6 addresses": (
         layers(
-            {"Ether": {"src": ["02:00:00:00:00:00-02:00:00:00:0f:00:256", "02:00:00:01:00:00-02:00:00:01:00:09:00:00:00:00:00:03"]}},
-            {"IPv6": {"dst": ["2001:2::/46:0:0:1::", "2001:2::1-2001:2::ff:::10", {"start": "2001:2::5", "step": 16, "count": 3}]}},
+            {
+                "Ether": {
+                    "src": [
+                        "02:00:00:00:00:00-02:00:00:00:0f:00:256",
+                        "02:00:00:01:00:00-02:00:00:01:00:09:00:00:00:00:00:03",
+                    ]
+                }
+            },
+            {
+                "IPv6": {
+                    "dst": [
+                        "2001:2::/46:0:0:1::",
+                        "2001:2::1-2001:2::ff:::10",
+                        {"start": "2001:2::5", "step": 16, "count": 3},
+                    ]
+                }
+            },
             {"UDP": {"dport": {"start": 9, "end": 5, "step": -2}}},
         ),
         Ether(
-            src=[*(f"02:00:00:00:{i:02x}:00" for i in range(16)), *(f"02:00:00:01:00:{i:02x}" for i in (0, 3, 6, 9))], dst=MACS["dst"]
+            src=[*(f"02:00:00:00:{i:02x}:00" for i in range(16)), *(f"02:00:00:01:00:{i:02x}" for i in (0, 3, 6, 9))],
+            dst=MACS["dst"],
         )
         / IPv6(
             src=IP6S["src"],
-            dst=[*(f"2001:2:{i:x}::" for i in range(4)), *(f"2001:2::{i:x}1" for i in range(16)), "2001:2::5", "2001:2::15", "2001:2::25"],
+            dst=[
+                *(f"2001:2:{i:x}::" for i in range(4)),
+                *(f"2001:2::{i:x}1" for i in range(16)),
+                "2001:2::5",
+                "2001:2::15",
+                "2001:2::25",
+            ],
         )
         / UDP(dport=[9, 7, 5]),
     ),
     "fields that move together": (
         layers(
-            {"Ether": {"src": "02:00:00:00:01:01-02:00:00:00:01:0a"}}, {"IP": {"src": "10.0.0.1-10.0.0.10", "ttl": [7, 9]}},
-            {"UDP": {"dport": "5-7", "sport": "1-3"}}, together=[["Ether.src", "IP.src"], ["UDP.sport", "UDP.dport"]],
+            {"Ether": {"src": "02:00:00:00:01:01-02:00:00:00:01:0a"}},
+            {"IP": {"src": "10.0.0.1-10.0.0.10", "ttl": [7, 9]}},
+            {"UDP": {"dport": "5-7", "sport": "1-3"}},
+            together=[["Ether.src", "IP.src"], ["UDP.sport", "UDP.dport"]],
         ),
-        [Ether(src=f"02:00:00:00:01:{host:02x}", dst=MACS["dst"]) / IP(src=f"10.0.0.{host}", dst=IPS["dst"], ttl=ttl)
-         / UDP(sport=port, dport=port + 4) for host in range(1, 11) for ttl in (7, 9) for port in (1, 2, 3)],
+        [
+            Ether(src=f"02:00:00:00:01:{host:02x}", dst=MACS["dst"])
+            / IP(src=f"10.0.0.{host}", dst=IPS["dst"], ttl=ttl)
+            / UDP(sport=port, dport=port + 4)
+            for host in range(1, 11)
+            for ttl in (7, 9)
+            for port in (1, 2, 3)
+        ],
     ),
     "the second of two layers, together with a payload": (
         layers(
-            "Ether", {"IP": {"src": "10.0.0.0/30"}}, {"IP": {"src": "10.1.0.0/30"}}, "UDP", {"Raw": {"load": ["a", "bb", "c", "d"]}},
+            "Ether",
+            {"IP": {"src": "10.0.0.0/30"}},
+            {"IP": {"src": "10.1.0.0/30"}},
+            "UDP",
+            {"Raw": {"load": ["a", "bb", "c", "d"]}},
             together=["IP:2.src", "Raw.load"],
         ),
-        [Ether(**MACS) / IP(src=f"10.0.0.{outer}", dst=IPS["dst"]) / IP(src=f"10.1.0.{inner}", dst=IPS["dst"]) / UDP() / Raw(load)
-         for outer in range(4) for inner, load in enumerate(("a", "bb", "c", "d"))],
+        [
+            Ether(**MACS)
+            / IP(src=f"10.0.0.{outer}", dst=IPS["dst"])
+            / IP(src=f"10.1.0.{inner}", dst=IPS["dst"])
+            / UDP()
+            / Raw(load)
+            for outer in range(4)
+            for inner, load in enumerate(("a", "bb", "c", "d"))
+        ],
     ),
     "groups and hosts, each to its MAC address": (
-        layers({"Ether": {"src": "02:00:00:00:00:01-02:00:00:00:00:02"}}, "Dot1AD", "Dot1Q",
-               {"IP": {"dst": ["223.255.255.254-224.0.0.1", "224.127.255.255-224.128.0.1", "239.255.255.254-240.0.0.1",
-                               "255.255.255.254/31"]}},
-               "UDP"),
-        [Ether(src=f"02:00:00:00:00:0{host}", dst=mac) / Dot1AD() / Dot1Q() / IP(src=IPS["src"], dst=address) / UDP()
-         for host in (1, 2) for address, mac in (
-             ("223.255.255.254", MACS["dst"]), ("223.255.255.255", MACS["dst"]),
-             ("224.0.0.0", "01:00:5e:00:00:00"), ("224.0.0.1", "01:00:5e:00:00:01"),
-             ("224.127.255.255", "01:00:5e:7f:ff:ff"), ("224.128.0.0", "01:00:5e:00:00:00"), ("224.128.0.1", "01:00:5e:00:00:01"),
-             ("239.255.255.254", "01:00:5e:7f:ff:fe"), ("239.255.255.255", "01:00:5e:7f:ff:ff"),
-             ("240.0.0.0", MACS["dst"]), ("240.0.0.1", MACS["dst"]),
-             ("255.255.255.254", MACS["dst"]), ("255.255.255.255", "ff:ff:ff:ff:ff:ff"))],
+        layers(
+            {"Ether": {"src": "02:00:00:00:00:01-02:00:00:00:00:02"}},
+            "Dot1AD",
+            "Dot1Q",
+            {
+                "IP": {
+                    "dst": [
+                        "223.255.255.254-224.0.0.1",
+                        "224.127.255.255-224.128.0.1",
+                        "239.255.255.254-240.0.0.1",
+                        "255.255.255.254/31",
+                    ]
+                }
+            },
+            "UDP",
+        ),
+        [
+            Ether(src=f"02:00:00:00:00:0{host}", dst=mac) / Dot1AD() / Dot1Q() / IP(src=IPS["src"], dst=address) / UDP()
+            for host in (1, 2)
+            for address, mac in (
+                ("223.255.255.254", MACS["dst"]),
+                ("223.255.255.255", MACS["dst"]),
+                ("224.0.0.0", "01:00:5e:00:00:00"),
+                ("224.0.0.1", "01:00:5e:00:00:01"),
+                ("224.127.255.255", "01:00:5e:7f:ff:ff"),
+                ("224.128.0.0", "01:00:5e:00:00:00"),
+                ("224.128.0.1", "01:00:5e:00:00:01"),
+                ("239.255.255.254", "01:00:5e:7f:ff:fe"),
+                ("239.255.255.255", "01:00:5e:7f:ff:ff"),
+                ("240.0.0.0", MACS["dst"]),
+                ("240.0.0.1", MACS["dst"]),
+                ("255.255.255.254", MACS["dst"]),
+                ("255.255.255.255", "ff:ff:ff:ff:ff:ff"),
+            )
+        ],
     ),
     "groups of IPv6, and a tunnel to one": (
-        layers("Ether", {"IPv6": {"dst": "ff0e::1:0:0-ff0e::1:0:3"}}, {"UDP": {"dport": 4789}}, "VXLAN",
-               {"Ether": None}, {"IP": {"dst": "239.1.1.4/30"}}, "UDP"),
-        [Ether(src=MACS["src"], dst=f"33:33:00:00:00:0{outer}") / IPv6(src=IP6S["src"], dst=f"ff0e::1:0:{outer}") / UDP(dport=4789)
-         / VXLAN() / Ether(src=MACS["src"], dst=f"01:00:5e:01:01:0{inner}") / IP(src=IPS["src"], dst=f"239.1.1.{inner}") / UDP()
-         for outer in range(4) for inner in (4, 5, 6, 7)],
+        layers(
+            "Ether",
+            {"IPv6": {"dst": "ff0e::1:0:0-ff0e::1:0:3"}},
+            {"UDP": {"dport": 4789}},
+            "VXLAN",
+            {"Ether": None},
+            {"IP": {"dst": "239.1.1.4/30"}},
+            "UDP",
+        ),
+        [
+            Ether(src=MACS["src"], dst=f"33:33:00:00:00:0{outer}")
+            / IPv6(src=IP6S["src"], dst=f"ff0e::1:0:{outer}")
+            / UDP(dport=4789)
+            / VXLAN()
+            / Ether(src=MACS["src"], dst=f"01:00:5e:01:01:0{inner}")
+            / IP(src=IPS["src"], dst=f"239.1.1.{inner}")
+            / UDP()
+            for outer in range(4)
+            for inner in (4, 5, 6, 7)
+        ],
     ),
     "packets in fields that vary": (
-        layers("Ether", {"IP": {"options": [{"IPOption_LSRR": {"routers": ["192.168.1.1"]}}, "IPOption_NOP"]}}, {"UDP": {"dport": 53}},
-               {"DNS": {"id": "1-2", "qd": [{"DNSQR": {"qname": ["a.example", "bb.example"]}}, {"DNSQR": {"qtype": ["AAAA", 255]}}]}},
-               count=16),
-        [Ether(**MACS) / IP(**IPS, options=[IPOption_LSRR(routers=["192.168.1.1"]), IPOption_NOP()]) / UDP(dport=53)
-         / DNS(id=number, qd=dns_questions(DNSQR(qname=name), DNSQR(qtype=kind)))
-         for kind in (28, 255) for name in ("a.example", "bb.example") for number in (1, 2)] * 2,
+        layers(
+            "Ether",
+            {"IP": {"options": [{"IPOption_LSRR": {"routers": ["192.168.1.1"]}}, "IPOption_NOP"]}},
+            {"UDP": {"dport": 53}},
+            {
+                "DNS": {
+                    "id": "1-2",
+                    "qd": [{"DNSQR": {"qname": ["a.example", "bb.example"]}}, {"DNSQR": {"qtype": ["AAAA", 255]}}],
+                }
+            },
+            count=16,
+        ),
+        [
+            Ether(**MACS)
+            / IP(**IPS, options=[IPOption_LSRR(routers=["192.168.1.1"]), IPOption_NOP()])
+            / UDP(dport=53)
+            / DNS(id=number, qd=dns_questions(DNSQR(qname=name), DNSQR(qtype=kind)))
+            for kind in (28, 255)
+            for name in ("a.example", "bb.example")
+            for number in (1, 2)
+        ]
+        * 2,
     ),
     "a checksum given": (
         layers("Ether", {"IP": {"chksum": 0xBEEF}}, {"UDP": {"chksum": 0, "dport": "1-9"}}),
         Ether(**MACS) / IP(**IPS, chksum=0xBEEF) / UDP(chksum=0, dport=list(range(1, 10))),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
@@ -230,7 +388,9 @@ def _zero_port(made):
 def test_payloads_of_several_lengths_are_frames_of_several_lengths():
     made = frames(layers("Ether", "IP", {"UDP": {"dport": "1-40"}}, {"Raw": {"load": ["a", "bb", "ccc"]}}))
     loads = ["a", "bb", "ccc"]
-    assert made == [bytes(Ether(**MACS) / IP(**IPS) / UDP(dport=port) / Raw(load)) for port in range(1, 41) for load in loads]
+    assert made == [
+        bytes(Ether(**MACS) / IP(**IPS) / UDP(dport=port) / Raw(load)) for port in range(1, 41) for load in loads
+    ]
 
 
 @pytest.mark.parametrize(("fill", "payload"), [("zeros", bytes(30)), ("increment", bytes(range(30)))])
@@ -287,12 +447,19 @@ def test_a_file_longer_than_a_block_goes_on_where_the_block_ended():
     made = frames(layers("Ether", {"IP": {"src": "10.0.0.0/8"}}, {"UDP": {"dport": "1-7"}}, size=64, count=count))
     for number in [*range(0, count, 997), count - 1]:
         address, port = divmod(number, 7)
-        packet = Ether(**MACS) / IP(src=f"10.{address >> 16}.{address >> 8 & 255}.{address & 255}", dst=IPS["dst"]) / UDP(dport=port + 1)
+        packet = (
+            Ether(**MACS)
+            / IP(src=f"10.{address >> 16}.{address >> 8 & 255}.{address & 255}", dst=IPS["dst"])
+            / UDP(dport=port + 1)
+        )
         assert made[number] == bytes(packet / Raw(bytes(18)))
 
 
 def test_streams_follow_one_another_or_take_turns_by_weight():
-    one, other = layers("Ether", "IP", {"UDP": {"dport": "1-100"}}), layers("Ether", "IP", {"UDP": {"dport": "201-230"}})
+    one, other = (
+        layers("Ether", "IP", {"UDP": {"dport": "1-100"}}),
+        layers("Ether", "IP", {"UDP": {"dport": "201-230"}}),
+    )
 
     def ports(*streams):
         return [int.from_bytes(frame[36:38], "big") for frame in frames(*streams)]
@@ -306,7 +473,10 @@ def test_streams_follow_one_another_or_take_turns_by_weight():
 
 
 def test_a_stream_that_ends_within_a_turn_leaves_its_places_to_no_one():
-    one, other = layers("Ether", "IP", {"UDP": {"dport": "1-7"}}, weight=3), layers("Ether", "IP", {"UDP": {"dport": "101-120"}}, weight=2)
+    one, other = (
+        layers("Ether", "IP", {"UDP": {"dport": "1-7"}}, weight=3),
+        layers("Ether", "IP", {"UDP": {"dport": "101-120"}}, weight=2),
+    )
     ports = [int.from_bytes(frame[36:38], "big") for frame in frames(one, other)]
     assert sorted(ports) == [*range(1, 8), *range(101, 121)]
     assert [port for port in ports if port < 100] == list(range(1, 8))
@@ -318,11 +488,16 @@ def test_frame_i_has_the_time_i_times_the_interval(interval):
     per_second = 10**9 if interval == 0.000000067 else 10**6
     ticks = round(interval * per_second)
     made = records([layers("Ether", "IP", {"UDP": {"dport": "1-40000"}}, count=40000)], interval)
-    assert [(seconds, fraction) for seconds, fraction, _frame in made] == [divmod(i * ticks, per_second) for i in range(40000)]
+    assert [(seconds, fraction) for seconds, fraction, _frame in made] == [
+        divmod(i * ticks, per_second) for i in range(40000)
+    ]
 
 
 def test_lengths_are_known_beforehand():
-    for spec in (layers("Ether", "IP", "UDP", size={"start": 64, "end": 99}, count=100), layers("Ether", "IP", {"UDP": {"dport": "1-9"}})):
+    for spec in (
+        layers("Ether", "IP", "UDP", size={"start": 64, "end": 99}, count=100),
+        layers("Ether", "IP", {"UDP": {"dport": "1-9"}}),
+    ):
         traffic, _link_type, _nanoseconds = read_traffic([spec], 0)
         assert traffic.total_bytes() == sum(len(frame) for frame in frames(spec))
 

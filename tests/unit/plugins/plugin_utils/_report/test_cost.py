@@ -25,7 +25,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.r
 pytest.importorskip("pygal")
 pytest.importorskip("junitparser")
 
-BASE = json.loads((Path(__file__).parents[4] / "fixtures" / "throughput" / "first_user.json").read_text(encoding="utf-8"))
+BASE = json.loads(
+    (Path(__file__).parents[4] / "fixtures" / "throughput" / "first_user.json").read_text(encoding="utf-8")
+)
 FEW, MANY = 250, 1000
 MOST = 8  # times as long; what is squared takes 16 times
 FORMS = {
@@ -37,7 +39,8 @@ FORMS = {
 
 
 def of(count, differ):
-    """A result of so many trials, pairs of the kernel path and netmap, that differ in one thing, or are the repeats of two."""
+    """A result of so many trials, pairs of the kernel path and netmap, that differ in one thing, or are the repeats of
+    two."""
     host = next(iter(BASE["hosts"].values()))
     trials, traffic, hosts = [], {}, {}
     for number in range(count):
@@ -59,7 +62,8 @@ def of(count, differ):
 
 
 def seconds_of(work, given):
-    """CPU seconds of this process, without the garbage collector's: what it walks through are the other tests' objects, too."""
+    """CPU seconds of this process, without the garbage collector's: what it walks through are the other tests' objects,
+    too."""
     gc.collect()
     gc.disable()
     try:
@@ -100,11 +104,15 @@ def test_notes_are_numbered_in_linear_time():
 def test_a_result_is_made_of_a_record_in_linear_time():
     def record(count):
         asked = [{"name": "scan", "pcap": "/scan.pcap"}]
-        hosts = {f"gen{number}": {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": []} for number in range(2)}
+        hosts = {
+            f"gen{number}": {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": []} for number in range(2)
+        }
         planned = plan(asked, rates=[{"topspeed": True}], methods=["auto"], repeats=count, hosts=None)
         for item in planned["trials"]:
             item["hosts"] = list(hosts)
-        made = Record({**BASE, "plan": planned, "hosts": {name: {"host": {}, "traffic": []} for name in hosts}, "criteria": []})
+        made = Record(
+            {**BASE, "plan": planned, "hosts": {name: {"host": {}, "traffic": []} for name in hosts}, "criteria": []}
+        )
         for item in planned["trials"]:
             for name in hosts:
                 made.trials[name, item["number"]] = {

@@ -31,7 +31,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
     rate_label,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import Figure, apart, gain, groups, steps_of
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
+    Figure,
+    apart,
+    gain,
+    groups,
+    steps_of,
+)
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "throughput"
 NAMES = ("first_user", "first_user_native", "troubles", "search", "namespaces", "namespaces_dropping")
@@ -136,20 +142,29 @@ def test_figures_are_medians_with_their_ranges():
     rates = [
         trial["rates"]
         for trial in result["trials"]
-        if (trial["traffic"]["name"], trial["injection_method"], trial["rate"]) == ("tcp_port_scan_1500", "netmap", {"mbps": 10000})
+        if (trial["traffic"]["name"], trial["injection_method"], trial["rate"])
+        == ("tcp_port_scan_1500", "netmap", {"mbps": 10000})
     ]
     assert netmap["Trials"].text == "3"
     pps = [rate["pps"] for rate in rates]
     assert netmap["pps"].text == f"{statistics.median(pps):,.0f}"
     assert netmap["pps"].detail == f"{min(pps):,.0f}..{max(pps):,.0f}"
     # 1514 bytes in the file are 1538 on the line with FCS, preamble and gap.
-    assert float(netmap["L1 Mbps"].text.replace(",", "")) == pytest.approx(statistics.median(pps) * 1538 * 8 / 1e6, abs=0.01)
-    assert float(netmap["L2 Mbps"].text.replace(",", "")) == pytest.approx(statistics.median(pps) * 1518 * 8 / 1e6, abs=0.01)
+    assert float(netmap["L1 Mbps"].text.replace(",", "")) == pytest.approx(
+        statistics.median(pps) * 1538 * 8 / 1e6, abs=0.01
+    )
+    assert float(netmap["L2 Mbps"].text.replace(",", "")) == pytest.approx(
+        statistics.median(pps) * 1518 * 8 / 1e6, abs=0.01
+    )
 
 
 def test_the_gain_is_the_ratio_of_medians():
     rows, _dummy = table_of(page(load("first_user")), "What netmap brings")
-    assert [(row["Traffic"].text, row["Gain"].text) for row in rows if "capped" in row["Asked"].text and "1500" in row["Traffic"].text] == [
+    assert [
+        (row["Traffic"].text, row["Gain"].text)
+        for row in rows
+        if "capped" in row["Asked"].text and "1500" in row["Traffic"].text
+    ] == [
         ("tcp_port_scan_1500", "1.73 ×"),  # noqa: RUF001  (the first user's figures: 9706 and 5624 Mbps)
         ("udp_port_scan_1500", "1.59 ×"),  # noqa: RUF001  (9775 and 6279, of which the line takes 9844)
     ]
@@ -158,7 +173,9 @@ def test_the_gain_is_the_ratio_of_medians():
 def test_no_gain_from_a_rate_that_was_asked_for():
     made = page(load("first_user"))
     rows, notes = table_of(made, "What netmap brings")
-    paced = next(row for row in rows if row["Traffic"].text == "tcp_port_scan_1500" and "capped" not in row["Asked"].text)
+    paced = next(
+        row for row in rows if row["Traffic"].text == "tcp_port_scan_1500" and "capped" not in row["Asked"].text
+    )
     assert "does not say which is faster" in notes_of(paced["Gain"], notes)[0]
     assert made.answers == [
         "netmap (emulated) sent 1.59 to 3.56 times what the kernel path did, in 6 of 8 cases; "
@@ -206,14 +223,21 @@ def test_apart_is_a_matter_of_ranges():
 def test_steps_are_differences():
     stats = {
         "samples": [{"packets": 1000, "pps": 1000.0, "seconds": 1.0}, {"packets": 1500, "pps": 750.0, "seconds": 2.0}],
-        "packets": 3500, "pps": 3500 / 3, "seconds": 3.0,
-    }  # fmt: skip
+        "packets": 3500,
+        "pps": 3500 / 3,
+        "seconds": 3.0,
+    }
     assert [round(pps) for _dummy, _dummy, pps in steps_of({"stats": stats})] == [1000, 500, 2000]
 
 
 def test_steps_do_not_use_the_rounded_seconds():
     # 0.996 s, which tcpreplay prints as 1.00
-    stats = {"samples": [{"packets": 996, "pps": 1000.0, "seconds": 1.0}], "packets": 1996, "pps": 1000.0, "seconds": 2.0}
+    stats = {
+        "samples": [{"packets": 996, "pps": 1000.0, "seconds": 1.0}],
+        "packets": 1996,
+        "pps": 1000.0,
+        "seconds": 2.0,
+    }
     assert [pps for _dummy, _dummy, pps in steps_of({"stats": stats})] == pytest.approx([1000, 1000])
 
 
@@ -221,7 +245,12 @@ def test_a_total_that_is_the_last_sample_is_no_step():
     sample = {"packets": 1000, "pps": 1000.0, "seconds": 1.0}
     later = {"packets": 2000, "pps": 1000.0, "seconds": 2.0}
     assert len(steps_of({"stats": {"samples": [sample, later], **later}})) == 2
-    assert steps_of({"stats": None}) == steps_of({"stats": {"samples": None}}) == steps_of({"stats": {"samples": [sample], **sample}}) == []
+    assert (
+        steps_of({"stats": None})
+        == steps_of({"stats": {"samples": None}})
+        == steps_of({"stats": {"samples": [sample], **sample}})
+        == []
+    )
 
 
 def test_recorded_unsteadiness_is_seen():
@@ -246,7 +275,8 @@ def test_a_trial_that_missed_its_rate_is_said_though_the_median_did_not(rate):
     row = next(row for row in rows if row["Method"].text.startswith("netmap") and row["Asked"].text == rate_label(rate))
     assert row["Asked"].detail == ""
     assert any(
-        note.endswith("1 of 3 trials missed the rate asked for: 79.92 % of it sent in trial 5") for note in notes_of(row["Asked"], notes)
+        note.endswith("1 of 3 trials missed the rate asked for: 79.92 % of it sent in trial 5")
+        for note in notes_of(row["Asked"], notes)
     )
     for text in (to_markdown(made), to_html(made)):
         assert text.count("79.92 % of it sent") == 2
@@ -276,7 +306,9 @@ def test_troubles_are_told():
     rows, notes = table_of(made, "udp|<em>1500</em> (")
     by_method = {(row["Host"].text, row["Method"].text): row for row in rows}
     failed = by_method["gen2", "netmap"]
-    assert {failed[column].text for column in ("pps", "L1 Mbps", "L2 Mbps", "Line rate", "Loss", "Verdict", "Gain")} == {DASH}
+    assert {
+        failed[column].text for column in ("pps", "L1 Mbps", "L2 Mbps", "Line rate", "Loss", "Verdict", "Gain")
+    } == {DASH}
     assert all(failed[column].notes for column in ("pps", "L1 Mbps", "L2 Mbps", "Line rate", "Loss", "Verdict", "Gain"))
     impossible = by_method["gen1", "netmap, emulated"]
     assert (impossible["pps"].look, impossible["Gain"].text) == ("unquotable", DASH)
@@ -299,7 +331,12 @@ def test_what_is_not_to_be_quoted_is_not_drawn_as_a_bar():
 
 
 def test_a_line_rate_only_where_there_is_a_line():
-    levels = {chart.title: chart.levels for section in page(load("troubles")).sections for chart in section.charts if chart.kind == "bars"}
+    levels = {
+        chart.title: chart.levels
+        for section in page(load("troubles")).sections
+        for chart in section.charts
+        if chart.kind == "bars"
+    }
     assert levels["L1 Mbps at top speed, gen1"] == (("line rate 10,000 Mbps", 10000.0),)
     assert levels["L1 Mbps at top speed, gen2"] == ()
 
@@ -337,7 +374,10 @@ def nulls(tree):
             "repeat",
             "status",
         )
-        return {key: nulls(value) if isinstance(value, (dict, list)) else value if key in kept else None for key, value in tree.items()}
+        return {
+            key: nulls(value) if isinstance(value, (dict, list)) else value if key in kept else None
+            for key, value in tree.items()
+        }
     return [nulls(value) for value in tree if isinstance(value, dict)]
 
 
@@ -382,7 +422,10 @@ def test_without_trials():
         (lambda result: {**result, "hosts": []}, r"hosts is \[\], not a dictionary"),
         (lambda result: {**result, "traffic": ["x"]}, "traffic, entry 1 is .x., not a dictionary"),
         (lambda result: {**result, "trials": ["x"]}, "trials, entry 1 is .x., not a dictionary"),
-        (lambda result: {**result, "trials": [{**result["trials"][0], "traffic": {}}]}, "trials, entry 1, traffic, has no name"),
+        (
+            lambda result: {**result, "trials": [{**result["trials"][0], "traffic": {}}]},
+            "trials, entry 1, traffic, has no name",
+        ),
         (lambda result: {**result, "searches": {}}, r"searches is \{\}, not a list"),
         (lambda result: {**result, "criteria": [None]}, "criteria, entry 1 is null, not a dictionary"),
         (lambda result: [result, {}], "result 2: is not a throughput result"),
@@ -412,7 +455,10 @@ def test_what_limited_a_search_stands_beside_the_rate():
 
 @pytest.mark.parametrize(
     ("limit", "why"),
-    [("max_pps", "no rate above max_pps was tried"), ("generator", "the generator could not send a rate that was too much")],
+    [
+        ("max_pps", "no rate above max_pps was tried"),
+        ("generator", "the generator could not send a rate that was too much"),
+    ],
 )
 def test_a_search_without_an_upper_bound_says_why(limit, why):
     result = load("search")
@@ -433,7 +479,11 @@ def test_the_method_of_a_search_is_the_one_used():
     for trial in second["trials"]:
         trial.update(injection_method="pf_packet", netmap_mode=None)
     rows, _notes = table_of(page(result), "The largest rate within the loss goal")
-    assert [row["Method"].text for row in rows] == ["netmap, emulated", "kernel path (pf_packet), by auto", "kernel path (pf_packet)"]
+    assert [row["Method"].text for row in rows] == [
+        "netmap, emulated",
+        "kernel path (pf_packet), by auto",
+        "kernel path (pf_packet)",
+    ]
     assert "injection_method" not in third["trials"][0]  # a result from before that was kept
 
 
@@ -452,14 +502,17 @@ def test_searches():
 
 
 @pytest.mark.parametrize(
-    ("goal", "outcome", "look"), [(0.005, "goal met", "good"), (0.0, "goal missed", "bad"), (0.001, "goal missed", "bad")]
+    ("goal", "outcome", "look"),
+    [(0.005, "goal met", "good"), (0.0, "goal missed", "bad"), (0.001, "goal missed", "bad")],
 )
 def test_a_step_is_called_by_the_goal_of_its_search(goal, outcome, look):
     """0.197 % is within a PDR's 0.5 %."""
     result = load("search")
     entry = result["searches"][0]
     entry["goals"][0]["loss_ratio"] = goal
-    entry["trials"] = [{**entry["trials"][0], "sent": 100000, "lost": 197, "loss_ratio": 0.00197, "valid": True, "reason": ""}]
+    entry["trials"] = [
+        {**entry["trials"][0], "sent": 100000, "lost": 197, "loss_ratio": 0.00197, "valid": True, "reason": ""}
+    ]
     made = page({**result, "searches": [entry]})
     rows, _notes = table_of(made, f"{entry['search'].upper()} of")
     assert (rows[0]["Loss"].text, rows[0]["Outcome"].text, rows[0]["Outcome"].look) == ("0.20 %", outcome, look)
@@ -484,7 +537,10 @@ def test_a_comparison_marks_what_is_outside_the_spread():
 
 def test_other_traffic_under_the_same_name_is_not_compared():
     made = page([load("first_user"), load("first_user_native")])
-    said = "udp_port_scan_1500 is not the same traffic in A and B: the SHA-256 of the pcaps differ, so the rates are not compared"
+    said = (
+        "udp_port_scan_1500 is not the same traffic in A and B: the SHA-256 of the pcaps differ, so the rates are not"
+        " compared"
+    )
     assert f"{said}." in made.answers
     rows, notes = table_of(made, "udp_port_scan_1500")
     assert {row["B against A"].text for row in rows} == {DASH}
@@ -503,7 +559,9 @@ def test_settings_that_differ_are_apart_from_the_others():
 def test_a_result_against_itself_does_not_differ():
     made = page([load("namespaces"), load("namespaces")])
     assert made.answers == ["No rate differs by more than its repeats do.", "8 differences are not told from chance."]
-    assert "Nothing." in next(section for section in made.sections if section.title == "What differs in the setting").text
+    assert (
+        "Nothing." in next(section for section in made.sections if section.title == "What differs in the setting").text
+    )
 
 
 def test_single_trials_are_not_marked():
@@ -593,9 +651,7 @@ def test_a_chart_has_no_style_or_script_of_its_own():
 
 
 def test_a_level_is_where_the_axis_has_it():
-    chart = Chart(
-        "bars", "t", "", "", "", (Series("a", 0, ((500, 500, 500),)),), ("x",), (("line", 500.0),)
-    )  # fmt: skip
+    chart = Chart("bars", "t", "", "", "", (Series("a", 0, ((500, 500, 500),)),), ("x",), (("line", 500.0),))
     drawn = _report_charts.svg(chart)
     level = float(re.search(r'level-0"><path d="M0 ([\d.]+)', drawn)[1])
     column = float(re.search(r'<rect x="[\d.]+" y="([\d.]+)"', drawn)[1])
@@ -648,15 +704,22 @@ def test_names_do_not_break_the_markdown():
     outside = re.sub(r"(`+).*?\1", "", text)
     assert not re.search(r"(?<!\\)<[a-z/]", outside)
     assert not re.search(r"\{[{%#]", text)
-    assert text.splitlines()[0] == (
-        r'# &lt;script&gt;alert(1)&lt;/script&gt; \| "x" \`y\` \*z\* &#123;&#123; 7 \* 7 &#125;&#125; \# head'
-    )  # fmt: skip
+    assert (
+        text.splitlines()[0]
+        == r'# &lt;script&gt;alert(1)&lt;/script&gt; \| "x" \`y\` \*z\* &#123;&#123; 7 \* 7 &#125;&#125; \# head'
+    )
 
 
 def test_escape():
     assert escape("tcp_port_scan_64") == "tcp_port_scan_64"
     assert escape("_a_ b\n- c") == r"\_a\_ b - c"
-    assert [escape(text) for text in ("1. x", "- x", "+ x", "1) x", "10.0")] == [r"1\. x", r"\- x", r"\+ x", r"1\) x", "10.0"]
+    assert [escape(text) for text in ("1. x", "- x", "+ x", "1) x", "10.0")] == [
+        r"1\. x",
+        r"\- x",
+        r"\+ x",
+        r"1\) x",
+        "10.0",
+    ]
     assert escape("[a](javascript:b) ![c](d)") == r"\[a\](javascript:b) \!\[c\](d)"
     assert code("a|b `c`") == r"`` a\|b `c` ``"
     assert code("{{ x }}") == "&#123;&#123; x &#125;&#125;"

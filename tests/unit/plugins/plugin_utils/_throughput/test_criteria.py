@@ -16,7 +16,11 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded import bounded
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import check_criteria, judge, search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import (
+    check_criteria,
+    judge,
+    search,
+)
 
 pytest.importorskip("jmespath")
 
@@ -74,7 +78,8 @@ def test_answers(expression, passed, error):
         assert re.search(error, one["error"]), one["error"]
 
 
-# Whatever jmespath raises, and however long it takes: that is an error of this criterion, and the others have their answers.
+# Whatever jmespath raises, and however long it takes: that is an error of this criterion, and the others have their
+# answers.
 @pytest.mark.parametrize(
     ("expression", "error"),
     [
@@ -86,7 +91,9 @@ def test_answers(expression, passed, error):
 )
 def test_what_a_criterion_may_do(monkeypatch, expression, error):
     monkeypatch.setattr(_criteria, "bounded", lambda work: bounded(work, cpu_seconds=1, memory=200 << 20))
-    found = judge([{"name": "good", "expression": "length(trials) == `3`"}, {"name": "it", "expression": expression}], RESULT)
+    found = judge(
+        [{"name": "good", "expression": "length(trials) == `3`"}, {"name": "it", "expression": expression}], RESULT
+    )
     assert [one["passed"] for one in found] == [True, False]
     assert re.search(error, found[1]["error"]), found
 

@@ -26,8 +26,12 @@ def machine(netmap=True, speed=10000, frame=1514):
 def test_the_matrix_in_its_order():
     made = plan(
         [{**SCAN, "rates": [{"mbps": 1000}]}, {"name": "other", "streams": [{"preset": "imix"}]}],
-        rates=[{"pps": 5}, {"topspeed": True}], methods=["auto", "netmap"], repeats=2, duration=4, warmup=1,
-    )  # fmt: skip
+        rates=[{"pps": 5}, {"topspeed": True}],
+        methods=["auto", "netmap"],
+        repeats=2,
+        duration=4,
+        warmup=1,
+    )
     trials = [one for one in made["trials"] if not one["warmup"]]
     assert made["count"] == len(trials) == (1 + 2) * 2 * 2
     assert [one["number"] for one in trials] == list(range(1, 13))
@@ -39,7 +43,9 @@ def test_the_matrix_in_its_order():
         ("other", "auto", {"pps": 5}, 1),
     ]
     warm = [one for one in made["trials"] if one["warmup"]]
-    assert [(one["number"], one["duration"], one["repeat"]) for one in warm] == [(number, 1, None) for number in (1, 3, 5, 7, 9, 11)]
+    assert [(one["number"], one["duration"], one["repeat"]) for one in warm] == [
+        (number, 1, None) for number in (1, 3, 5, 7, 9, 11)
+    ]
 
 
 def test_the_estimate_holds_what_is_waited_for():
@@ -49,14 +55,19 @@ def test_the_estimate_holds_what_is_waited_for():
     assert one["seconds"] == module.ONCE + 10 * (10 + 5)
     assert none["seconds"] == module.ONCE + 10 * (10 + module.A_TRIAL)
     assert netmap["seconds"] == none["seconds"] + 10 * module.NETMAP
-    together = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()})
+    together = plan(
+        [SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()}
+    )
     assert together["seconds"] == module.ONCE + 10 * (10 + 3)
 
 
 def test_netmap_where_the_host_has_it():
     made = plan([SCAN], rates=TOP, repeats=1, hosts={"with": machine(), "without": machine(netmap=False)})
-    assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [("auto", ["with", "without"]), ("netmap", ["with"])]
-    assert made["notes"] == ["without has no netmap, so its trials are without it alone: netmap is not loaded."]
+    assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [
+        ("auto", ["with", "without"]),
+        ("netmap", ["with"]),
+    ]
+    assert made["notes"] == ["without has no netmap, so only the kernel path is tested: netmap is not loaded."]
     nobody = plan([SCAN], rates=TOP, repeats=1, hosts={"without": machine(netmap=False)})
     assert [one["injection_method"] for one in nobody["trials"]] == ["auto"]
 
@@ -72,7 +83,8 @@ def test_a_rate_above_the_line():
     asked = {"rates": [{"mbps": 10000}], "methods": ["auto"], "hosts": {"gen1": machine()}}
     assert plan([SCAN], **asked)["count"] == 3
     with pytest.raises(
-        TrafficgenError, match=r"gen1, scan, mbps 10000: above the line rate.*at most 9843\.95, or set throughput_strict_rate"
+        TrafficgenError,
+        match=r"gen1, scan, mbps 10000: above the line rate.*at most 9843\.95, or set throughput_strict_rate",
     ):
         plan([SCAN], **asked, strict=True)
 
@@ -114,7 +126,10 @@ def test_how_long_a_search_takes_is_not_known_before():
         ({"traffic": [{"name": "x", "pcap": "/a", "rate": []}]}, "unknown: rate"),
         ({"traffic": [{"name": "x", "pcap": "/a", "rates": []}]}, "rates of x: an empty matrix"),
         ({"search": "fastest"}, "not a search: fastest"),
-        ({"search": "ndr", "search_options": {"nonsense": 3}}, "throughput_search_options: not a setting of a search.*nonsense"),
+        (
+            {"search": "ndr", "search_options": {"nonsense": 3}},
+            "throughput_search_options: not a setting of a search.*nonsense",
+        ),
         ({"search": "ndr", "search_options": {"width": 2}}, "^width 2: not a ratio"),
     ],
 )
@@ -140,9 +155,10 @@ def test_what_makes_no_sense(change, message):
 )
 def test_sizes(streams, counted, expected):
     found = sizes({"streams": streams, "ip_size": None}, counted)
-    assert [found[key] if found[key] is None else round(found[key], 4) for key in ("ip_size", "frame_size", "wire_frame_size")] == list(
-        expected
-    )
+    assert [
+        found[key] if found[key] is None else round(found[key], 4)
+        for key in ("ip_size", "frame_size", "wire_frame_size")
+    ] == list(expected)
     assert isinstance(found["frame_size"], int) == (expected[1] == int(expected[1]))
 
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the record of trials: each line whole or not there, what is left to do, what is another test; and of the files made of it."""
+"""Tests of the record of trials: each line whole or not there, what is left to do, what is another test; and of the
+files made of it."""
 
 from __future__ import annotations
 
@@ -40,9 +41,23 @@ INTERFACE = {"name": "ens17", "netns": None, "driver": "ixgbe", "link_speed_mbps
 def header(hosts=("gen1", "gen2"), *, repeats=3, warmup=0, search=None, criteria=(), **keys):
     """What the role knows before the first trial."""
     found = {name: {"netmap": {"usable": False}, "link_speed_mbps": 10000, "traffic": [TRAFFIC]} for name in hosts}
-    settings = {"repeats": repeats, "search": search, "search_options": {}, "start_margin": 3.0, "rates": [{"pps": 100}]}
+    settings = {
+        "repeats": repeats,
+        "search": search,
+        "search_options": {},
+        "start_margin": 3.0,
+        "rates": [{"pps": 100}],
+    }
     asked = [{"name": "scan", "pcap": "/scan.pcap"}]
-    planned = plan(asked, rates=[{"pps": 100}, {"pps": 200}], methods=["auto"], repeats=repeats, warmup=warmup, search=search, hosts=found)
+    planned = plan(
+        asked,
+        rates=[{"pps": 100}, {"pps": 200}],
+        methods=["auto"],
+        repeats=repeats,
+        warmup=warmup,
+        search=search,
+        hosts=found,
+    )
     return {
         "name": "a test",
         "collection_version": "0.2.0",
@@ -63,7 +78,14 @@ def ran(pps=100.0, started=1010.0, lost=0, seconds=10.0):
         "stats": {"packets": packets, "pps": pps, "seconds": seconds},
         "rates": {"pps": pps, "l1_mbps": pps * 102 * 8 / 1e6, "l2_mbps": pps * 82 * 8 / 1e6},
         "run": {"started": started, "ended": started + seconds, "capped": False},
-        "counters": {"tx": None, "rx": None, "loss_packets": lost, "loss_ratio": lost / packets, "verdict": "consistent", "reason": ""},
+        "counters": {
+            "tx": None,
+            "rx": None,
+            "loss_packets": lost,
+            "loss_ratio": lost / packets,
+            "verdict": "consistent",
+            "reason": "",
+        },
     }
 
 
@@ -135,7 +157,9 @@ def test_a_full_disk_keeps_what_is_there(path, size):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + size, limits[1]))
-        with pytest.raises(TrafficgenError, match=r"trials\.jsonl: cannot be written: .*Make room, then go on with throughput_resume"):
+        with pytest.raises(
+            TrafficgenError, match=r"trials\.jsonl: cannot be written: .*Make room, then go on with throughput_resume"
+        ):
             module.append(path, entry)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -168,7 +192,11 @@ def test_a_warm_up_is_made_where_a_trial_follows(path):
     module.begin(path, begun)
     for item in numbered(begun)[:4]:  # all of the first rate, one of the second
         module.append(path, made(item, "gen1"))
-    assert [(item["warmup"], item["number"]) for item in module.read(path).todo()] == [(True, 4), (False, 5), (False, 6)]
+    assert [(item["warmup"], item["number"]) for item in module.read(path).todo()] == [
+        (True, 4),
+        (False, 5),
+        (False, 6),
+    ]
 
 
 def test_what_a_node_said_stays_as_it_is(path):
@@ -208,15 +236,27 @@ def changed(tree, way, value):
     ("now", "said"),
     [
         (header(repeats=4), "throughput_repeats was 3, and is 4"),
-        (changed(header(), ("settings", "rates"), [{"pps": 7}]), r'throughput_rates was \[{"pps": 100}\], and is \[{"pps": 7}\]'),
+        (
+            changed(header(), ("settings", "rates"), [{"pps": 7}]),
+            r'throughput_rates was \[{"pps": 100}\], and is \[{"pps": 7}\]',
+        ),
         (changed(header(), ("settings", "new"), 1), "throughput_new was not set, and is 1"),
         (changed(header(), ("name",), "another"), "throughput_name was a test, and is another"),
-        (changed(header(), ("traffic", 0, "pcap"), "/b.pcap"), r"throughput_traffic \(scan: pcap\) was /scan.pcap, and is /b.pcap"),
+        (
+            changed(header(), ("traffic", 0, "pcap"), "/b.pcap"),
+            r"throughput_traffic \(scan: pcap\) was /scan.pcap, and is /b.pcap",
+        ),
         (changed(header(), ("traffic", 0, "name"), "b"), "throughput_traffic was scan, and is b"),
         (header(["gen1"]), r"the hosts \(inventory, target, --limit\) were gen1, gen2, and are gen1"),
-        (changed(header(), ("hosts", "gen2", "host", "interface"), {**INTERFACE, "name": "b"}), "gen2: throughput_interface was ens17"),
+        (
+            changed(header(), ("hosts", "gen2", "host", "interface"), {**INTERFACE, "name": "b"}),
+            "gen2: throughput_interface was ens17",
+        ),
         (changed(header(), ("hosts", "gen2", "host", "kernel"), "6.2"), "gen2: its kernel was 6.1, and is 6.2"),
-        (changed(header(), ("hosts", "gen2", "traffic", 0, "sha256"), "cd"), "gen1: the SHA-256 of the pcap of scan was abab"),
+        (
+            changed(header(), ("hosts", "gen2", "traffic", 0, "sha256"), "cd"),
+            "gen1: the SHA-256 of the pcap of scan was abab",
+        ),
         (changed(header(), ("plan", "trials"), []), r"the trials that are planned \(throughput_methods"),
         (changed(header(), ("collection_version",), "9"), "the version of wirespeed.trafficgen was 0.2.0, and is 9"),
     ],
@@ -255,7 +295,9 @@ def test_an_unfinished_result(path):
     result = of_record(module.read(path))
     assert result["unfinished"] == {"made": 3, "planned": 12, "what": "trials"}
     assert (len(result["trials"]), result["passed"], result["ended"]) == (3, False, 1040.0)
-    assert result["failures"] == ["The test is unfinished: 3 of 12 trials were made. throughput_resume goes on with it."]
+    assert result["failures"] == [
+        "The test is unfinished: 3 of 12 trials were made. throughput_resume goes on with it."
+    ]
     assert load(json.dumps(result)) == result
 
 
@@ -284,7 +326,9 @@ def test_a_search_is_replayed(path):
 
     begun = header(["gen1"], search="rfc2544")
     begun["settings"]["search_options"] = {"max_pps": 1000, "min_pps": 10, "width": 0.1, "final_duration": 10}
-    asked = check_search("", "rfc2544", {"wire_frame_size": 82, "link_speed_mbps": 10000, **begun["settings"]["search_options"]})
+    asked = check_search(
+        "", "rfc2544", {"wire_frame_size": 82, "link_speed_mbps": 10000, **begun["settings"]["search_options"]}
+    )
     module.begin(path, begun)
     search = ("gen1", "scan", "auto")
     while True:
@@ -342,7 +386,9 @@ def test_the_result_is_written_before_it_is_judged(path, monkeypatch):
     assert files.finish(path.parent, [])["result"]["passed"] is True
 
 
-@pytest.mark.parametrize("error", [TrafficgenError("is wrong"), KeyError("name"), RecursionError("too deep"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [TrafficgenError("is wrong"), KeyError("name"), RecursionError("too deep"), MemoryError()]
+)
 def test_a_report_that_cannot_be_made_keeps_no_other(path, monkeypatch, error):
     finished(path)
 
@@ -386,7 +432,11 @@ def test_an_unfinished_folder_is_reported(path, tmp_path):
     for name in ("report.md", "report.html"):
         assert "Unfinished: 1 of 6 trials" in (to / name).read_text(encoding="utf-8")
     assert "The test is unfinished: 1 of 6 trials were made." in (to / "junit.xml").read_text(encoding="utf-8")
-    assert load((to / "result.json").read_text(encoding="utf-8"))["unfinished"] == {"made": 1, "planned": 6, "what": "trials"}
+    assert load((to / "result.json").read_text(encoding="utf-8"))["unfinished"] == {
+        "made": 1,
+        "planned": 6,
+        "what": "trials",
+    }
     # Beside another result, and by the record's own name.
     assert files.report([str(path), str(to / "result.json")], to, ["markdown"])["written"] == ["report.md"]
 

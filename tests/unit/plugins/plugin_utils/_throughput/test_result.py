@@ -16,9 +16,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.p
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
 
 TRAFFIC = {
-    "name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "packets": 10, "bytes": 780, "flows": 10, "sha256": "ab" * 32,
-    "streams": None, "path": "/scan.pcap", "source_macs": ["02:00:00:00:00:01"],
-}  # fmt: skip
+    "name": "scan",
+    "ip_size": 64,
+    "frame_size": 78,
+    "wire_frame_size": 82,
+    "packets": 10,
+    "bytes": 780,
+    "flows": 10,
+    "sha256": "ab" * 32,
+    "streams": None,
+    "path": "/scan.pcap",
+    "source_macs": ["02:00:00:00:00:01"],
+}
 ASKED = [{"name": "scan", "pcap": "/scan.pcap"}]
 
 
@@ -28,7 +37,14 @@ def ran(pps, lost=0, started=1000.0, seconds=10.0):
         "stats": {"packets": packets, "pps": pps},
         "rates": {"pps": pps, "l1_mbps": pps * 102 * 8 / 1e6, "l2_mbps": pps * 82 * 8 / 1e6},
         "run": {"started": started, "ended": started + seconds, "capped": False},
-        "counters": {"tx": None, "rx": None, "loss_packets": lost, "loss_ratio": 0.0, "verdict": "consistent", "reason": "."},
+        "counters": {
+            "tx": None,
+            "rx": None,
+            "loss_packets": lost,
+            "loss_ratio": 0.0,
+            "verdict": "consistent",
+            "reason": ".",
+        },
     }
 
 
@@ -50,9 +66,16 @@ def material(runs, *, criteria=(), repeats=1):
         for name, trials in runs.items()
     }
     return {
-        "name": "a test", "ansible_version": "2.19.14", "started": 990.0, "ended": 1100.0, "settings": {}, "traffic": ASKED,
-        "hosts": done, "plan": planned, "criteria": list(criteria),
-    }  # fmt: skip
+        "name": "a test",
+        "ansible_version": "2.19.14",
+        "started": 990.0,
+        "ended": 1100.0,
+        "settings": {},
+        "traffic": ASKED,
+        "hosts": done,
+        "plan": planned,
+        "criteria": list(criteria),
+    }
 
 
 def test_a_fleet():
@@ -104,7 +127,9 @@ def test_a_trial_of_another_run_is_none_of_this():
     stray = {**given["hosts"]["gen1"]["trials"][0], "number": 3, "repeat": 3}
     for other in ({"rate": {"pps": 7}}, {"injection_method": "netmap"}, {"traffic": {**TRAFFIC, "name": "other"}}):
         given["hosts"]["gen1"]["trials"][2:] = [{**stray, **other}]
-        assert [one["error"] for one in module.assemble(given)["trials"]][2] == "not sent, since the host went away in trial 2"
+        assert [one["error"] for one in module.assemble(given)["trials"]][
+            2
+        ] == "not sent, since the host went away in trial 2"
 
 
 def test_a_host_that_broke_off():
@@ -121,9 +146,17 @@ def test_a_search_that_broke_off():
     given["plan"] = {**given["plan"], "trials": [], "searches": [item]}
     given["settings"] = {"search": "ndr"}
     given["hosts"]["gen1"]["searches"] = [
-        {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "status": "found", "reason": "", "found": {},
-         "trials": []}
-    ]  # fmt: skip
+        {
+            "host": "gen1",
+            "traffic": "scan",
+            "injection_method": "auto",
+            "search": "ndr",
+            "status": "found",
+            "reason": "",
+            "found": {},
+            "trials": [],
+        }
+    ]
     given["hosts"]["gen2"]["broke"] = "Choose the next rate: lost 3 of 2 frames"
     made = module.assemble(given)
     assert [(one["host"], one["status"]) for one in made["searches"]] == [("gen1", "found"), ("gen2", "failed")]
@@ -152,7 +185,15 @@ def test_a_criterion_that_is_not_met_fails_it():
 def test_a_search_that_found_nothing_fails_it():
     """It gave no answer, whether the device or the generator is to blame for that."""
     run = material({"gen1": [ran(100.0)]})
-    one = {"host": "gen1", "traffic": "scan", "injection_method": "auto", "search": "ndr", "reason": "", "found": None, "trials": []}
+    one = {
+        "host": "gen1",
+        "traffic": "scan",
+        "injection_method": "auto",
+        "search": "ndr",
+        "reason": "",
+        "found": None,
+        "trials": [],
+    }
     ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
     run["hosts"]["gen1"]["searches"] = [{**one, "status": status, "reason": reason} for status, reason in ends]
     made = module.assemble(run)
@@ -166,7 +207,9 @@ def test_a_search_that_found_nothing_fails_it():
 def test_files_that_differ_are_told():
     given = material({"gen1": [ran(1.0)], "gen2": [ran(1.0)]})
     given["hosts"]["gen2"]["traffic"] = [{**TRAFFIC, "sha256": "cd" * 32}]
-    assert module.assemble(given)["notes"] == ["scan is not the same file on all hosts: abababababab... on gen1; cdcdcdcdcdcd... on gen2."]
+    assert module.assemble(given)["notes"] == [
+        "scan is not the same file on all hosts: abababababab... on gen1; cdcdcdcdcdcd... on gen2."
+    ]
 
 
 # --- Read back ---
@@ -196,7 +239,10 @@ def changed(result, **keys):
     [
         ({"schema": "another"}, r"a\.json: is not a throughput result: its schema is 'another'"),
         ({"schema": ...}, "it names no schema"),
-        ({"schema_version": 2}, r"schema version 2, and this collection reads 1\. Read it with a newer wirespeed\.trafficgen"),
+        (
+            {"schema_version": 2},
+            r"schema version 2, and this collection reads 1\. Read it with a newer wirespeed\.trafficgen",
+        ),
         ({"schema_version": "1"}, "schema version '1'"),
         ({"trials": ...}, "has no trials"),
         ({"trials": {}}, r"trials is \{\}, not a list"),
@@ -217,7 +263,8 @@ def test_cut_short_at_any_place(written):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("# a report", "is not JSON"), ("[]", "not a throughput result"), ("3", "not a throughput")]
+    ("text", "message"),
+    [("", "is empty"), ("# a report", "is not JSON"), ("[]", "not a throughput result"), ("3", "not a throughput")],
 )
 def test_no_result_at_all(text, message):
     with pytest.raises(TrafficgenError, match=message):
@@ -228,7 +275,11 @@ def test_no_result_at_all(text, message):
     ("way", "value", "message"),
     [
         (("trials", 0, "stats", "packets"), 10**400, "trials, entry 1, stats, packets is larger than any figure"),
-        (("trials", 0, "stats", "packets"), int("9" * 4000), "trials, entry 1, stats, packets is larger than any figure"),
+        (
+            ("trials", 0, "stats", "packets"),
+            int("9" * 4000),
+            "trials, entry 1, stats, packets is larger than any figure",
+        ),
         (("hosts", "gen1", "kernel"), "6.1\ud800", "hosts, gen1, kernel has half a character"),
         (("settings", "\udfff"), 1, "settings has a key with half a character"),
         (("trials", 0, "host"), ["gen1"], r"trials, entry 1, host is \[\"gen1\"\], not text"),
@@ -239,10 +290,18 @@ def test_no_result_at_all(text, message):
         (("trials", 0, "rates", "pps"), -1, "trials, entry 1, rates, pps is -1, less than 0"),
         (("trials", 0, "rates", "pps"), "12", r"trials, entry 1, rates, pps is \"12\", not a number or null"),
         (("trials", 0, "rates", "pps"), True, "trials, entry 1, rates, pps is true, not a number or null"),
-        (("trials", 0, "counters", "verdict"), "fine", 'trials, entry 1, counters, verdict is "fine", none of consistent, short'),
+        (
+            ("trials", 0, "counters", "verdict"),
+            "fine",
+            'trials, entry 1, counters, verdict is "fine", none of consistent, short',
+        ),
         (("trials", 0, "run"), "x" * 100000, r"trials, entry 1, run is .*… \(100002 characters\), not a dictionary"),
         (("trials", 0, "rate"), {"pps": [1]}, r"trials, entry 1, rate, pps is \[1\], not a number"),
-        (("settings", "deep"), json.loads("[" * 100 + "]" * 100), "settings, deep, entry 1, entry 1 is nested more than 60 deep"),
+        (
+            ("settings", "deep"),
+            json.loads("[" * 100 + "]" * 100),
+            "settings, deep, entry 1, entry 1 is nested more than 60 deep",
+        ),
         (("failures",), [None], "failures, entry 1 is null, not text"),
     ],
 )
@@ -281,8 +340,13 @@ PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\
 def test_a_command_that_counts_is_named():
     described = module._described({"kind": "command", "command": ["cat", "/count"], "name": "device", "host": None})
     assert described == {
-        "host": None, "interface": None, "netns": None, "command": ["cat", "/count"], "name": "device", "counted_by": "command"
-    }  # fmt: skip
+        "host": None,
+        "interface": None,
+        "netns": None,
+        "command": ["cat", "/count"],
+        "name": "device",
+        "counted_by": "command",
+    }
     assert module._described({"kind": "none"}) is None
 
 
@@ -291,7 +355,11 @@ def test_what_programs_print():
     assert module.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
     assert module.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
     for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
-        assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (None, None, None)
+        assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (
+            None,
+            None,
+            None,
+        )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,11 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import check_settings, estimate, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import (
+    check_settings,
+    estimate,
+    step,
+)
 
 # RFC 5180, appendix A.2: 10 Gb/s Ethernet.
 LINE_RATES = {64: 14880952, 512: 2349624, 1518: 812744}
@@ -64,7 +68,8 @@ def search_for(settings, measure):
 
 
 def check_found(result, capacity, settings):
-    """The bounds hold the capacity between them, and are no further apart than stated. A frame more or less is how trials count."""
+    """The bounds hold the capacity between them, and are no further apart than stated. A frame more or less is how
+    trials count."""
     goal = settings.goal
     frame = 1 / goal.initial_duration
     lower, upper = result["found"]["lower_pps"], result["found"]["upper_pps"]
@@ -120,7 +125,9 @@ def test_any_capacity(search, share, width, durations):
 
 @hypothesis.settings(quickly, max_examples=20)
 @hypothesis.given(
-    search=strategies.sampled_from(["ndr", "pdr", "rfc2544"]), noise=strategies.floats(0.0, 0.03), seed=strategies.integers(0, 999)
+    search=strategies.sampled_from(["ndr", "pdr", "rfc2544"]),
+    noise=strategies.floats(0.0, 0.03),
+    seed=strategies.integers(0, 999),
 )
 def test_noise(search, noise, seed):
     """The search ends, within its trials, and finds what the noise leaves of the limit."""
@@ -131,7 +138,8 @@ def test_noise(search, noise, seed):
     assert len(result["trials"]) <= 200
     found = result["found"]
     assert found["upper_pps"] - found["lower_pps"] <= found["upper_pps"] * settings.goal.width + 2
-    # Half of an NDR's trials may be worse: it is at the median. One trial of RFC 2544's may be 4 standard deviations off.
+    # Half of an NDR's trials may be worse: it is at the median. One trial of RFC 2544's may be 4 standard deviations
+    # off.
     assert found["lower_pps"] == pytest.approx(capacity, rel=4 * noise + 0.011)
 
 
@@ -154,7 +162,8 @@ def test_a_small_constant_loss():
 
 
 def test_exceed_ratio():
-    """A device that loses a frame in every fourth trial: half of them may for NDR, none for exceed_ratio 0 and RFC 2544."""
+    """A device that loses a frame in every fourth trial: half of them may for NDR, none for exceed_ratio 0 and RFC
+    2544."""
 
     def measure_with(capacity):
         steady, numbers = device(capacity), itertools.count(1)
@@ -172,7 +181,8 @@ def test_exceed_ratio():
 
 
 def hysteresis(high=50000, low=20000, share=0.2, seconds=10):
-    """A device that loses a share of all, once it got more than ``high``, until it has had less than ``low`` for so long."""
+    """A device that loses a share of all, once it got more than ``high``, until it has had less than ``low`` for so
+    long."""
     left = 0
 
     def measure(pps, duration):
@@ -180,7 +190,13 @@ def hysteresis(high=50000, low=20000, share=0.2, seconds=10):
         left = seconds if pps > high else 0 if pps < low else left
         lost = round(pps * duration * share) if left else 0
         left = max(0, left - duration)
-        return {"asked_pps": pps, "duration": duration, "sent": round(pps * duration), "lost": lost, "seconds": float(duration)}
+        return {
+            "asked_pps": pps,
+            "duration": duration,
+            "sent": round(pps * duration),
+            "lost": lost,
+            "seconds": float(duration),
+        }
 
     return measure
 
@@ -211,15 +227,19 @@ def bucket(rate=50000, burst=25000):
 @pytest.mark.parametrize("model", [hysteresis, fickle, bucket])
 @pytest.mark.parametrize("search", ["ndr", "pdr"])
 def test_what_was_found_tells_what_was_lost_there(search, model):
-    """Three devices of which the exceed ratio hides a loss, or the trials' length a limit: the answer tells what its own trials lost."""
+    """Three devices of which the exceed ratio hides a loss, or the trials' length a limit: the answer tells what its
+    own trials lost."""
     result = search_for(settings_of(search, max_pps=100000, link_speed_mbps=None), model())
     there = [
-        trial for trial in result["trials"]
+        trial
+        for trial in result["trials"]
         if trial["pps"] == pytest.approx(result["found"]["lower_pps"], rel=1e-4) and trial["valid"]
-    ]  # fmt: skip
+    ]
     told = result["found"]["at_rate"]
     assert told["trials"] == len(there)
-    assert told["sent"] == sum(trial["sent"] for trial in there) and told["lost"] == sum(trial["lost"] for trial in there)
+    assert told["sent"] == sum(trial["sent"] for trial in there) and told["lost"] == sum(
+        trial["lost"] for trial in there
+    )
     assert told["with_loss"] == sum(trial["lost"] > 0 for trial in there)
     assert told["loss_ratio"] == told["lost"] / told["sent"]
     assert ("lost frames" in result["reason"]) == (told["over_goal"] > 0)
@@ -235,7 +255,14 @@ def test_rfc2544_is_the_plain_search():
     rates = [trial["asked_pps"] for trial in result["trials"]]
     assert len(set(rates)) == len(rates)
     assert result["goals"] == [
-        {"loss_ratio": 0.0, "exceed_ratio": 0.0, "width": 0.005, "initial_duration": 60, "final_duration": 60, "duration_sum": 60}
+        {
+            "loss_ratio": 0.0,
+            "exceed_ratio": 0.0,
+            "width": 0.005,
+            "initial_duration": 60,
+            "final_duration": 60,
+            "duration_sum": 60,
+        }
     ]
     assert result["trial_seconds"] == 60 * len(rates)
 
@@ -243,7 +270,9 @@ def test_rfc2544_is_the_plain_search():
 def test_short_trials_look_around_and_long_ones_decide():
     settings = settings_of("rfc2544", initial_duration=1, final_duration=30)
     result = search_for(settings, device(700000))
-    at_the_bound = [trial for trial in result["trials"] if trial["pps"] == pytest.approx(result["found"]["lower_pps"], rel=1e-4)]
+    at_the_bound = [
+        trial for trial in result["trials"] if trial["pps"] == pytest.approx(result["found"]["lower_pps"], rel=1e-4)
+    ]
     assert max(trial["duration"] for trial in at_the_bound) == 30
     assert result["trials"][0]["duration"] == 1
 
@@ -329,7 +358,9 @@ def test_never_above_what_was_sent(search, capacity, sender, noise, seed):
     settings = settings_of(search)
     result = search_for(settings, device(capacity, sender=sender, sender_noise=noise, noise=noise, seed=seed))
     if result["found"]:
-        good = [trial for trial in result["trials"] if trial["valid"] and trial["loss_ratio"] <= settings.goal.loss_ratio]
+        good = [
+            trial for trial in result["trials"] if trial["valid"] and trial["loss_ratio"] <= settings.goal.loss_ratio
+        ]
         assert max(trial["pps"] for trial in good) >= result["found"]["lower_pps"]
     else:
         assert result["reason"]
@@ -356,7 +387,8 @@ def test_a_hiccup_of_the_generator_is_measured_again():
 
 
 def test_a_trial_that_was_repeated_since_too_little_was_sent_hides_no_loss():
-    """At 90 % of the rate found 1000 frames were lost once. That trial is measured again, and what it lost is told all the same."""
+    """At 90 % of the rate found 1000 frames were lost once. That trial is measured again, and what it lost is told all
+    the same."""
     settings = settings_of("rfc2544", final_duration=10)
     plain = search_for(settings, device(700000))
     found = plain["found"]["lower_pps"]
@@ -364,7 +396,11 @@ def test_a_trial_that_was_repeated_since_too_little_was_sent_hides_no_loss():
 
     def measure(pps, duration):
         trial = device(700000)(pps, duration)
-        return {**trial, "sent": round(trial["sent"] * 0.9), "lost": 1000} if abs(pps - found) < 1 and next(first) else trial
+        return (
+            {**trial, "sent": round(trial["sent"] * 0.9), "lost": 1000}
+            if abs(pps - found) < 1 and next(first)
+            else trial
+        )
 
     result = search_for(settings, measure)
     assert len(result["trials"]) == len(plain["trials"]) + 1
@@ -459,25 +495,42 @@ def test_results_of_the_module():
             "counters": tree["counters"],
         }
     ]
-    failed = step([{"asked_pps": 100000, "duration": 1, "result": {"failed": True, "msg": "no such interface"}}], settings)["result"]
+    failed = step(
+        [{"asked_pps": 100000, "duration": 1, "result": {"failed": True, "msg": "no such interface"}}], settings
+    )["result"]
     assert "it failed: no such interface." in failed["reason"]
-    early = step([{"asked_pps": 100000, "duration": 1, "result": {"stats": None, "counters": None}}], settings)["result"]
+    early = step([{"asked_pps": 100000, "duration": 1, "result": {"stats": None, "counters": None}}], settings)[
+        "result"
+    ]
     assert "it failed: it has no statistics." in early["reason"]
 
 
 def test_how_each_trial_was_sent_and_counted_is_kept():
-    """As of any trial: the command line, the method that was used, and what each side counted. No more, as it goes from step to step."""
+    """As of any trial: the command line, the method that was used, and what each side counted. No more, as it goes from
+    step to step."""
     settings = settings_of("rfc2544", max_pps=100000, final_duration=1)
-    counters = {"tx": {"source": "a", "packets": 100000}, "rx": {"source": "b", "packets": 100000, "host_drops": 0}, "loss_packets": 0}
+    counters = {
+        "tx": {"source": "a", "packets": 100000},
+        "rx": {"source": "b", "packets": 100000, "host_drops": 0},
+        "loss_packets": 0,
+    }
     tree = {
         "stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5, "intervals": [1] * 1000},
-        "run": {"command": ["tcpreplay", "-i", "ens17"], "injection_method": "netmap", "netmap_mode": "emulated", "stdout": "x" * 1000},
+        "run": {
+            "command": ["tcpreplay", "-i", "ens17"],
+            "injection_method": "netmap",
+            "netmap_mode": "emulated",
+            "stdout": "x" * 1000,
+        },
         "counters": {**counters, "verdict": "consistent", "reason": ""},
         "error": None,
     }
     kept = {
-        "command": ["tcpreplay", "-i", "ens17"], "injection_method": "netmap", "netmap_mode": "emulated", "counters": tree["counters"],
-    }  # fmt: skip
+        "command": ["tcpreplay", "-i", "ens17"],
+        "injection_method": "netmap",
+        "netmap_mode": "emulated",
+        "counters": tree["counters"],
+    }
     made = step([{"asked_pps": 100000, "duration": 1, "result": tree, "error": None}], settings)
     again = step(json.loads(json.dumps(made["measured"])), settings)
     assert again == made
@@ -485,7 +538,9 @@ def test_how_each_trial_was_sent_and_counted_is_kept():
     assert {name: one[name] for name in kept} == kept
     assert len(json.dumps(again["measured"])) < 600
     # Of one that failed too, and null where nobody knows.
-    failed = step([{"asked_pps": 100000, "duration": 1, "result": {**tree, "counters": None}, "error": "it broke"}], settings)
+    failed = step(
+        [{"asked_pps": 100000, "duration": 1, "result": {**tree, "counters": None}, "error": "it broke"}], settings
+    )
     failed = step(failed["measured"], settings)
     assert failed["result"]["reason"].endswith("it failed: it broke.")
     (one,) = failed["result"]["trials"]
@@ -510,7 +565,11 @@ class Lazy(dict):
 def test_results_in_ansibles_own_containers():
     settings = settings_of("rfc2544", max_pps=100000, final_duration=1)
     counters = {"tx": {"packets": 100000}, "loss_packets": 0, "verdict": "consistent", "reason": ""}
-    result = {"stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5}, "run": {"command": ["tcpreplay"]}, "counters": counters}
+    result = {
+        "stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5},
+        "run": {"command": ["tcpreplay"]},
+        "counters": counters,
+    }
     made = step([Lazy.made({"asked_pps": 100000, "duration": 1, "result": result})], settings)
     assert step([Lazy.made(made["measured"][0])], settings) == made
     assert not isinstance(made["measured"][0]["counters"]["tx"], Lazy)
@@ -521,7 +580,10 @@ def test_a_result_that_cannot_be_ends_the_search_with_its_trials():
     settings = settings_of("ndr", max_pps=100000)
     stats = {"packets": 100000, "seconds": 1.0, "pps": 99999.5}
     for lost, why in ((100003, "lost 100003 of 100000 frames"), (0.5, "not a whole number of frames"), (-1, "")):
-        result = {"stats": stats, "counters": {"tx": {"packets": 100003}, "loss_packets": lost, "verdict": "consistent"}}
+        result = {
+            "stats": stats,
+            "counters": {"tx": {"packets": 100003}, "loss_packets": lost, "verdict": "consistent"},
+        }
         tree = step([{"asked_pps": 100000, "duration": 1, "result": result}], settings)
         assert (tree["done"], tree["result"]["status"], len(tree["result"]["trials"])) == (True, "failed", 1)
         assert f"proves nothing: it failed: what it counted cannot be: {why}" in tree["result"]["reason"]
@@ -583,7 +645,10 @@ def test_garbage_trials(measured, message):
         ({"search": "rfc2544", "duration_sum": 60}, "duration_sum: rfc2544 says what it is"),
         ({"search": "ndr", "exceed_ratio": 1}, "exceed_ratio 1"),
         ({"search": "ndr", "final_duration": 0.5}, "final_duration 0.5: not a whole number"),
-        ({"search": "ndr", "final_duration": 5, "duration_sum": 4}, "initial_duration 1, final_duration 5, duration_sum 4: not in order"),
+        (
+            {"search": "ndr", "final_duration": 5, "duration_sum": 4},
+            "initial_duration 1, final_duration 5, duration_sum 4: not in order",
+        ),
         ({"search": "ndr", "initial_duration": 5}, "initial_duration 5, final_duration 1"),
         ({"search": "ndr", "rate_tolerance": 2}, "rate_tolerance 2"),
         ({"search": "ndr", "max_trials": 0}, "max_trials 0"),
@@ -604,7 +669,9 @@ def test_defaults():
     assert found["l1_mbps"] is found["line_rate_percent"] is None
 
 
-@pytest.mark.parametrize("arguments", [{"search": "ndr"}, {"search": "rfc2544"}, {"search": "pdr", "final_duration": 5}])
+@pytest.mark.parametrize(
+    "arguments", [{"search": "ndr"}, {"search": "rfc2544"}, {"search": "pdr", "final_duration": 5}]
+)
 def test_estimate(arguments):
     settings = settings_of(**arguments)
     trials, seconds = estimate(settings)

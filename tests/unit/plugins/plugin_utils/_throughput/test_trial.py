@@ -11,7 +11,15 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import line, missing, trial
 
-ITEM = {"number": 3, "warmup": False, "traffic": "scan", "injection_method": "auto", "rate": {"mbps": 1000}, "repeat": 1, "hosts": ["gen1"]}
+ITEM = {
+    "number": 3,
+    "warmup": False,
+    "traffic": "scan",
+    "injection_method": "auto",
+    "rate": {"mbps": 1000},
+    "repeat": 1,
+    "hosts": ["gen1"],
+}
 TRAFFIC = {"name": "scan", "ip_size": 64, "frame_size": 78, "wire_frame_size": 82, "path": "/scan.pcap"}
 RAN = {
     "changed": True,
@@ -21,10 +29,14 @@ RAN = {
     "rates": {"pps": 100.0, "l1_mbps": 0.0816, "l2_mbps": 0.0656, "line_rate_percent": None},
     "run": {"started": 1000.25, "ended": 1010.25, "capped": False, "injection_method": "pf_packet"},
     "counters": {
-        "tx": {"source": "veth tx_packets", "packets": 1000, "bytes": None}, "rx": None, "loss_packets": None, "loss_ratio": None,
-        "verdict": "consistent", "reason": "",
+        "tx": {"source": "veth tx_packets", "packets": 1000, "bytes": None},
+        "rx": None,
+        "loss_packets": None,
+        "loss_ratio": None,
+        "verdict": "consistent",
+        "reason": "",
     },
-}  # fmt: skip
+}
 COMMAND = {"kind": "command", "command": ["count"], "name": "the router"}
 
 
@@ -50,7 +62,10 @@ def test_a_trial_that_went_well():
         ({"unreachable": True, "msg": "Failed to connect"}, "the host went away: Failed to connect"),
         ({"skipped": True}, "not sent"),
         (None, "not sent"),
-        ({"failed_when_result": False, "rc": 1, "msg": "MODULE FAILURE\nsee stderr"}, "status 1: MODULE FAILURE see stderr"),
+        (
+            {"failed_when_result": False, "rc": 1, "msg": "MODULE FAILURE\nsee stderr"},
+            "status 1: MODULE FAILURE see stderr",
+        ),
     ],
 )
 def test_a_trial_that_failed(ran, error):
@@ -76,7 +91,13 @@ def printed(count):
 
 def test_a_command_counts():
     one = made(RAN, receiver=COMMAND, before=printed(5000), after=printed(5900))
-    assert one["counters"]["rx"] == {"source": "the router", "packets": 900, "bytes": None, "host_drops": None, "late_packets": None}
+    assert one["counters"]["rx"] == {
+        "source": "the router",
+        "packets": 900,
+        "bytes": None,
+        "host_drops": None,
+        "late_packets": None,
+    }
     assert (one["counters"]["loss_packets"], one["counters"]["loss_ratio"]) == (100, 0.1)
     assert one["status"] == "ok"
 
@@ -118,11 +139,15 @@ def test_counters_of_another_host_have_to_be_counters():
 def test_what_was_sent_is_what_the_test_began_with():
     """Another play has written the file meanwhile, say: two ports of one machine wrote the same one once."""
     before, then = "a" * 64, "b" * 64
-    ran = {**RAN, "run": {**RAN["run"], "pcaps": [{"path": "/scan.pcap", "packets": 1000, "bytes": 78000, "sha256": then}]}}
+    ran = {
+        **RAN,
+        "run": {**RAN["run"], "pcaps": [{"path": "/scan.pcap", "packets": 1000, "bytes": 78000, "sha256": then}]},
+    }
     one = trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": before})
     assert one["status"] == "failed"
     assert re.search(
-        f"another pcap was sent than the test began with: /scan.pcap had the SHA-256 {then}, and {before} before", one["error"]
+        f"another pcap was sent than the test began with: /scan.pcap had the SHA-256 {then}, and {before} before",
+        one["error"],
     )
     assert one["stats"]["packets"] == 1000
     assert trial(ITEM, ran, host="gen1", traffic={**TRAFFIC, "sha256": then})["status"] == "ok"

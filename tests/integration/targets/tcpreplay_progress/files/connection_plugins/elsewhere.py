@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection that is none of Ansible's own: it has a folder and an option of its own, and can be had once only if that is wished."""
+"""A connection that is none of Ansible's own: it has a folder and an option of its own, and can be had once only if
+that is wished."""
 
 from __future__ import annotations
 
