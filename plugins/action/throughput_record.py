@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import collection_version
 
 

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files as files
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import judged, load, of_record
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema as schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
 
 FILE = "trials.jsonl"
 SCHEMA = "wirespeed.trafficgen/trials"

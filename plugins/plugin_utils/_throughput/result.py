@@ -18,7 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arr
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import count, is_number, moment, path
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema as schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search, sizes
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold as hold
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold
 
 
 class Port:

@@ -12,7 +12,7 @@ import struct
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows
 
 # From the EtherType on.
 FRAMES = {

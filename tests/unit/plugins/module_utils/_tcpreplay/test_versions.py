@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import versions as versions
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import versions
 
 DEBIAN = (Path(__file__).parents[4] / "fixtures" / "tcpreplay_output" / "version_4.4.3.stderr").read_text()
 

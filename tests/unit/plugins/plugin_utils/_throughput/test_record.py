@@ -16,7 +16,7 @@ import signal
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files as files
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import files
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load, of_record
