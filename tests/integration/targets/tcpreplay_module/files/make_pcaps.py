@@ -53,6 +53,8 @@ for name, content in {
     # One of ten comes from a multicast address, as in captures of fuzzers.
     "odd.pcap": header() + frames(1, 60, 6, mac="0102030405") + frames(9, 60, 1),
     "too_large.pcap": header() + frames(10, 2000, 1),
+    # 1515 to 1518 bytes need a VLAN tag.
+    "one_too_large.pcap": header() + frames(1, 60, 1) + frames(1, 1515, 1) + frames(1, 60, 1),
     "empty.pcap": header(),
     "no_bytes.pcap": b"",
     "cut.pcap": header() + frames(10, 60, 1)[:-7],

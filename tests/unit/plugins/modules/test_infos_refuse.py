@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that look at interfaces and programs say to what they cannot look at."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.modules import interface_counters, netmap_info, tcpreplay_info
+
+COUNTED_MAC = "02:00:00:00:00:01"
+NETMAP_BROKEN = "nm_do_ioctl"
+
+
+@pytest.fixture
+def counters(lab):
+    """The receiver's interface, for interface_counters."""
+    return {"interface": "rcv0", "netns": lab.receiver}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interface": "rvc0"}, "rvc0: no such interface in network namespace {netns}. Did you mean rcv0?"),
+        ({"netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
+        ({"count_from_mac": ["nonsense"]}, "'nonsense': not a MAC address"),
+        ({"since": {"stdout": ""}}, "since: not a result of interface_counters"),
+    ],
+)
+def test_the_counters_of_nothing(refusal, counters, parameters, message):
+    assert message.format(**counters) in refusal(interface_counters, **{**counters, **parameters})
+
+
+def test_counters_of_another_interface(ask, refusal, lab, counters):
+    before = ask(interface_counters, interface="snd0", netns=lab.sender)
+    assert "the earlier counters are of another interface" in refusal(interface_counters, **counters, since=before)
+
+
+def test_a_counter_that_is_gone(ask, refusal, lab, counters):
+    gone = ask(interface_counters, **counters, count_from_mac=[COUNTED_MAC])
+    subprocess.run(["ip", "netns", "exec", lab.receiver, "nft", "flush", "ruleset"], check=True)
+    assert "rcv0: the frame counter (nftables table trafficgen_count_rcv0) is gone" in refusal(
+        interface_counters, **counters, since=gone
+    )
+    assert f"the frame counter of since counts {COUNTED_MAC}, not 02:00:00:00:00:07" in refusal(
+        interface_counters, **counters, since=gone, count_from_mac=["02:00:00:00:00:07"]
+    )
+    assert "the earlier counters are of another host" in refusal(
+        interface_counters, **counters, since={**gone, "boot_id": "other"}
+    )
+    # To count anew is no error, and then it is read to its end.
+    again = ask(interface_counters, **counters, count_from_mac=[COUNTED_MAC])
+    assert again["test_frames"]["packets"] == 0
+    assert ask(interface_counters, **counters, since=again)["delta"]["test_frames"]["packets"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interfaces": ["snd9"]}, "snd9: no such interface in network namespace"),
+        ({"interfaces": ["snd0"], "netns": None}, "snd0: no such interface in this host's own network namespace"),
+        ({"netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
+        ({"interfaces": ["--help"]}, "not a name of an interface"),
+    ],
+)
+def test_netmap_of_what_is_not_there(refusal, lab, parameters, message):
+    assert message in refusal(netmap_info, **{"netns": lab.sender, **parameters})
+
+
+@pytest.mark.parametrize(
+    ("executable", "message"),
+    [
+        ("{}/tcpreplay", "{}/tcpreplay"),
+        ("{}", "{}"),
+        ("/bin/true", "tcpreplay --version: did not say its version"),
+    ],
+)
+def test_what_is_no_tcpreplay(refusal, tmp_path, executable, message):
+    said = refusal(tcpreplay_info, executable=executable.format(tmp_path))
+    assert message.format(tmp_path) in said
+    assert "Install tcpreplay" in said
+
+
+@pytest.mark.parametrize(("version", "usable"), [("4.4.2", True), ("4.5.1", False), ("4.5.5", True)])
+def test_the_netmap_of_a_version(ask, tmp_path, version, usable):
+    stand_in = tmp_path / "tcpreplay"
+    stand_in.write_text(
+        f"""#!/bin/sh
+cat >&2 <<END
+tcpreplay version: {version} (build git:v{version})
+Cache file supported: 04
+Not compiled with libdnet.
+Compiled against libpcap: 1.10.0
+64 bit packet counters: enabled
+Default injection method: PF_PACKET send()
+Optional injection method: netmap
+END
+"""
+    )
+    stand_in.chmod(0o755)
+    found = ask(tcpreplay_info, executable=str(stand_in))["tcpreplay_info"]
+    assert found["version"] == version
+    assert found["injection_methods"] == ["pf_packet", "netmap"]
+    assert found["netmap"]["usable"] == usable
+    assert (NETMAP_BROKEN in found["netmap"]["reason"]) != usable
