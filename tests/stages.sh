@@ -5,14 +5,18 @@
 #
 # The stages of "./run test", read in by run. A stage is a function stage_NAME, run by itself in a copy of the clone, its
 # output in .cache/logs/NAME.log. It passes or fails; with not_run it says what of it this machine cannot do.
+# Two run at once, in this order: the longest first, but for the linters.
+
+set -eu
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
-all_stages="$lint_stages sanity units units-python3.9 fuzz report artefact integration integration-2.14 molecule faults demo demo-2.14 demo-interrupted soak dnf guest"
+quick_stages="$lint_stages units integration-2.14"
+all_stages="guest $lint_stages integration dnf sanity molecule units integration-2.14 demo demo-2.14 demo-interrupted units-python3.9 faults soak fuzz report artefact"
 
 : "${here:?}" "${cache:?}"  # run's
 
-# The collection as ansible-test wants it: in a folder of its name, which may be no symlink.
-collections=$cache/collections
+# The collection as ansible-test wants it: in a folder of its name, which may be no symlink. Each stage has a copy of it.
+collections=${stage_collections:-$cache/collections}
 tree=$collections/ansible_collections/wirespeed/trafficgen
 logs=$cache/logs
 
@@ -78,12 +82,14 @@ prepare() {
     install_missing
 
     newest=$(newest_python) || fail "no Python of 3.11 to 3.13 that can make a venv."
-    make_venv dev "$newest" "$here/tests/requirements-dev.txt"
     # ansible-core 2.14 knows Python 3.9 to 3.11.
     oldest=$(real_python 3.11 || real_python 3.10 || real_python 3.9) || oldest=''
-    if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt"; fi
     python39=$(real_python 3.9) || python39=''
-    if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt"; fi
+    make_venv dev "$newest" "$here/tests/requirements-dev.txt" &
+    venv_pids=$!
+    if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt" & venv_pids="$venv_pids $!"; fi
+    if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt" & venv_pids="$venv_pids $!"; fi
+    for pid in $venv_pids; do wait "$pid"; done
 
     # The venv's programs first; then the real Pythons, for ansible-test's compile and import; no shims.
     python_folders=''
@@ -106,6 +112,16 @@ prepare() {
     use_venv dev
     prepare_get_pip
     copy_clone
+    own_network=no
+    if [ "$(id -u)" = 0 ] && in_own_network /tmp true 2>/dev/null; then own_network=yes; fi
+    export oldest python39 tool_path own_network
+}
+
+# in_own_network FOLDER COMMAND…: with network namespaces that go with it, whatever ends it, and FOLDER as its /tmp.
+in_own_network() {
+    # shellcheck disable=SC2016  # it is the inner shell's
+    unshare --mount --net sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/netns /run/lock && mount -t sysfs sysfs /sys &&
+        mount --bind "$0" /tmp && ip link set lo up && exec "$@"' "$@"
 }
 
 use_venv() {
@@ -147,7 +163,7 @@ copy_clone() {
 
 need_namespaces() {
     [ "$(id -u)" = 0 ] || skip "network namespaces need root"
-    if ! ip netns add "tgprobe$$" || ! ip netns delete "tgprobe$$"; then skip "this machine allows no network namespaces"; fi
+    [ "$own_network" = yes ] || skip "this machine allows no namespaces of networks and mounts"
 }
 
 need_oldest() {
@@ -232,16 +248,18 @@ stage_artefact() {
     ansible-playbook "$tree/tests/use_artefact.yml"
 }
 
+# integration TARGET…: those of tests/integration/targets.
 integration() {
     need_namespaces
-    timeout 1500 ansible-test integration --color no --allow-destructive --allow-root --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    timeout 1500 ansible-test integration --color no --allow-destructive --allow-root --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$@"
 }
 
 stage_integration() { integration; }
 
+# What Ansible's version can change: the targets whose aliases have "compat". Each module and each filter is in one of them.
 stage_integration_2_14() {
     need_oldest
-    integration
+    integration compat/
 }
 
 stage_dnf() {
@@ -299,85 +317,82 @@ stage_soak() {
     need_namespaces
     unshare --mount --pid --fork --mount-proc true || skip "this machine allows no namespaces of mounts and processes"
     timeout 200 python tests/soak/soak.py --short --json "$cache/soak.json"
-    timeout 60 python tests/soak/interrupt.py
+    timeout 200 python tests/soak/interrupt.py
 }
 
 # --- Running them ---
 
+# "./run stage NAME" is this: the stage in a process of its own.
+one_stage() {
+    stage=$1
+    export ANSIBLE_COLLECTIONS_PATH="$collections"
+    cd "$tree"
+    "stage_$(echo "$stage" | tr .- __)"
+}
+
 run_stage() {
     stage=$1
     started=$(date +%s)
-    # Not in an "if": that would switch off set -e inside.
-    set +e
-    (
-        set -e
-        cd "$tree"
-        "stage_$(echo "$stage" | tr .- __)"
-    ) >"$logs/$stage.log" 2>&1 </dev/null
-    stage_status=$?
-    set -e
+    export stage_collections="$cache/trees/$stage"
+    rm -rf "$stage_collections" "${cache:?}/tmp/$stage"
+    mkdir -p "$cache/trees" "$cache/tmp/$stage"
+    cp -a "$collections" "$stage_collections"
+    set -- sh "$here/run" stage "$stage"
+    case $stage in
+        units* | integration* | molecule | faults | demo* | soak)
+            if [ "$own_network" = yes ]; then set -- sh "$here/run" own-network "$cache/tmp/$stage" "$@"; fi
+            ;;
+    esac
+    # A shell starts what runs in its background with SIGINT ignored; a stage may want to interrupt something.
+    env -u TMPDIR --default-signal=INT setsid "$@" >"$logs/$stage.log" 2>&1 </dev/null &
+    stage_pid=$!
+    stage_status=0
+    wait "$stage_pid" || stage_status=$?
+    stage_pid=''
+    rm -rf "$stage_collections" "${cache:?}/tmp/$stage"
     case $stage_status in
         0) verdict=ok ;;
         77) verdict='not run' ;;
         *) verdict=FAILED ;;
     esac
+    seconds=$(($(date +%s) - started))
     echo "$verdict" >"$logs/$stage.verdict"
-    printf '%-20s%-8s %5d s\n' "$stage" "$verdict" "$(($(date +%s) - started))"
+    echo "$seconds $stage" >>"$logs/seconds"
+    said=$(printf '%-20s%-8s %5d s' "$stage" "$verdict" "$seconds")
     if [ "$verdict" = FAILED ]; then
-        echo "--- the end of .cache/logs/$stage.log ---"
         # Without what pip says of its downloads.
-        grep -vE '^ *(Collecting|Downloading|Installing (collected|requirements)|Successfully installed|Looking in|Processing|Using cached|━) ?' \
-            "$logs/$stage.log" | tail -n 80
-        echo "---"
+        said="$said
+--- the end of .cache/logs/$stage.log ---
+$(grep -vE '^ *(Collecting|Downloading|Installing (collected|requirements)|Successfully installed|Looking in|Processing|Using cached|━) ?' \
+            "$logs/$stage.log" | tail -n 80)
+---"
     fi
+    echo "$said"
 }
 
-# beside STAGE: the stages that run beside it, where both are wanted. Each of these pairs leaves a processor idle for much of its time, shares
-# nothing, and in none anything is a matter of fractions of a second.
-beside() {
-    case $1 in
-        integration-2.14) echo fuzz report faults soak ;;
-        guest) echo dnf ;;
-    esac
-}
-
-# wanted STAGE…: those of them that were asked for.
-wanted() {
-    for wanted_name in "$@"; do
-        case " $stages " in *" $wanted_name "*) echo "$wanted_name" ;; esac
+# lane: one stage after the other, as long as there is one that the other lane has not begun.
+lane() {
+    stage_pid=''
+    trap 'if [ -n "$stage_pid" ]; then pkill -TERM -s "$stage_pid"; wait "$stage_pid"; fi; exit 143' TERM
+    for name in $stages; do
+        if mkdir "$logs/begun/$name" 2>/dev/null; then run_stage "$name"; fi
     done
 }
 
 run_all() {
-    companions=''
-    for name in $stages; do
-        # shellcheck disable=SC2046  # words
-        companions="$companions $(wanted $(beside "$name") | tr '\n' ' ')"
-    done
-    for name in $stages; do
-        case " $companions " in *" $name "*) continue ;; esac
-        # shellcheck disable=SC2046  # words
-        (for companion in $(wanted $(beside "$name")); do run_stage "$companion"; done) &
-        companion_pid=$!
-        run_stage "$name"
-        wait "$companion_pid"
-        companion_pid=''
-    done
+    rm -rf "$logs/begun"
+    mkdir "$logs/begun"
+    lane &
+    lanes=$!
+    lane &
+    lanes="$lanes $!"
+    for pid in $lanes; do wait "$pid"; done
+    lanes=''
 }
 
-remove_labs() {
-    # A stage beside another one is the child's child, and is told so that it tells its own.
-    if [ -n "$companion_pid" ]; then pkill -TERM -P "$companion_pid"; fi
-    # Those of another clone's run are left alone by a run that makes none.
-    case " $stages " in
-        *' integration'* | *' molecule '*)
-            # Those of hostile_names (tgh) have names that are told by their beginning only.
-            for namespace in tg-snd tg-fwd tg-rcv tgm-snd tgm-fwd tgm-rcv tgf-snd tgf-fwd tgf-rcv tgg-snd tgg-fwd tgg-rcv /run/netns/tgh-*; do
-                namespace=${namespace#/run/netns/}
-                if [ -e "/run/netns/$namespace" ]; then ip netns delete "$namespace"; fi
-            done
-            ;;
-    esac
+end_lanes() {
+    # shellcheck disable=SC2086  # a list of numbers
+    if [ -n "$lanes" ]; then kill -TERM $lanes && wait; fi
     if [ -e "$cache/lab/guests/molecule" ]; then TRAFFICGEN_LAB_CACHE=$cache/lab python3 "$here/tests/lab/lab.py" down molecule; fi
 }
 
@@ -387,31 +402,35 @@ run_stages() {
         case $name in
             all) stages="$stages $all_stages" ;;
             lint) stages="$stages $lint_stages" ;;
+            quick) stages="$stages $quick_stages" ;;
             help)
-                echo "Stages: lint $all_stages" | fmt -w 100
+                echo "Stages: lint quick $all_stages" | fmt -w 100
                 return 0
                 ;;
             *)
                 case " $all_stages " in
                     *" $name "*) stages="$stages $name" ;;
-                    *) fail "no such stage: $name. There are: lint $all_stages" ;;
+                    *) fail "no such stage: $name. There are: lint quick $all_stages" ;;
                 esac
                 ;;
         esac
     done
 
     begin=$(date +%s)
-    companion_pid=''
-    # An interrupted stage leaves its lab standing.
-    trap remove_labs EXIT
+    lanes=''
+    trap end_lanes EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     prepare
+    rm -f "$logs"/*.verdict "$logs/seconds"
     : >"$logs/not-run"
-    rm -f "$logs"/*.verdict
     run_all
     passed=$(grep -lx ok "$logs"/*.verdict | grep -c .) || true  # grep's word for none is a status
     failed=$(grep -lx FAILED "$logs"/*.verdict | grep -c .) || true
+    # Two run at once, so the shares are those of the stages' times, not of the whole's.
+    sort -rn "$logs/seconds" | awk '
+        { sum += $1; seconds[NR] = $1; name[NR] = $2 }
+        END { for (n = 1; n <= NR; n++) printf "%5d s %5.1f %%  %s%s\n", seconds[n], 100 * seconds[n] / (sum ? sum : 1), name[n], n == 1 ? ", the longest" : "" }'
     echo "In all $(($(date +%s) - begin)) s, the logs are in .cache/logs/"
     cat "$logs/not-run"
     echo "$passed passed, $failed failed"

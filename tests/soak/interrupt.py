@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 SOAK = Path(__file__).parent / "soak.py"
-READY, ENDS_WITHIN = 30, 5  # seconds
+READY, ENDS_WITHIN = 90, 5  # seconds
 
 
 def processes(mark: str) -> dict[str, str]:
@@ -35,7 +35,9 @@ def interrupt(number: signal.Signals) -> None:
     with subprocess.Popen(command, env={**os.environ, name: value}) as soak:
         until = time.monotonic() + READY
         while not any(what.endswith(" tcpreplay") for what in processes(mark).values()):
-            assert soak.poll() is None and time.monotonic() < until, "tcpreplay was not started"
+            if soak.poll() is not None or time.monotonic() > until:
+                soak.terminate()
+                raise AssertionError("tcpreplay was not started")
             time.sleep(0.1)
         running = processes(mark)
         assert len({what.split()[0] for what in running.values()}) > 1, "it should be in a namespace of its own"
