@@ -25,6 +25,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arr
     Patient,
     wait_for_frames,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import (
+    check_pair,
+    check_snapshot,
+    delta,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
     add_frame_counter,
     normal_mac,
@@ -36,11 +41,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
     nic_drops,
     refresh_seconds,
     table_driver,
-)
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import (
-    check_pair,
-    check_snapshot,
-    delta,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run

@@ -27,14 +27,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arr
     earlier,
     wait_for_frames,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evidence import frames_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
     add_frame_counter,
     read_frame_counter,
     remove_frame_counter,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.loss import SMALL
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import MissedNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import check_has_macs, snapshot
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import SMALL, account, frames_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import (
     Supervised,

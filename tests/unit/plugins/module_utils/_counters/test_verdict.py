@@ -7,10 +7,10 @@ import copy
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evidence import frames_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import (
     account,
-    delta,
-    frames_left,
     reconcile,
     reconcile_count,
 )

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the two ends counted of a run: the sender's device, and the receiver. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import delta
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac import SOFTWARE_TX
+
+# A port's own frames are counted with the test's. A link that has come up brings IPv6's: two MLD reports (RFC 3810,
+# section 9.1), an address's probe (RFC 4862, section 5.1), a router solicitation (RFC 4861, section 10). Then one a
+# second at most: ARP's and ND's retries (RFC 4861: RETRANS_TIMER), LACP's fast rate (IEEE 802.1AX); STP and LLDP are
+# slower. So many more than the test's are put down to them, but never more than a hundredth of the test's frames.
+OTHER_FRAMES = 4
+OTHERS_A_SECOND = 1
+OTHER_SHARE = 0.01
+
+# Interfaces that hand every frame to the kernel, whatever its destination address.
+_GIVEN_ALL = frozenset({"veth", "lo", "tun"})
+# Those that hand on every frame in promiscuous mode; a port whose MAC is known (in _mac_counters) does so as well. A
+# macvlan does not (tried), a guest's port has a switch of the host's before it, and a tunnel has its other end.
+_PROMISCUOUS = frozenset({"bridge", "bonding", "team"})
+
+
+@dataclass
+class Received:
+    """What a receiver proves. ``host_drops``: frames its host dropped, None where nobody knows.
+
+    ``uncounted``: those that it may have dropped before ``packets`` counted them, None where nobody knows, which spoils
+    a verdict.
+    """
+
+    source: str
+    packets: int
+    size: int | None
+    host_drops: int | None
+    uncounted: int | None
+    # Whether only test frames are counted; a MAC counts every frame of its port.
+    exact: bool
+    merging: list[str] = field(default_factory=list)
+    # How it was waited for (``Arrival.tree``), and what came before the first frame was sent (``earlier``); None where
+    # nobody looked.
+    arrival: Mapping[str, Any] | None = None
+    earlier: Mapping[str, Any] | None = None
+    # Frames from other source addresses that arrived beside an exact count, None where they are not counted apart.
+    others: int | None = None
+    # Why a count of nothing does not prove that nothing came; empty where it does.
+    blind: str = ""
+    # Its bytes behind the Ethernet header and the outermost VLAN tag; the addresses it counts. None, none: not known.
+    layer3_bytes: int | None = None
+    macs: tuple[str, ...] = ()
+    # From the reading before the run to the one after it; None for a bare number.
+    seconds: float | None = None
+
+    def tree(self) -> dict[str, Any]:
+        """As ``counters.rx`` has it."""
+        return {
+            "source": self.source,
+            "packets": self.packets,
+            "bytes": self.size,
+            "host_drops": self.host_drops,
+            "late_packets": self.arrival["late_packets"] if self.arrival else None,
+        }
+
+
+def frames_left(
+    stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> int | None:
+    """How many of the test's frames left, so far as anybody knows: those a receiver is waited for."""
+    tx, _why = sent_by(stats, run, before, after)
+    known = [count for count in (stats.get("packets"), tx["packets"] if tx else None) if count is not None]
+    return min(known) if known else None
+
+
+def sent_by(
+    stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, str]:
+    """What the sending device counted, or None and why: a count that a reset has cut short is none."""
+    if before is None or after is None:
+        return None, "the counters of the sending interface were not taken"
+    change = delta(before, after)
+    tx = change["mac"]["tx"]
+    if tx is None:
+        return None, change["mac"]["reason"]
+    tx["queued"] = after.get("queue")
+    tx["seconds"] = change["seconds"]
+    claimed = stats.get("packets")
+    if claimed is None or tx["packets"] >= claimed:
+        return tx, ""
+    # netmap's native mode takes a port out of the kernel's hands and gives it back: the driver resets it both times,
+    # and what the MAC counted since the driver last asked is lost.
+    if change["carrier_changes"]:
+        return (
+            None,
+            (
+                f"{tx['source']} counted {tx['packets']} of {claimed}, but the link went down or up in between: the"
+                " port may have been reset, and its counter with it"
+            ),
+        )
+    if (
+        after["driver"] in SOFTWARE_TX
+        and run.get("injection_method") == "netmap"
+        and run.get("netmap_mode") != "emulated"
+    ):
+        return None, f"{tx['source']} is the kernel's own count, and netmap's frames may have passed the kernel by"
+    return tx, ""
+
+
+def received_by(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, *, addressed: bool = False
+) -> tuple[Received | None, str]:
+    """What the receiver counted: its own count of test frames, else its MAC's; or None and why, empty where there is no
+    receiver."""
+    if before is None or after is None:
+        return None, ""
+    change = delta(before, after)
+    drops = change["host_drops"]
+    nic, kernel = drops["nic"], drops["kernel"] or 0
+    if after["driver"] in SOFTWARE_TX:
+        # The rx_dropped of these also grows for frames that were counted and that no protocol wanted. What they lose
+        # before the ingress hook, they lose for a full backlog, which the host counts as well.
+        kernel = min(kernel, drops["softnet"] or 0)
+    frames, mac = change["test_frames"], change["mac"]["rx"]
+    both = None if nic is None else nic + kernel
+    arrival, earlier = after.get("arrival"), before.get("earlier")
+    if frames:
+        return (
+            Received(
+                frames["source"],
+                frames["packets"],
+                frames["bytes"],
+                both,
+                both,
+                True,
+                list(after["merging"]),
+                arrival,
+                earlier,
+                frames.get("others"),
+                _may_be_blind(after, change, frames, addressed=addressed),
+                frames.get("layer3_bytes"),
+                tuple(frames["macs"]),
+                change["seconds"],
+            ),
+            "",
+        )
+    if mac:
+        uncounted = 0 if mac["drops_counted"] else nic
+        blind = _may_be_blind(after, change, None, addressed=addressed)
+        return (
+            Received(
+                mac["source"],
+                mac["packets"],
+                mac["bytes"],
+                both,
+                uncounted,
+                False,
+                [],
+                arrival,
+                earlier,
+                None,
+                blind,
+                None,
+                (),
+                change["seconds"],
+            ),
+            "",
+        )
+    return None, change["mac"]["reason"]
+
+
+def _may_be_blind(
+    after: Mapping[str, Any], change: Mapping[str, Any], frames: Mapping[str, Any] | None, *, addressed: bool
+) -> str:
+    """Why the counter may have seen nothing of frames that reached its interface; empty where it sees every one.
+
+    The ingress hook comes behind XDP and tc, and before a bridge, bond or macvlan takes the frame from its port
+    (__netif_receive_skb_core() in net/core/dev.c). What tc or nftables drops there before the counter is lost, as if on
+    the way: tests make a device of known loss so.
+    """
+    came = change["kernel"].get("rx_packets")
+    if frames is not None and came is not None and after.get("xdp"):
+        untold = came - frames["packets"] - (frames.get("others") or 0)
+        if untold > usual(change["seconds"]):
+            return (
+                f"the interface received {came} frames meanwhile, and {untold} of them did not get past its XDP program"
+            )
+    can_take_all = after["mac"]["rx"] is not None or after["driver"] in _PROMISCUOUS
+    if addressed or after["driver"] in _GIVEN_ALL or (can_take_all and after.get("promiscuous")):
+        return ""
+    remedy = (
+        f"make it promiscuous (`ip link set {after['interface']} promisc on`)"
+        if can_take_all
+        else "count at the interface below it"
+    )
+    return (
+        f"{after['interface']} is given only what is addressed to it, and whether the test's frames are is not known:"
+        f" {remedy}, or send to its MAC address"
+    )
+
+
+def usual(seconds: float) -> int:
+    """How many frames of others a port sends or receives in a time."""
+    return OTHER_FRAMES + int(seconds * OTHERS_A_SECOND)
+
+
+def others(frames: int, seconds: float) -> int:
+    """How many frames more than a test's ``frames`` are put down to others: one at least."""
+    return min(usual(seconds), max(1, int(frames * OTHER_SHARE)))
