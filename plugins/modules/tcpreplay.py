@@ -699,8 +699,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.outcome import Outcome
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS, SETTINGS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.run import Outcome, carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.run import carry_out
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "pcaps": {"type": "list", "elements": "path", "required": True},
@@ -749,14 +750,11 @@ def main() -> None:
     """Send, and return what came of it."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     outcome, error = Outcome({}), None
-    warnings: list[str] = []
     try:
-        outcome = carry_out(module.params, check_mode=module.check_mode, warnings=warnings)
+        outcome = carry_out(module.params, check_mode=module.check_mode, warn=module.warn)
         error = outcome.error
     except (TrafficgenError, OSError) as refused:
         error = as_ours(refused)
-    for warning in warnings:
-        module.warn(warning)
     result = dict(outcome.tree)
     if error is not None:
         if outcome.printed is not None:

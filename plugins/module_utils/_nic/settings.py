@@ -52,7 +52,7 @@ class Settings:
     flow_control_asked: bool = False
 
 
-def check(now: NicState, settings: Settings, interface: str) -> None:
+def check_settings(now: NicState, settings: Settings, interface: str) -> None:
     """Refuse settings that the interface cannot have, before anything is changed."""
     for name, wanted in (("rx", settings.rx_ring_size), ("tx", settings.tx_ring_size)):
         if wanted is None:
@@ -96,7 +96,7 @@ def make(now: NicState, settings: Settings, interface: str, netns: str | None) -
         turn_off(now.offloads_to_turn_off, interface, netns)
 
 
-def made(settings: Settings, interface: str, netns: str | None, warnings: list[str]) -> NicState:
+def made(settings: Settings, interface: str, netns: str | None, warn: Callable[[str], None]) -> NicState:
     """What the interface is set to for the run, now that its link is up. What of the settings it is not is a warning.
 
     :raises TrafficgenError: where flow control is on that was to be off.
@@ -116,9 +116,9 @@ def made(settings: Settings, interface: str, netns: str | None, warnings: list[s
         )
         if settings.flow_control_asked:
             raise error
-        warnings.append(error.message)
+        warn(error.message)
     if settings.offloads_off and now.offloads_to_turn_off:
-        warnings.append(f"{interface}: these offloads could not be turned off: {', '.join(now.offloads_to_turn_off)}.")
+        warn(f"{interface}: these offloads could not be turned off: {', '.join(now.offloads_to_turn_off)}.")
     return now
 
 
@@ -136,7 +136,7 @@ def left_as_found(
     settings: Settings,
     interface: str,
     netns: str | None,
-    warnings: list[str],
+    warn: Callable[[str], None],
     *,
     netmap: bool = False,
     hand_on: Sequence[int] = (),
@@ -175,17 +175,17 @@ def left_as_found(
         try:
             complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
         except ExhaustedError as error:
-            warnings.append(
-                f"{error.message} {interface} is not as it was before the run; the next run on it puts it back."
-            )
+            warn(f"{error.message} {interface} is not as it was before the run; the next run on it puts it back.")
             return
-        warnings.extend(complaints)
+        for text in complaints:
+            warn(text)
         if note is not None and (here or not complaints):
             note.forget()
 
     with undone(put_all_back, hand_on):
         if note is not None:
-            warnings.extend(note.write(asdict(undo)))
+            for text in note.write(asdict(undo)):
+                warn(text)
         if would_change(before, settings):
             make(before, settings, interface, netns)
         yield give_pause_back

@@ -11,8 +11,6 @@ bytes and takes one of 14.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
     BARE_IP,
@@ -34,10 +32,11 @@ ETHERNET_REMEDY = (
 _FILTER = "Leave them out: `tshark -r IN -Y '{}' -F nsecpcap -w OUT` (Wireshark)."
 
 
-def check(one: PcapSummary, warnings: list[str], *, recorded_speed: bool) -> None:
-    """Refuse a pcap that tcpreplay cannot send whole, or add to the warnings.
+def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
+    """Refuse a pcap that tcpreplay cannot send whole.
 
     :param recorded_speed: the times in the file are what the run is paced by.
+    :returns: a sentence on each thing that is sent otherwise than one would think.
     """
     if one.link_type != LINKTYPE_ETHERNET:
         raise TrafficgenError(
@@ -75,11 +74,10 @@ def check(one: PcapSummary, warnings: list[str], *, recorded_speed: bool) -> Non
             on=one.path,
             remedy=_FILTER.format(f"frame.len <= {MAX_SNAPLEN}"),
         )
-    warnings.extend(f"{one.path}: {text}" for text in _odd(one, recorded_speed))
+    return [f"{one.path}: {text}" for text in _odd(one, recorded_speed)]
 
 
 def _odd(one: PcapSummary, recorded_speed: bool) -> list[str]:
-    """What is sent otherwise than one would think, a sentence each."""
     texts = []
     if one.snaplen_cut_packets:
         texts.append(
@@ -115,9 +113,3 @@ def _odd(one: PcapSummary, recorded_speed: bool) -> list[str]:
 
 def _packets(count: int, one: PcapSummary) -> str:
     return f"{count} of {one.packets} packets"
-
-
-def check_all(summaries: Sequence[PcapSummary], warnings: list[str], *, recorded_speed: bool) -> None:
-    """Do :func:`check` for each pcap of a run."""
-    for one in summaries:
-        check(one, warnings, recorded_speed=recorded_speed)

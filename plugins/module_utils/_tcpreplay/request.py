@@ -14,9 +14,8 @@ import keyword
 import math
 import os
 import re
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
@@ -24,9 +23,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     RATE_FORMS,
     RatePlan,
-    Size,
-    from_pps,
     positive,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import (
+    REWRITING_SOURCES,
+    ExtraArgs,
+    check_extra_args,
 )
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
@@ -35,54 +37,10 @@ SETTINGS = (
     "off",
     "keep",
 )  # of offloads and flow control; auto: off through netmap, which resets the port anyway
-WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
 MAX_FILES = 1024  # src/defines.h
-_LATE = 0.1  # seconds by which a common start may be missed
 
-# Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time()
-# in src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps;
-# bits for --mbps.
-_WRAPS = (((4, 5, 0), 2**64 // 3_600_000_000, None), ((4, 5, 3), 2**64 // 3_600_000_000_000, 2**64 // 10**9))
-# Before 4.5.0 --mbps does not wrap: from so many bits on it paces to the millisecond instead of the microsecond.
-_COARSE_BITS = 2**44
-
-# For estimates that must not be too short, in packets a second: what any host reads into memory or sends, and what a
-# usual one sends by the kernel's path. A rate that is out of reach is often asked for on purpose, to see what is in
-# reach.
-_SLOWEST_PRELOAD = 200_000
-_SLOWEST_SENDER = 10_000
-_USUAL_SENDER = 500_000
-# What a preloaded frame takes besides its bytes: PACKET_HEADROOM of src/defines.h, its own header, malloc's.
-_PRELOAD_OVERHEAD = 512 + 80
 
 _LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero
-_VLAN_TAG = 4
-_LARGEST_RING = 4096  # slots: of the known drivers, by `ethtool -g`
-_XDP_RING = 2048
-_ETHERNET_HEADER = 14
-
-
-@dataclass(frozen=True)
-class ExtraArgs:
-    """``extra_args``, checked. ``options``: what they ask for, by the long names."""
-
-    argv: tuple[str, ...] = ()
-    options: Mapping[str, str] | None = None
-
-    def seconds(self, option: str, unit: float) -> float:
-        """A delay they ask for, in seconds; 0 where it is no number, which tcpreplay refuses itself."""
-        text = (self.options or {}).get(option, "")
-        return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
-
-    @property
-    def editing(self) -> tuple[str, ...]:
-        """Those that make other frames of those in the pcaps."""
-        return tuple(sorted((_EDITING_WITH_VALUE | _EDITING_FLAGS).intersection(self.options or {})))
-
-    @property
-    def selects(self) -> bool:
-        """They leave frames out, so that what is in the pcaps does not tell what a pass sends."""
-        return not {"include", "exclude"}.isdisjoint(self.options or {})
 
 
 @dataclass(frozen=True)
@@ -122,25 +80,6 @@ class Request:
     fact_name: str
     executable: str
     extra: ExtraArgs
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What one pass over the pcaps sends. ``longest_file``: packets of the longest of them; ``seconds``: as
-    recorded."""
-
-    packets: int
-    bytes: int
-    wire_bytes: int
-    seconds: float
-    largest: int
-    longest_file: int
-    sizes: Mapping[int, int] = field(default_factory=dict)  # frames by size
-
-    @property
-    def size(self) -> Size:
-        """The mean size of a frame."""
-        return Size(self.bytes / self.packets, self.wire_bytes / self.packets)
 
 
 def check_interface(name: str, parameter: str) -> str:
@@ -210,211 +149,6 @@ def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
     return frozenset(cpus)
 
 
-# tcpreplay's options by what extra_args may do with them. Those the module has a parameter for, and why the others are
-# refused.
-_PARAMETER_OF = {
-    "intf1": "interface",
-    "loop": "loop",
-    "limit": "limit",
-    "duration": "duration",
-    "multiplier": "multiplier",
-    "pps": "pps",
-    "mbps": "mbps",
-    "topspeed": "topspeed",
-    "preload-pcap": "preload",
-    "unique-ip": "unique_ip",
-    "netmap": "injection_method",
-    "nm-delay": "netmap_delay",
-    "xdp": "injection_method",
-    "no-flow-stats": "flow_stats",
-    "stats": "stats_interval",
-}
-_REFUSED = {
-    "intf2": "the module sends on one interface",
-    "cachefile": "the module sends on one interface",
-    "dualfile": "the module sends on one interface",
-    "write": "it sends into a file",
-    "oneatatime": "it asks at a terminal",
-    "listnics": "it sends nothing",
-    "version": "it sends nothing",
-    "help": "it sends nothing",
-    "more-help": "it sends nothing",
-    "less-help": "it sends nothing",
-    "save-opts": "it sends nothing",
-    "load-opts": "it may hold any option",
-    "fuzz-seed": "it leaves frames out and changes others, and nothing tells which",
-    "fuzz-factor": "it leaves frames out",
-    "fragroute": "it makes other frames of them",
-    **dict.fromkeys(
-        ("dlt", "user-dlt", "user-dlink", "hdlc-control", "hdlc-address"), "it sends other headers than Ethernet's"
-    ),
-}
-# What tcpreplay-edit does to the frames (src/tcpedit/tcpedit_opts.def, 4.4.3): with a value, or without. The first
-# change the source MAC address, by which a receiver counts.
-_REWRITING_SOURCES = frozenset(("enet-smac", "enet-subsmac", "enet-mac-seed", "enet-mac-seed-keep-bytes"))
-_EDITING_WITH_VALUE = _REWRITING_SOURCES | frozenset(
-    (
-        "enet-dmac",
-        "enet-vlan",
-        "enet-vlan-tag",
-        "enet-vlan-cfi",
-        "enet-vlan-pri",
-        "enet-vlan-proto",
-        "portmap",
-        "seed",
-        "pnat",
-        "srcipmap",
-        "dstipmap",
-        "endpoints",
-        "tcp-sequence",
-        "mtu",
-        "ttl",
-        "tos",
-        "tclass",
-        "flowlabel",
-        "fixlen",
-    )
-)
-_EDITING_FLAGS = frozenset(("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast"))
-_OWN_WITH_VALUE = frozenset(
-    (
-        "dbug",
-        "timer",
-        "maxsleep",
-        "decode",
-        "loopdelay-ms",
-        "loopdelay-ns",
-        "pps-multi",
-        "unique-ip-loops",
-        "flow-expiry",
-        "include",
-        "exclude",
-        "xdp-batch-size",
-    )
-)
-_WITH_VALUE = _OWN_WITH_VALUE | _EDITING_WITH_VALUE
-# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it
-# prints. Others name files it reads and writes, programs it starts, users it becomes, and it runs as root.
-_DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
-_FLAGS = _EDITING_FLAGS | frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
-_SHORT = {
-    "i": "intf1",
-    "l": "loop",
-    "L": "limit",
-    "x": "multiplier",
-    "p": "pps",
-    "M": "mbps",
-    "t": "topspeed",
-    "K": "preload-pcap",
-    "I": "intf2",
-    "c": "cachefile",
-    "2": "dualfile",
-    "w": "write",
-    "o": "oneatatime",
-    "V": "version",
-    "H": "help",
-    "h": "less-help",
-    "!": "more-help",
-    "d": "dbug",
-    "T": "timer",
-    "A": "decode",
-    "q": "quiet",
-    "v": "verbose",
-    "P": "pid",
-    "W": "suppress-warnings",
-}
-
-
-def check_extra_args(words: Sequence[str]) -> ExtraArgs:
-    """Refuse what collides with a parameter, in every spelling the option parser (GNU AutoOpts) takes.
-
-    It takes an unambiguous beginning of a long name, any case, ``_`` for ``-``, a value after ``=`` or as the next
-    word; short options glued to each other and to a value. An option that is not known here passes, as ``--name`` or
-    ``--name=value``.
-    """
-    options: dict[str, str] = {}
-    rest = deque(words)
-    while rest:
-        word = _passable(rest.popleft())
-        if word.startswith("--") and len(word) > 2:
-            name, equals, value = word[2:].partition("=")
-            name = _long_name(name, word)
-            if name in _WITH_VALUE and not equals:
-                value = _next_value(rest, word)
-            options[name] = value
-        elif word.startswith("-") and len(word) > 1 and word != "--":
-            for at, letter in enumerate(word[1:], 2):
-                if letter not in _SHORT:
-                    raise TrafficgenError(f"-{letter} is no option of tcpreplay's", on=f"extra_args {word!r}")
-                name = _allowed(_SHORT[letter], word)
-                if name in _WITH_VALUE:
-                    options[name] = word[at:] or _next_value(rest, word)
-                    break
-                options[name] = ""
-        else:
-            raise TrafficgenError(
-                "not an option",
-                on=f"extra_args {word!r}",
-                remedy="Give a value as in --name=value, and files as pcaps.",
-            )
-        if not _DECODE.fullmatch(options.get("decode", "")):
-            raise TrafficgenError(
-                "asks tcpdump, which tcpreplay runs as root, for more than another way to print",
-                on=f"extra_args {word!r}",
-                remedy="Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
-            )
-    return ExtraArgs(tuple(words), options)
-
-
-def _passable(word: str) -> str:
-    """A word that a program can be given: one that ends at no zero byte, and has a form in bytes."""
-    try:
-        if b"\0" in os.fsencode(word):
-            raise ValueError("it holds a zero byte")
-    except ValueError as error:
-        raise TrafficgenError(
-            "no program can be given this", on=f"extra_args {word!r}", said=str(error), remedy="Leave it out."
-        ) from None
-    return word
-
-
-def _long_name(text: str, word: str) -> str:
-    name = text.lower().replace("_", "-")
-    if not name:
-        raise TrafficgenError("not an option", on=f"extra_args {word!r}")
-    if name in _WITH_VALUE or name in _FLAGS:
-        return name
-    if name.startswith("enet") and (
-        rewriting := [other for other in sorted(_REWRITING_SOURCES) if other.startswith(name)]
-    ):
-        return rewriting[0]  # which of them, depends on the version
-    for other in (*_PARAMETER_OF, *_REFUSED):
-        if other.startswith(name):
-            return _allowed(other, word)
-    whole = [other for other in (*_WITH_VALUE, *_FLAGS) if other.startswith(name)]
-    return whole[0] if len(whole) == 1 else name
-
-
-def _allowed(name: str, word: str) -> str:
-    if name in _PARAMETER_OF:
-        raise TrafficgenError(
-            f"collides with the parameter {_PARAMETER_OF[name]}",
-            on=f"extra_args {word!r}",
-            remedy=f"Use {_PARAMETER_OF[name]} instead.",
-        )
-    if name in _REFUSED:
-        raise TrafficgenError(
-            f"--{name} cannot be used here: {_REFUSED[name]}", on=f"extra_args {word!r}", remedy="Leave it out."
-        )
-    return name
-
-
-def _next_value(rest: deque[str], word: str) -> str:
-    if not rest:
-        raise TrafficgenError("has no value", on=f"extra_args {word!r}", remedy="Give it as in --name=value.")
-    return _passable(rest.popleft())
-
-
 def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> Request:
     """Check the module's parameters, each on its own and one against the other.
 
@@ -463,7 +197,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     check_receive_wait(params["receive_wait"])
     check_receive_wait(params["settle"], "settle")
     extra = check_extra_args(params["extra_args"])
-    rewriting = sorted(_REWRITING_SOURCES.intersection(extra.options or {}))
+    rewriting = sorted(REWRITING_SOURCES.intersection(extra.options or {}))
     if rewriting and params["rx_interface"] is not None:
         raise TrafficgenError(
             f"--{rewriting[0]} rewrites the source MAC addresses by which rx_interface counts",
@@ -556,62 +290,6 @@ def options_used(argv: Sequence[str]) -> list[str]:
     return [word[2:].partition("=")[0] for word in argv if word.startswith("--")]
 
 
-def packets_to_send(request: Request, traffic: Traffic) -> float:
-    """How many packets the run sends unless time ends it: infinity for ``loop: 0``, NaN where ``extra_args`` choose
-    among them."""
-    if request.extra.selects:
-        return math.nan if request.limit is None else request.limit
-    total = traffic.packets * request.loop if request.loop else math.inf
-    return total if request.limit is None else min(total, request.limit)
-
-
-def expected_seconds(request: Request, plan: RatePlan, traffic: Traffic, netmap_delay: int = 0) -> float:
-    """How long the run should take, start to end; infinity where only tcpreplay's own speed tells."""
-    packets = packets_to_send(request, traffic)
-    if math.isnan(packets):
-        packets = traffic.packets * request.loop if request.loop else math.inf
-    passes: float = packets / traffic.packets
-    late = 0.0
-    if plan.pps is not None:
-        sending = packets / min(plan.pps, _USUAL_SENDER)
-    elif request.rate_form == "topspeed":
-        sending = math.inf
-        # The clock is looked at between two files only.
-        late = traffic.longest_file / _SLOWEST_SENDER
-    else:
-        recorded = max(0.0, traffic.seconds) / (request.rate or 1.0)
-        sending = math.inf if math.isinf(passes) else passes * max(recorded, traffic.packets / _USUAL_SENDER)
-    if math.isfinite(passes):
-        sending += passes * (request.extra.seconds("loopdelay-ms", 1e-3) + request.extra.seconds("loopdelay-ns", 1e-9))
-    if request.duration is not None:
-        sending = min(sending, request.duration + late)
-    if request.preload:
-        sending += traffic.packets / _SLOWEST_PRELOAD
-    # netmap: a second and the delay on opening, the delay again on closing (src/common/netmap.c).
-    return sending + (1 + 2 * netmap_delay if request.injection_method == "netmap" else 0)
-
-
-def default_timeout(expected: float) -> int:
-    """The time limit of a run in seconds, where none is given."""
-    return math.ceil(expected * 1.5 + 30) if math.isfinite(expected) else WITHOUT_END
-
-
-def in_flight(injection_method: str | None, frame: float, ring: int | None, socket_buffer: int) -> int:
-    """How many frames may have been handed over and not be on the line yet.
-
-    The kernel's path: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent
-    it), be that in the queue or the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this
-    says 277 and 120. Other ways: the ring, and af_xdp's own of 2048 before it (XSK_RING_PROD__DEFAULT_NUM_DESCS).
-
-    :param frame: mean bytes; ``ring``: the slots of the port's ring, None where that is not known; ``socket_buffer``:
-    its bytes.
-    """
-    if injection_method == "pf_packet":
-        # struct sk_buff takes 256 bytes; frame, headroom and skb_shared_info together 512 at least (SKB_TRUESIZE).
-        return math.ceil(socket_buffer / max(768, frame + 256))
-    return (ring or _LARGEST_RING) + (_XDP_RING if injection_method == "af_xdp" else 0)
-
-
 def check_presets(executable: str) -> None:
     """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
     found in."""
@@ -627,146 +305,3 @@ def check_presets(executable: str) -> None:
 def edited_by(request: Request) -> list[str]:
     """The options by which the frames that are sent differ from those in the pcaps."""
     return [*request.extra.editing, *(["unique-ip"] if request.unique_ip else [])]
-
-
-def check_start(start_at: float | None, now: float, timeout: float) -> None:
-    """Refuse a start that is over, or so far away that it can only be a mistake."""
-    if start_at is None:
-        return
-    if start_at < now:
-        raise TrafficgenError(
-            f"is over since {now - start_at:.1f} s",
-            on=f"start_at {start_at:.3f}",
-            remedy="Give a later time, and see that the clocks of the hosts agree.",
-        )
-    if start_at > now + timeout:
-        raise TrafficgenError(
-            f"is {start_at - now:.0f} s away, further than timeout ({timeout:g} s)",
-            on=f"start_at {start_at:.3f}",
-            remedy="Give an earlier time or a longer timeout; it takes seconds since the epoch.",
-        )
-
-
-def check_ready(start_at: float, now: float) -> None:
-    """Refuse to send at another time than the common one: what others sent meanwhile would be taken for this run's
-    company."""
-    if now - start_at > _LATE:
-        raise TrafficgenError(
-            f"is over since {now - start_at:.1f} s, and only now is the interface ready to send",
-            on=f"start_at {start_at:.3f}",
-            remedy="Give a later time.",
-        )
-
-
-def longest_untagged(mtu: int) -> int:
-    """The bytes of the longest frame without a VLAN tag that an interface of this MTU takes."""
-    return mtu + _ETHERNET_HEADER
-
-
-def check_frames(
-    request: Request, traffic: Traffic, mtu: int, *, tagged: bool = False, netmap_buffer: int = 2048
-) -> None:
-    """Refuse frames the interface cannot send whole.
-
-    packet_snd() of the kernel (net/packet/af_packet.c) takes the MTU, the Ethernet header, and a tag more for a VLAN's
-    frame. netmap cuts a frame at its buffer and sends it with its full length all the same.
-
-    :param tagged: every frame longer than :func:`longest_untagged` has a VLAN tag.
-    """
-    most = longest_untagged(mtu) + (_VLAN_TAG if tagged else 0)
-    if request.injection_method == "netmap":
-        if traffic.largest > netmap_buffer:
-            raise TrafficgenError(
-                f"netmap would cut frames of {traffic.largest} bytes: its buffers have {netmap_buffer}",
-                on=request.interface,
-                remedy="Make smaller frames, or load netmap with a larger buf_size.",
-            )
-    elif traffic.largest > most:
-        larger = sum(frames for size, frames in traffic.sizes.items() if size > most)
-        raise TrafficgenError(
-            f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes, and for {larger} of {traffic.packets}"
-            " frames in all",
-            on=request.interface,
-            remedy=(
-                "Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most. To leave"
-                f" them out: `tshark -r IN -Y 'frame.cap_len <= {most}' -F nsecpcap -w OUT` (Wireshark)."
-            ),
-        )
-
-
-def check_memory(request: Request, traffic: Traffic, available: int | None) -> None:
-    """Refuse to preload what does not fit into the memory, before the kernel ends some process for it."""
-    needed = traffic.bytes + traffic.packets * _PRELOAD_OVERHEAD
-    if request.preload and available is not None and needed > available:
-        raise TrafficgenError(
-            f"would take {needed / 1e6:.0f} MB of memory for {traffic.packets} packets, and {available / 1e6:.0f} MB"
-            " are available",
-            on="preload",
-            remedy="Set preload: false, or send smaller pcaps with loop.",
-        )
-
-
-def check_pacing(request: Request, plan: RatePlan, traffic: Traffic, release: tuple[int, int, int]) -> str | None:
-    """Refuse a run longer than this tcpreplay can pace; a warning, or None, for one that it paces coarsely in the
-    end."""
-    if plan.pps is None:
-        return None
-    packets = packets_to_send(request, traffic)
-    if request.duration is not None:
-        packets = plan.pps * request.duration if math.isnan(packets) else min(packets, plan.pps * request.duration)
-    most_packets, most_bits = next((limits for fixed, *limits in _WRAPS if release < fixed), (None, None))
-    if request.rate_form == "pps" and most_packets is not None and packets > most_packets:
-        raise TrafficgenError(
-            f"this tcpreplay loses the pace after {most_packets} packets"
-            f" (https://github.com/appneta/tcpreplay/issues/779), and the run may send {packets:.0f}",
-            on=f"pps {request.rate:g}",
-            remedy=(
-                f"Send fewer, install 4.5.3 or later, or ask for mbps: {from_pps(plan.pps, 'mbps', traffic.size):.6f},"
-                " the same rate."
-            ),
-        )
-    bits = packets * traffic.size.frame * 8
-    if request.rate_form == "pps":
-        return None
-    if most_bits is not None and bits > most_bits:
-        raise TrafficgenError(
-            f"this tcpreplay loses the pace after {most_bits} bits of frames"
-            f" (https://github.com/appneta/tcpreplay/issues/974), and the run may send {bits:.0f}",
-            on=f"{request.rate_form} {request.rate:g}",
-            remedy="Send fewer, or install 4.4.2 (role wirespeed.trafficgen.tcpreplay), or 4.5.3 and later.",
-        )
-    if release < (4, 5, 0) and bits > _COARSE_BITS:
-        return (
-            f"after {_COARSE_BITS / 8 / traffic.size.frame / plan.pps:.0f} s this tcpreplay paces to the millisecond"
-            " only: the rate stays, but comes in bursts."
-        )
-    return None
-
-
-def how_it_ended(
-    request: Request, traffic: Traffic, stats: Mapping[str, Any], *, ended: str, exit_status: int | None, failed: bool
-) -> str:
-    """``run.ended_by``.
-
-    :param ended: how the supervisor saw it end: ``exited``, ``timeout``, ``signal``, ``gone``;
-        ``gone from its namespace`` or ``set down``, the interface.
-    :param failed: an error is known besides.
-    """
-    if ended == "timeout":
-        return "timeout"
-    if ended in ("gone from its namespace", "set down"):
-        return "error"
-    # Exit status 0 also where it got SIGINT; before it has set its handler, SIGINT ends it.
-    if ended in ("signal", "gone") or stats["interrupted"] or exit_status in (-2, -15):
-        return "user"
-    if failed or exit_status != 0:
-        return "error"
-    sent = stats["packets"] or 0
-    in_pcaps = math.nan if request.extra.selects else traffic.packets * request.loop if request.loop else math.inf
-    if request.limit is not None and sent >= request.limit and in_pcaps != request.limit:
-        return "limit"
-    if request.duration is not None:
-        to_send = packets_to_send(request, traffic)
-        in_time = (stats["seconds"] or 0) < request.duration if math.isnan(to_send) else sent >= to_send
-        return "completed" if in_time else "duration"
-    return "completed"

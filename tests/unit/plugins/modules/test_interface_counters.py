@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import yaml
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import verdict
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import delta
 from ansible_collections.wirespeed.trafficgen.plugins.modules import interface_counters as module
 
 
@@ -17,5 +17,5 @@ def test_options_are_as_documented():
     assert options == module.ARGUMENT_SPEC
 
 
-def test_what_the_accounting_needs_is_documented():
-    assert set(verdict._SNAPSHOT_KEYS) <= set(yaml.safe_load(module.RETURN))
+def test_what_a_verdict_needs_is_documented():
+    assert set(delta._SNAPSHOT_KEYS) <= set(yaml.safe_load(module.RETURN))

@@ -189,7 +189,7 @@ def test_offloads_go_off_and_tcpreplays_own_requests_change_no_more(nic):
     ours = ethtool(nic, "-k")
     for word in ("tcp-segmentation-offload", "generic-receive-offload", "rx-vlan-offload", "tx-checksumming"):
         assert f"{word}: off" in ours
-    now = _nic_settings.made(OFF, *nic, warnings)
+    now = _nic_settings.made(OFF, *nic, warnings.append)
     assert now.offloads_on(netmap=False) == now.offloads_to_turn_off == warnings == []
     assert not _nic_settings.would_change(now, OFF)
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")  # the ioctls tcpreplay uses
@@ -286,8 +286,10 @@ NO_PAUSE, NO_PAUSE_ASKED = Settings(flow_control_off=True), Settings(flow_contro
 )
 def test_settings_it_cannot_have_are_refused(nic, settings, said):
     with pytest.raises(TrafficgenError, match=said):
-        _nic_settings.check(nic, settings, "ens17")
-    _nic_settings.check(state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17")
+        _nic_settings.check_settings(nic, settings, "ens17")
+    _nic_settings.check_settings(
+        state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17"
+    )
 
 
 @pytest.mark.parametrize(
@@ -372,7 +374,7 @@ def test_flow_control_goes_off_and_comes_back_with_every_driver(driver, kind, as
     before, warnings = driver.wanted, []
     _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
     driver.wait_for_link("ens17", None)
-    now = _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
+    now = _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings.append)
     assert (now.pauses, len(driver.asked), warnings) == (False, asked, [])
     assert put_back(state(pause=before), ("ens17", None), pause=True) == []
     assert driver.wanted == driver.read_pause("ens17", None) == before
@@ -409,13 +411,13 @@ def test_flow_control_that_stays_on_is_said(driver, kind):
     driver.kind = kind
     warnings = []
     _nic_settings.make(state(), NO_PAUSE, "ens17", None)
-    assert _nic_settings.made(NO_PAUSE, "ens17", None, warnings).pauses
+    assert _nic_settings.made(NO_PAUSE, "ens17", None, warnings.append).pauses
     assert len(warnings) == 1 and "ens17: its flow control is still on" in warnings[0]
     with pytest.raises(
         TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"
     ):
         _nic_settings.make(state(), NO_PAUSE_ASKED, "ens17", None)
-        _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings)
+        _nic_settings.made(NO_PAUSE_ASKED, "ens17", None, warnings.append)
     driver.kind = "stubborn"
     [complaint] = put_back(state(pause=Pause(False, False, False)), ("ens17", None), pause=True)
     assert (
@@ -429,7 +431,7 @@ def test_offloads_that_stay_on_are_said(monkeypatch):
     monkeypatch.setattr(_nic_settings, "read", lambda interface, netns: state())
     warnings = []
     _nic_settings.make(state(), OFF, "ens17", None)
-    _nic_settings.made(OFF, "ens17", None, warnings)
+    _nic_settings.made(OFF, "ens17", None, warnings.append)
     assert warnings == ["ens17: these offloads could not be turned off: generic-receive-offload."]
 
 
@@ -445,7 +447,9 @@ def up(nic):
 
 
 def left_as_found(nic, warnings, **options):
-    return _nic_settings.left_as_found(_nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings, **options)
+    return _nic_settings.left_as_found(
+        _nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings.append, **options
+    )
 
 
 def test_left_as_found(nic, run_folder):

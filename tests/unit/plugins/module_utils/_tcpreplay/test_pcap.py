@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import summarize
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY, check
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY, check_pcap
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(46)
 IPV4 = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 48, 1, 0, 64, 17, 0, b"\xc6\x12\0\1", b"\xc6\x12\0\2") + bytes(28)
@@ -27,9 +27,7 @@ def warnings_of(tmp_path):
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link))
             for frame, original, second in records:
                 file.write(struct.pack("<IIII", second, 0, len(frame), original) + frame)
-        warnings = []
-        check(summarize(str(path)), warnings, recorded_speed=recorded_speed)
-        return warnings
+        return check_pcap(summarize(str(path)), recorded_speed=recorded_speed)
 
     return warnings_of
 

@@ -9,19 +9,22 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import plan_rate
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import request as command
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import limits
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import request as requests
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import check_extra_args
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.outcome import how_it_ended
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 # The first user's file: 64511 frames of 78 bytes.
-SCAN = command.Traffic(
+SCAN = limits.Traffic(
     packets=64511, bytes=64511 * 78, wire_bytes=64511 * 82, seconds=0.0, largest=78, longest_file=64511
 )
 RELEASE = (4, 4, 2)
 
 
 def request(**params):
-    return command.parse_request(
+    return requests.parse_request(
         {**DEFAULTS, "pcaps": ["/scan.pcap"], "interface": "ens17", **params}, frozenset(range(4))
     )
 
@@ -33,7 +36,7 @@ def plan(asked, traffic=SCAN, speed=None):
 
 def words(**params):
     asked = request(**params)
-    return command.build_argv(asked, plan(asked), "tcpreplay", 6)[1:]
+    return requests.build_argv(asked, plan(asked), "tcpreplay", 6)[1:]
 
 
 @pytest.mark.parametrize(
@@ -331,8 +334,8 @@ def test_tcpreplay_edits_short_options_have_no_place_here(letter):
 def test_what_edits_the_frames_is_known():
     editing = ["--srcipmap=10.0.0.0/8:198.18.0.0/15", "--fixcsum", "--mtu-trunc"]
     asked = request(extra_args=editing, loop=2, unique_ip=True, rx_interface="b0")
-    assert command.edited_by(asked) == ["fixcsum", "mtu-trunc", "srcipmap", "unique-ip"]
-    assert command.edited_by(request(extra_args=["--timer=nano"])) == []
+    assert requests.edited_by(asked) == ["fixcsum", "mtu-trunc", "srcipmap", "unique-ip"]
+    assert requests.edited_by(request(extra_args=["--timer=nano"])) == []
 
 
 @pytest.mark.parametrize(
@@ -348,7 +351,7 @@ def test_what_edits_the_frames_is_known():
     ],
 )
 def test_frames_in_flight(method, frame, ring, least, most):
-    assert least <= command.in_flight(method, frame, ring, 212992) <= most
+    assert least <= limits.in_flight(method, frame, ring, 212992) <= most
 
 
 def test_presets_beside_the_program_are_refused(tmp_path):
@@ -356,10 +359,10 @@ def test_presets_beside_the_program_are_refused(tmp_path):
     home directory."""
     program = tmp_path / "tcpreplay"
     program.touch()
-    command.check_presets(str(program))
+    requests.check_presets(str(program))
     (tmp_path / ".tcpreplayrc").write_text("limit 3\n")
     with pytest.raises(TrafficgenError, match=r"\.tcpreplayrc: tcpreplay takes options from it that nobody checks"):
-        command.check_presets(str(program))
+        requests.check_presets(str(program))
 
 
 # Of tcpdump(1): -w writes a file, -z runs a program, -F and -V read files, -r one instead of the frames, -E takes
@@ -442,11 +445,11 @@ def test_extra_args_that_pass(extra, options):
         ({"pps": 1000.0, "loop": 1, "duration": 100, "preload": False}, SCAN, 64.511),
         ({"pps": 1000.0, "preload": False, "injection_method": "netmap"}, SCAN, 64.511 + 1 + 2 * 6),
         ({"pps": 1000.0, "loop": 3, "preload": False, "extra_args": ["--loopdelay-ms=500"]}, SCAN, 3 * 64.511 + 1.5),
-        ({"preload": False, "loop": 3}, command.Traffic(10, 1000, 1040, 4.0, 100, 10), 12.0),
-        ({"preload": False, "loop": 3, "multiplier": 0.5}, command.Traffic(10, 1000, 1040, 4.0, 100, 10), 24.0),
+        ({"preload": False, "loop": 3}, limits.Traffic(10, 1000, 1040, 4.0, 100, 10), 12.0),
+        ({"preload": False, "loop": 3, "multiplier": 0.5}, limits.Traffic(10, 1000, 1040, 4.0, 100, 10), 24.0),
         # A recording without time in it is sent as fast as it goes; one that goes backwards as well.
-        ({"preload": False}, command.Traffic(10**6, 10**8, 104 * 10**6, 0.0, 100, 10**6), 2.0),
-        ({"preload": False}, command.Traffic(10**6, 10**8, 104 * 10**6, -5.0, 100, 10**6), 2.0),
+        ({"preload": False}, limits.Traffic(10**6, 10**8, 104 * 10**6, 0.0, 100, 10**6), 2.0),
+        ({"preload": False}, limits.Traffic(10**6, 10**8, 104 * 10**6, -5.0, 100, 10**6), 2.0),
         ({"topspeed": True}, SCAN, math.inf),
         # At top speed the clock is looked at between files: 10 s, and one more pass at 10000 a second.
         ({"topspeed": True, "loop": 0, "duration": 10, "preload": False}, SCAN, 10 + 6.4511),
@@ -455,22 +458,22 @@ def test_extra_args_that_pass(extra, options):
 )
 def test_how_long_a_run_should_take(params, traffic, seconds):
     asked = request(**params)
-    assert command.expected_seconds(asked, plan(asked, traffic), traffic, 6) == pytest.approx(seconds)
+    assert limits.expected_seconds(asked, plan(asked, traffic), traffic, 6) == pytest.approx(seconds)
 
 
 def test_the_default_timeout():
-    assert command.default_timeout(10) == 45
-    assert command.default_timeout(7200) == 10830
-    assert command.default_timeout(math.inf) == 3600
+    assert limits.default_timeout(10) == 45
+    assert limits.default_timeout(7200) == 10830
+    assert limits.default_timeout(math.inf) == 3600
 
 
 def test_starts():
-    command.check_start(None, 1000.0, 10)
-    command.check_start(1005.0, 1000.0, 10)
+    limits.check_start(None, 1000.0, 10)
+    limits.check_start(1005.0, 1000.0, 10)
     with pytest.raises(TrafficgenError, match=r"start_at 999.500: is over since 0.5 s"):
-        command.check_start(999.5, 1000.0, 10)
+        limits.check_start(999.5, 1000.0, 10)
     with pytest.raises(TrafficgenError, match=r"is 11 s away, further than timeout \(10 s\)"):
-        command.check_start(1011.0, 1000.0, 10)
+        limits.check_start(1011.0, 1000.0, 10)
 
 
 @pytest.mark.parametrize(
@@ -487,23 +490,23 @@ def test_starts():
 )
 def test_frames_that_are_too_large(size, tagged, mtu, method, refused):
     asked = request(injection_method=method)
-    traffic = command.Traffic(1, size, size + 4, 0.0, size, 1)
+    traffic = limits.Traffic(1, size, size + 4, 0.0, size, 1)
     if not refused:
-        command.check_frames(asked, traffic, mtu, tagged=tagged)
+        limits.check_frames(asked, traffic, mtu, tagged=tagged)
         return
     with pytest.raises(TrafficgenError, match=f"{size}"):
-        command.check_frames(asked, traffic, mtu, tagged=tagged)
+        limits.check_frames(asked, traffic, mtu, tagged=tagged)
 
 
 def test_what_does_not_fit_into_the_memory():
-    ten_million = command.Traffic(10**7, 78 * 10**7, 82 * 10**7, 0.0, 78, 10**7)
+    ten_million = limits.Traffic(10**7, 78 * 10**7, 82 * 10**7, 0.0, 78, 10**7)
     with pytest.raises(
         TrafficgenError, match="preload: would take 6700 MB of memory for 10000000 packets, and 6000 MB are available"
     ):
-        command.check_memory(request(), ten_million, 6 * 10**9)
-    command.check_memory(request(), ten_million, 7 * 10**9)
-    command.check_memory(request(), ten_million, None)
-    command.check_memory(request(preload=False), ten_million, 10**6)
+        limits.check_memory(request(), ten_million, 6 * 10**9)
+    limits.check_memory(request(), ten_million, 7 * 10**9)
+    limits.check_memory(request(), ten_million, None)
+    limits.check_memory(request(preload=False), ten_million, 10**6)
 
 
 @pytest.mark.parametrize(
@@ -525,17 +528,17 @@ def test_what_does_not_fit_into_the_memory():
 def test_runs_longer_than_tcpreplay_can_pace(params, release, said):
     asked = request(**params)
     if said is None:
-        assert command.check_pacing(asked, plan(asked), SCAN, release) is None
+        assert limits.check_pacing(asked, plan(asked), SCAN, release) is None
         return
     with pytest.raises(TrafficgenError, match=said):
-        command.check_pacing(asked, plan(asked), SCAN, release)
+        limits.check_pacing(asked, plan(asked), SCAN, release)
 
 
 def test_coarse_pacing_is_said():
     # 1.76e13 bits: 1759 s at 10 Gbit/s.
     asked = request(mbps=10_000.0, loop=0, duration=1800)
-    assert "after 1759 s " in command.check_pacing(asked, plan(asked), SCAN, RELEASE)
-    assert command.check_pacing(asked, plan(asked), SCAN, (4, 5, 3)) is None
+    assert "after 1759 s " in limits.check_pacing(asked, plan(asked), SCAN, RELEASE)
+    assert limits.check_pacing(asked, plan(asked), SCAN, (4, 5, 3)) is None
 
 
 @pytest.mark.parametrize(
@@ -562,20 +565,18 @@ def test_coarse_pacing_is_said():
 )
 def test_how_a_run_ended(params, sent, ended, status, expected):
     stats = {"packets": sent, "seconds": 3.0 if sent == 99999 else 0.5, "interrupted": False}
-    assert (
-        command.how_it_ended(request(**params), SCAN, stats, ended=ended, exit_status=status, failed=False) == expected
-    )
+    assert how_it_ended(request(**params), SCAN, stats, ended=ended, exit_status=status, failed=False) == expected
 
 
 def test_an_interrupt_is_the_users_although_the_status_is_0():
     stats = {"packets": 10, "seconds": 0.5, "interrupted": True}
-    assert command.how_it_ended(request(), SCAN, stats, ended="exited", exit_status=0, failed=False) == "user"
-    assert command.how_it_ended(request(), SCAN, stats, ended="timeout", exit_status=0, failed=False) == "timeout"
+    assert how_it_ended(request(), SCAN, stats, ended="exited", exit_status=0, failed=False) == "user"
+    assert how_it_ended(request(), SCAN, stats, ended="timeout", exit_status=0, failed=False) == "timeout"
 
 
 def test_a_known_complaint_is_an_error_although_the_status_is_0():
     stats = {"packets": 10, "seconds": 0.5, "interrupted": False}
-    assert command.how_it_ended(request(), SCAN, stats, ended="exited", exit_status=0, failed=True) == "error"
+    assert how_it_ended(request(), SCAN, stats, ended="exited", exit_status=0, failed=True) == "error"
 
 
 @pytest.mark.parametrize(
@@ -603,29 +604,29 @@ def test_a_known_complaint_is_an_error_although_the_status_is_0():
 )
 def test_what_is_no_interface_to_the_kernel_or_to_a_program(name):
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
-        command.check_interface(name, "interface")
+        requests.check_interface(name, "interface")
 
 
 @pytest.mark.parametrize(
     "name", ["$(id)", "`id`", ";reboot", "|a&", "q'q", 'a"b', "a\\b", "{{7*7}}", "ü" * 7, "a*", "#", "~", "a" * 15]
 )
 def test_odd_names_that_the_kernel_takes(name):
-    assert command.check_interface(name, "interface") == name
+    assert requests.check_interface(name, "interface") == name
 
 
 def test_a_cpu_named_often_is_one():
-    assert command.parse_cpus("3,0-2,1-4,2,0", frozenset()) == {0, 1, 2, 3, 4}
+    assert requests.parse_cpus("3,0-2,1-4,2,0", frozenset()) == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("word", ["--quiet\0", "-T\0", "--maxsleep=\ud800"])
 def test_a_word_that_no_program_can_be_given_is_refused(word):
     for words in ([word], ["-T", word]):
         with pytest.raises(TrafficgenError, match="no program can be given this"):
-            command.check_extra_args(words)
+            check_extra_args(words)
 
 
 @pytest.mark.parametrize(
     ("delay", "seconds"), [("5", 0.005), ("\u00b2", 0.0), ("7" * 5000, 0.0), ("", 0.0), ("-1", 0.0)]
 )
 def test_a_delay_is_a_number_or_none(delay, seconds):
-    assert command.check_extra_args([f"--loopdelay-ms={delay}"]).seconds("loopdelay-ms", 1e-3) == seconds
+    assert check_extra_args([f"--loopdelay-ms={delay}"]).seconds("loopdelay-ms", 1e-3) == seconds

@@ -1,0 +1,195 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The count of a run's frames at the interface that receives them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import (
+    OTHERS,
+    SETTLE,
+    earlier,
+    wait_for_frames,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
+    add_frame_counter,
+    read_frame_counter,
+    remove_frame_counter,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import MissedNote
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import check_has_macs, snapshot
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch
+
+
+class Receiver:
+    """Snapshots before and after a run, with a frame counter where there can be one.
+
+    :param link: a snapshot of the interface, taken before anything was changed.
+    :param macs: the source addresses of the test's frames.
+    :param no_counter: why these cannot be counted by; empty where they can.
+    :param warn: takes a sentence for the user.
+    :param addressed: asks whether all the frames are addressed to this MAC address, or to everybody.
+    :param receive_wait: seconds without a frame after which no more are waited for.
+    :param settle: seconds from the end of a run that missed frames to the first frame of this one.
+    :param start_by: when all waiting before the first frame ends (``time.time()``): a common start is kept.
+    """
+
+    def __init__(
+        self,
+        link: Mapping[str, Any],
+        macs: Sequence[str],
+        *,
+        no_counter: str,
+        warn: Callable[[str], None],
+        addressed: Callable[[str], bool],
+        receive_wait: float,
+        settle: float,
+        start_by: float = math.inf,
+    ) -> None:
+        self.before: dict[str, Any] = {}
+        self.after: dict[str, Any] | None = None
+        self.addressed = False
+        self._interface, self._netns, self._link = link["interface"], link["netns"], link
+        self._macs, self._no_counter = macs, no_counter
+        self._addressed, self._warn = addressed, warn
+        self._receive_wait, self._settle, self._start_by = receive_wait, settle, start_by
+        self._note = MissedNote(self._interface, self._netns)
+        self._passed, self._ceased = 0, True
+
+    def start(self) -> None:
+        """Set up the counter. One that cannot be set up is told as the reason of an unknown loss."""
+        self.before = snapshot(self._interface, self._netns, like=self._link)
+        if not self._no_counter:
+            with self._or_no_counter():
+                check_has_macs(self.before)
+                self.before["test_frames"] = add_frame_counter(self._interface, self._macs, self._netns)
+
+    def let_pass(self, watch: Watch) -> None:
+        """Wait for late frames of an earlier run: what comes before the first frame is sent does not belong to this
+        run."""
+        with self._or_no_counter():
+            seen = 0
+            if (missed := self._missed()) is not None and missed < self._settle:
+                self._until(self._settle - self._receive_wait, watch)
+                seen = self._arrived()
+                self._until(self._settle, watch)
+            self._passed = self._arrived()
+            self._ceased = self._passed == seen
+            if not self._ceased and self._time_left() >= self._receive_wait:
+                self._ceased = wait_for_frames(self._arrived, watch, receive_wait=self._receive_wait).ended == "quiet"
+                self._passed = self._arrived()
+
+    def begin(self) -> None:
+        """Count from here on: the next frame is the first of the run."""
+        missed = self._missed()
+        if self.before["test_frames"] or self.before["mac"]["rx"]:
+            if missed is not None and missed < SETTLE:
+                self.before["earlier"] = earlier(0, still_coming=False, missed=missed)
+            self._note.write(self._counted_macs())
+        with self._or_no_counter():
+            counter = self.before["test_frames"]
+            if counter is None:
+                return
+            self.before["test_frames"] = now = read_frame_counter(counter, self._interface, self._netns)
+            packets = now["packets"] - counter["packets"]
+            if not packets:
+                return
+            came = {"packets": packets, "still_coming": packets > self._passed or not self._ceased}
+            self.before["earlier"] = {**self.before.get("earlier", earlier(0, still_coming=False)), **came}
+            self._warn(
+                f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was"
+                " sent: late ones of an earlier run, or another sender's. They are not counted."
+            )
+
+    def finish(self, watch: Watch, expected: int | None, left_at: float, sending: float) -> None:
+        """Read what arrived, once all of it has come, or what is missing has had its time.
+
+        :param expected: how many frames left, and ``left_at`` when the last one did.
+        :param sending: how long they were sent.
+        """
+        counter, mac = self.before["test_frames"], self.before["mac"]["rx"]
+        try:
+            arrival = None
+            if counter or mac:
+                arrival = wait_for_frames(
+                    self._arrived if counter else self._arrived_at_mac,
+                    watch,
+                    receive_wait=self._receive_wait,
+                    expected=expected,
+                    left_at=left_at,
+                    sending=sending,
+                    others=0 if counter else OTHERS,
+                )
+            after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
+            counted = after["test_frames"]["packets"] - counter["packets"] if counter else None
+            if arrival:
+                after["arrival"] = arrival.tree(counted)
+                if arrival.ended == "all":
+                    self._note.forget()
+            if counted == 0 and after["mac_address"]:
+                self.addressed = self._addressed(after["mac_address"])
+        except TrafficgenError as error:
+            self._warn(f"What arrived is not known: {error.message}")
+            return
+        if self._no_counter:
+            reasons = (self._no_counter, after["mac"]["reason"])
+            after["mac"] = {**after["mac"], "reason": "; ".join(filter(None, reasons))}
+        self.after = after
+
+    def remove(self) -> None:
+        """Remove the counter; harmless where there is none."""
+        try:
+            self._note.still_missing()
+            remove_frame_counter(self._interface, self._netns)
+        except TrafficgenError as error:
+            self._warn(f"The frame counter on {self._interface} is still there, until the next run: {error.message}")
+
+    @contextlib.contextmanager
+    def _or_no_counter(self) -> Iterator[None]:
+        """A counter that is gone before the run begins counts nothing."""
+        try:
+            yield
+        except TrafficgenError as error:
+            self._no_counter = error.message.rstrip(".")
+            self.before["test_frames"] = None
+
+    def _until(self, seconds: float, watch: Watch) -> None:
+        """Sleep until the run that missed frames is so long ago, or it is time to start."""
+        while (
+            (missed := self._missed()) is not None
+            and missed < seconds
+            and self._time_left() > 0
+            and watch.why() is None
+        ):
+            watch.beat()
+            watch.wait(min(seconds - missed, self._time_left()))
+
+    def _time_left(self) -> float:
+        """How many seconds are left for waiting."""
+        return self._start_by - time.time()
+
+    def _counted_macs(self) -> Sequence[str] | None:
+        return self._macs if self.before["test_frames"] else None
+
+    def _missed(self) -> float | None:
+        """How many seconds ago a run ended that missed frames which this one would count."""
+        return self._note.seconds(self._counted_macs())
+
+    def _arrived(self) -> int:
+        """How many frames of the test have arrived since the counter was read first."""
+        counter = self.before["test_frames"]
+        if counter is None:
+            return 0
+        return int(read_frame_counter(counter, self._interface, self._netns)["packets"]) - int(counter["packets"])
+
+    def _arrived_at_mac(self) -> int:
+        """How many frames the MAC has counted since then, whosever they were."""
+        mac = snapshot(self._interface, self._netns, like=self.before)["mac"]["rx"]
+        return int(mac["packets"]) - int(self.before["mac"]["rx"]["packets"]) if mac else 0
