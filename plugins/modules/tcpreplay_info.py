@@ -126,7 +126,7 @@ tcpreplay_info:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     REMEDY,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Completed, find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed, find_executable, run
 
 SOURCE = "nftables ingress counter"
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")

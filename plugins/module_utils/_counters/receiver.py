@@ -25,7 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.fra
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import MissedNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 
 
 class Receiver:

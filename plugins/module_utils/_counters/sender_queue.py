@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import Stopping
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 
 _STEP = 0.1  # seconds
 _STUCK = 2.0  # seconds in which nothing of a queue leaves

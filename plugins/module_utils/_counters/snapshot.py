@@ -43,7 +43,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
     table_driver,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset(

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import NETNS_FOLDER, in_netns
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER, in_netns
 
 DEVICE = "/dev/netmap"
 VERSIONS = (14, 13, 12, 11)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link, Port
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
     LINK_LIMIT,

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import undone
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import undo_even_if_killed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
@@ -139,7 +139,7 @@ def left_as_found(
     warn: Callable[[str], None],
     *,
     netmap: bool = False,
-    hand_on: Sequence[int] = (),
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[Callable[[], None]]:
     """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by
     SIGKILL.
@@ -150,7 +150,7 @@ def left_as_found(
 
     :param before: what :func:`read` said.
     :param netmap: the run goes through netmap, which changes the interface whatever the settings are.
-    :param hand_on: descriptors that are open until it is put back.
+    :param pass_fds: descriptors that are open until it is put back.
     """
     changes = netmap or would_change(before, settings)
     note = NicNote(interface, netns) if changes else None
@@ -182,7 +182,7 @@ def left_as_found(
         if note is not None and (here or not complaints):
             note.forget()
 
-    with undone(put_all_back, hand_on):
+    with undo_even_if_killed(put_all_back, pass_fds):
         if note is not None:
             for text in note.write(asdict(undo)):
                 warn(text)

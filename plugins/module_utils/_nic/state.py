@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,

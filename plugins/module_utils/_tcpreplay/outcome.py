@@ -17,10 +17,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.los
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import (
-    Supervised,
-    in_netns,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import in_netns
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (

@@ -23,13 +23,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evi
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import (
-    Supervised,
-    Watch,
-    nothing_left,
-    supervise,
-    undone,
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import (
+    no_process_left,
+    undo_even_if_killed,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised, Watch, supervise
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings, state
@@ -118,11 +116,11 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
         give_pause_back = stack.enter_context(
-            settings.left_as_found(plan.nic, plan.settings, interface, netns, warn, netmap=plan.netmap, hand_on=locks)
+            settings.left_as_found(plan.nic, plan.settings, interface, netns, warn, netmap=plan.netmap, pass_fds=locks)
         )
         if receiver:
-            stack.enter_context(undone(receiver.remove, locks))
-        mark = stack.enter_context(nothing_left(locks))
+            stack.enter_context(undo_even_if_killed(receiver.remove, locks))
+        mark = stack.enter_context(no_process_left(locks))
         hold = stack.enter_context(held(interface, netns)) if plan.hold else None
         if hold:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
@@ -154,7 +152,7 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
                 listen=progress.listen,
                 stop=_Lost(link).why,
                 mark=mark,
-                hand_on=[*locks, *(one.file.fileno() for one in plan.pcaps)],
+                pass_fds=[*locks, *(one.file.fileno() for one in plan.pcaps)],
             )
         done = _with_paths(done, plan.pcaps)
         altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]

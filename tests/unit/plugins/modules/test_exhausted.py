@@ -20,7 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
     TrafficgenError,
     as_ours,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import cleanup, commands
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import write
 
 ROOM = "ansible_collections.wirespeed.trafficgen.plugins.modules."
@@ -64,8 +64,8 @@ def test_a_process_that_is_to_be_had_a_moment_later(monkeypatch):
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         return real(*args, check=check, **options)
 
-    monkeypatch.setattr(runner.subprocess, "run", busy)
-    assert runner.run(["echo", "here"]).stdout == "here\n"
+    monkeypatch.setattr(commands.subprocess, "run", busy)
+    assert commands.run(["echo", "here"]).stdout == "here\n"
     assert len(refused) == 3
 
 
@@ -73,16 +73,16 @@ def test_no_process_to_be_had(monkeypatch):
     def refuse(*args, **options):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(runner, "_PATIENCE", 0.05)
-    monkeypatch.setattr(runner.subprocess, "run", refuse)
+    monkeypatch.setattr(commands, "_PATIENCE", 0.05)
+    monkeypatch.setattr(commands.subprocess, "run", refuse)
     with pytest.raises(
         ExhaustedError, match=r"echo: could not be run: .*temporarily unavailable\. No more processes can be started"
     ):
-        runner.run(["echo", "here"])
-    monkeypatch.setattr(runner.os, "fork", refuse)
+        commands.run(["echo", "here"])
+    monkeypatch.setattr(cleanup.os, "fork", refuse)
     begun = []
     nothing = pytest.raises(TrafficgenError, match=r"nothing is begun: .*No more processes can be started")
-    with nothing, runner.undone(lambda: begun.append("undone")):
+    with nothing, cleanup.undo_even_if_killed(lambda: begun.append("undone")):
         begun.append("begun")
     assert begun == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter as fc
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 
 # nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames from the two and 7 from others.
 LISTING = """table netdev trafficgen_count_rcv0 { # handle 3

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as _counters
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
 VETH = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import management
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import (
     Connection,

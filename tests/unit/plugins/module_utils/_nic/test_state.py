@@ -530,7 +530,7 @@ def test_left_as_found_after_sigkill(nic, run_folder):
 def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(nic, run_folder):
     up(nic)
     before = shown(nic)
-    cut_off(nic, hand_on=(2,))
+    cut_off(nic, pass_fds=(2,))
     assert shown(nic) != before
     assert _nic_settings.recover(*nic) == [
         f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."
@@ -543,7 +543,7 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     "spoiled", ["[]", "{", '{"boot_id": "another", "state": {"mtu": 1400}}', '{"boot_id": null}', ""]
 )
 def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spoiled):
-    cut_off(nic, hand_on=(2,))
+    cut_off(nic, pass_fds=(2,))
     [note] = run_folder.iterdir()
     note.write_text(spoiled)
     now = shown(nic)
@@ -552,7 +552,7 @@ def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spo
 
 
 def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
-    cut_off(nic, hand_on=(2,))
+    cut_off(nic, pass_fds=(2,))
     [note] = run_folder.iterdir()
     noted = json.loads(note.read_text())
     del noted["state"]["before"]["mtu"]

@@ -149,8 +149,8 @@ class Host:
         return NicState(**{**vars(self.nic), "on": on})
 
     @contextlib.contextmanager
-    def left_as_found(self, before, settings, interface, netns, warn, *, netmap, hand_on):
-        assert before == self.nic and hand_on[0] == 2
+    def left_as_found(self, before, settings, interface, netns, warn, *, netmap, pass_fds):
+        assert before == self.nic and pass_fds[0] == 2
         self.settings = settings
         if settings == Settings() and not netmap:
             yield None

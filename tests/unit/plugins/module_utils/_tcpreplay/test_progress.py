@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import progress as _progress
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import Progress, seconds_left
 

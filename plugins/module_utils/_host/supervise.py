@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs: argv lists, the C locale, a time limit, no shell; in a network namespace where one is
-named."""
+"""A long program: run to its end, listened to, and stopped in time when nobody waits for it any more."""
 
 from __future__ import annotations
 
@@ -10,114 +9,26 @@ import contextlib
 import ctypes
 import os
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn, TypeVar
+from typing import IO, Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run, remedy_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import MARK, UNKILLABLE, end_marked
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import (
+    Completed,
+    c_locale,
+    find_executable,
+    in_netns,
+)
 
-# Where "make install" puts things. A login shell looks here first, sudo's secure_path on EL not at all.
-_LOCAL_PATH = ("/usr/local/sbin", "/usr/local/bin")
-# What a non-login root shell's PATH often lacks.
-_SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
-NETNS_FOLDER = "/run/netns"
-
-_MARK = "TRAFFICGEN_RUN"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
-_UNKILLABLE = 10.0  # seconds after SIGKILL
-_PATIENCE = 1.0  # seconds for a process to be had
-
-_Started = TypeVar("_Started")
-
-
-@dataclass(frozen=True)
-class Completed:
-    """A program that has ended. ``status`` is its exit status, negative for the signal that ended it."""
-
-    argv: tuple[str, ...]
-    status: int
-    stdout: str
-    stderr: str
-
-
-def find_executable(name: str, remedy: str = "") -> str:
-    """The absolute path of a program: from PATH, with /usr/local before it where PATH leaves that out, then from the
-    system's folders."""
-    given = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    local = [folder for folder in _LOCAL_PATH if folder not in given]
-    path = os.pathsep.join([*local, *given, *_SYSTEM_PATH])
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise TrafficgenError("not found, or not executable", on=name, remedy=remedy or f"Install {name} on this host.")
-    return found
-
-
-def in_netns(argv: Sequence[str], netns: str | None) -> list[str]:
-    """``argv`` as it runs inside the named network namespace; as it is without one.
-
-    ``ip netns exec`` replaces itself with the program, so the process id and the signals are the program's own.
-    """
-    if netns is None:
-        return list(argv)
-    if not netns or netns.startswith("-") or "/" in netns or netns in (".", ".."):
-        raise TrafficgenError(
-            "not a name of a network namespace", on=repr(netns), remedy="`ip netns list` shows the names."
-        )
-    if not os.path.exists(os.path.join(NETNS_FOLDER, netns)):
-        raise TrafficgenError("no such network namespace", on=netns, remedy="`ip netns list` shows those that exist.")
-    return [find_executable("ip", "Install iproute2 (iproute on EL)."), "netns", "exec", netns, *argv]
-
-
-def c_locale() -> dict[str, str]:
-    """This process's environment with the C locale: what a program prints is then what the parsers know."""
-    return {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
-
-
-def _patiently(start: Callable[[], _Started]) -> _Started:
-    """Start a process; where the system has none to give (EAGAIN), try again for a while. What was changed has to be
-    put back."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return start()
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise
-        time.sleep(_PATIENCE / 20)
-
-
-def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0, stdin: str | None = None) -> Completed:
-    """Run a short program to its end. Its exit status is the caller's to judge.
-
-    :param timeout: seconds; a program that takes longer is killed and a :class:`TrafficgenError` raised.
-    """
-    full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
-    try:
-        done = _patiently(
-            lambda: subprocess.run(
-                full,
-                input=stdin if stdin is not None else "",
-                capture_output=True,
-                text=True,
-                errors="backslashreplace",
-                timeout=timeout,
-                check=False,
-                env=c_locale(),
-            )
-        )
-    except subprocess.TimeoutExpired:
-        raise TrafficgenError(f"gave no answer in {timeout:g} s and was killed", on=" ".join(argv)) from None
-    except (OSError, ValueError) as error:
-        raise not_run(argv[0], error) from error
-    return Completed(tuple(full), done.returncode, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)
@@ -288,27 +199,27 @@ def supervise(
     listen: Callable[[bytes], None] | None = None,
     stop: Callable[[], str] | None = None,
     mark: str | None = None,
-    hand_on: Sequence[int] = (),
+    pass_fds: Sequence[int] = (),
 ) -> Supervised:
     """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
 
     It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended
     ``grace`` seconds later. What it has started and left behind is killed when it has ended. If this process dies, even
-    by SIGKILL, the kernel kills it; :func:`nothing_left` then sees to the rest.
+    by SIGKILL, the kernel kills it; :func:`no_process_left` then sees to the rest.
 
     :param timeout: seconds.
     :param cpus: the CPUs it may run on.
     :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every
     second.
     :param stop: is asked about every second whether it should end, and why; an empty word is a no.
-    :param mark: that of :func:`nothing_left`.
-    :param hand_on: descriptors that it gets as well, so that they are open for as long as it lives.
+    :param mark: that of :func:`no_process_left`.
+    :param pass_fds: descriptors that it gets as well, so that they are open for as long as it lives.
     """
     full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
     started = time.time()
     deadline = time.monotonic() + timeout
     ask = time.monotonic() + 1.0
-    process = _spawn(full, cpus, mark, hand_on)
+    process = _spawn(full, cpus, mark, pass_fds)
     if process.stdout is None or process.stderr is None:
         raise AssertionError("pipes were asked for")
     outputs = [_Output(process.stdout, listen), _Output(process.stderr)]
@@ -330,11 +241,11 @@ def supervise(
             elif ended != "exited" and now >= deadline:
                 if killed:
                     raise TrafficgenError(
-                        f"did not end within {_UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
+                        f"did not end within {UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
                         on=f"process {process.pid} ({full[0]})",
                         remedy="`dmesg` may have a reason; the host may need a reboot.",
                     )
-                killed, deadline = True, now + _UNKILLABLE
+                killed, deadline = True, now + UNKILLABLE
                 _signal_group(process.pid, signal.SIGKILL)
             if listen is not None:
                 listen(b"")
@@ -359,7 +270,7 @@ def supervise(
 
 
 def _spawn(
-    argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, hand_on: Sequence[int]
+    argv: list[str], cpus: AbstractSet[int] | None, mark: str | None, pass_fds: Sequence[int]
 ) -> subprocess.Popen[bytes]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
@@ -383,8 +294,8 @@ def _spawn(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=mark or "/",
-                pass_fds=hand_on,
-                env=c_locale() if mark is None else {**c_locale(), _MARK: mark},
+                pass_fds=pass_fds,
+                env=c_locale() if mark is None else {**c_locale(), MARK: mark},
                 start_new_session=True,
                 preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
             )
@@ -406,101 +317,3 @@ def _has_ended(pid: int) -> bool:
 def _signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-@contextlib.contextmanager
-def nothing_left(hand_on: Sequence[int] = ()) -> Iterator[str]:
-    """A mark for :func:`supervise`. Whatever carries it when the block ends is ended, also when this process is killed
-    by SIGKILL.
-
-    It is in the environment, which what a program starts inherits, whatever session and parent it gives itself. It is
-    an empty folder of the run's own, too, for the program to run in: tcpreplay takes the name of an interface for a
-    file, where there is one of that name.
-    """
-    try:
-        mark = tempfile.mkdtemp(prefix="trafficgen-")
-    except OSError as error:
-        raise TrafficgenError(
-            "no temporary folder could be made", said=str(error), remedy="See `df`, and TMPDIR."
-        ) from error
-
-    def end() -> None:
-        end_marked(mark)
-        with contextlib.suppress(OSError):
-            os.rmdir(mark)
-
-    with undone(end, hand_on):
-        yield mark
-
-
-def end_marked(mark: str, proc: str = "/proc") -> None:
-    """Kill what carries a mark, until there is nothing any more."""
-    wanted = f"{_MARK}={mark}".encode()
-    until = time.monotonic() + _UNKILLABLE
-    while (
-        found := [pid for pid in os.listdir(proc) if pid.isdigit() and _carries(proc, pid, wanted)]
-    ) and time.monotonic() < until:
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(int(pid), signal.SIGKILL)
-        time.sleep(0.01)
-
-
-def _carries(proc: str, pid: str, wanted: bytes) -> bool:
-    # What has ended, a zombie, has none any more; of other users' processes it cannot be read.
-    with contextlib.suppress(OSError), open(os.path.join(proc, pid, "environ"), "rb") as file:
-        return wanted in file.read().split(b"\0")
-    return False
-
-
-@contextlib.contextmanager
-def undone(undo: Callable[[], None], hand_on: Sequence[int] = ()) -> Iterator[None]:
-    """Call ``undo`` when the block ends, however it ends: also when this process is killed by SIGKILL.
-
-    For that a process of its own, forked here, waits for the other end of a pipe to close.
-
-    :param hand_on: descriptors that it keeps open until it has undone.
-    """
-    try:
-        reading, writing = os.pipe()
-        keeper = _patiently(os.fork)
-    except OSError as error:
-        raise TrafficgenError(
-            "no process can be had that puts all back if this one is killed, so nothing is begun",
-            said=str(error),
-            remedy=remedy_of(error),
-        ) from error
-    if keeper == 0:
-        _keep(reading, undo, hand_on)
-    os.close(reading)
-    try:
-        yield
-    finally:
-        try:
-            undo()
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                os.write(writing, b"done")
-            os.close(writing)
-            os.waitpid(keeper, 0)
-
-
-def _keep(reading: int, undo: Callable[[], None], hand_on: Sequence[int]) -> NoReturn:
-    try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        # Nobody shall wait for our end of Ansible's pipes, nor we for our own writing end.
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor not in (reading, null, *hand_on):
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        for descriptor in {0, 1, 2} - {reading, null}:
-            os.dup2(null, descriptor)
-        if not os.read(reading, 4):
-            undo()
-    except BaseException:  # there is nobody to tell
-        os._exit(1)
-    os._exit(0)

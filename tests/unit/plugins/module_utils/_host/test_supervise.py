@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.runner import Watch, nothing_left, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import commands
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import no_process_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
@@ -40,7 +41,7 @@ def alive(pid):
 )
 def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, path, first):
     # sudo's secure_path on EL, for one
-    monkeypatch.setattr(runner, "_LOCAL_PATH", (str(tmp_path / "local"),))
+    monkeypatch.setattr(commands, "_LOCAL_PATH", (str(tmp_path / "local"),))
     for folder in ("local", "system"):
         (tmp_path / folder).mkdir()
         program = tmp_path / folder / "trafficgen-program"
@@ -49,7 +50,7 @@ def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, pa
     monkeypatch.setenv(
         "PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system"))
     )
-    assert runner.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
+    assert commands.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
 
 
 def until(condition, seconds=10.0):
@@ -115,14 +116,14 @@ def test_what_it_forked_is_ended_too(tmp_path, monkeypatch):
 def test_what_it_forked_into_a_session_of_its_own_is_ended_too(tmp_path, monkeypatch):
     pid_file = tmp_path / "pid"
     monkeypatch.setenv("STAND_IN_PID", str(pid_file))
-    with nothing_left() as mark:
+    with no_process_left() as mark:
         done = go("daemon", mark=mark)
         # It holds no pipe of ours, and yet has not been left for the end of the block.
         assert done.status == 0 and not alive(read_pid(pid_file))
 
 
 def test_it_runs_where_no_file_has_the_name_of_an_interface():
-    with nothing_left() as mark, Watch(()) as watch:
+    with no_process_left() as mark, Watch(()) as watch:
         done = supervise(["sh", "-c", "pwd; ls -A; stat -c %a ."], watch, timeout=5, mark=mark)
     assert done.stdout == f"{mark}\n700\n"
     assert not os.path.exists(mark)
@@ -131,7 +132,7 @@ def test_it_runs_where_no_file_has_the_name_of_an_interface():
 def test_what_it_gets_stays_open_for_as_long_as_it_lives():
     reading, writing = os.pipe()
     with Watch(()) as watch:
-        done = supervise(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], watch, timeout=5, hand_on=[writing])
+        done = supervise(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], watch, timeout=5, pass_fds=[writing])
     os.close(writing)
     assert (done.status, os.read(reading, 100), os.read(reading, 100)) == (0, b"told\n", b"")
     os.close(reading)
@@ -203,12 +204,12 @@ def test_streams_that_cannot_hang_up_do_not_wake_it():
 MODULE = """
     import sys
     from pathlib import Path
-    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import runner
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import cleanup, supervise
     undo, stand_in, behaviour = sys.argv[1:]
-    runner.Watch._BEAT = 0.1
-    undone = runner.undone(lambda: Path(undo).write_text("undone"))
-    with runner.Watch() as watch, runner.nothing_left() as mark, undone:
-        done = runner.supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
+    supervise.Watch._BEAT = 0.1
+    undone = cleanup.undo_even_if_killed(lambda: Path(undo).write_text("undone"))
+    with supervise.Watch() as watch, cleanup.no_process_left() as mark, undone:
+        done = supervise.supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
     print(done.ended)
 """
 
@@ -334,6 +335,6 @@ def test_the_watch_wakes_from_its_sleep():
 def test_names_that_are_no_namespace_are_refused():
     for name in ("", "-x", "../../tmp", ".", "a/b"):
         with pytest.raises(TrafficgenError, match="not a name of a network namespace"):
-            runner.in_netns(["true"], name)
+            commands.in_netns(["true"], name)
     with pytest.raises(TrafficgenError, match="no such network namespace"):
-        runner.in_netns(["true"], "there-is-none-of-this-name")
+        commands.in_netns(["true"], "there-is-none-of-this-name")
