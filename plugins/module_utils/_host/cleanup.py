@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be undo_even_if_killed, and what has to end, whatever ends this process: by SIGKILL as well."""
+"""Cleaning up after a run, also when its process is killed by SIGKILL: a keeper process undoes what was changed, and
+what a program started is found by a mark in its environment."""
 
 from __future__ import annotations
 
@@ -71,7 +72,7 @@ def undo_even_if_killed(undo: Callable[[], None], pass_fds: Sequence[int] = ()) 
 
     For that a process of its own, forked here, waits for the other end of a pipe to close.
 
-    :param pass_fds: descriptors that it keeps open until it has undo_even_if_killed.
+    :param pass_fds: descriptors that it keeps open until it has undone that.
     """
     try:
         reading, writing = os.pipe()

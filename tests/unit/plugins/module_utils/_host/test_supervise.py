@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import commands
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import no_process_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
 
@@ -33,24 +32,6 @@ def alive(pid):
     except FileNotFoundError:
         return False
     return state != "Z"
-
-
-@pytest.mark.parametrize(
-    ("path", "first"),
-    [("/usr/sbin:/usr/bin", "local"), ("system:local", "system"), ("local:system", "local"), ("system", "local")],
-)
-def test_usr_local_goes_first_where_path_leaves_it_out(monkeypatch, tmp_path, path, first):
-    # sudo's secure_path on EL, for one
-    monkeypatch.setattr(commands, "_LOCAL_PATH", (str(tmp_path / "local"),))
-    for folder in ("local", "system"):
-        (tmp_path / folder).mkdir()
-        program = tmp_path / folder / "trafficgen-program"
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
-    monkeypatch.setenv(
-        "PATH", path.replace("local", str(tmp_path / "local")).replace("system", str(tmp_path / "system"))
-    )
-    assert commands.find_executable("trafficgen-program") == str(tmp_path / first / "trafficgen-program")
 
 
 def until(condition, seconds=10.0):
@@ -204,12 +185,13 @@ def test_streams_that_cannot_hang_up_do_not_wake_it():
 MODULE = """
     import sys
     from pathlib import Path
-    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import cleanup, supervise
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import cleanup
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
     undo, stand_in, behaviour = sys.argv[1:]
-    supervise.Watch._BEAT = 0.1
+    Watch._BEAT = 0.1
     undone = cleanup.undo_even_if_killed(lambda: Path(undo).write_text("undone"))
-    with supervise.Watch() as watch, cleanup.no_process_left() as mark, undone:
-        done = supervise.supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
+    with Watch() as watch, cleanup.no_process_left() as mark, undone:
+        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
     print(done.ended)
 """
 
@@ -330,11 +312,3 @@ def test_the_watch_wakes_from_its_sleep():
         watch.sleep_until(time.time() + 30)
         assert watch.why() == "signal"
     assert time.monotonic() - before < 5
-
-
-def test_names_that_are_no_namespace_are_refused():
-    for name in ("", "-x", "../../tmp", ".", "a/b"):
-        with pytest.raises(TrafficgenError, match="not a name of a network namespace"):
-            commands.in_netns(["true"], name)
-    with pytest.raises(TrafficgenError, match="no such network namespace"):
-        commands.in_netns(["true"], "there-is-none-of-this-name")
