@@ -44,6 +44,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset(
@@ -102,7 +103,7 @@ def snapshot(
         "interface": name,
         "netns": netns,
         "ifindex": state["ifindex"],
-        "boot_id": _text(os.path.join(proc, "sys/kernel/random/boot_id")),
+        "boot_id": read_text(os.path.join(proc, "sys/kernel/random/boot_id")),
         **device_is,
         "up": "UP" in flags,
         "carrier": "LOWER_UP" in flags,
@@ -387,7 +388,7 @@ def _speed(device: Path | None, driver: str | None, settings: str | None) -> int
     if device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
         return None
     if settings is None:
-        said = _text(str(device.parent / "speed")) if device.name == "device" else ""
+        said = read_text(device.parent / "speed") if device.name == "device" else ""
         return int(said) if said.isdigit() and int(said) > 0 else None
     found = re.match(r"(\d+)Mb/s", _field(settings, "Speed"))
     return int(found[1]) if found else None
@@ -396,8 +397,8 @@ def _speed(device: Path | None, driver: str | None, settings: str | None) -> int
 def _emulated(device: Path, driver: str | None) -> bool:
     """Whether the NIC is an emulator's: by its PCI subsystem, and by what only emulators still make."""
     try:
-        vendor = int(_text(str(device / "subsystem_vendor")), 16)
-        subsystem = int(_text(str(device / "subsystem_device")), 16)
+        vendor = int(read_text(device / "subsystem_vendor"), 16)
+        subsystem = int(read_text(device / "subsystem_device"), 16)
     except ValueError:
         return False
     return vendor in _EMULATORS or (table_driver(driver) == "e1000e" and (vendor, subsystem) == _EMULATED_E1000E)
@@ -417,12 +418,5 @@ def _merging(features: str) -> list[str]:
 def _softnet_dropped(proc: str) -> int:
     """Frames this host dropped because a CPU's backlog was full: second column of /proc/net/softnet_stat, hex, a line
     per CPU."""
-    rows = (line.split() for line in _text(os.path.join(proc, "net/softnet_stat")).splitlines())
+    rows = (line.split() for line in read_text(os.path.join(proc, "net/softnet_stat")).splitlines())
     return sum(int(row[1], 16) for row in rows if len(row) > 1)
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import find_driver, interfaces_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import DEVICE, Port
 
 STAMPS = "var/lib/trafficgen/stamps"
@@ -102,15 +103,15 @@ def version(root: str = "/", kernel: str | None = None) -> str | None:
     build = builds(root).get(kernel or os.uname().release)
     commit = commit_of(build["stamp"]) if build and _is_loaded_one(build, root) else None
     return (
-        _text(os.path.join(module, "version"))
+        read_text(os.path.join(module, "version"))
         or commit
-        or _text(os.path.join(module, "srcversion"))
+        or read_text(os.path.join(module, "srcversion"))
         or _loaded_build_id(root)
     )
 
 
 def _loaded_build_id(root: str) -> str | None:
-    return _build_id(_bytes(os.path.join(root, "sys/module/netmap/notes/.note.gnu.build-id")))
+    return _build_id(read_bytes(os.path.join(root, "sys/module/netmap/notes/.note.gnu.build-id")) or b"")
 
 
 def _build_id(data: bytes) -> str | None:
@@ -123,7 +124,7 @@ def _is_loaded_one(build: Mapping[str, Any], root: str) -> bool:
     build_id = _loaded_build_id(root)
     if build_id and build["build_id"]:
         return bool(build_id == build["build_id"])
-    srcversion = _text(os.path.join(root, "sys/module/netmap/srcversion"))
+    srcversion = read_text(os.path.join(root, "sys/module/netmap/srcversion"))
     return bool(srcversion) and srcversion == build["srcversion"]
 
 
@@ -132,7 +133,7 @@ def parameters(root: str = "/") -> dict[str, Any]:
     folder = Path(root, "sys/module/netmap/parameters")
     found: dict[str, Any] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        said = _text(str(file))
+        said = read_text(file)
         found[file.name] = int(said) if re.fullmatch(r"-?\d+", said) else said or None
     return found
 
@@ -195,16 +196,14 @@ def secure_boot(root: str = "/") -> bool | None:
     """Whether the firmware started this kernel with Secure Boot. None where that cannot be read."""
     if not os.path.isdir(os.path.join(root, "sys/firmware/efi")):
         return False
-    try:
-        return Path(root, _SECURE_BOOT).read_bytes()[4:5] == b"\1"
-    except OSError:
-        return None
+    content = read_bytes(os.path.join(root, _SECURE_BOOT))
+    return None if content is None else content[4:5] == b"\1"
 
 
 def signatures_enforced(root: str = "/") -> bool:
     """Whether the running kernel loads signed modules only: because it was told to, or because it is locked down."""
-    enforce = _text(os.path.join(root, "sys/module/module/parameters/sig_enforce"))
-    lockdown = re.search(r"\[(\w+)\]", _text(os.path.join(root, "sys/kernel/security/lockdown")))
+    enforce = read_text(os.path.join(root, "sys/module/module/parameters/sig_enforce"))
+    lockdown = re.search(r"\[(\w+)\]", read_text(os.path.join(root, "sys/kernel/security/lockdown")))
     return enforce == "Y" or bool(lockdown and lockdown[1] != "none")
 
 
@@ -233,7 +232,7 @@ def info(
         "problem": missing.message if missing else None,
         "version": port.version if port else None,
         "parameters": parameters(root),
-        "srcversion": _text(os.path.join(root, "sys/module/netmap/srcversion")) or None,
+        "srcversion": read_text(os.path.join(root, "sys/module/netmap/srcversion")) or None,
         "build_id": _loaded_build_id(root),
         "vermagic": same["vermagic"] if same else None,
         "commit": commit_of(same["stamp"]) if same else None,
@@ -268,17 +267,10 @@ def _modinfo(path: str) -> str:
 
 def _unpacked(file: Path) -> bytes:
     """A module as it was linked; nothing where it is packed in another way."""
-    data = _bytes(str(file))
+    data = read_bytes(file) or b""
     try:
         return _UNPACK.get(file.suffix, bytes)(data)
     except (OSError, EOFError, lzma.LZMAError):
-        return b""
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
         return b""
 
 
@@ -294,10 +286,3 @@ def _stamp(path: Path) -> dict[str, Any] | None:
     except ValueError:
         return None  # the role writes it whole; what is broken says nothing
     return stamp if isinstance(stamp, dict) else None
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
 
@@ -108,11 +109,12 @@ def _bound(lock: socket.socket, name: str, interface: str) -> bool:
 def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
     """The processes that have the socket of an abstract name open, the eldest first; empty where none can be seen."""
     with inside(netns):
-        sockets = _lines(os.path.join(proc, "thread-self/net/unix"))
+        sockets = read_text(os.path.join(proc, "thread-self/net/unix")).splitlines()
     inode = next((line.split()[6] for line in sockets if line.endswith(f" @{name}")), None)
     if inode is None:
         return ""
-    boot = next((int(line.split()[1]) for line in _lines(os.path.join(proc, "stat")) if line.startswith("btime ")), 0)
+    stat = read_text(os.path.join(proc, "stat")).splitlines()
+    boot = next((int(line.split()[1]) for line in stat if line.startswith("btime ")), 0)
     found = [
         _process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")
     ]
@@ -137,7 +139,7 @@ def _describe(proc: str, one: _Process, boot: int) -> str:
 def _process(proc: str, pid: str) -> _Process:
     # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd,
     # starttime the 20th.
-    before, _bracket, after = "\n".join(_lines(os.path.join(proc, pid, "stat"))).rpartition(")")
+    before, _bracket, after = read_text(os.path.join(proc, pid, "stat")).rpartition(")")
     fields = after.split()
     return (
         _Process(int(pid), before.partition("(")[2], int(fields[1]), int(fields[19]))
@@ -154,11 +156,3 @@ def _has_open(proc: str, pid: str, link: str) -> bool:
                 if os.readlink(os.path.join(folder, descriptor)) == link:
                     return True
     return False
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError:
-        return []

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text, write_whole
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
 
 FOLDER = "/run"
@@ -47,12 +48,8 @@ class NicNote:
 
     def write(self, state: Mapping[str, Any]) -> list[str]:
         """Write it, whole or not at all. In the latter case, a sentence that says so."""
-        new = self._path + ".new"
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"boot_id": _boot_id(), "state": state}, file)
-            os.rename(new, self._path)
+            write_whole(self._path, json.dumps({"boot_id": read_text(_BOOT_ID), "state": state}).encode(), 0o600)
         except OSError as error:
             why = f"{FOLDER}: {error.strerror}"
             return [
@@ -63,11 +60,10 @@ class NicNote:
     def read(self) -> dict[str, Any] | None:
         """What an earlier run noted, if one did since the host was booted. What is not whole says nothing."""
         try:
-            with open(self._path, encoding="utf-8") as file:
-                noted = json.load(file)
-        except (OSError, ValueError):
+            noted = json.loads(read_bytes(self._path) or b"")
+        except ValueError:
             return None
-        if not isinstance(noted, dict) or noted.get("boot_id") != _boot_id():
+        if not isinstance(noted, dict) or noted.get("boot_id") != read_text(_BOOT_ID):
             return None
         state = noted.get("state")
         return state if isinstance(state, dict) else None
@@ -76,8 +72,3 @@ class NicNote:
         """Remove it, if it is there."""
         with contextlib.suppress(OSError):
             os.unlink(self._path)
-
-
-def _boot_id() -> str:
-    with open(_BOOT_ID, encoding="ascii") as file:
-        return file.read().strip()

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import unfinished, write_whole
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import last_measures
 
 VARIABLE = "TRAFFICGEN_PROGRESS"
@@ -57,7 +58,7 @@ def remove(path: str | None) -> None:
     """Remove the file, and its folder where nothing else is in it: if Ansible has gone away, the plugin has as well."""
     if path is None:
         return
-    for name in (path, path + ".new"):
+    for name in (path, unfinished(path)):
         with contextlib.suppress(OSError):
             os.unlink(name)
     with contextlib.suppress(OSError):
@@ -112,18 +113,8 @@ class Progress:
                 "sample": told,
                 "padding": self._padding,
             }
-            self._write(json.dumps({KEY: 1, **report}))
+            # Whoever owns the folder reads it, and may be another user than this one.
+            write_whole(self._path, json.dumps({KEY: 1, **report}).encode() + b"\n")
         except OSError:
             self.__exit__()
             self._path = None
-
-    def _write(self, line: str) -> None:
-        """Whole or not at all. Whoever owns the folder reads it, and may be another user than this one."""
-        path = str(self._path)
-        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(descriptor, 0o644)
-            os.write(descriptor, line.encode() + b"\n")
-        finally:
-            os.close(descriptor)
-        os.rename(path + ".new", path)

@@ -105,7 +105,7 @@ def test_without_a_path_or_a_folder_the_run_goes_on(tmp_path):
 def test_no_link_is_followed(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "other").write_text("theirs")
-    (tmp_path / "folder" / "progress.new").symlink_to(tmp_path / "other")
+    (tmp_path / "folder" / ".progress.new").symlink_to(tmp_path / "other")
     with Progress(str(tmp_path / "folder" / "progress"), **bounds()) as progress:
         progress.listen(b"")
     assert (tmp_path / "other").read_text() == "theirs"
