@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action plugin of clock_offset: the clock on the controller before and after a host has told its time."""
+"""Action plugin of clock_info: the clock on the controller before and after a host has told its time."""
 
 from __future__ import annotations
 

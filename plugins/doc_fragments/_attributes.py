@@ -26,6 +26,15 @@ attributes:
     platforms: linux
 """
 
+    # A module in an action group of meta/runtime.yml: it adds the membership.
+    ACTION_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/NAME) in C(module_defaults) to set the parameters that the group's modules share.
+    support: full
+"""
+
     # A module that only looks: it has nothing to change, in check mode or out of it.
     INFO_MODULE = r"""
 options: {}

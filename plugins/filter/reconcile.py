@@ -11,13 +11,11 @@ short_description: Hold the result of a run against the counters of its receiver
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Takes a result of M(wirespeed.trafficgen.tcpreplay), and two results of M(wirespeed.trafficgen.interface_counters)
-    from the receiving interface, of whatever host, taken before and after the run. Returns a copy of the result with
-    its C(counters)
-    filled in,
-    by the same code that the module uses when the receiver is on its own host.
-  - The receiver's count is that of its frame counter
-    (O(wirespeed.trafficgen.interface_counters#module:count_from_mac)), else its MAC's.
+  - Takes a result of M(wirespeed.trafficgen.tcpreplay), and two results of
+    M(wirespeed.trafficgen.interface_counters_info) from the receiving interface, on whatever host, read before and
+    after the run. Returns a copy of the result with its C(counters) filled in, by the same code that the module uses
+    for a receiver on its own host.
+  - The receiver's count is that of its frame counter (M(wirespeed.trafficgen.frame_counter)), or else of its MAC.
 positional: rx_before, rx_after, tx_before, tx_after
 options:
   _input:
@@ -63,7 +61,8 @@ notes:
     too low becomes V(null).
 seealso:
   - module: wirespeed.trafficgen.tcpreplay
-  - module: wirespeed.trafficgen.interface_counters
+  - module: wirespeed.trafficgen.interface_counters_info
+  - module: wirespeed.trafficgen.frame_counter
 """
 
 EXAMPLES = r"""

@@ -16,7 +16,7 @@ positional: _input
 options:
   _input:
     description:
-      - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters)), C(tcpreplay)
+      - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters_info)), C(tcpreplay)
         (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
         C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and
         C(rings), C(pause),

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: clock_offset
+module: clock_info
 short_description: Measure how far a host's clock is from the controller's
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
@@ -17,13 +17,8 @@ description:
   - With it, several hosts can start something at the same time, whatever their clocks say.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
+  - wirespeed.trafficgen._attributes.info_module
 attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
   platform:
     support: full
 options:
@@ -41,7 +36,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Measure the clocks
-  wirespeed.trafficgen.clock_offset:
+  wirespeed.trafficgen.clock_info:
   register: measured
 
 - name: Send on all hosts at the same time

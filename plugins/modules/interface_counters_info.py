@@ -2,35 +2,34 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module: the counters of a network interface, and what they prove."""
+"""Module: the counters of a network interface."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: interface_counters
-short_description: Read the counters of a network interface, and count the test frames that arrive on it
-version_added: 0.1.0
+module: interface_counters_info
+short_description: Read the counters of a network interface
+version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads the kernel's counters of an interface, those of C(ethtool -S), and the counters of its MAC, of which alone a
-    line's traffic can be proven; and its driver, speed, carrier and MTU.
-  - With O(since) it also returns what happened since an earlier call, as differences and rates.
-  - With O(count_from_mac) it sets up a counter of its own for arriving test frames, which O(since) reads and removes.
-  - The filter P(wirespeed.trafficgen.reconcile#filter) holds two such results against a run of
-    M(wirespeed.trafficgen.tcpreplay), from whatever host they are.
+  - Reads the kernel's counters of an interface, those of C(ethtool -S) and those of its MAC; its driver, speed, carrier
+    and MTU; and its frame counter, if M(wirespeed.trafficgen.frame_counter) has set one up.
+  - With O(since) it also returns the differences and rates since an earlier call.
+  - The filter P(wirespeed.trafficgen.reconcile#filter) compares two such results, from whatever host, with a run of
+    M(wirespeed.trafficgen.tcpreplay).
+  - Up to 0.1.0 this was the module C(interface_counters), which also set up and removed the frame counter
+    (C(count_from_mac)).
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
+  - wirespeed.trafficgen._attributes.info_module
+  - wirespeed.trafficgen._attributes.action_group
 attributes:
-  check_mode:
+  action_group:
+    membership:
+      - wirespeed.trafficgen.interface
+      - wirespeed.trafficgen.netns
+  platform:
     support: full
-    details:
-      - A frame counter is neither set up nor removed; everything is read.
-  diff_mode:
-    support: none
-  idempotent:
-    support: partial
-    details:
-      - Only the frame counter is a change. O(count_from_mac) without O(since) sets up a fresh one each time.
 options:
   interface:
     description: The network interface.
@@ -42,46 +41,27 @@ options:
   since:
     description:
       - An earlier result of this module for the same interface. RV(delta) then tells what happened since.
-      - A frame counter set up by that call is read, and removed unless O(count_from_mac) is given again.
+      - A frame counter that was there then must still be there.
     type: dict
-  count_from_mac:
-    description:
-      - Source MAC addresses of the test frames. Each arriving frame that comes from one of them is counted, VLAN-tagged
-        or not, IP or not, before the host's own protocols see it (nftables, family netdev, hook ingress, priority 0).
-        Needs
-        C(nft) and root.
-      - An address that no station has, multicast or all zero, is counted too, as captures have frames from such.
-      - Frames from other addresses are counted apart, in C(others) of RV(test_frames).
-      - An interface without Ethernet headers (tun, WireGuard) is refused, as its frames have no source MAC address.
-      - A counter that an earlier call or a killed run left on this interface is replaced by a fresh one.
-      - The interface must be given the frames at all, so they must be addressed to it or it must be promiscuous. A
-        macvlan or a VLAN interface gets no others even so, and a bridge only what is for the host, so count at the port
-        below. Receive
-        offloads that merge frames (GRO, LRO) must be off, see RV(merging).
-      - With O(since), a counter that it set up is kept and must count the same addresses.
-    type: list
-    elements: str
-    default: []
   receive_wait:
     description:
-      - With O(since), wait until O(expect_packets) test frames have arrived, or none has for so many seconds; RFC 2544,
-        section 23, says 2. Frames that keep coming are waited for as long as they may have been sent, or five times
-        that, whichever is
-        longer.
-      - Without a frame counter, the frames that the MAC counts are waited for. Without either there is no wait.
-      - By default nothing is waited for.
+      - With O(since), wait until O(expect_packets) test frames have arrived, or until none has arrived for this many
+        seconds. RFC 2544, section 23, says 2.
+      - While frames keep coming, the wait goes on for as long as they may have been sent, and for five times this many
+        seconds at least. Then it ends.
+      - Without a frame counter it waits for the frames that the MAC counts. Without either it does not wait.
+      - By default it does not wait.
     type: float
-    version_added: 0.2.0
   expect_packets:
-    description: How many frames are expected since O(since). Without it, the wait is over when none has arrived for
-      O(receive_wait).
+    description: How many frames are expected since O(since). Without it, the wait ends when none has arrived for
+      O(receive_wait) seconds.
     type: int
-    version_added: 0.2.0
 notes:
-  - Needs C(ip) of iproute2. Without C(ethtool) the kernel's counters are still there, those of the MAC are not.
-  - Frames of netmap pass the kernel by, and only the MAC counts them. Read the counters while netmap still holds the
-    port, since closing it resets the port.
+  - Needs C(ip) of iproute2. Without C(ethtool) only the kernel's counters are read, not those of the MAC.
+  - Only the MAC counts netmap's frames, which pass the kernel by. Read the counters while netmap still holds the port,
+    since closing it resets the port.
 seealso:
+  - module: wirespeed.trafficgen.frame_counter
   - module: wirespeed.trafficgen.tcpreplay
   - plugin: wirespeed.trafficgen.reconcile
     plugin_type: filter
@@ -89,40 +69,28 @@ seealso:
 
 EXAMPLES = r"""
 - name: Read an interface's counters
-  wirespeed.trafficgen.interface_counters:
+  wirespeed.trafficgen.interface_counters_info:
     interface: ens17
   register: before
 
 - name: See what happened since
-  wirespeed.trafficgen.interface_counters:
+  wirespeed.trafficgen.interface_counters_info:
     interface: ens17
     since: "{{ before }}"
   register: after
 
-- name: Count the frames of a test on the receiving host
-  wirespeed.trafficgen.interface_counters:
-    interface: ens18
-    count_from_mac: "02:00:00:00:00:01"
-  delegate_to: receiver
-  register: rx_before
+- name: Read both ports of a namespace, which is named once
+  module_defaults:
+    group/wirespeed.trafficgen.netns:
+      netns: receiver
+  block:
+    - name: Read the first
+      wirespeed.trafficgen.interface_counters_info:
+        interface: rcv0
 
-- name: Send
-  wirespeed.trafficgen.tcpreplay:
-    interface: ens17
-    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
-    mbps: 100
-  register: sent
-
-- name: Read the count, and remove the counter
-  wirespeed.trafficgen.interface_counters:
-    interface: ens18
-    since: "{{ rx_before }}"
-  delegate_to: receiver
-  register: rx_after
-
-- name: Show the loss
-  ansible.builtin.debug:
-    msg: "{{ (sent | wirespeed.trafficgen.reconcile(rx_before, rx_after)).counters }}"
+    - name: Read the second
+      wirespeed.trafficgen.interface_counters_info:
+        interface: rcv1
 """
 
 RETURN = r"""
@@ -266,7 +234,9 @@ host_drops:
       description: Dropped on the whole host because a CPU's backlog was full.
       type: int
 test_frames:
-  description: The counter of O(count_from_mac); V(null) without one.
+  description:
+    - The frame counter that M(wirespeed.trafficgen.frame_counter) set up on the interface.
+    - V(null) without one, and where it cannot be read (C(nft) is missing, or the task does not run as root).
   type: dict
   returned: success
   contains:
@@ -370,30 +340,21 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "interface": {"type": "str", "required": True},
     "netns": {"type": "str"},
     "since": {"type": "dict"},
-    "count_from_mac": {"type": "list", "elements": "str", "default": []},
     "receive_wait": {"type": "float"},
     "expect_packets": {"type": "int"},
 }
 
 
 def main() -> None:
-    """Read, and set up or remove a frame counter."""
+    """Read."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         if module.params["receive_wait"] is not None:
             check_receive_wait(module.params["receive_wait"])
-        result, changed = observe(
-            module.params["interface"],
-            module.params["netns"],
-            since=module.params["since"],
-            count_from_mac=module.params["count_from_mac"],
-            receive_wait=module.params["receive_wait"],
-            expect_packets=module.params["expect_packets"],
-            check_mode=module.check_mode,
-        )
+        result = observe(**module.params)
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
-    module.exit_json(changed=changed, **result)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

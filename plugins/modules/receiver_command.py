@@ -37,7 +37,7 @@ options:
     required: true
 seealso:
   - module: ansible.builtin.command
-  - module: wirespeed.trafficgen.interface_counters
+  - module: wirespeed.trafficgen.interface_counters_info
 """
 
 EXAMPLES = r"""

@@ -24,7 +24,13 @@ description:
   - When the interface is removed or set down while it sends, the run ends as failed, with what was sent until then.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
+  - wirespeed.trafficgen._attributes.action_group
 attributes:
+  action_group:
+    membership:
+      - wirespeed.trafficgen.executable
+      - wirespeed.trafficgen.interface
+      - wirespeed.trafficgen.netns
   check_mode:
     support: full
     details:
@@ -71,11 +77,10 @@ options:
     type: str
   rx_interface:
     description:
-      - A receiving interface on the same host. A frame counter there (as
-        O(wirespeed.trafficgen.interface_counters#module:count_from_mac), from the source MAC addresses in the pcaps)
-        tells what arrived.
+      - A receiving interface on the same host. A frame counter there, as M(wirespeed.trafficgen.frame_counter) sets up,
+        counts the frames from the source MAC addresses in the pcaps.
       - A router on the way writes source addresses of its own. Count there with
-        M(wirespeed.trafficgen.interface_counters), and use the filter P(wirespeed.trafficgen.reconcile#filter).
+        M(wirespeed.trafficgen.frame_counter), and use the filter P(wirespeed.trafficgen.reconcile#filter).
       - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
     type: str
   rx_netns:
@@ -351,7 +356,7 @@ notes:
     without.
 seealso:
   - module: wirespeed.trafficgen.pcap
-  - module: wirespeed.trafficgen.interface_counters
+  - module: wirespeed.trafficgen.interface_counters_info
   - module: wirespeed.trafficgen.tcpreplay_info
   - plugin: wirespeed.trafficgen.reconcile
     plugin_type: filter

@@ -18,7 +18,11 @@ author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.info_module
+  - wirespeed.trafficgen._attributes.action_group
 attributes:
+  action_group:
+    membership:
+      - wirespeed.trafficgen.executable
   platform:
     support: full
 options:

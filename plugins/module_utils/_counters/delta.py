@@ -116,11 +116,11 @@ def _rates(
 
 
 def check_snapshot(value: object, name: str) -> None:
-    """Raise :class:`TrafficgenError` unless ``value`` is what interface_counters returns."""
+    """Raise :class:`TrafficgenError` unless ``value`` is what interface_counters_info returns."""
     missing = [key for key in _SNAPSHOT_KEYS if not isinstance(value, Mapping) or key not in value]
     if missing:
         raise TrafficgenError(
-            "not a result of interface_counters",
+            "not a result of interface_counters_info",
             on=name,
             said=f"it has no {', '.join(missing)}",
             remedy="Register the task's result and give that.",

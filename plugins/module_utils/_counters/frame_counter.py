@@ -77,20 +77,25 @@ def ruleset(interface: str, macs: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the counter says: ``packets`` and ``layer3_bytes`` from the addresses, ``others`` from all others;
+    """What the counter says: ``packets`` and ``layer3_bytes`` from ``macs``, ``others`` from all other addresses;
     ``handle`` of its table."""
 
     handle: int
+    macs: tuple[str, ...]
     packets: int
     layer3_bytes: int
     others: int
 
-    def tree(self) -> dict[str, int]:
-        """As the module returns it."""
+    def tree(self, table: str) -> dict[str, Any]:
+        """As the modules return it."""
         return {
+            "source": SOURCE,
             "packets": self.packets,
+            "bytes": None,
             "layer3_bytes": self.layer3_bytes,
             "others": self.others,
+            "macs": list(self.macs),
+            "table": table,
             "handle": self.handle,
         }
 
@@ -98,20 +103,21 @@ class Counts:
 def parse_table(listing: str) -> Counts:
     """What ``nft -a list table netdev TABLE`` says of a table of :func:`ruleset`."""
     handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
-    matching = re.search(r"\bcounter packets (\d+) bytes (\d+) accept\b", listing)
+    matching = re.search(r"^([^\n]*)\bcounter packets (\d+) bytes (\d+) accept\b", listing, re.MULTILINE)
     others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
     if not handle or not matching or not others:
         raise TrafficgenError(
             "holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again."
         )
-    return Counts(int(handle[1]), int(matching[1]), int(matching[2]), int(others[1]))
+    macs = (normal_mac(f"{int(mac, 16):012x}") for mac in re.findall(r"\b0x([0-9a-f]{1,12})\b", matching[1]))
+    return Counts(int(handle[1]), tuple(sorted(macs)), int(matching[2]), int(matching[3]), int(others[1]))
 
 
 def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = None) -> dict[str, Any]:
     """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter`
     does."""
     if not macs:
-        raise TrafficgenError("no source MAC address to count", on=interface)
+        raise TrafficgenError("no source MAC address to count", on=interface, remedy="Set source_macs.")
     # A star at the end stands for all interfaces that begin so.
     if re.search(r'["\\\s]|\*$', interface):
         raise TrafficgenError("nftables cannot name this interface", on=repr(interface), remedy="Rename it.")
@@ -119,21 +125,38 @@ def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = N
     done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))
     if done.status != 0:
         raise _refused("the frame counter could not be set up", interface, done)
-    counts = _read(interface, netns)
-    return {"source": SOURCE, "bytes": None, "macs": wanted, "table": table_name(interface), **counts.tree()}
+    return _read(interface, netns)
+
+
+def find_frame_counter(interface: str, netns: str | None = None) -> dict[str, Any] | None:
+    """The interface's counter, whoever set it up; None without one. A table of its name that holds no counter counts
+    no address."""
+    listing = _list(interface, netns)
+    if listing is None:
+        return None
+    try:
+        return parse_table(listing).tree(table_name(interface))
+    except TrafficgenError:
+        return no_counts(interface, [])
+
+
+def no_counts(interface: str, macs: list[str]) -> dict[str, Any]:
+    """A counter that has not counted yet, as check mode tells of one."""
+    names = ("packets", "bytes", "layer3_bytes", "others", "handle")
+    return {"source": SOURCE, **dict.fromkeys(names), "macs": macs, "table": table_name(interface)}
 
 
 def read_frame_counter(counter: Mapping[str, Any], interface: str, netns: str | None = None) -> dict[str, Any]:
     """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same
     name."""
-    counts = _read(interface, netns)
-    if counts.handle != counter["handle"]:
+    now = _read(interface, netns)
+    if now["handle"] != counter["handle"]:
         raise TrafficgenError(
             "the frame counter is not the one that was set up: somebody has replaced it since",
             on=interface,
             remedy="Let one run at a time count on an interface.",
         )
-    return {**counter, **counts.tree()}
+    return now
 
 
 def remove_frame_counter(interface: str, netns: str | None = None) -> None:
@@ -143,18 +166,26 @@ def remove_frame_counter(interface: str, netns: str | None = None) -> None:
         raise _refused("the frame counter could not be removed", interface, done)
 
 
-def _read(interface: str, netns: str | None) -> Counts:
+def _read(interface: str, netns: str | None) -> dict[str, Any]:
+    listing = _list(interface, netns)
+    table = table_name(interface)
+    if listing is None:
+        raise TrafficgenError(
+            f"the frame counter (nftables table {table}) is gone: somebody has removed it since it was set up",
+            on=interface,
+            remedy="Set it up again, and flush no ruleset while it counts.",
+        )
+    return parse_table(listing).tree(table)
+
+
+def _list(interface: str, netns: str | None) -> str | None:
+    """What nft says of the interface's table; None where there is none."""
     done = _nft(["-a", "list", "table", "netdev", table_name(interface)], netns)
     if done.status != 0 and "No such file" in done.stderr:
-        raise TrafficgenError(
-            f"the frame counter (nftables table {table_name(interface)}) is gone: somebody has removed it since it was"
-            " set up",
-            on=interface,
-            remedy="Set it up again with count_from_mac, and flush no ruleset while a run lasts.",
-        )
+        return None
     if done.status != 0:
         raise _refused("the frame counter could not be read", interface, done)
-    return parse_table(done.stdout)
+    return done.stdout
 
 
 def _nft(arguments: Sequence[str], netns: str | None, stdin: str | None = None) -> Completed:

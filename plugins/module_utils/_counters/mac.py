@@ -164,7 +164,9 @@ def mac_counters(
     if name in SOFTWARE_TX:
         tx = {"source": f"{name} tx_packets", "packets": kernel["tx_packets"], "bytes": kernel["tx_bytes"]}
         other = "the peer's" if name == "veth" else "its own"
-        reason = f"rx_packets of {name} is {other} tx_packets, so it proves nothing: count with count_from_mac"
+        reason = (
+            f"rx_packets of {name} is {other} tx_packets, so it proves nothing: count with the module frame_counter"
+        )
         return {"tx": tx, "rx": None, "reason": reason}
     if virtual_function:
         return {"tx": None, "rx": None, "reason": f"a virtual function of {name} has no MAC of its own"}

@@ -32,6 +32,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.del
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import (
     add_frame_counter,
+    find_frame_counter,
+    no_counts,
     normal_mac,
     read_frame_counter,
     remove_frame_counter,
@@ -42,7 +44,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
     refresh_seconds,
     table_driver,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 
@@ -79,7 +81,7 @@ def snapshot(
     :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there,
     which leaves out
         most of the programs. Of another interface of that name it is not.
-    :returns: the tree that ``interface_counters`` documents in its RETURN.
+    :returns: the tree that ``interface_counters_info`` documents in its RETURN.
     """
     state = _ip_link(interface, netns)
     name = state["ifname"]
@@ -138,58 +140,68 @@ def observe(
     netns: str | None = None,
     *,
     since: Mapping[str, Any] | None = None,
-    count_from_mac: Sequence[str] = (),
     receive_wait: float | None = None,
     expect_packets: int | None = None,
-    check_mode: bool = False,
     root: str = "/sys",
     proc: str = "/proc",
-) -> tuple[dict[str, Any], bool]:
-    """One call of interface_counters: its result, and whether it set up or removed a frame counter.
+) -> dict[str, Any]:
+    """One call of interface_counters_info.
 
-    A frame counter is set up by ``count_from_mac``, read again by a call with ``since``, and removed by the first one
-    of these without ``count_from_mac``. In check mode none is set up or removed.
-
+    :param since: an earlier one of the same interface. The frame counter that it found must still be there.
     :param receive_wait: with ``since``, the seconds without a frame after which no more are waited for; None: do not
     wait.
     :param expect_packets: how many frames to wait for since then.
     """
-    macs = sorted({normal_mac(mac) for mac in count_from_mac})
+    arrival = None
     if since is not None:
         check_snapshot(since, "since")
-    arrival = (
-        None
-        if since is None or receive_wait is None
-        else _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
-    )
+        if receive_wait is not None:
+            arrival = _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
     state = snapshot(interface, netns, root=root, proc=proc)
     interface = state["interface"]
-    changed = False
-    if since is not None:
-        check_pair(since, state)
-    earlier = since["test_frames"] if since else None
-    if earlier:
-        if macs and macs != earlier["macs"]:
-            raise TrafficgenError(
-                f"the frame counter of since counts {', '.join(earlier['macs'])}, not {', '.join(macs)}",
-                on=interface,
-                remedy="Leave since out to set up a fresh counter.",
-            )
-        state["test_frames"] = read_frame_counter(earlier, interface, netns)
-        changed = not macs
-        if changed and not check_mode:
+    if since is None:
+        return {**state, "test_frames": _frame_counter(interface, netns)}
+    check_pair(since, state)
+    earlier = since["test_frames"]
+    state["test_frames"] = (
+        read_frame_counter(earlier, interface, netns) if earlier else _frame_counter(interface, netns)
+    )
+    state["delta"] = delta(since, state)
+    if arrival is not None:
+        frames = state["delta"]["test_frames"]
+        state["arrival"] = arrival.tree(frames["packets"] if frames else None)
+    return state
+
+
+def set_frame_counter(
+    interface: str, netns: str | None, macs: Sequence[str], *, present: bool, check_mode: bool = False
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """One call of the module frame_counter: the counter before, and after."""
+    link = _ip_link(interface, netns)
+    interface = link["ifname"]
+    before = find_frame_counter(interface, netns)
+    if not present:
+        if before is not None and not check_mode:
             remove_frame_counter(interface, netns)
-    elif macs:
-        check_has_macs(state)
-        changed = True
-        if not check_mode:
-            state["test_frames"] = add_frame_counter(interface, macs, netns)
-    if since is not None:
-        state["delta"] = delta(since, state)
-        if arrival is not None:
-            frames = state["delta"]["test_frames"]
-            state["arrival"] = arrival.tree(frames["packets"] if frames else None)
-    return state, changed
+        return before, None
+    wanted = sorted({normal_mac(mac) for mac in macs})
+    check_has_macs({"interface": interface, "link_type": link.get("link_type")})
+    if before is not None and before["macs"] == wanted:
+        return before, before
+    if check_mode:
+        return before, no_counts(interface, wanted)
+    return before, add_frame_counter(interface, wanted, netns)
+
+
+def _frame_counter(interface: str, netns: str | None) -> dict[str, Any] | None:
+    """The interface's frame counter; None without one, and where nobody can look: no nft, not root."""
+    try:
+        found = find_frame_counter(interface, netns)
+    except ExhaustedError:
+        raise
+    except TrafficgenError:
+        return None
+    return found if found and found["macs"] else None
 
 
 def check_has_macs(state: Mapping[str, Any]) -> None:

@@ -447,8 +447,8 @@ def host(
     clock: Mapping[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A host's entry in the result, from facts, modules' results (interface_counters, tcpreplay_info, netmap_info) and
-    programs' output."""
+    """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
+    and programs' output."""
     processor = facts.get("processor") or []
     guest = facts.get("virtualization_role") == "guest"
     interface = link["interface"]

@@ -38,13 +38,13 @@ def call(module, arguments, open_files):
 
 # With fewer, Ansible's own module code cannot load what it says its answer with (Python 3.9, ansible-core 2.19).
 @pytest.mark.parametrize("open_files", [8, 9, 10, 12, 14])
-@pytest.mark.parametrize("module", ["tcpreplay", "interface_counters", "pcap_info", "pcap"])
+@pytest.mark.parametrize("module", ["tcpreplay", "interface_counters_info", "pcap_info", "pcap"])
 def test_too_few_open_files(tmp_path, module, open_files):
     pcap = tmp_path / "a.pcap"
     pcap.write_bytes(struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1, 0, 0, 60, 60) + bytes(60))
     arguments = {
         "tcpreplay": {"pcaps": [str(pcap)], "interface": "lo", "_ansible_check_mode": True},
-        "interface_counters": {"interface": "lo"},
+        "interface_counters_info": {"interface": "lo"},
         "pcap_info": {"path": str(pcap)},
         "pcap": {"path": str(tmp_path / "new.pcap"), "streams": [{"layers": [{"Ether": {}}]}]},
     }
@@ -113,7 +113,8 @@ def test_an_error_nobody_foresaw(number, remedy):
     ("module", "work", "arguments"),
     [
         ("tcpreplay", "carry_out", {"pcaps": ["/x"], "interface": "lo"}),
-        ("interface_counters", "observe", {"interface": "lo"}),
+        ("interface_counters_info", "observe", {"interface": "lo"}),
+        ("frame_counter", "set_frame_counter", {"interface": "lo", "state": "absent"}),
         ("pcap_info", "summarize", {"path": "/x"}),
         ("pcap", "make_pcap", {"path": "/x", "streams": [{"layers": []}]}),
         ("netmap_info", "info", {}),

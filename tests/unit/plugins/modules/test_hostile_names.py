@@ -17,7 +17,8 @@ import sys
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.modules import (
-    interface_counters,
+    frame_counter,
+    interface_counters_info,
     netmap_info,
     pcap,
     pcap_info,
@@ -135,8 +136,8 @@ def test_interfaces_that_nftables_cannot_name(hostile, ask, refusal):
     for name in UNQUOTABLE:
         assert send(hostile, name)["stats"]["packets"] == 10
         receiver = {"interface": name, "netns": hostile.receiver}
-        assert "nftables cannot name this interface" in refusal(interface_counters, **receiver, count_from_mac=[MAC])
-        counted = ask(interface_counters, **receiver)
+        assert "nftables cannot name this interface" in refusal(frame_counter, **receiver, source_macs=[MAC])
+        counted = ask(interface_counters_info, **receiver)
         assert (counted["interface"], counted["driver"]) == (name, "veth")
         assert counted["kernel"]["rx_packets"] >= 10
 
@@ -146,7 +147,7 @@ def test_what_is_no_name(hostile, refusal):
     for name in REFUSED:
         assert "not a name of an interface" in refusal(tcpreplay, **sound, interface=name)
     for name in REFUSED[1:4]:
-        assert "not a name of an interface" in refusal(interface_counters, interface=name, netns=hostile.sender)
+        assert "not a name of an interface" in refusal(interface_counters_info, interface=name, netns=hostile.sender)
     for name in ("-tghx", "../netns/tghx"):
         said = refusal(tcpreplay, **{**sound, "netns": name}, interface="help")
         assert "not a name of a network namespace" in said

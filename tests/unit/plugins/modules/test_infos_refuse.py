@@ -9,7 +9,12 @@ import subprocess
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.modules import interface_counters, netmap_info, tcpreplay_info
+from ansible_collections.wirespeed.trafficgen.plugins.modules import (
+    frame_counter,
+    interface_counters_info,
+    netmap_info,
+    tcpreplay_info,
+)
 
 COUNTED_MAC = "02:00:00:00:00:01"
 NETMAP_BROKEN = "nm_do_ioctl"
@@ -17,7 +22,7 @@ NETMAP_BROKEN = "nm_do_ioctl"
 
 @pytest.fixture
 def counters(lab):
-    """The receiver's interface, for interface_counters."""
+    """The receiver's interface."""
     return {"interface": "rcv0", "netns": lab.receiver}
 
 
@@ -26,35 +31,51 @@ def counters(lab):
     [
         ({"interface": "rvc0"}, "rvc0: no such interface in network namespace {netns}. Did you mean rcv0?"),
         ({"netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
-        ({"count_from_mac": ["nonsense"]}, "'nonsense': not a MAC address"),
-        ({"since": {"stdout": ""}}, "since: not a result of interface_counters"),
+        ({"since": {"stdout": ""}}, "since: not a result of interface_counters_info"),
     ],
 )
 def test_the_counters_of_nothing(refusal, counters, parameters, message):
-    assert message.format(**counters) in refusal(interface_counters, **{**counters, **parameters})
+    assert message.format(**counters) in refusal(interface_counters_info, **{**counters, **parameters})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interface": "rvc0", "state": "absent"}, "rvc0: no such interface in network namespace"),
+        ({"netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
+        ({"source_macs": ["nonsense"]}, "'nonsense': not a MAC address"),
+        ({"source_macs": []}, "no source MAC address to count. Set source_macs."),
+        ({"source_macs": None}, "state is present but all of the following are missing: source_macs"),
+    ],
+)
+def test_nothing_to_count(refusal, counters, parameters, message):
+    given = {**counters, "source_macs": [COUNTED_MAC], **parameters}
+    assert message in refusal(frame_counter, **{name: value for name, value in given.items() if value is not None})
 
 
 def test_counters_of_another_interface(ask, refusal, lab, counters):
-    before = ask(interface_counters, interface="snd0", netns=lab.sender)
-    assert "the earlier counters are of another interface" in refusal(interface_counters, **counters, since=before)
+    before = ask(interface_counters_info, interface="snd0", netns=lab.sender)
+    said = refusal(interface_counters_info, **counters, since=before)
+    assert "the earlier counters are of another interface" in said
 
 
 def test_a_counter_that_is_gone(ask, refusal, lab, counters):
-    gone = ask(interface_counters, **counters, count_from_mac=[COUNTED_MAC])
+    counted = {**counters, "source_macs": [COUNTED_MAC]}
+    ask(frame_counter, **counted)
+    gone = ask(interface_counters_info, **counters)
     subprocess.run(["ip", "netns", "exec", lab.receiver, "nft", "flush", "ruleset"], check=True)
     assert "rcv0: the frame counter (nftables table trafficgen_count_rcv0) is gone" in refusal(
-        interface_counters, **counters, since=gone
-    )
-    assert f"the frame counter of since counts {COUNTED_MAC}, not 02:00:00:00:00:07" in refusal(
-        interface_counters, **counters, since=gone, count_from_mac=["02:00:00:00:00:07"]
+        interface_counters_info, **counters, since=gone
     )
     assert "the earlier counters are of another host" in refusal(
-        interface_counters, **counters, since={**gone, "boot_id": "other"}
+        interface_counters_info, **counters, since={**gone, "boot_id": "other"}
     )
-    # To count anew is no error, and then it is read to its end.
-    again = ask(interface_counters, **counters, count_from_mac=[COUNTED_MAC])
+    # To count anew is no error.
+    assert ask(frame_counter, **counted)["changed"]
+    again = ask(interface_counters_info, **counters)
     assert again["test_frames"]["packets"] == 0
-    assert ask(interface_counters, **counters, since=again)["delta"]["test_frames"]["packets"] == 0
+    assert ask(interface_counters_info, **counters, since=again)["delta"]["test_frames"]["packets"] == 0
+    assert ask(frame_counter, **counters, state="absent")["changed"]
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,20 @@ def test_a_table_that_somebody_flushed(monkeypatch):
         fc.read_frame_counter({"handle": 3}, "rcv0")
 
 
+def test_a_counter_is_found_whoever_set_it_up(monkeypatch):
+    Nft(monkeypatch, (0, LISTING, ""), (1, "", GONE), (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
+    found = fc.find_frame_counter("rcv0")
+    assert (found["macs"], found["packets"]) == (["02:00:00:00:00:01", "02:00:00:00:00:09"], 4000)
+    assert fc.find_frame_counter("rcv0") is None
+    assert fc.find_frame_counter("rcv0")["macs"] == []
+
+
 def test_without_root(monkeypatch):
-    Nft(monkeypatch, (1, "", REFUSED))
+    Nft(monkeypatch, (1, "", REFUSED), (1, "", REFUSED))
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
         fc.add_frame_counter("rcv0", ["02:00:00:00:00:01"])
+    with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
+        fc.find_frame_counter("rcv0")
 
 
 def test_without_nft_it_says_what_to_install(monkeypatch):

@@ -7,8 +7,9 @@ import json
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as _counters
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
@@ -267,36 +268,75 @@ def test_statistics_of_all_shapes():
     }
 
 
+MAC = "02:00:00:00:00:01"
+
+
 class Frames:
     """The frame counter's functions, remembering what was done."""
 
-    def __init__(self, monkeypatch):
-        self.done = []
-        counter = {"source": "s", "packets": 0, "bytes": None, "macs": ["02:00:00:00:00:01"], "table": "t", "handle": 1}
-        monkeypatch.setattr(_counters, "add_frame_counter", lambda *a: self.done.append("add") or counter)
-        monkeypatch.setattr(
-            _counters, "read_frame_counter", lambda old, *a: self.done.append("read") or {**old, "packets": 9}
-        )
-        monkeypatch.setattr(_counters, "remove_frame_counter", lambda *a: self.done.append("remove"))
+    def __init__(self, monkeypatch, counter=None):
+        self.done, self.counter = [], counter
+        monkeypatch.setattr(_counters, "find_frame_counter", lambda *a: self.counter)
+        monkeypatch.setattr(_counters, "add_frame_counter", self.add)
+        monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 9})
+        monkeypatch.setattr(_counters, "remove_frame_counter", self.remove)
+
+    def add(self, interface, macs, netns):
+        self.done.append("add")
+        self.counter = {"source": "s", "packets": 0, "bytes": None, "macs": macs, "table": "t", "handle": 1}
+        return self.counter
+
+    def remove(self, *arguments):
+        self.done.append("remove")
+        self.counter = None
 
 
 def observe(host, **arguments):
     return _counters.observe("rcv0", root=str(host.sys), proc=str(host.proc), **arguments)
 
 
-def test_a_counter_is_set_up_kept_and_removed(host, monkeypatch):
+def count(macs=(MAC,), **arguments):
+    return _counters.set_frame_counter("rcv0", None, macs, **{"present": True, **arguments})
+
+
+def test_a_counter_is_set_up_kept_replaced_and_removed(host, monkeypatch):
     frames = Frames(monkeypatch)
-    first, changed = observe(host, count_from_mac=["0200.0000.0001"])
-    assert (frames.done, changed, first["test_frames"]["packets"]) == (["add"], True, 0)
+    assert count(["0200.0000.0001"]) == (None, frames.counter)
+    assert frames.counter["macs"] == [MAC]
+    assert count() == (frames.counter, frames.counter)
+    assert frames.done == ["add"]
+    earlier = frames.counter
+    assert count(["02:00:00:00:00:07"]) == (earlier, frames.counter)
+    assert frames.counter["macs"] == ["02:00:00:00:00:07"]
+    assert count(present=False)[1] is None
+    assert count(present=False) == (None, None)
+    assert frames.done == ["add", "add", "remove"]
+
+
+def test_a_counter_is_read_whoever_set_it_up(host, monkeypatch):
+    frames = Frames(monkeypatch)
+    count()
+    first = observe(host)
+    assert first["test_frames"] == frames.counter
     assert "delta" not in first
-    second, changed = observe(host, since=first, count_from_mac=["02:00:00:00:00:01"])
-    assert (frames.done, changed, second["delta"]["test_frames"]["packets"]) == (["add", "read"], False, 9)
-    third, changed = observe(host, since=first)
-    assert (frames.done, changed, third["delta"]["test_frames"]["packets"]) == (
-        ["add", "read", "read", "remove"],
-        True,
-        9,
-    )
+    assert observe(host, since=first)["delta"]["test_frames"]["packets"] == 9
+    assert frames.done == ["add"]
+
+
+def test_a_counter_that_nobody_can_look_at(host, monkeypatch):
+    Frames(monkeypatch)
+
+    def refuse(*arguments):
+        raise error
+
+    monkeypatch.setattr(_counters, "find_frame_counter", refuse)
+    error = TrafficgenError("the frame counter could not be read", remedy="nftables needs root")
+    assert observe(host)["test_frames"] is None
+    with pytest.raises(TrafficgenError, match="needs root"):
+        count(present=False)
+    error = ExhaustedError("could not be run", on="nft")
+    with pytest.raises(ExhaustedError):
+        observe(host)
 
 
 @pytest.mark.parametrize("kind", ["none", "ipip", None])
@@ -306,69 +346,76 @@ def test_frames_without_an_ethernet_header_have_no_source_address(host, monkeypa
     entry = {**json.loads(json.dumps(_counters._ip_link("rcv0", None))), "link_type": kind}
     monkeypatch.setattr(_counters, "_ip_link", lambda *a: entry)
     with pytest.raises(TrafficgenError, match=r"rcv0: its link type is .*: what arrives there has no Ethernet header"):
-        observe(host, count_from_mac=["02:00:00:00:00:01"])
+        count()
     assert frames.done == []
     for kind in ("ether", "loopback"):
         entry["link_type"] = kind
-        assert observe(host, count_from_mac=["02:00:00:00:00:01"])[1]
+        assert count()[1]
 
 
 def test_check_mode_sets_up_and_removes_nothing(host, monkeypatch):
     frames = Frames(monkeypatch)
-    first, changed = observe(host, count_from_mac=["02:00:00:00:00:01"], check_mode=True)
-    assert (frames.done, changed, first["test_frames"]) == ([], True, None)
-    first, _changed = observe(host, count_from_mac=["02:00:00:00:00:01"])
-    third, changed = observe(host, since=first, check_mode=True)
-    assert (frames.done, changed, third["test_frames"]["packets"]) == (["add", "read"], True, 9)
+    before, after = count(check_mode=True)
+    assert (before, after["macs"], after["packets"]) == (None, [MAC], None)
+    assert set(after) == set(frame_counter.Counts(1, (), 0, 0, 0).tree("t"))
+    assert frames.done == []
+    count()
+    assert count(present=False, check_mode=True) == (frames.counter, None)
+    assert frames.done == ["add"]
 
 
 def test_late_frames_are_waited_for(host, monkeypatch):
     """Of 30 frames 10 come with each look, as from a device that holds them back; then some never come."""
     Frames(monkeypatch)
-    first, _changed = observe(host, count_from_mac=["02:00:00:00:00:01"])
+    count()
+    first = observe(host)
     arrived = iter((0, 10, 20, 30, 30))
     monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": next(arrived)})
-    all_came, _changed = observe(host, since=first, receive_wait=2.0, expect_packets=30)
+    all_came = observe(host, since=first, receive_wait=2.0, expect_packets=30)
     assert all_came["delta"]["test_frames"]["packets"] == 30
     assert (all_came["arrival"]["ended"], all_came["arrival"]["late_packets"]) == ("all", 0) and all_came["arrival"][
         "waited"
     ] < 2
     monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 29})
-    some_lost, _changed = observe(host, since=first, receive_wait=0.1, expect_packets=30)
+    some_lost = observe(host, since=first, receive_wait=0.1, expect_packets=30)
     assert some_lost["arrival"]["ended"] == "quiet" and some_lost["arrival"]["waited"] >= 0.1
-    assert observe(host, since=first, receive_wait=0, expect_packets=30)[0]["arrival"]["ended"] == "quiet"
-    assert "arrival" not in observe(host, since=first)[0]
+    assert observe(host, since=first, receive_wait=0, expect_packets=30)["arrival"]["ended"] == "quiet"
+    assert "arrival" not in observe(host, since=first)
 
 
-def test_only_reading_changes_nothing(host, monkeypatch):
-    frames = Frames(monkeypatch)
-    first, changed = observe(host)
-    assert not changed
-    second, changed = observe(host, since=first)
-    assert (frames.done, changed) == ([], False)
+def test_without_a_counter_the_rest_is_read(host, monkeypatch):
+    Frames(monkeypatch)
+    first = observe(host)
+    second = observe(host, since=first)
+    assert (first["test_frames"], second["delta"]["test_frames"]) == (None, None)
     assert second["delta"]["kernel"]["rx_packets"] == 0
 
 
 @pytest.mark.parametrize(
-    ("since", "arguments", "message"),
+    ("since", "message"),
     [
-        ({"ifindex": 9}, {}, "replaced since"),
-        ({"boot_id": "other"}, {}, "another host"),
-        ({"interface": "snd0"}, {}, "another interface"),
-        ({}, {"count_from_mac": ["02:00:00:00:00:07"]}, r"counts 02:00:00:00:00:01, not 02:00:00:00:00:07"),
-        ({}, {"count_from_mac": ["nonsense"]}, "not a MAC address"),
+        ({"ifindex": 9}, "replaced since"),
+        ({"boot_id": "other"}, "another host"),
+        ({"interface": "snd0"}, "another interface"),
     ],
 )
-def test_a_since_that_does_not_fit_leaves_the_counter_alone(host, monkeypatch, since, arguments, message):
-    frames = Frames(monkeypatch)
-    first, _changed = observe(host, count_from_mac=["02:00:00:00:00:01"])
+def test_a_since_that_does_not_fit(host, monkeypatch, since, message):
+    Frames(monkeypatch)
+    first = observe(host)
     with pytest.raises(TrafficgenError, match=message):
-        observe(host, since={**first, **since}, **arguments)
+        observe(host, since={**first, **since})
+
+
+def test_what_is_no_mac_address_leaves_the_counter_alone(host, monkeypatch):
+    frames = Frames(monkeypatch)
+    count()
+    with pytest.raises(TrafficgenError, match="not a MAC address"):
+        count(["nonsense"])
     assert frames.done == ["add"]
 
 
 def test_a_since_of_something_else(host):
-    with pytest.raises(TrafficgenError, match="since: not a result of interface_counters"):
+    with pytest.raises(TrafficgenError, match="since: not a result of interface_counters_info"):
         observe(host, since={"changed": False, "stdout": ""})
 
 

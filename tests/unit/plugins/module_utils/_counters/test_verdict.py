@@ -794,8 +794,8 @@ def test_reconcile_keeps_why_the_run_knew_nothing():
     ("arguments", "message"),
     [
         (({"stats": {}}, snap(), snap()), "not a result of the tcpreplay module"),
-        ((RESULT, snap(), {"changed": False}), "rx_after: not a result of interface_counters"),
-        ((RESULT, "before", snap()), "rx_before: not a result of interface_counters"),
+        ((RESULT, snap(), {"changed": False}), "rx_after: not a result of interface_counters_info"),
+        ((RESULT, "before", snap()), "rx_before: not a result of interface_counters_info"),
         ((RESULT, snap(), snap(), snap(tx=1)), "belong together"),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_receiver_of_a_warm_up_is_not_asked():
 def test_counters_of_another_host_have_to_be_counters():
     one = made(RAN, receiver={"kind": "remote", "host": "rcv"}, before={"interface": "x"}, after={"interface": "x"})
     assert one["status"] == "failed"
-    assert "not a result of interface_counters" in one["error"]
+    assert "not a result of interface_counters_info" in one["error"]
 
 
 def test_what_was_sent_is_what_the_test_began_with():
