@@ -169,7 +169,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import info
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.info import info
 
 ARGUMENT_SPEC: dict[str, Any] = {"interfaces": {"type": "list", "elements": "str"}, "netns": {"type": "str"}}
 

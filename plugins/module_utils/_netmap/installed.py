@@ -1,8 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""netmap on this host: whether it is loaded, and why not, what was built for which kernel, and how it would use an
-interface."""
+"""netmap on this host: whether it is loaded, and why not, and what was built for which kernel.
+
+What needs the device /dev/netmap is in info.py and device.py. Without it, the command trafficgen-netmap can read the
+same facts.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,13 @@ import json
 import lzma
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import find_driver, interfaces_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import DEVICE, Port
 
 STAMPS = "var/lib/trafficgen/stamps"
 ROLE = "role wirespeed.trafficgen.netmap"
@@ -38,8 +38,6 @@ _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e0
 # An ELF note NT_GNU_BUILD_ID: the sizes of name and content, its type, its name, then SHA-1.
 _BUILD_ID = re.compile(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0(.{20})", re.DOTALL)
 _UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
-_TOLD = ("path", "vermagic", "srcversion", "build_id", "signer")  # of a build
-_NO_RINGS = {"tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None}
 
 
 def loaded(root: str = "/") -> bool:
@@ -101,16 +99,17 @@ def version(root: str = "/", kernel: str | None = None) -> str | None:
     from where the role built it, the kernel's checksum of its sources, or the linker's of the whole (its build ID)."""
     module = os.path.join(root, "sys/module/netmap")
     build = builds(root).get(kernel or os.uname().release)
-    commit = commit_of(build["stamp"]) if build and _is_loaded_one(build, root) else None
+    commit = commit_of(build["stamp"]) if build and is_loaded_one(build, root) else None
     return (
         read_text(os.path.join(module, "version"))
         or commit
         or read_text(os.path.join(module, "srcversion"))
-        or _loaded_build_id(root)
+        or loaded_build_id(root)
     )
 
 
-def _loaded_build_id(root: str) -> str | None:
+def loaded_build_id(root: str) -> str | None:
+    """What the linker called the module in the kernel."""
     return _build_id(read_bytes(os.path.join(root, "sys/module/netmap/notes/.note.gnu.build-id")) or b"")
 
 
@@ -119,9 +118,9 @@ def _build_id(data: bytes) -> str | None:
     return found[1].hex() if found else None
 
 
-def _is_loaded_one(build: Mapping[str, Any], root: str) -> bool:
+def is_loaded_one(build: Mapping[str, Any], root: str) -> bool:
     """Whether what is installed is what is loaded, and not another build that was put there since."""
-    build_id = _loaded_build_id(root)
+    build_id = loaded_build_id(root)
     if build_id and build["build_id"]:
         return bool(build_id == build["build_id"])
     srcversion = read_text(os.path.join(root, "sys/module/netmap/srcversion"))
@@ -205,59 +204,6 @@ def signatures_enforced(root: str = "/") -> bool:
     enforce = read_text(os.path.join(root, "sys/module/module/parameters/sig_enforce"))
     lockdown = re.search(r"\[(\w+)\]", read_text(os.path.join(root, "sys/kernel/security/lockdown")))
     return enforce == "Y" or bool(lockdown and lockdown[1] != "none")
-
-
-def info(
-    interfaces: Sequence[str] | None = None, netns: str | None = None, *, root: str = "/", kernel: str | None = None
-) -> dict[str, Any]:
-    """What ``netmap_info`` returns.
-
-    :param interfaces: those to tell of; None for all but loopback.
-    """
-    kernel = kernel or os.uname().release
-    here = loaded(root)
-    found = builds(root)
-    build = found.get(kernel)
-    same = build if build and here and _is_loaded_one(build, root) else None
-    missing = problem(root, kernel)
-    names = list(interfaces) if interfaces is not None else interfaces_of(netns)
-    port = Port(netns, os.path.join(root, DEVICE.lstrip("/"))) if here else None
-    try:
-        described = {name: _describe(name, netns, port, root) for name in names}
-    finally:
-        if port is not None:
-            port.close()
-    return {
-        "loaded": here,
-        "problem": missing.message if missing else None,
-        "version": port.version if port else None,
-        "parameters": parameters(root),
-        "srcversion": read_text(os.path.join(root, "sys/module/netmap/srcversion")) or None,
-        "build_id": _loaded_build_id(root),
-        "vermagic": same["vermagic"] if same else None,
-        "commit": commit_of(same["stamp"]) if same else None,
-        "device": DEVICE if os.path.exists(os.path.join(root, "dev/netmap")) else None,
-        "kernel": kernel,
-        "kernels": sorted(found),
-        "builds": {
-            release: {**{name: one[name] for name in _TOLD}, "commit": commit_of(one["stamp"])}
-            for release, one in found.items()
-        },
-        "secure_boot": secure_boot(root),
-        "signatures_enforced": signatures_enforced(root),
-        "interfaces": described,
-    }
-
-
-def _describe(interface: str, netns: str | None, port: Port | None, root: str) -> dict[str, Any]:
-    driver = find_driver(interface, netns, root=os.path.join(root, "sys"))
-    if port is None:
-        return {"driver": driver, "mode": None, **_NO_RINGS, "reason": "netmap is not loaded"}
-    try:
-        rings = port.rings(interface)
-    except TrafficgenError as error:
-        return {"driver": driver, "mode": None, **_NO_RINGS, "reason": error.message}
-    return {"driver": driver, "mode": mode(driver, root), **asdict(rings), "reason": ""}
 
 
 def _modinfo(path: str) -> str:

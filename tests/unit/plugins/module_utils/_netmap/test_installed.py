@@ -12,7 +12,7 @@ import shutil
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import info, installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
 
 RUNNING, OTHER = "6.1.0-56-amd64", "6.1.0-55-amd64"
@@ -234,16 +234,16 @@ class Port:
 @pytest.fixture
 def links(monkeypatch):
     links = {"ens17": "ixgbe", "ens18": "bnx2", "v0": "veth"}
-    monkeypatch.setattr(installed, "interfaces_of", lambda netns: sorted(links))
-    monkeypatch.setattr(installed, "find_driver", lambda interface, netns, *, root: links[interface])
-    monkeypatch.setattr(installed, "Port", Port)
+    monkeypatch.setattr(info, "interfaces_of", lambda netns: sorted(links))
+    monkeypatch.setattr(info, "find_driver", lambda interface, netns, *, root: links[interface])
+    monkeypatch.setattr(info, "Port", Port)
     return links
 
 
 def test_all_that_is_known(host, links):
     install(host, RUNNING, stamp={"version": COMMIT})
     install(host, OTHER, srcversion="ANOTHER", signer="me", stamp="not JSON")
-    found = installed.info(netns="ns", root=str(host), kernel=RUNNING)
+    found = info.info(netns="ns", root=str(host), kernel=RUNNING)
     assert found["interfaces"] == {
         "ens17": {
             "driver": "ixgbe",
@@ -290,7 +290,7 @@ def test_all_that_is_known(host, links):
 
 def test_what_is_loaded_may_be_another_build_than_what_is_installed(host, links):
     install(host, RUNNING, srcversion="NEWER", stamp={"version": COMMIT})
-    found = installed.info(["v0"], root=str(host), kernel=RUNNING)
+    found = info.info(["v0"], root=str(host), kernel=RUNNING)
     assert (found["srcversion"], found["vermagic"], found["commit"]) == (SRCVERSION, None, None)
     assert found["builds"][RUNNING]["commit"] == COMMIT
     assert set(found["interfaces"]) == {"v0"}
@@ -306,12 +306,12 @@ def test_a_module_is_known_by_its_build_id(host, links, suffix):
     notes.write_bytes(note(ours))
     assert installed.version(str(host), RUNNING) == ours
     install(host, RUNNING, srcversion="", build_id=ours, suffix=suffix, stamp={"version": COMMIT})
-    found = installed.info(["v0"], root=str(host), kernel=RUNNING)
+    found = info.info(["v0"], root=str(host), kernel=RUNNING)
     assert (found["build_id"], found["builds"][RUNNING]["build_id"], found["srcversion"]) == (ours, ours, None)
     assert (found["commit"], found["vermagic"]) == (COMMIT, f"{RUNNING} SMP preempt mod_unload modversions")
     assert installed.version(str(host), RUNNING) == COMMIT
     notes.write_bytes(note(other))
-    assert installed.info(["v0"], root=str(host), kernel=RUNNING)["commit"] is None
+    assert info.info(["v0"], root=str(host), kernel=RUNNING)["commit"] is None
     assert installed.version(str(host), RUNNING) == other
 
 
@@ -322,12 +322,12 @@ def test_a_module_that_cannot_be_unpacked(host, links, monkeypatch, suffix):
     file = host / f"lib/modules/{RUNNING}/extra/netmap.ko"
     file.with_suffix(".ko" + suffix).write_bytes(b"broken")
     file.unlink()
-    assert installed.info(["v0"], root=str(host), kernel=RUNNING)["builds"][RUNNING]["build_id"] is None
+    assert info.info(["v0"], root=str(host), kernel=RUNNING)["builds"][RUNNING]["build_id"] is None
 
 
 def test_a_host_without_netmap_at_all(host, links):
     unload(host)
-    found = installed.info(root=str(host), kernel=RUNNING)
+    found = info.info(root=str(host), kernel=RUNNING)
     assert (found["loaded"], found["version"], found["parameters"], found["srcversion"], found["device"]) == (
         False,
         None,
@@ -352,7 +352,7 @@ def test_the_result_is_documented(host, links):
     from ansible_collections.wirespeed.trafficgen.plugins.modules import netmap_info as module
 
     install(host, RUNNING)
-    found = installed.info(root=str(host), kernel=RUNNING)
+    found = info.info(root=str(host), kernel=RUNNING)
     documented = yaml.safe_load(module.RETURN)["netmap_info"]["contains"]
     assert set(documented) == set(found)
     assert (
