@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """netmap on this host: built for a kernel, verified, put in place, loaded, unloaded, removed.
 
-The role wirespeed.trafficgen.netmap, the unit netmap.service and the hooks of a kernel update all come here, so that a
-module is built and loaded in one way only. Settings are those of the role, in /etc/trafficgen-netmap.json. On success
-one JSON object is printed; on a known error one sentence on standard error, with exit status 3.
+The module netmap_setup, the unit netmap.service and the hooks of a kernel update all come here, so that a module is
+built and loaded in one way only. The settings are those of the role netmap; on the host they are in
+/etc/trafficgen-netmap.json. As the command trafficgen-netmap (see package.py) it prints one JSON object; of a known
+error it prints a sentence on standard error, and ends with status 3.
 
-The role runs this text itself, before any of it is on the host: then it is in SOURCE, and the settings have the role's
-other files as they are to be ("files": contents by path). These come with the modules and go with them, if that fails:
-all of it or nothing.
+netmap_setup adds the role's other files as they are to be ("files": contents by path) and the command itself
+("program"). These come with the modules and go with them, if that fails: all of it or nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import fcntl
 import glob
 import grp
 import hashlib
-import ipaddress
 import json
 import os
 import pwd
@@ -33,7 +32,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import links_of, why_managed
 
 SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
@@ -93,10 +95,6 @@ CLOSED = {
 }
 
 DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which brings it"
-
-
-class Problem(Exception):
-    """An error a person can act on, as a sentence."""
 
 
 # --- The host ---
@@ -180,15 +178,15 @@ def run(
                     os.killpg(process.pid, signal.SIGKILL)
                 raise
     except FileNotFoundError:
-        raise Problem(f"{argv[0]} is missing on this host. {DEV_TOOLS}.") from None
+        raise TrafficgenError(f"{argv[0]} is missing on this host. {DEV_TOOLS}.") from None
     return subprocess.CompletedProcess(argv, process.returncode, stdout or "", stderr or "")
 
 
 def must(argv: Sequence[str], what: str) -> str:
-    """:func:`run`, and a :class:`Problem` when it fails."""
+    """:func:`run`, and a :class:`TrafficgenError` when it fails."""
     done = run(argv)
     if done.returncode != 0:
-        raise Problem(f"{what}: {(done.stderr or done.stdout).strip()}")
+        raise TrafficgenError(f"{what}: {(done.stderr or done.stdout).strip()}")
     return str(done.stdout)
 
 
@@ -328,8 +326,8 @@ def build_folders_problem(host: Host, settings: Mapping[str, Any], kernel: str) 
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as they are kept: without the files, which the role gives along with them."""
-    return {name: value for name, value in settings.items() if name != "files"}
+    """The settings as they are kept: without the files and the program, which the role gives along with them."""
+    return {name: value for name, value in settings.items() if name not in ("files", "program")}
 
 
 def own_files(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
@@ -339,7 +337,7 @@ def own_files(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
     if "files" in settings:
         wanted.update(dict.fromkeys(OTHER_FILES))
         wanted.update((path, content.encode()) for path, content in settings["files"].items())
-        wanted[PROGRAM] = f"#!/usr/bin/python3\n{globals()['SOURCE']}\n".encode()
+        wanted[PROGRAM] = settings["program"]
     wanted[SETTINGS] = (json.dumps(plain(settings), indent=4, sort_keys=True) + "\n").encode()
     return wanted
 
@@ -536,7 +534,7 @@ def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
 def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run git on the checkout, which is root's alone, and without a question to anyone."""
     if problem := source_problem(host, settings):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     return run(
         ["git", "-C", str(host.path(settings["source_dir"])), *arguments],
         GIT_TERMINAL_PROMPT="0",
@@ -572,9 +570,9 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     if state == "ready":
         return {"changed": False}
     if state == "unsafe":
-        raise Problem(source_problem(host, settings))
+        raise TrafficgenError(source_problem(host, settings))
     if state == "foreign":
-        raise Problem(foreign_source(settings))
+        raise TrafficgenError(foreign_source(settings))
     if switch(host, settings):
         return {"changed": True}
     folder = host.path(settings["source_dir"])
@@ -598,13 +596,13 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
                 "fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"
             )
             if done.returncode != 0:
-                raise Problem(
+                raise TrafficgenError(
                     f"netmap's source cannot be fetched from {repository}: {done.stderr.strip()}. Check the network and"
                     " the proxy of this host, or point netmap_repository at a copy: a URL, or a path on this host."
                 )
         done = here("-c", "advice.detachedHead=false", "checkout", "-q", "--detach", version)
         if done.returncode != 0:
-            raise Problem(
+            raise TrafficgenError(
                 f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and"
                 " netmap_repository."
             )
@@ -663,25 +661,27 @@ def native_drivers(configure_output: str) -> list[str]:
     succeeds."""
     lines = re.findall(r"^native drivers[ \t]*(.*)$", configure_output, re.MULTILINE)
     if not lines:
-        raise Problem(
+        raise TrafficgenError(
             "configure did not print a line 'native drivers': this is not a netmap this role knows. Check"
             " netmap_version."
         )
     return str(lines[-1]).split()
 
 
-def failed_step(step: str, kernel: str, log: Path) -> Problem:
+def failed_step(step: str, kernel: str, log: Path) -> TrafficgenError:
     """The error of a failed step, with the end of its log."""
     said = text(log)
     if "No space left on device" in said:
-        return Problem(f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there.")
+        return TrafficgenError(
+            f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there."
+        )
     lines = [line for line in said.splitlines() if line.strip()]
     errors = [
         line
         for line in lines
         if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
     ]
-    return Problem(
+    return TrafficgenError(
         f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}."
     )
 
@@ -692,7 +692,7 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
     try:
         return build_and_install(host, settings, kernel)
     except BaseException:
-        with contextlib.suppress(Problem, OSError):
+        with contextlib.suppress(TrafficgenError, OSError):
             switch(host, read_settings(host))
         raise
 
@@ -704,7 +704,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     if kernel == host.running and settings["service"]:
         problems += [refused_problem(host, settings), reload_problem(host, settings, settings["native_devices"])]
     for problem in filter(None, problems):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     fetch(host, settings)
     parts = inputs(host, settings, kernel)
     folder = host.build_folder(kernel)
@@ -714,7 +714,9 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     folder.mkdir(parents=True)
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < NEEDED_MB:
-        raise Problem(f"{folder} has room for {free} MB, and a build takes up to {NEEDED_MB} MB. Make room there.")
+        raise TrafficgenError(
+            f"{folder} has room for {free} MB, and a build takes up to {NEEDED_MB} MB. Make room there."
+        )
     place_archives(host, settings)
 
     source = host.path(settings["source_dir"])
@@ -739,7 +741,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         name for name in asked_drivers(settings) if name not in drivers or module_name(name, settings) not in modules
     ]
     if missing and settings["missing_drivers"] == "fail":
-        raise Problem(
+        raise TrafficgenError(
             f"netmap was built for kernel {kernel} without the native drivers asked for: {', '.join(missing)} (built:"
             f" {', '.join(drivers) or 'none'}). The reasons are in {folder}/configure.log and {folder}/config.log. Give"
             " their sources (netmap_kernel_sources, netmap_external_drivers), ask for others (netmap_drivers), or set"
@@ -750,11 +752,11 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         sign(host, settings, kernel, path)
         verify(kernel, path, settings)
     if problem := options_problem(modules["netmap"], settings):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     apps = {name: folder / "build-apps" / name / name for name in settings["apps"]}
     for name, path in apps.items():
         if not path.is_file():
-            raise Problem(
+            raise TrafficgenError(
                 f"netmap's program {name} was not built for kernel {kernel}: see {folder}/make.log, and netmap_apps."
             )
 
@@ -807,7 +809,7 @@ def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
     for driver in externals(settings):
         archive = host.path(driver["archive"])
         if sha256(archive) != driver["sha256"]:
-            raise Problem(
+            raise TrafficgenError(
                 f"{archive} is missing or is not the archive of {driver['name']} whose checksum was given. Run the role"
                 " netmap."
             )
@@ -831,7 +833,7 @@ def collect(folder: Path, suffix: str) -> dict[str, Path]:
             if extension == ".ko" and (module == "netmap" or module.endswith(suffix)):
                 found[module] = Path(where) / name
     if "netmap" not in found:
-        raise Problem(f"make succeeded, and there is no netmap.ko in {folder}. See {folder}/make.log.")
+        raise TrafficgenError(f"make succeeded, and there is no netmap.ko in {folder}. See {folder}/make.log.")
     return found
 
 
@@ -846,11 +848,11 @@ def verify(kernel: str, module: Path, settings: Mapping[str, Any]) -> None:
     """Raise where the module is not for the kernel, or not signed although it should be."""
     release = modinfo(module, "vermagic").partition(" ")[0]
     if release != kernel:
-        raise Problem(
+        raise TrafficgenError(
             f"{module} was built for kernel {release or 'unknown'}, not for {kernel}. Check netmap_kernel_dir."
         )
     if settings["signing_key"] and not modinfo(module, "sig_id"):
-        raise Problem(
+        raise TrafficgenError(
             f"{module} has no signature although it was signed. Check netmap_signing_key and netmap_signing_cert."
         )
 
@@ -863,7 +865,7 @@ def sign(host: Host, settings: Mapping[str, Any], kernel: str, module: Path) -> 
     digest = re.search(r'^CONFIG_MODULE_SIG_HASH="(\w+)"', text(folder / ".config"), re.MULTILINE)
     program = folder / "scripts/sign-file"
     if not program.exists():
-        raise Problem(f"{program} is missing, which signs modules. {DEV_TOOLS}, with the kernel's headers.")
+        raise TrafficgenError(f"{program} is missing, which signs modules. {DEV_TOOLS}, with the kernel's headers.")
     key, certificate = (str(host.path(settings[name])) for name in ("signing_key", "signing_cert"))
     must(
         [str(program), digest[1] if digest else "sha256", key, certificate, str(module)],
@@ -926,7 +928,7 @@ def replace(
     everything = {**new, **{path: content for path, content in files.items() if content is not None}}
     no_unit = UNIT_FILE in kept and UNIT_FILE not in everything and UNIT_FILE in files
     if (loads or no_unit) and (problem := reload_problem(host, settings, settings["native_devices"] if loads else ())):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     try:
         if no_unit:
             systemctl(UNIT, "stop")
@@ -941,7 +943,7 @@ def replace(
             reload_systemd()
         if loads:
             activate(host, settings)
-    except (Problem, OSError) as error:
+    except (TrafficgenError, OSError) as error:
         for path in set(everything) - set(kept):
             host.path(path).unlink(missing_ok=True)
         for path, content in kept.items():
@@ -958,9 +960,9 @@ def replace(
                 systemctl(UNIT, "enable")
             if was_loaded and (loads or no_unit):
                 activate(host, settings)
-        except Problem as second:
+        except TrafficgenError as second:
             again = f" Loading the old module again failed as well: {second}"
-        raise Problem(f"{error} What was there before is back in place.{again}") from None
+        raise TrafficgenError(f"{error} What was there before is back in place.{again}") from None
     return {"changed": loads or bool(everything or kept), "files": sorted(files)}
 
 
@@ -983,7 +985,7 @@ def settle(host: Host, kernel: str) -> None:
 def activate(host: Host, settings: Mapping[str, Any]) -> None:
     """Replace what is loaded by what is installed, through the unit."""
     if problem := reload_problem(host, settings, settings["native_devices"]):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     systemctl(UNIT, "stop")
     unload(host, settings)
     systemctl(UNIT, "start")
@@ -998,7 +1000,7 @@ def systemctl(unit: str, verb: str) -> None:
         ["journalctl", "-q", "-u", unit, "-t", "trafficgen-netmap", "-o", "cat", f"--since=@{int(since) - 1}"]
     ).stdout
     last = said.strip().splitlines()[-1:] or [f"see: journalctl -u {unit}"]
-    raise Problem(f"{unit} does not {verb}: {last[0]}")
+    raise TrafficgenError(f"{unit} does not {verb}: {last[0]}")
 
 
 # --- Loading ---
@@ -1130,14 +1132,14 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
     weak-modules."""
     path = module_file(host, kernel, module)
     if not path:
-        raise Problem(
+        raise TrafficgenError(
             f"There is no {module}.ko for the kernel that runs, {kernel}, in {host.modules(kernel)}. "
             f"Run the playbook wirespeed.trafficgen.provision again, or on this host: {PROGRAM} build {kernel}"
         )
     known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
     for option in options:
         if option.partition("=")[0] not in known:
-            raise Problem(
+            raise TrafficgenError(
                 f"{path} has no parameter {option.partition('=')[0]}. It has: {', '.join(sorted(known))}. Check"
                 " netmap_module_options."
             )
@@ -1152,7 +1154,7 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
             remedy = f" The kernel takes modules only with a signature it knows. {SIGNING}"
         elif "Invalid module format" in said:
             remedy = f" It was built for another kernel: {PROGRAM} build {kernel} builds it again."
-        raise Problem(f"{said}.{remedy}")
+        raise TrafficgenError(f"{said}.{remedy}")
 
 
 def load(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
@@ -1168,7 +1170,7 @@ def load(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]
         for address in settings["native_devices"]:
             if take(host, settings, kernel, address):
                 taken += [address]
-    except Problem:
+    except TrafficgenError:
         for address in taken:
             give_back(host, settings, address)
         if not loaded:
@@ -1182,7 +1184,7 @@ def unload(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     if not is_loaded(host):
         return {"changed": False}
     if problem := reload_problem(host, settings):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     for driver in holders(host):
         for address in devices_of(host, driver):
             give_back(host, settings, address)
@@ -1223,13 +1225,13 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     suffix = settings["driver_suffix"]
     stock = wait_for_driver(host, address)
     if not stock:
-        raise Problem(
+        raise TrafficgenError(
             f"{address} has no driver, or is not there. Check netmap_native_devices, and lspci -k -s {address}."
         )
     if stock.endswith(suffix):
         return False
     if problem := another_device(host, settings, address) or device_problem(host, settings, address):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     native = stock + suffix
     if not is_loaded(host, native):
         autoprobe = host.path("/sys/bus/pci/drivers_autoprobe")
@@ -1243,7 +1245,7 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     found = wait_for_driver(host, address, native, 5)
     if found != native:
         bind(host, address, "")
-        raise Problem(
+        raise TrafficgenError(
             f"{address}: {native} did not take it; it is with {wait_for_driver(host, address)} again. dmesg says why."
         )
     set_up(host, address, up)
@@ -1263,7 +1265,7 @@ def give_back(host: Host, settings: Mapping[str, Any], address: str) -> None:
         (host.path("/sys/bus/pci/drivers_probe")).write_text(address)
         stock = wait_for_driver(host, address, seconds=5)
     if not stock or stock == native:
-        raise Problem(f"{address} did not go back to its stock driver from {native}. dmesg says why.")
+        raise TrafficgenError(f"{address} did not go back to its stock driver from {native}. dmesg says why.")
     set_up(host, address, up)
 
 
@@ -1277,7 +1279,7 @@ def bind(host: Host, address: str, driver: str) -> None:
     except OSError as error:
         # A failed probe is told by the write; what comes of it is looked at by the caller.
         if not (pci(host, address) / "driver_override").exists():
-            raise Problem(f"{address}: its driver cannot be changed: {error.strerror}") from None
+            raise TrafficgenError(f"{address}: its driver cannot be changed: {error.strerror}") from None
 
 
 def interfaces_of(host: Host, address: str) -> list[str]:
@@ -1305,18 +1307,6 @@ def set_up(host: Host, address: str, up: bool) -> None:
 # --- The management port ---
 
 
-# The rules are those of the collection's module_utils/_nic/management.py, word for word: this program runs where the
-# collection is not. The two differ in who asks and in how ip is run; tests/unit/roles/test_netmap_guard.py compares the
-# rest.
-
-# Routes of these kinds lead nowhere.
-_NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
-# SSH servers, by the names of their processes: OpenSSH's, since 9.8 also its second one, and a small one.
-_SERVERS = frozenset((b"sshd", b"sshd-session", b"dropbear"))
-_SSH_PORT = 22
-_ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
-
-
 def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> str:
     """Why a device must not change its driver: this host is managed over it."""
     names = interfaces_of(host, address)
@@ -1333,313 +1323,13 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
 
 def managed(host: Host, interfaces: Iterable[str], netns: str | None = None) -> dict[str, str]:
     """Those of the interfaces that this host is managed over, each with the reason."""
-    return {name: why for name in interfaces if (why := guard(host, name, netns))}
-
-
-class Connection(NamedTuple):
-    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from
-    it."""
-
-    at: str
-    peer: str
-    own: bool = True
-
-
-class Way(NamedTuple):
-    """The interface by which the answers to an SSH client leave."""
-
-    peer: str
-    interface: str
-
-
-def guard(host: Host, interface: str, netns: str | None = None) -> str:
-    """The reason why the host is managed over ``interface``, empty where it is not.
-
-    :param netns: the named network namespace the interface is in. There one address may well be the only one.
-    """
-    links = _ip(["addr", "show"], netns)
-    connections = ssh_connections(str(host.path("/proc")))
-    reason = _why_not(interface, links, connections, netns)
-    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
-    if elsewhere:
-        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
-        here = _ip(["addr", "show"], None)
-        for link in here:
-            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
-                reason = f"it leaves through {link['ifname']}, and {found}"
-    return reason
-
-
-def _why_not(
-    interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None
-) -> str:
-    return why_not(
-        interface,
-        links,
-        [
-            *_ip(["-4", "route", "show", "table", "all", "default"], netns),
-            *_ip(["-6", "route", "show", "table", "all", "default"], netns),
-        ],
-        connections,
-        _ways(connections) if netns is None else [],
-        whole_host=netns is None,
-    )
-
-
-def why_not(
-    interface: str,
-    links: Sequence[Mapping[str, Any]],
-    routes: Iterable[Mapping[str, Any]],
-    ssh: Iterable[Connection],
-    ways: Iterable[Way],
-    *,
-    whole_host: bool,
-) -> str:
-    """The reason against sending on ``interface``, empty where there is none. Pure.
-
-    :param links: what ``ip -j -d addr show`` says; ``routes``: the default routes, of all tables and both families.
-    :param ssh: the SSH connections to this host; ``ways``: the ways their answers take.
-    :param whole_host: the links are those of the host itself, so that an only address there is the host's only one.
-    """
-    by_name = {link["ifname"]: link for link in links if "ifname" in link}
-    if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
-        return ""
-    taken = touched(interface, links)
-
-    def where(name: str) -> str:
-        if name == interface:
-            return name
-        return f"{name}, above it" if name in above(interface, links) else f"{name}, which leaves through the same port"
-
-    for route in routes:
-        for way in [route, *route.get("nexthops", [])]:
-            if way.get("dev") in taken and route.get("type") not in _NO_WAY:
-                return f"the default route is on {where(way['dev'])}"
-    for connection in ssh:
-        address, _percent, zone = connection.at.partition("%")
-        for name in sorted(taken):
-            if (not zone or zone == name) and address in _addresses(by_name.get(name, {})):
-                return f"{'the' if connection.own else 'an'} SSH connection came in at {address}, on {where(name)}"
-    for peer, name in ways:
-        if name in taken:
-            return f"the answers to the SSH client {peer} leave by {where(name)}"
-    if whole_host:
-        holders = {
-            name: address
-            for name, link in by_name.items()
-            if "LOOPBACK" not in link.get("flags", [])
-            for address in _addresses(link, "global")
-        }
-        if holders and set(holders) <= taken:
-            name, address = next(iter(holders.items()))
-            return f"the only address of this host, {address}, is on {where(name)}"
-    return ""
-
-
-def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as
-    it."""
-    links = list(links)
-    return set().union(*(above(name, links) for name in below(interface, links)))
-
-
-def above(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, and every interface whose frames leave through it."""
-    links = list(links)
-    return _closure(
-        interface,
-        lambda name: [
-            *(link["ifname"] for link in links if _lies_on(link) == name),
-            *(link["master"] for link in links if link.get("ifname") == name and link.get("master")),
-        ],
-    )
-
-
-def below(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, and every interface that its frames leave through."""
-    links = list(links)
-    return _closure(
-        interface,
-        lambda name: [
-            *(link["ifname"] for link in links if link.get("master") == name),
-            *(on for link in links if link.get("ifname") == name and (on := _lies_on(link))),
-        ],
-    )
-
-
-def ports_elsewhere(interface: str, links: Iterable[Mapping[str, Any]]) -> list[int]:
-    """The indexes of the interfaces in other namespaces that frames of ``interface`` leave through."""
-    links = list(links)
-    found = below(interface, links)
-    return [
-        int(link["link_index"])
-        for link in links
-        if link.get("ifname") in found and "link_netnsid" in link and "link_index" in link and not _is_veth(link)
-    ]
-
-
-def _closure(first: str, step: Callable[[str], Iterable[str]]) -> set[str]:
-    found: set[str] = set()
-    todo = [first]
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo.extend(step(name))
-    return found
-
-
-def _lies_on(link: Mapping[str, Any]) -> str | None:
-    # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
-    return None if "link_netnsid" in link or _is_veth(link) else link.get("link")
-
-
-def _is_veth(link: Mapping[str, Any]) -> bool:
-    return bool(link.get("linkinfo", {}).get("info_kind") == "veth")
-
-
-def ssh_connections(proc: str = "/proc") -> list[Connection]:
-    """The SSH connections to this host, first those that this process descends from."""
-    found = _own_connections(proc)
-    own = {(connection.at.partition("%")[0], connection.peer.partition("%")[0]) for connection in found}
-    return [*found, *(other for other in _other_connections(proc) if (other.at, other.peer) not in own)]
-
-
-def _own_connections(proc: str) -> list[Connection]:
-    """From SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
-    found: list[Connection] = []
-    pid = os.getpid()
-    seen: set[int] = set()
-    while pid > 0 and pid not in seen:
-        seen.add(pid)
-        for variable in _bytes(os.path.join(proc, str(pid), "environ")).split(b"\0"):
-            name, _equals, value = variable.partition(b"=")
-            words = value.decode("ascii", "replace").split()
-            if name == b"SSH_CONNECTION" and len(words) == 4:
-                found.append(Connection(_normal(words[2]), _normal(words[0])))
-        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
-        fields = _bytes(os.path.join(proc, str(pid), "stat")).rpartition(b")")[2].split()
-        pid = int(fields[1]) if len(fields) > 1 else 0
-    return list(dict.fromkeys(found))
-
-
-def _other_connections(proc: str) -> list[Connection]:
-    """The TCP connections that came in to SSH servers, or to port 22 where a server's own cannot be looked into."""
-    sockets = {inode for pid in _entries(proc) if pid.isdigit() for inode in _servers_sockets(os.path.join(proc, pid))}
-    rows = []
-    for table in ("tcp", "tcp6"):
-        lines = _bytes(os.path.join(proc, "self", "net", table)).decode("ascii", "replace").splitlines()[1:]
-        # sl, local address, remote address, state, queues, timer, retransmissions, uid, timeout, inode (proc(5)).
-        rows += [fields for line in lines if len(fields := line.split()) > 9]
-    # A server's others are those it forwards, and go out.
-    listens = {_port(local) for _number, local, _remote, state, *_more in rows if state == _LISTENS}
-    found = [
-        Connection(_from_hex(local), _from_hex(remote), own=False)
-        for _number, local, remote, state, *more in rows
-        if state == _ESTABLISHED and (_port(local) == _SSH_PORT or (_port(local) in listens and more[5] in sockets))
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _port(text: str) -> int:
-    return int(text.partition(":")[2], 16)
-
-
-def _servers_sockets(folder: str) -> list[str]:
-    """The inodes of the sockets of a process, if that is an SSH server."""
-    if _bytes(os.path.join(folder, "comm")).strip() not in _SERVERS:
-        return []
-    found = []
-    for descriptor in _entries(os.path.join(folder, "fd")):
-        try:
-            target = os.readlink(os.path.join(folder, "fd", descriptor))
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            found.append(target[len("socket:[") : -1])
-    return found
-
-
-def _ways(connections: Iterable[Connection]) -> list[Way]:
-    """The interfaces by which the answers to SSH clients leave, whatever the rules of routing are."""
-    asked = "".join(
-        f"route get {peer} from {at}\n"
-        for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections)
-        # A link-local address has no way but its own interface.
-        if _is_address(at) and _is_address(peer) and not ipaddress.ip_address(peer).is_link_local
-    )
-    # It goes on where there is no such route any more; its status then tells nothing.
-    answers = run([find_program("ip") or "ip", "-j", "-force", "-batch", "-"], stdin=asked).stdout if asked else ""
-    found = []
-    for line in answers.splitlines():
-        try:
-            entries = json.loads(line)
-        except ValueError:
-            continue
-        found += [Way(entry["dst"], entry["dev"]) for entry in entries if "dst" in entry and "dev" in entry]
-    return found
-
-
-def _from_hex(text: str) -> str:
-    """An address of /proc/net/tcp or tcp6: words of 32 bits as this machine keeps them in memory."""
-    digits = text.partition(":")[0]
-    words = [int(digits[index : index + 8], 16).to_bytes(4, sys.byteorder) for index in range(0, len(digits), 8)]
-    return _normal(str(ipaddress.ip_address(b"".join(words))))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
-def _normal(text: str) -> str:
-    """An address as ``ip`` writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
-    text, percent, zone = text.partition("%")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address) + percent + zone
-
-
-def _addresses(link: Mapping[str, Any], scope: str | None = None) -> list[str]:
-    return [
-        _normal(entry["local"])
-        for entry in link.get("addr_info", [])
-        if "local" in entry and (scope is None or entry.get("scope") == scope)
-    ]
-
-
-def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
-    argv = [find_program("ip") or "ip", *(["-n", netns] if netns else []), "-j", "-d", *arguments]
-    done = run(argv)
-    if done.returncode != 0:
-        # A kernel without IPv6 has no such routes.
-        if "-6" in arguments:
-            return []
-        raise Problem(f"{' '.join(argv)}: the guard of the management interface got no answer: {done.stderr.strip()}")
-    entries = json.loads(done.stdout or "[]")
-    return [entry for entry in entries if entry]
-
-
-def _bytes(path: str) -> bytes:
-    return content_of(Path(path)) or b""
-
-
-def _entries(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
+    proc = str(host.path("/proc"))
+    return {name: why for name in interfaces if (why := why_managed(name, netns, proc))}
 
 
 def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
     """The own MAC address of each device, of all its ports; without those that cannot be told."""
-    links = _ip(["addr", "show"], None) if addresses else []
+    links = links_of() if addresses else []
     own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in links}
     found = {
         address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address))))
@@ -1719,7 +1409,7 @@ def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str
         if text(host.path(f"/sys/module/netmap/parameters/{name}")) != str(value):
             return True
     # One that is asked for no more: what it is by itself only the module knows.
-    with contextlib.suppress(Problem):
+    with contextlib.suppress(TrafficgenError):
         if set(read_settings(host)["module_options"]) - set(settings["module_options"]):
             return True
     return {address for module in holders(host) for address in devices_of(host, module)} != set(devices)
@@ -1767,22 +1457,13 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         "native_macs": own,
         "problems": [problem for problem in problems if problem],
         "lacking": [problem for problem in lacking if problem],
-        "missing_drivers": {
-            kernel: read_stamp(host, kernel).get("missing")
-            for kernel in kernels
-            if read_stamp(host, kernel).get("missing")
-        },
+        "missing_drivers": missing_drivers(host, kernels),
     }
 
 
-def look(host: Host, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """For other roles: over which of the interfaces the host is managed, which of the folders is not root's alone, and
-    who is at work."""
-    return {
-        "managed": managed(host, asked["interfaces"], asked.get("netns") or None) if asked.get("interfaces") else {},
-        "folders": list(filter(None, (folder_problem(host, folder, folder) for folder in asked.get("folders", ())))),
-        "busy": busy(host),
-    }
+def missing_drivers(host: Host, kernels: Iterable[str]) -> dict[str, list[str]]:
+    """Of each kernel, the native drivers that were asked for and did not build."""
+    return {kernel: missing for kernel in kernels if (missing := read_stamp(host, kernel).get("missing"))}
 
 
 def is_gone(host: Host, kernel: str, kernels: Iterable[str]) -> bool:
@@ -1841,7 +1522,7 @@ def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> d
     unit = host.path(UNIT_FILE).exists()
     changed = bool(kernels or paths)
     if changed and (problem := reload_problem(host, settings)):
-        raise Problem(problem)
+        raise TrafficgenError(problem)
     if changed and not check:
         if unit:
             systemctl(UNIT, "stop")
@@ -1883,7 +1564,7 @@ def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> d
         elif not is_built(host, settings, kernel):
             print(f"trafficgen-netmap: building netmap for kernel {kernel}.", file=sys.stderr)
             return build(host, settings, kernel)
-    except (Problem, OSError) as error:
+    except (TrafficgenError, OSError) as error:
         print(
             f"trafficgen-netmap: {error} Until the role netmap has run again, kernel {kernel} has no netmap.",
             file=sys.stderr,
@@ -1901,7 +1582,6 @@ USAGE = """Usage: trafficgen-netmap COMMAND
   load KERNEL         load netmap, give the named devices to their native drivers
   unload              give them back, unload netmap
   activate            unload, and load anew through netmap.service
-  look QUESTIONS      what stands against work here: {"interfaces": [], "folders": []}, as JSON
   prune               remove the builds of kernels that are gone
   hook add|removing|remove KERNEL
 """
@@ -1920,21 +1600,18 @@ def read_settings(host: Host) -> dict[str, Any]:
     try:
         settings = json.loads(host.path(SETTINGS).read_text())
     except (OSError, ValueError) as error:
-        raise Problem(f"{SETTINGS} cannot be read: {error}. Run the role wirespeed.trafficgen.netmap.") from None
+        raise TrafficgenError(
+            f"{SETTINGS} cannot be read: {error}. Run the role wirespeed.trafficgen.netmap."
+        ) from None
     return dict(settings)
 
 
 def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
-    """Carry out one command; the role gives its settings itself, as the host may not have them yet."""
+    """Carry out one command with the settings that the role left on this host."""
     name, rest = words[0] if words else "", list(words[1:])
-    given = json.loads(rest.pop()) if rest and rest[-1].startswith("{") else None
-    if name == "look" and given and not rest:
-        return look(host, given)
-    settings = given or read_settings(host)
+    settings = read_settings(host)
     if name == "status" and not rest:
         return status(host, settings)
-    if name in ("remove", "remove-check") and not rest:
-        return remove(host, settings, check=name == "remove-check")
     if name == "load" and len(rest) == 1:
         return load(host, settings, rest[0])
     if name == "unload" and not rest:
@@ -1944,13 +1621,68 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
             return fetch(host, settings)
         if name == "build" and len(rest) == 1:
             return build(host, settings, rest[0])
-        if name in ("activate", "install") and not rest:
-            return replace(host, settings, host.running, {}, (), loads=name == "activate")
+        if name == "activate" and not rest:
+            return replace(host, settings, host.running, {}, (), loads=True)
         if name == "prune" and not rest:
             return prune(host, settings)
         if name == "hook" and len(rest) == 2 and rest[0] in ("add", "removing", "remove"):
             return hook(host, settings, *rest)
-    raise Problem(USAGE)
+    raise TrafficgenError(USAGE)
+
+
+# --- What the module netmap_setup does ---
+
+
+def set_up_all(
+    host: Host, settings: Mapping[str, Any], get_archive: Callable[[Mapping[str, str]], None], *, check: bool
+) -> dict[str, Any]:
+    """Bring the host to what ``settings`` ask for, by the plan of :func:`status`; with ``check`` only make the plan.
+
+    :param get_archive: puts an external driver's archive, verified, into its place.
+    """
+    plan = status(host, settings)
+    # Before a first real run, what the role dev_tools brings may well be missing.
+    if problems := plan["problems"] + ([] if check else plan["lacking"]):
+        raise TrafficgenError(" ".join(problems))
+    # With addresses for interfaces: an interface's name may be gone while its device changes its driver.
+    resolved = {**settings, **{name: plan[name] for name in ("native_devices", "native_macs")}}
+    plan["diff"] = [
+        {"before_header": path, "after_header": path, "before": told(content_of(host.path(path))), "after": told(new)}
+        for path, new in unlike(host, resolved).items()
+    ]
+    plan["changed"] = bool(plan["build"] or plan["files"] or plan["prune"] or plan["restart"])
+    if not check:
+        with alone(host):
+            for archive in plan["archives"]:
+                get_archive(archive)
+            if plan["fetch"]:
+                fetch(host, resolved)
+            # Each is verified, installed, loaded if its kernel runs; until then, what was there stays.
+            if failed := list(filter(None, [why_not_built(host, resolved, kernel) for kernel in plan["build"]])):
+                raise TrafficgenError(" ".join(failed))
+            if plan["restart"] or (plan["files"] and not plan["build"]):
+                replace(host, resolved, host.running, {}, (), loads=plan["restart"])
+            if plan["prune"]:
+                prune(host, resolved)
+        plan["missing_drivers"] = missing_drivers(host, plan["kernels"])
+    return plan
+
+
+def why_not_built(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
+    """Build for one kernel; why that failed, as a sentence."""
+    try:
+        build(host, settings, kernel)
+    except TrafficgenError as error:
+        return error.message
+    return ""
+
+
+def told(content: bytes | None) -> str:
+    """A file's content for a diff: of what is no text, its hash."""
+    try:
+        return (content or b"").decode()
+    except UnicodeDecodeError:
+        return f"SHA-256 {hashlib.sha256(content or b'').hexdigest()}\n"
 
 
 def end(number: int, _frame: object) -> NoReturn:
@@ -1965,18 +1697,14 @@ def main(words: Sequence[str]) -> int:
     os.umask(0o022)
     try:
         if os.geteuid() != 0:
-            raise Problem(
+            raise TrafficgenError(
                 "netmap's modules and settings need root: run the role with become: true, and this program with sudo."
             )
         print(json.dumps(command(Host(), words), indent=2))
-    except Problem as problem:
-        print(problem, file=sys.stderr)
+    except TrafficgenError as problem:
+        print(problem.message, file=sys.stderr)
         return 3
     except OSError as error:
         print(f"{error.filename or 'trafficgen-netmap'}: {error.strerror}.", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -49,21 +49,8 @@ class Way(NamedTuple):
 
 
 def guard(interface: str, netns: str | None = None) -> None:
-    """Raise :class:`TrafficgenError` where the host is managed over ``interface``.
-
-    :param netns: the named network namespace the interface is in. There one address may well be the only one.
-    """
-    links = _ip(["addr", "show"], netns)
-    connections = ssh_connections()
-    reason = _why_not(interface, links, connections, netns)
-    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
-    if elsewhere:
-        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
-        here = _ip(["addr", "show"], None)
-        for link in here:
-            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
-                reason = f"it leaves through {link['ifname']}, and {found}"
-    if reason:
+    """Raise :class:`TrafficgenError` where the host is managed over ``interface``."""
+    if reason := why_managed(interface, netns):
         raise TrafficgenError(
             f"this host is managed over it: {reason}",
             on=interface,
@@ -71,6 +58,29 @@ def guard(interface: str, netns: str | None = None) -> None:
                 "Send on another interface; or set allow_management_interface: true, and expect to lose the connection."
             ),
         )
+
+
+def why_managed(interface: str, netns: str | None = None, proc: str = "/proc") -> str:
+    """The reason why the host is managed over ``interface``, empty where it is not.
+
+    :param netns: the named network namespace the interface is in. There one address may well be the only one.
+    """
+    links = links_of(netns)
+    connections = ssh_connections(proc)
+    reason = _why_not(interface, links, connections, netns)
+    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
+    if elsewhere:
+        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
+        here = links_of()
+        for link in here:
+            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
+                reason = f"it leaves through {link['ifname']}, and {found}"
+    return reason
+
+
+def links_of(netns: str | None = None) -> list[dict[str, Any]]:
+    """What ``ip -j -d addr show`` says of a namespace's interfaces."""
+    return _ip(["addr", "show"], netns)
 
 
 def _why_not(

@@ -72,7 +72,7 @@ def test_every_default_is_explained(role: str) -> None:
 # one.
 _CONVERTED = r"{name} (?:\| default\([^|]*\) )?\| wirespeed\.trafficgen\.as_type\('{type}'\)|{name} is (?:not )?none"
 # Keys whose text is for people
-_WORDS = ("fail", "fail_msg", "msg", "name", "label", "success_msg", "__netmap_look_remedy")
+_WORDS = ("fail", "fail_msg", "msg", "name", "label", "success_msg", "remedy")
 
 
 def used_in(node: object, key: str = "") -> list[str]:

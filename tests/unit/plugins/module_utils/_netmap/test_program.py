@@ -6,7 +6,6 @@ build."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -18,13 +17,11 @@ from typing import Any, Callable
 
 import pytest
 
-REPO = Path(__file__).parents[3]
-KERNEL = "5.14.0-503.22.1.el9_5.x86_64"
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import program
 
-_spec = importlib.util.spec_from_file_location("trafficgen_netmap", REPO / "roles/netmap/files/trafficgen_netmap.py")
-assert _spec and _spec.loader
-program: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(program)
+REPO = Path(__file__).parents[5]
+KERNEL = "5.14.0-503.22.1.el9_5.x86_64"
 
 # The end of what netmap's configure printed for a Debian kernel, drivers of the kernel's source asked for.
 CONFIGURE = """\
@@ -72,6 +69,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "service": False,
         "signing_key": "",
         "signing_cert": "",
+        "program": b"the program",
         **changes,
     }
 
@@ -110,7 +108,6 @@ for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap
     write(tools / "systemctl", f"#!/bin/sh\n{said}\n[ ! -e {tmp_path}/dead ] || [ $1 != start ]\n", 0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin")
     monkeypatch.setattr(program, "NEEDED_MB", 0)
-    monkeypatch.setattr(program, "SOURCE", "the program", raising=False)
     return program.Host(str(root), running="6.6.6-running")
 
 
@@ -141,6 +138,11 @@ def module(host: Any, name: str = "netmap") -> Path:
     return Path(host.path(f"/lib/modules/{KERNEL}/extra/{name}.ko"))
 
 
+def set_up(host: Any, asked: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """What the module netmap_setup does, where no archive is needed."""
+    return program.set_up_all(host, asked, lambda archive: pytest.fail(f"{archive}"), check=check)
+
+
 # --- What configure says and is told ---
 
 
@@ -153,7 +155,7 @@ def test_no_native_drivers() -> None:
 
 
 def test_output_without_that_line_is_refused() -> None:
-    with pytest.raises(program.Problem, match="native drivers"):
+    with pytest.raises(TrafficgenError, match="native drivers"):
         program.native_drivers("*** native drivers              e1000\n")
 
 
@@ -218,16 +220,16 @@ def test_changed_source_is_fetched_again(host: Any, source: tuple[str, str, str]
 
 def test_somebody_elses_folder_is_left_alone(host: Any, source: tuple[str, str, str]) -> None:
     mine = write(host.path("/usr/src/netmap/notes"), "mine")
-    with pytest.raises(program.Problem, match="not this role's"):
+    with pytest.raises(TrafficgenError, match="not this role's"):
         program.fetch(host, settings(repository=source[0], version=source[1]))
     assert mine.read_text() == "mine"
 
 
 def test_no_repository_leaves_the_old_checkout(host: Any, source: tuple[str, str, str]) -> None:
     program.fetch(host, settings(repository=source[0], version=source[1]))
-    with pytest.raises(program.Problem, match="cannot be fetched from /gone"):
+    with pytest.raises(TrafficgenError, match="cannot be fetched from /gone"):
         program.fetch(host, settings(repository="/gone", version=source[2]))
-    with pytest.raises(program.Problem, match=f"has no commit {'1' * 40}"):
+    with pytest.raises(TrafficgenError, match=f"has no commit {'1' * 40}"):
         program.fetch(host, settings(repository=source[0], version="1" * 40))
     assert program.source_state(host, settings(version=source[1])) == "ready"
     assert [path.name for path in host.path("/usr/src").iterdir() if "netmap" in path.name] == ["netmap"]
@@ -345,7 +347,7 @@ def test_a_checkout_that_another_login_has_planted(host: Any, source: tuple[str,
         give(path, path.stat().st_mode & 0o777, uid=65534)
         assert program.source_state(host, asked) == "unsafe"
         for act in (program.fetch, program.switch):
-            with pytest.raises(program.Problem, match="belongs to nobody"):
+            with pytest.raises(TrafficgenError, match="belongs to nobody"):
                 act(host, asked)
         said = program.status(host, asked)
         assert said["fetch"] is False and any("belongs to nobody" in problem for problem in said["problems"])
@@ -362,7 +364,7 @@ def test_nothing_is_built_where_others_can_write(host: Any, source: tuple[str, s
     assert any(
         f"{folder} can be written by everybody" in problem for problem in program.status(host, asked)["problems"]
     )
-    with pytest.raises(program.Problem, match=f"{folder} can be written by everybody"):
+    with pytest.raises(TrafficgenError, match=f"{folder} can be written by everybody"):
         program.build(host, asked, KERNEL)
     assert not host.path("/usr/src/netmap").exists() and not module(host).exists()
 
@@ -389,7 +391,7 @@ def test_what_is_written_is_root_s_and_no_one_else_can(
 
 def test_git_fetches_by_safe_ways_only(host: Any, source: tuple[str, str, str]) -> None:
     for repository in ("http://127.0.0.1:9/netmap.git", "git://127.0.0.1:9/netmap.git", "ext::sh -c true"):
-        with pytest.raises(program.Problem, match=r"transport '(http|git|ext)' not allowed"):
+        with pytest.raises(TrafficgenError, match=r"transport '(http|git|ext)' not allowed"):
             program.fetch(host, settings(repository=repository, version=source[1]))
     assert program.fetch(host, settings(repository=f"file://{source[0]}", version=source[1]))["changed"]
 
@@ -445,7 +447,7 @@ def test_a_failed_build_leaves_what_was_there(host: Any, built: Callable[..., di
     asked = built()
     before = module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(program.SETTINGS).read_text()
     write(tmp_path / "broken")
-    with pytest.raises(program.Problem, match=r"make of netmap failed .* x\.c:1: error: no"):
+    with pytest.raises(TrafficgenError, match=r"make of netmap failed .* x\.c:1: error: no"):
         built(no_drivers=[])
     assert (
         module(host).read_bytes(),
@@ -463,14 +465,14 @@ def test_a_module_for_another_kernel_is_not_installed(
     host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     write(tmp_path / "release", "6.6.6")
-    with pytest.raises(program.Problem, match=f"built for kernel 6.6.6, not for {KERNEL}"):
+    with pytest.raises(TrafficgenError, match=f"built for kernel 6.6.6, not for {KERNEL}"):
         built()
     assert not module(host).exists() and not host.stamp(KERNEL).exists()
 
 
 def test_a_driver_that_does_not_build(host: Any, built: Callable[..., dict[str, Any]]) -> None:
     kernel_sources = str(host.path("/usr/src/netmap/kernel"))
-    with pytest.raises(program.Problem, match="without the native drivers asked for: igb"):
+    with pytest.raises(TrafficgenError, match="without the native drivers asked for: igb"):
         built(drivers=["e1000", "igb"], kernel_sources=kernel_sources)
     assert not module(host).exists()
     built(drivers=["e1000", "igb"], kernel_sources=kernel_sources, missing_drivers="warn")
@@ -500,7 +502,7 @@ def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., di
         "url": "https://x/",
         "checksum": f"sha256:{program.hashlib.sha256(content.encode()).hexdigest()}",
     }
-    with pytest.raises(program.Problem, match="missing or is not the archive of ixgbe"):
+    with pytest.raises(TrafficgenError, match="missing or is not the archive of ixgbe"):
         built(external_drivers=[driver])
     write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
     built(external_drivers=[driver])
@@ -531,7 +533,7 @@ def test_a_killed_installation_is_built_again(
 
 def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "NEEDED_MB", 10**9)
-    with pytest.raises(program.Problem, match="Make room there"):
+    with pytest.raises(TrafficgenError, match="Make room there"):
         built()
 
 
@@ -540,7 +542,7 @@ def test_a_commit_that_does_not_build_leaves_the_old_checkout(
 ) -> None:
     asked = built()
     write(tmp_path / "broken")
-    with pytest.raises(program.Problem, match="make of netmap failed"):
+    with pytest.raises(TrafficgenError, match="make of netmap failed"):
         built(version=source[2])
     assert program.status(host, asked)["fetch"] is False
     assert program.status(host, asked)["build"] == []
@@ -565,18 +567,18 @@ def test_a_first_run_that_fails_leaves_no_file_of_the_role(
     host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     before = sorted(host.root.rglob("*"))
-    with pytest.raises(program.Problem, match="cannot be fetched from /gone"):
-        program.command(host, ["fetch", json.dumps(settings(files=FILES, repository="/gone"))])
+    with pytest.raises(TrafficgenError, match="cannot be fetched from /gone"):
+        set_up(host, settings(files=FILES, repository="/gone"))
     assert [path for path in sorted(host.root.rglob("*")) if path not in before] == [host.path(program.LOCK)]
     write(tmp_path / "broken")
-    with pytest.raises(program.Problem, match="make of netmap failed"):
+    with pytest.raises(TrafficgenError, match="make of netmap failed"):
         built(files=FILES)
     assert own(host) == []
     # Built, and not to be loaded.
     (tmp_path / "broken").unlink()
     write(tmp_path / "dead")
     host.running = KERNEL
-    with pytest.raises(program.Problem, match=r"does not start.* What was there before is back in place"):
+    with pytest.raises(TrafficgenError, match=r"does not start.* What was there before is back in place"):
         built(files=FILES, service=True)
     assert own(host) == [] and not module(host).exists() and not host.stamp(KERNEL).exists()
     assert (tmp_path / "systemctl").read_text().splitlines()[-2:] == ["daemon-reload", "reset-failed netmap.service"]
@@ -589,7 +591,7 @@ def test_an_upgrade_that_fails_leaves_the_old_files(
     built(files=FILES, service=True)
     before = {path: host.path(path).read_bytes() for path in own(host)}
     write(tmp_path / "dead")
-    with pytest.raises(program.Problem, match="does not start"):
+    with pytest.raises(TrafficgenError, match="does not start"):
         built(files={UNIT: "[Unit]\n"}, service=True, no_drivers=[])
     assert {path: host.path(path).read_bytes() for path in own(host)} == before
 
@@ -597,7 +599,7 @@ def test_an_upgrade_that_fails_leaves_the_old_files(
 def test_the_role_s_files_come_with_the_modules(host: Any, built: Callable[..., dict[str, Any]]) -> None:
     asked = built(files=FILES)
     assert sorted(own(host)) == sorted([*FILES, program.PROGRAM, program.SETTINGS])
-    assert host.path(program.PROGRAM).read_text() == "#!/usr/bin/python3\nthe program\n"
+    assert host.path(program.PROGRAM).read_text() == "the program"
     assert "files" not in json.loads(host.path(program.SETTINGS).read_text())
     assert [host.path(path).stat().st_mode & 0o777 for path in (UNIT, HOOK, program.PROGRAM)] == [0o644, 0o755, 0o755]
     assert program.status(host, asked)["files"] == []
@@ -611,11 +613,21 @@ def test_changed_files_of_the_role_are_written_alone(
     host.path(program.PROGRAM).chmod(0o777)
     said = program.status(host, new)
     assert said["build"] == [] and said["files"] == sorted([*FILES, program.PROGRAM, program.SETTINGS])
-    assert program.command(host, ["install", json.dumps(new)])["changed"] is True
+
+    def tree() -> list[tuple[Path, int]]:
+        # Without what git notes for itself when it is asked for a checkout's state.
+        return sorted((path, path.stat().st_mtime_ns) for path in host.root.rglob("*") if ".git" not in path.parts)
+
+    before = tree()
+    would = set_up(host, new, check=True)
+    assert would["changed"] and tree() == before
+    assert [change["after"] for change in would["diff"] if change["after_header"] == UNIT] == ["[Unit]\n"]
+    done = set_up(host, new)
+    assert {**done, "diff": None} == {**would, "diff": None} and len(done["diff"]) == len(done["files"])
     assert host.path(UNIT).read_text() == "[Unit]\n" and not host.path(HOOK).exists()
     assert host.path(program.PROGRAM).stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "systemctl").read_text().splitlines()[-1] == "daemon-reload"
-    assert program.command(host, ["install", json.dumps(new)])["changed"] is False
+    assert set_up(host, new)["changed"] is False
 
 
 def test_without_the_boot_unit_that_was_there(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -626,7 +638,7 @@ def test_without_the_boot_unit_that_was_there(host: Any, built: Callable[..., di
     loaded(host, 1)
     assert "netmap is in use" in program.status(host, without)["problems"][0]
     write(host.path("/sys/module/netmap/refcnt"), "0\n")
-    program.command(host, ["install", json.dumps(without)])
+    set_up(host, without)
     assert not host.path(UNIT).exists()
     assert (tmp_path / "systemctl").read_text().splitlines()[-3:] == [
         "stop netmap.service",
@@ -715,7 +727,9 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 4096}}, []) is True
     assert program.needs_restart(host, asked, ["0000:00:10.0"]) is True
-    was = write(host.path(program.SETTINGS), json.dumps({**asked, "module_options": {"buf_num": 163840}}))
+    was = write(
+        host.path(program.SETTINGS), json.dumps({**program.plain(asked), "module_options": {"buf_num": 163840}})
+    )
     assert program.needs_restart(host, asked, []) is True
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
     was.unlink()
@@ -726,7 +740,7 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
 
 def test_this_kernel_has_no_build(host: Any) -> None:
     with pytest.raises(
-        program.Problem,
+        TrafficgenError,
         match=r"no netmap\.ko for the kernel that runs, 6\.6\.6-running.*trafficgen-netmap build 6\.6\.6-running",
     ):
         program.load(host, settings(), "6.6.6-running")
@@ -825,7 +839,7 @@ def test_the_shared_folder_of_somebody_else_stays(host: Any, built: Callable[...
 
 
 def test_a_parameter_the_module_does_not_have(host: Any, built: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(program.Problem, match=r"has no buf_mun\. It has: buf_num"):
+    with pytest.raises(TrafficgenError, match=r"has no buf_mun\. It has: buf_num"):
         built(module_options={"buf_mun": 1})
     assert not module(host).exists()
     host.running = KERNEL
@@ -846,11 +860,11 @@ def test_a_module_that_does_not_load_gives_way_to_the_old_one(
     def activate(*_: Any) -> None:
         tried.append(host.path(program.SETTINGS).read_text())
         if len(tried) == 1:
-            raise program.Problem("insmod: Key was rejected by service.")
+            raise TrafficgenError("insmod: Key was rejected by service.")
 
     monkeypatch.setattr(program, "activate", activate)
     with pytest.raises(
-        program.Problem, match=r"Key was rejected by service\. What was there before is back in place\.$"
+        TrafficgenError, match=r"Key was rejected by service\. What was there before is back in place\.$"
     ):
         built(no_drivers=[], service=True)
     assert tried[1] == before[2] != tried[0]

@@ -327,7 +327,7 @@ def answers(monkeypatch, tables, connections=()):
         return Completed(tuple(argv), 1, "", "Error: ipv6: FIB table does not exist.")
 
     monkeypatch.setattr(management, "run", run)
-    monkeypatch.setattr(management, "ssh_connections", lambda: list(connections))
+    monkeypatch.setattr(management, "ssh_connections", lambda _proc: list(connections))
 
 
 def test_the_guards_message(monkeypatch):

@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""netmap on a host: built, installed and loaded, or removed. The work of the role netmap."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: netmap_setup
+short_description: Build, install and load netmap, or remove it
+version_added: 0.2.0
+description:
+  - The work of the role P(wirespeed.trafficgen.netmap#role), which makes its O(settings) of the role's variables and
+    checks them first. Use the role.
+  - Builds for each kernel that has no build with these settings. A build is verified before it replaces anything.
+    Where it cannot be built, installed or loaded, what was there before is back in place.
+author: The wirespeed.trafficgen developers (!UNKNOWN)
+extends_documentation_fragment:
+  - wirespeed.trafficgen._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    support: full
+options:
+  state:
+    description:
+      - Whether netmap is to be on the host.
+      - V(absent) unloads it, and removes the modules, the source and every file of the role.
+    type: str
+    choices: [present, absent]
+    default: present
+  settings:
+    description:
+      - The role's variables, by their names without C(netmap_). They are kept in C(/etc/trafficgen-netmap.json), for
+        the boot unit and for kernel updates.
+    type: dict
+    required: true
+  files:
+    description:
+      - The files that are installed together with the modules, the contents by path.
+    type: dict
+    default: {}
+requirements:
+  - git, make, gcc, kmod and the headers of each kernel (the role P(wirespeed.trafficgen.dev_tools#role) brings them)
+notes:
+  - It takes root.
+  - An external driver's archive is downloaded where a build is due.
+seealso:
+  - module: wirespeed.trafficgen.netmap_info
+"""
+
+EXAMPLES = r"""
+- name: Remove netmap
+  wirespeed.trafficgen.netmap_setup:
+    state: absent
+    settings:
+      source_dir: /usr/src/netmap
+"""
+
+RETURN = r"""
+build:
+  description: The kernels that netmap was built for, or would be in check mode.
+  returned: success, O(state=present)
+  type: list
+  elements: str
+  sample: [5.14.0-570.17.1.el9_6.x86_64]
+fetch:
+  description: Whether the source was fetched, or would be.
+  returned: success, O(state=present)
+  type: bool
+files:
+  description: The files beside the modules that were written or removed, or would be.
+  returned: success, O(state=present)
+  type: list
+  elements: str
+prune:
+  description: The kernels that are gone, whose builds were removed, or would be.
+  returned: success, O(state=present)
+  type: list
+  elements: str
+start:
+  description: Whether the boot unit has something to load now, since the running kernel is among those built for.
+  returned: success, O(state=present)
+  type: bool
+missing_drivers:
+  description: Of each kernel, the native drivers that were asked for and did not build.
+  returned: success, O(state=present)
+  type: dict
+  sample: {5.14.0-570.17.1.el9_6.x86_64: [ixgbe]}
+"""
+
+import os
+from collections.abc import Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import fetch_file
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.package import packed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import (
+    Host,
+    remove,
+    set_up_all,
+    sha256,
+    write_file,
+)
+
+RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "missing_drivers")
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "settings": {"type": "dict", "required": True},
+            "files": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+
+    def get_archive(driver: Mapping[str, str]) -> None:
+        got = Host().path(fetch_file(module, driver["url"], timeout=60))
+        if sha256(got) != driver["sha256"]:
+            raise TrafficgenError(
+                f"not the archive of {driver['name']} whose checksum was given",
+                on=driver["url"],
+                remedy="Correct its checksum, or its url, in netmap_external_drivers.",
+            )
+        write_file(Host().path(driver["archive"]), got.read_bytes(), 0o600)
+
+    given = module.params
+    os.umask(0o022)
+    try:
+        if os.geteuid() != 0:
+            raise TrafficgenError("netmap's modules and settings need root", remedy="Run the role with become: true.")
+        if given["state"] == "absent":
+            result = remove(Host(), given["settings"], check=module.check_mode)
+        else:
+            wanted = {**given["settings"], "files": given["files"], "program": packed()}
+            result = set_up_all(Host(), wanted, get_archive, check=module.check_mode)
+    except (TrafficgenError, OSError) as error:
+        module.fail_json(msg=as_ours(error).message)
+    module.exit_json(**{name: result[name] for name in RESULT if name in result})
+
+
+if __name__ == "__main__":
+    main()
