@@ -49,7 +49,7 @@ from typing import Any
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int, check_type_list
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
 def _list(value: Any) -> list[Any]:
@@ -77,9 +77,4 @@ def as_type(value: Any, type: str) -> Any:
         raise TrafficgenError(str(error)) from None
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"as_type": as_filter(as_type)}
+FilterModule = filter_module(as_type)

@@ -81,11 +81,10 @@ _value:
   sample: {pps: 14880952.38, frame_mbps: 7142.86, l2_mbps: 7619.05, l1_mbps: 10000.0, line_rate_percent: 100.0}
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import convert
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
 def line_rate(
@@ -95,9 +94,4 @@ def line_rate(
     return convert(value, unit, size, size_of, link_speed_mbps, to)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"line_rate": as_filter(line_rate)}
+FilterModule = filter_module(line_rate)

@@ -83,15 +83,7 @@ _value:
   type: dict
 """
 
-from typing import Any
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
-
-class FilterModule:
-    """Ansible's entry point."""
-
-    def filters(self) -> dict[str, Any]:
-        """The filters of this file."""
-        return {"reconcile": as_filter(reconcile)}
+FilterModule = filter_module(reconcile)

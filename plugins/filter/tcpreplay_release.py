@@ -37,14 +37,13 @@ _value:
   sample: {valid: true, netmap: {usable: true, reason: versions 4.3.4 to 4.4.3 work}}
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     netmap_of_release,
     release_of,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
 def tcpreplay_release(name: Any) -> dict[str, Any]:
@@ -54,9 +53,4 @@ def tcpreplay_release(name: Any) -> dict[str, Any]:
     return {"valid": release is not None, "netmap": {"usable": usable, "reason": reason}}
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"tcpreplay_release": as_filter(tcpreplay_release)}
+FilterModule = filter_module(tcpreplay_release)

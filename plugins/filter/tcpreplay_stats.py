@@ -141,12 +141,11 @@ _value:
       type: str
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 SEVERAL = (
     "Whether this is one run and its samples, or several runs, is not known: the log has no line `Test start:` or `Test"
@@ -168,9 +167,4 @@ def tcpreplay_stats(log: Any) -> dict[str, Any]:
     return {**found.stats, "reason": "" if found.one_run else SEVERAL}
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"tcpreplay_stats": as_filter(tcpreplay_stats)}
+FilterModule = filter_module(tcpreplay_stats)

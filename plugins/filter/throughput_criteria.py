@@ -53,10 +53,9 @@ _value:
   elements: dict
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import check_criteria, judge
 
 
@@ -65,9 +64,4 @@ def throughput_criteria(result: Any, criteria: Any) -> list[dict[str, Any]]:
     return check_criteria(criteria) if result is None else judge(criteria, result)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_criteria": as_filter(throughput_criteria)}
+FilterModule = filter_module(throughput_criteria)

@@ -56,10 +56,9 @@ _value:
   type: str
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
@@ -69,9 +68,4 @@ def throughput_html(value: Any) -> str:
     return to_html(page(value))
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_html": as_filter(throughput_html)}
+FilterModule = filter_module(throughput_html)

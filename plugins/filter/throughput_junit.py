@@ -36,10 +36,9 @@ _value:
   type: str
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 
@@ -48,9 +47,4 @@ def throughput_junit(result: Any) -> str:
     return junit(result)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_junit": as_filter(throughput_junit)}
+FilterModule = filter_module(throughput_junit)

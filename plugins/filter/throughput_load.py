@@ -39,11 +39,10 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load
 
 
@@ -54,9 +53,4 @@ def throughput_load(text: Any, path: str = "the result") -> dict[str, Any]:
     return load(text, path)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_load": as_filter(throughput_load)}
+FilterModule = filter_module(throughput_load)

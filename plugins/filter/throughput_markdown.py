@@ -54,10 +54,9 @@ _value:
   type: str
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
@@ -67,9 +66,4 @@ def throughput_markdown(value: Any) -> str:
     return to_markdown(page(value))
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_markdown": as_filter(throughput_markdown)}
+FilterModule = filter_module(throughput_markdown)

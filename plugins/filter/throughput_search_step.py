@@ -209,10 +209,9 @@ _value:
           type: float
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import check_settings, step
 
 
@@ -253,9 +252,4 @@ def throughput_search_step(
     return step(measured, settings)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_search_step": as_filter(throughput_search_step)}
+FilterModule = filter_module(throughput_search_step)

@@ -69,10 +69,9 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import line, missing, title, trial
 
 
@@ -86,9 +85,4 @@ def throughput_trial(
     return {"trial": made, "title": what, "line": line(made, what), "missing": missing(made, options.get("receiver"))}
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_trial": as_filter(throughput_trial, "throughput")}
+FilterModule = filter_module(throughput_trial, "throughput")
