@@ -48,21 +48,15 @@ _value:
   type: raw
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import query
 
 
 def stats_query(data: Any, expression: str) -> Any:
     """What the expression gives over the data."""
-    return search(expression, data)
+    return query(expression, data)
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"stats_query": as_filter(stats_query)}
+FilterModule = filter_module(stats_query)

@@ -52,16 +52,15 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.host import (
     describe_traffic,
     host,
     netmap_of,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
 
 
 def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:
@@ -84,9 +83,4 @@ def _without_nulls(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_host": as_filter(throughput_host, "throughput")}
+FilterModule = filter_module(throughput_host, "throughput")

@@ -92,24 +92,18 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import as_filter
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries as _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require_all
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 
 
 def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:
     """The trials, and the time they take."""
-    _libraries.check(list(libraries))
+    require_all(list(libraries))
     # ansible-core 2.14 makes an empty string of a template that says none.
     return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})
 
 
-class FilterModule:
-    """The filter, for Ansible to find."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filter by its name."""
-        return {"throughput_plan": as_filter(throughput_plan, "throughput")}
+FilterModule = filter_module(throughput_plan, "throughput")

@@ -15,16 +15,8 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart
-
-try:
-    import pygal
-    from pygal.style import Style
-except ImportError:
-    HAS_PYGAL = False
-else:
-    HAS_PYGAL = True
 
 STYLES = 6  # colours, dashes, marks and patterns in the page's style sheet
 
@@ -33,6 +25,7 @@ _WIDTH, _HEIGHT = 420, 230
 _LETTER, _LINE = 6.6, 12  # of a label, in the same unit
 _MOST_LINES = 3
 _MARGIN = 6
+_FONTS = {"label_font_size": 11, "major_label_font_size": 11, "legend_font_size": 12, "title_font_size": 12}
 _GONE = ("style", "script", "desc", "defs", "title")
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 MARKS = (
@@ -43,16 +36,6 @@ MARKS = (
     "M-3.5-3.5 3.5 3.5M-3.5 3.5 3.5-3.5",  # cross
     "M0 4 3.6-2.6h-7.2z",  # triangle, on its head
 )
-
-
-def need_pygal() -> None:
-    """Raise :class:`TrafficgenError` unless pygal is here."""
-    if not HAS_PYGAL:
-        raise TrafficgenError(
-            "the Python library pygal, which draws the charts, is missing on the controller",
-            on="the HTML report",
-            remedy="Install it where ansible-core is: `pip install pygal`. The Markdown report needs no library.",
-        )
 
 
 def short(value: float) -> str:
@@ -84,7 +67,6 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def svg(chart: Chart) -> str:
     """One chart as an ``<svg>`` element, for a page that has the style sheet."""
-    need_pygal()
     drawn = {"lines": _lines, "bars": _bars, "steps": _steps}[chart.kind](chart)
     root = drawn.render_tree()
     _levels(root, chart)
@@ -125,7 +107,7 @@ def _options(chart: Chart) -> dict[str, Any]:
         "height": _HEIGHT,
         "js": (),
         "css": (),
-        "style": Style(label_font_size=11, major_label_font_size=11, legend_font_size=12, title_font_size=12),
+        "style": require("pygal").style.Style(**_FONTS),
         "show_legend": False,  # the page's own, in HTML, wraps on a phone
         "x_title": chart.x_title or None,
         "include_x_axis": not logarithmic(chart),
@@ -140,14 +122,14 @@ def _options(chart: Chart) -> dict[str, Any]:
 def _lines(chart: Chart) -> Any:
     points = [point for series in chart.series for point in series.points]
     labels = ticks(max((x for x, _dummy in points), default=0.0))
-    drawn = pygal.XY(
+    drawn = require("pygal").XY(
         **{
             **_options(chart),
             "x_labels": labels,
             "xrange": (0, labels[-1]),
             "dots_size": 2.5,
             "x_value_formatter": short,
-        },
+        }
     )
     for series in chart.series:
         drawn.add(series.label, list(series.points))
@@ -158,14 +140,14 @@ def _steps(chart: Chart) -> Any:
     points = [point for series in chart.series for point in series.points]
     last = max((x for x, _dummy in points), default=1)
     every = max(1, math.ceil(last / 12))
-    drawn = pygal.XY(
+    drawn = require("pygal").XY(
         **{
             **_options(chart),
             "stroke": False,
             "x_labels": list(range(0, last + every, every)),
             "xrange": (0, last + 1),
             "x_value_formatter": short,
-        },
+        }
     )
     for series in chart.series:
         drawn.add(series.label, [(x, place(chart, y)) for x, y in series.points])
@@ -174,7 +156,7 @@ def _steps(chart: Chart) -> Any:
 
 def _bars(chart: Chart) -> Any:
     lines = max((len(label) for label in _labels(chart)), default=1)
-    drawn = pygal.Bar(
+    drawn = require("pygal").Bar(
         **{**_options(chart), "x_labels": list(chart.categories), "margin_bottom": _MARGIN + _LINE * (lines - 1)}
     )
     for series in chart.series:
@@ -281,11 +263,7 @@ def _lean(root: Any, chart: Chart) -> str:
                 element.set(key, value.replace(" reactive", "").replace(" tooltip-trigger", ""))
             elif key not in ("viewBox", "href"):
                 element.set(key, _FIGURE.sub(lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), value))
-    root.attrib = {
-        "class": f"chart {chart.kind}",
-        "viewBox": f"0 0 {_WIDTH} {_HEIGHT}",
-        "role": "img",
-    }
+    root.attrib = {"class": f"chart {chart.kind}", "viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img"}
     title = ElementTree.Element("title")
     title.text = chart.title
     root.insert(0, title)

@@ -3,151 +3,148 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several results of the role throughput side by side, as a page. Pure.
 
-The first result is what the others are held against. A difference is marked only where it is larger than what the
-repeats differ by among themselves; of other traffic under the same name, or of rates that are not to be quoted, none is
-claimed.
+The others are compared with the first. A difference is marked only where it is larger than the spread of the repeats.
+Rates of other traffic under the same name, and rates that are not to be quoted, are not compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
-    DASH,
+    NUMBER,
+    TEXT,
     Cell,
     Chart,
+    Column,
     Page,
     Section,
     Series,
     Table,
+    host_column,
+    no_figure,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
+    as_text,
     change,
     count,
+    dig,
     is_number,
-    mbps_figure,
-    moment,
+    low_to_high,
     one_line,
-    path,
-    percent,
-    plain,
     pps_figure,
     rate_label,
-    spread,
+    share,
+    utc_time,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.one_result import (
-    MAX_CHARTS,
-    host_settings,
-    left_out,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rate_charts import MAX_CHARTS, bars, left_out
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.setting import host_settings
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
-    UNQUOTABLE,
     VERDICT_LOOK,
-    Figure,
     Group,
     apart,
-    check_result,
-    figure,
     grouped,
     groups,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check_result
 
 RULE = (
-    "A difference is marked (▲ ▼, bold) only where the ranges of the repeats do not touch and each has two at least; "
-    "any other may be chance. It is of the medians, against A."
+    "Differences are between medians, against A. One is marked (▲ ▼, bold) only if both results have at least two "
+    "repeats and their ranges do not touch. Any other may be chance."
 )
 # It differs from run to run, and says nothing of how the run was made.
 _NOT_COMPARED = ("Clock against the controller's",)
 
+_Key = tuple[str, str, str, str]  # traffic, host or "", method, rate
+
 
 @dataclass(frozen=True)
 class _Entry:
+    """A result, under its letter."""
+
     letter: str
     result: dict[str, Any]
-    groups: dict[tuple[str, str, str, str], Group]
+    groups: dict[_Key, Group]
     traffic: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """All that the parts of the page are made from. ``other``: traffic that only shares its name, with the reason."""
+
+    entries: list[_Entry]
+    by_host: bool
+    keys: list[_Key]
+    other: dict[str, str]
+
+    @property
+    def base(self) -> _Entry:
+        return self.entries[0]
 
 
 def compare_page(values: Sequence[Any]) -> Page:
     """The comparison of two results or more."""
     if len(values) < 2:
-        raise TrafficgenError("a comparison is of two results or more", on=f"a list of {len(values)}")
-    results = [check_result(value, f"result {index}") for index, value in enumerate(values, start=1)]
-    by_host = _by_host(results)
-    entries = []
-    for index, result in enumerate(results):
-        found = {}
-        for group in groups(result):
-            traffic, host, method, rate = group.key
-            found[traffic, host if by_host else "", method, rate] = group
-        entries.append(
-            _Entry(_letter(index), result, found, {str(entry["name"]): entry for entry in result["traffic"]})
-        )
-    settings = _settings(entries, by_host)
+        raise TrafficgenError("a comparison needs at least two results", on=f"a list of {len(values)}")
+    every = _compared([check_result(value, f"result {index}") for index, value in enumerate(values, start=1)])
+    settings = _settings(every)
     differ = {key: row for key, row in settings.items() if len(set(row)) > 1}
-    other = _other_traffic(entries)
-    sections = _rates(entries, by_host, other)
-    answers = _answers(entries, by_host, other)
+    same = {key: row for key, row in settings.items() if key not in differ}
     return Page(
-        title="Comparison: " + ", ".join(dict.fromkeys(result["name"] for result in results)),
+        title="Comparison: " + ", ".join(dict.fromkeys(entry.result["name"] for entry in every.entries)),
         passed=None,
-        verdict=f"{count(len(results), 'result')} side by side",
+        verdict=f"{count(len(every.entries), 'result')} side by side",
         asked=[
-            f"{entry.letter}: {entry.result['name']}, begun {moment(entry.result.get('started'))}, "
+            f"{entry.letter}: {entry.result['name']}, begun {utc_time(entry.result.get('started'))}, "
             f"{'passed' if entry.result['passed'] else 'failed'}, {count(len(entry.result['trials']), 'trial')}."
-            for entry in entries
+            for entry in every.entries
         ],
-        answers=answers,
-        failures=[
-            f"{entry.letter}: {one_line(str(failure))}" for entry in entries for failure in entry.result["failures"]
-        ],
+        answers=_answers(every),
+        failures=[f"{one.letter}: {one_line(str(each))}" for one in every.entries for each in one.result["failures"]],
         sections=[
-            *sections,
-            *_searches(entries, by_host),
-            *_criteria(entries),
-            _settings_section("What differs in the setting", entries, differ, "changed"),
-            _settings_section(
-                "What is the same in the setting",
-                entries,
-                {key: settings[key] for key in settings if key not in differ},
-                "",
-            ),
+            *_rate_sections(every),
+            *_search_sections(every),
+            *_criteria_sections(every),
+            _different_settings(every, differ),
+            _same_settings(same),
         ],
     )
 
 
-def _letter(index: int) -> str:
-    return chr(ord("A") + index) if index < 26 else f"R{index + 1}"
-
-
-def _by_host(results: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether hosts are told apart. Where each result has one only, that is the one, whatever its name."""
-    return any(len({str(trial["host"]) for trial in result["trials"]}) > 1 for result in results)
-
-
-def _keys(entries: Sequence[_Entry]) -> list[tuple[str, str, str, str]]:
-    keys = dict.fromkeys(key for entry in entries for key in entry.groups)
-    order = {name: index for index, name in enumerate(dict.fromkeys(key[0] for key in keys))}
-    return sorted(keys, key=lambda key: order[key[0]])
+def _compared(results: Sequence[dict[str, Any]]) -> _Compared:
+    # Where each result has one host only, that is the one, whatever its name.
+    by_host = any(len({str(trial["host"]) for trial in result["trials"]}) > 1 for result in results)
+    entries = []
+    for index, result in enumerate(results):
+        letter = chr(ord("A") + index) if index < 26 else f"R{index + 1}"
+        found = {}
+        for group in groups(result):
+            traffic, host, method, rate = group.key
+            found[traffic, host if by_host else "", method, rate] = group
+        entries.append(_Entry(letter, result, found, {str(each["name"]): each for each in result["traffic"]}))
+    keys = grouped((key for entry in entries for key in entry.groups), lambda key: key[0])
+    in_order = list(dict.fromkeys(key for of_traffic in keys.values() for key in of_traffic))
+    return _Compared(entries, by_host, in_order, _other_traffic(entries))
 
 
 def _other_traffic(entries: Sequence[_Entry]) -> dict[str, str]:
-    """The traffic that only shares its name, with the sentence that says so."""
+    """The traffic that only shares its name, with what is said of it."""
     found = {}
     for name in dict.fromkeys(name for entry in entries for name in entry.traffic):
-        hashes: dict[str, list[str]] = {}
-        for entry in entries:
-            sha256 = path(entry.traffic.get(name), "sha256")
-            if sha256:
-                hashes.setdefault(str(sha256), []).append(entry.letter)
-        if len(hashes) > 1:
-            found[name] = (
-                f"{name} is not the same traffic in {' and '.join('='.join(letters) for letters in hashes.values())}"
-            )
-    return {
-        name: f"{text}: the SHA-256 of the pcaps differ, so the rates are not compared" for name, text in found.items()
-    }
+        hashed = [(entry.letter, dig(entry.traffic.get(name), "sha256")) for entry in entries]
+        files = grouped((pair for pair in hashed if pair[1]), lambda pair: str(pair[1]))
+        if len(files) > 1:
+            which = " and ".join("=".join(letter for letter, _hash in pairs) for pairs in files.values())
+            why = "the SHA-256 of the pcaps differ, so the rates are not compared"
+            found[name] = f"{name} is not the same traffic in {which}: {why}"
+    return found
+
+
+# --- Differences ---
 
 
 @dataclass(frozen=True)
@@ -157,325 +154,270 @@ class _Difference:
     reason: str
 
 
-def _difference(base: Group | None, other: Group | None, letters: tuple[str, str], strange: str | None) -> _Difference:
-    for letter, group in zip(letters, (base, other)):
-        if group is None:
-            return _Difference(None, False, f"not in {letter}")
-        if not group.ok:
-            return _Difference(None, False, f"each trial failed in {letter}")
-        if group.verdict in UNQUOTABLE:
-            return _Difference(None, False, f"the verdict in {letter} is {group.verdict}, its rate is not to be quoted")
-    if strange:
-        return _Difference(None, False, strange)
-    if base is None or other is None:  # said above; for the type checker
-        return _Difference(None, False, "")
-    one, two = base.figure("rates", "pps"), other.figure("rates", "pps")
-    if not one.median or two.median is None:
-        return _Difference(None, False, "a rate is unknown")
-    share = two.median / one.median - 1
-    if min(one.n, two.n) < 2:
-        return _Difference(share, False, "not marked: of a single trial the spread is not known")
-    return _Difference(share, apart(one, two), "")
+def _no_difference(why: str) -> _Difference:
+    return _Difference(None, False, why)
 
 
-def _difference_cell(table: Table, difference: _Difference) -> Cell:
-    notes = (table.note(difference.reason),) if difference.reason else ()
+def _difference(every: _Compared, entry: _Entry, key: _Key) -> _Difference:
+    """The difference of an entry's rate to the first's."""
+    medians = []
+    for one in (every.base, entry):
+        group = one.groups.get(key)
+        if group is None or not group.ok:
+            return _no_difference(_why_none(group, one))
+        if not group.quotable:
+            return _no_difference(f"not compared: the verdict in {one.letter} is {group.verdict}")
+        medians.append(group.figure("rates", "pps"))
+    if key[0] in every.other:
+        return _no_difference(every.other[key[0]])
+    old, new = medians
+    if not old.median or new.median is None:
+        return _no_difference("a rate is unknown")
+    ratio = new.median / old.median - 1
+    if min(old.n, new.n) < 2:
+        return _Difference(ratio, False, "not marked: a single trial has no spread to compare")
+    return _Difference(ratio, apart(old, new), "")
+
+
+def _why_none(group: Group | None, entry: _Entry) -> str:
+    return f"not in {entry.letter}" if group is None else f"every trial failed in {entry.letter}"
+
+
+def _difference_cell(every: _Compared, entry: _Entry, key: _Key) -> Cell:
+    return _shown(_difference(every, entry, key))
+
+
+def _shown(difference: _Difference) -> Cell:
+    notes = (difference.reason,) if difference.reason else ()
     if difference.share is None:
-        return Cell(DASH, notes=notes)
+        return no_figure(*notes)
     if not difference.marked:
         return Cell(change(difference.share), notes=notes)
     return Cell(f"{'▲' if difference.share > 0 else '▼'} {change(difference.share)}", notes=notes, look="changed")
 
 
-def _rates(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str]) -> list[Section]:
-    section = Section("Rates", [RULE, *(f"{text}." for text in other.values())])
-    base = entries[0]
-    for name, keys in grouped(_keys(entries), lambda key: key[0]).items():
-        columns = ["Method", *(["Host"] if by_host else []), "Asked"]
-        first = len(columns)
-        for entry in entries:
-            columns.append(f"{entry.letter} pps")
-            if entry is not base:
-                columns.append(f"{entry.letter} against A")
-        columns += [f"{entry.letter} loss" for entry in entries]
-        numeric = tuple(range(first, len(columns)))
-        columns += [f"{entry.letter} verdict" for entry in entries]
-        table = Table(name, columns, numeric=numeric)
-        for key in keys:
-            table.rows.append(_rate_row(table, entries, key, by_host, other.get(name)))
-        section.tables.append(table)
-    charts = _charts(entries, by_host)
-    text = ["Medians; the thin mark spans lowest to highest.", *left_out(len(charts) - MAX_CHARTS)]
-    return [section, *([Section("Rate by traffic", text, charts=charts[:MAX_CHARTS])] if charts else [])]
-
-
-def _rate_row(
-    table: Table, entries: Sequence[_Entry], key: tuple[str, str, str, str], by_host: bool, strange: str | None
-) -> list[Cell]:
-    base = entries[0]
-    here = {entry.letter: entry.groups.get(key) for entry in entries}
-    labels = {letter: group.method for letter, group in here.items() if group and group.ok}
-    same = len(set(labels.values())) == 1
-    row = [Cell(next(iter(labels.values())) if same else key[2], notes=() if same else _label_notes(table, labels))]
-    if by_host:
-        row.append(Cell(key[1]))
-    capped = any(group.capped for group in here.values() if group)
-    notes = (table.note("capped: more was asked for than the line takes"),) if capped else ()
-    row.append(
-        Cell(
-            next(rate_label(group.rate) for group in here.values() if group) + (", capped" if capped else ""),
-            notes=notes,
-        )
-    )
-    for entry in entries:
-        row.append(_pps_cell(table, here[entry.letter], entry.letter))
-        if entry is not base:
-            difference = _difference(here[base.letter], here[entry.letter], (base.letter, entry.letter), strange)
-            row.append(_difference_cell(table, difference))
-    for entry in entries:
-        group = here[entry.letter]
-        ratios = group.figure("counters", "loss_ratio") if group else figure(())
-        if ratios.median is None:
-            row.append(
-                Cell(
-                    DASH,
-                    notes=(
-                        table.note(f"not in {entry.letter}" if not group else f"loss is not known in {entry.letter}"),
-                    ),
-                )
-            )
-        else:
-            row.append(Cell(percent(ratios.median * 100), detail=spread(ratios.low, ratios.high, _loss)))
-    for entry in entries:
-        group = here[entry.letter]
-        if group is None or not group.ok:
-            row.append(
-                Cell(
-                    DASH,
-                    notes=(
-                        table.note(
-                            f"not in {entry.letter}" if group is None else f"each trial failed in {entry.letter}"
-                        ),
-                    ),
-                )
-            )
-        else:
-            row.append(Cell(group.verdict, look=VERDICT_LOOK.get(group.verdict, "")))
-    return row
-
-
-def _loss(ratio: Any) -> str:
-    return percent(ratio * 100)
-
-
-def _label_notes(table: Table, labels: Mapping[str, str]) -> tuple[int, ...]:
-    return (table.note("; ".join(f"{letter}: {label}" for letter, label in labels.items())),) if labels else ()
-
-
-def _pps_cell(table: Table, group: Group | None, letter: str) -> Cell:
-    known = group.figure("rates", "pps") if group else Figure(None, None, None, 0)
-    if group is None or known.median is None:
-        why = (
-            f"not in {letter}"
-            if group is None
-            else f"each trial failed in {letter}"
-            if not group.ok
-            else "the run did not tell its rate"
-        )
-        return Cell(DASH, notes=(table.note(why),))
-    notes = []
-    if group.failed:
-        notes.append(table.note(f"{len(group.failed)} of {len(group.trials)} failed in {letter}"))
-    detail = spread(known.low, known.high, pps_figure)
-    return Cell(
-        pps_figure(known.median),
-        detail=f"{detail}, n = {known.n}" if detail else f"n = {known.n}",
-        notes=tuple(notes),
-        look="unquotable" if group.verdict in UNQUOTABLE else "",
-    )
-
-
-def _answers(entries: Sequence[_Entry], by_host: bool, other: Mapping[str, str]) -> list[str]:
-    base = entries[0]
+def _answers(every: _Compared) -> list[str]:
     marked: list[str] = []
     quiet = silent = 0
-    for entry in entries[1:]:
-        for key in _keys(entries):
-            one, two = base.groups.get(key), entry.groups.get(key)
-            difference = _difference(one, two, (base.letter, entry.letter), other.get(key[0]))
+    for entry in every.entries[1:]:
+        for key in every.keys:
+            difference = _difference(every, entry, key)
             if difference.share is None:
                 silent += 1
-            elif not difference.marked or one is None or two is None:
+            elif not difference.marked:
                 quiet += 1
             else:
-                where = f"{key[0]}, {two.method}, {rate_label(two.rate)}" + (f", {key[1]}" if by_host else "")
-                medians = [pps_figure(group.figure("rates", "pps").median) for group in (one, two)]
-                marked.append(
-                    f"{where}: {change(difference.share)} in {entry.letter} against A ({medians[0]} to {medians[1]}"
-                    " pps)."
-                )
-    lines = marked or ["No rate differs by more than its repeats do."]
+                one, two = every.base.groups[key], entry.groups[key]
+                where = f"{key[0]}, {two.method}, {rate_label(two.rate)}" + (f", {key[1]}" if every.by_host else "")
+                low, high = (pps_figure(group.figure("rates", "pps").median) for group in (one, two))
+                marked.append(f"{where}: {change(difference.share)} in {entry.letter} against A ({low} to {high} pps).")
+    lines = marked or ["No rate differs by more than the spread of its repeats."]
     if quiet:
-        lines.append(f"{count(quiet, 'difference')} {'is' if quiet == 1 else 'are'} not told from chance.")
+        lines.append(f"{count(quiet, 'difference')} may be chance.")
     if silent:
-        lines.append(f"{count(silent, 'rate')} cannot be compared; the notes below the tables say why.")
-    return [*lines, *(f"{text}." for text in other.values())]
+        lines.append(f"{count(silent, 'rate')} cannot be compared (see notes).")
+    return [*lines, *(f"{text}." for text in every.other.values())]
 
 
-def _charts(entries: Sequence[_Entry], by_host: bool) -> list[Chart]:
-    made = []
-    for (host, rate), here in grouped(_keys(entries), lambda key: (key[1], key[3])).items():
-        names = tuple(dict.fromkeys(key[0] for key in here))
-        series: list[Series] = []
-        words = []
-        label = ""
-        for method in dict.fromkeys(key[2] for key in here):
-            for entry in entries:
-                points: list[Any] = []
-                used = method
-                for name in names:
-                    group = entry.groups.get((name, host, method, rate))
-                    quotable = group is not None and group.ok and group.verdict not in UNQUOTABLE
-                    known = group.figure("rates", "l1_mbps") if group and quotable else figure(())
-                    points.append(None if known.median is None else (known.median, known.low, known.high))
-                    if group and known.median is not None:
-                        used, label = group.method, rate_label(group.rate)
-                if any(point is not None for point in points):
-                    series.append(Series(f"{entry.letter}: {used}", len(series), tuple(points)))
-                    told = [f"{name} {mbps_figure(point[0])}" for name, point in zip(names, points) if point]
-                    words.append(f"{entry.letter}, {used}: {', '.join(told)}")
-        if series:
-            title = f"L1 Mbps at {label}" + (f", {host}" if by_host else "")
-            made.append(Chart("bars", title, "; ".join(words) + ".", "", "L1 Mbps", tuple(series), names))
-    return made
+# --- Rates ---
 
 
-def _searches(entries: Sequence[_Entry], by_host: bool) -> list[Section]:
-    found: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
-    for entry in entries:
-        for search in entry.result["searches"]:
-            host = plain(search.get("host")) if by_host else ""
-            key = (
-                plain(path(search, "traffic", "name")),
-                host,
-                plain(search.get("injection_method")),
-                plain(search.get("search")),
-            )
-            found.setdefault(key, {})[entry.letter] = search
-    if not found:
-        return []
-    strange = _other_traffic(entries)
-    columns = ["Traffic", *(["Host"] if by_host else []), "Method", "Search"]
-    first = len(columns)
-    for index, entry in enumerate(entries):
-        columns += [f"{entry.letter} found pps", *([f"{entry.letter} against A"] if index else [])]
-    table = Table("The largest rate within the loss goal", columns, numeric=tuple(range(first, len(columns))))
-    for (traffic, host, method, search), by_letter in found.items():
-        row = [Cell(traffic), *([Cell(host)] if by_host else []), Cell(method), Cell(search)]
-        base = _bounds(by_letter.get("A"))
-        for index, entry in enumerate(entries):
-            bounds = _bounds(by_letter.get(entry.letter))
-            reason = (
-                plain(path(by_letter.get(entry.letter), "status")).replace("_", " ")
-                if entry.letter in by_letter
-                else "not there"
-            )
-            if bounds is None:
-                row.append(Cell(DASH, notes=(table.note(f"{entry.letter}: {reason}"),)))
-            else:
-                row.append(Cell(pps_figure(bounds[0]), detail=f"not above {pps_figure(bounds[1])}"))
-            if not index:
-                continue
-            if strange.get(traffic) or base is None or bounds is None or not base[0]:
-                why = strange.get(traffic) or "a rate was not found"
-                row.append(_difference_cell(table, _Difference(None, False, why)))
-            else:
-                row.append(
-                    _difference_cell(
-                        table, _Difference(bounds[0] / base[0] - 1, base[1] < bounds[0] or bounds[1] < base[0], "")
-                    )
-                )
-        table.rows.append(row)
+def _rate_sections(every: _Compared) -> list[Section]:
+    tables = [_rate_table(every, name, keys) for name, keys in grouped(every.keys, lambda key: key[0]).items()]
+    charts = _charts(every)
+    text = ["Medians; the thin mark spans lowest to highest.", *left_out(len(charts) - MAX_CHARTS)]
     return [
-        Section(
-            "Search",
-            ["Marked where what was found and what was not above it, from both searches, do not overlap."],
-            [table],
-        )
+        Section("Rates", [RULE, *(f"{text}." for text in every.other.values())], tables),
+        *([Section("Rate by traffic", text, charts=charts[:MAX_CHARTS])] if charts else []),
     ]
 
 
+def _rate_table(every: _Compared, name: str, keys: Sequence[_Key]) -> Table:
+    def here(key: _Key) -> list[Group]:
+        return [entry.groups[key] for entry in every.entries if key in entry.groups]
+
+    def method(key: _Key) -> Cell:
+        sent = [(entry.letter, entry.groups.get(key)) for entry in every.entries]
+        labels = {letter: group.method for letter, group in sent if group and group.ok}
+        if len(set(labels.values())) == 1:
+            return Cell(next(iter(labels.values())))
+        note = "; ".join(f"{letter}: {label}" for letter, label in labels.items())
+        return Cell(key[2], notes=(note,) if note else ())
+
+    def asked(key: _Key) -> Cell:
+        label = rate_label(here(key)[0].rate)
+        if not any(group.capped for group in here(key)):
+            return Cell(label)
+        return Cell(f"{label}, capped", notes=("capped: the rate asked for is above the line rate",))
+
+    columns: list[Column[_Key]] = [
+        Column("Method", TEXT, method),
+        *host_column(every.by_host, lambda key: key[1]),
+        Column("Asked", TEXT, asked),
+    ]
+    for entry in every.entries:
+        columns.append(Column(f"{entry.letter} pps", NUMBER, partial(_pps_cell, entry)))
+        if entry is not every.base:
+            columns.append(Column(f"{entry.letter} against A", NUMBER, partial(_difference_cell, every, entry)))
+    columns += [Column(f"{entry.letter} loss", NUMBER, partial(_loss_cell, entry)) for entry in every.entries]
+    columns += [Column(f"{entry.letter} verdict", TEXT, partial(_verdict_cell, entry)) for entry in every.entries]
+    return Table.of(name, columns, keys)
+
+
+def _pps_cell(entry: _Entry, key: _Key) -> Cell:
+    group = entry.groups.get(key)
+    if group is None or not group.ok:
+        return no_figure(_why_none(group, entry))
+    known = group.figure("rates", "pps")
+    if known.median is None:
+        return no_figure("tcpreplay reported no rate")
+    detail = low_to_high(known.low, known.high, pps_figure)
+    notes = (f"{len(group.failed)} of {len(group.trials)} failed in {entry.letter}",) if group.failed else ()
+    look = "" if group.quotable else "unquotable"
+    return Cell(pps_figure(known.median), f"{detail}, n = {known.n}" if detail else f"n = {known.n}", notes, look)
+
+
+def _loss_cell(entry: _Entry, key: _Key) -> Cell:
+    group = entry.groups.get(key)
+    if group is None:
+        return no_figure(_why_none(group, entry))
+    ratios = group.figure("counters", "loss_ratio")
+    if ratios.median is None:
+        return no_figure(f"loss unknown in {entry.letter}")
+    return Cell(share(ratios.median), low_to_high(ratios.low, ratios.high, share))
+
+
+def _verdict_cell(entry: _Entry, key: _Key) -> Cell:
+    group = entry.groups.get(key)
+    if group is None or not group.ok:
+        return no_figure(_why_none(group, entry))
+    return Cell(group.verdict, look=VERDICT_LOOK.get(group.verdict, ""))
+
+
+def _charts(every: _Compared) -> list[Chart]:
+    made = []
+    for (host, rate), here in grouped(every.keys, lambda key: (key[1], key[3])).items():
+        names = tuple(dict.fromkeys(key[0] for key in here))
+        drawn: list[tuple[Series, str]] = []
+        label = ""
+        for method in dict.fromkeys(key[2] for key in here):
+            for entry in every.entries:
+                found = {name: entry.groups.get((name, host, method, rate)) for name in names}
+                by_traffic = {name: group for name, group in found.items() if group}
+                label = next((rate_label(group.rate) for group in by_traffic.values()), label)
+                used = next((group.method for group in by_traffic.values() if group.quotable and group.ok), method)
+                one = bars(f"{entry.letter}, {used}", len(drawn), names, by_traffic)
+                drawn += [one] if one else []
+        if drawn:
+            title = f"L1 Mbps at {label}" + (f", {host}" if every.by_host else "")
+            text = "; ".join(words for _series, words in drawn) + "."
+            made.append(Chart("bars", title, text, "", "L1 Mbps", tuple(series for series, _words in drawn), names))
+    return made
+
+
+# --- Searches and criteria ---
+
+
+def _search_sections(every: _Compared) -> list[Section]:
+    found: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
+    for entry in every.entries:
+        for search in entry.result["searches"]:
+            of = (dig(search, "traffic", "name"), search.get("injection_method"), search.get("search"))
+            key = (*map(as_text, of), as_text(search.get("host")) if every.by_host else "")
+            found.setdefault(key, {})[entry.letter] = search
+    if not found:
+        return []
+
+    def found_pps(letter: str, key: tuple[str, ...]) -> Cell:
+        search = found[key].get(letter)
+        bounds = _bounds(search)
+        if bounds is None:
+            return no_figure(f"{letter}: {as_text(search.get('status')).replace('_', ' ') if search else 'not there'}")
+        return Cell(pps_figure(bounds[0]), f"not above {pps_figure(bounds[1])}")
+
+    def against(letter: str, key: tuple[str, ...]) -> Cell:
+        base, bounds = (_bounds(found[key].get(one)) for one in ("A", letter))
+        if key[0] in every.other or base is None or bounds is None or not base[0]:
+            return no_figure(every.other.get(key[0]) or "a rate was not found")
+        return _shown(_Difference(bounds[0] / base[0] - 1, base[1] < bounds[0] or bounds[1] < base[0], ""))
+
+    columns: list[Column[tuple[str, ...]]] = [
+        Column("Traffic", TEXT, lambda key: key[0]),
+        *host_column(every.by_host, lambda key: key[3]),
+        Column("Method", TEXT, lambda key: key[1]),
+        Column("Search", TEXT, lambda key: key[2]),
+    ]
+    for entry in every.entries:
+        columns.append(Column(f"{entry.letter} found pps", NUMBER, partial(found_pps, entry.letter)))
+        if entry is not every.base:
+            columns.append(Column(f"{entry.letter} against A", NUMBER, partial(against, entry.letter)))
+    text = "Marked where the ranges from found to not above do not overlap."
+    return [Section("Search", [text], [Table.of("The largest rate within the loss goal", columns, found)])]
+
+
 def _bounds(search: Any) -> tuple[float, float] | None:
-    lower, upper = path(search, "found", "lower_pps"), path(search, "found", "upper_pps")
+    lower, upper = dig(search, "found", "lower_pps"), dig(search, "found", "upper_pps")
     if not is_number(lower):
         return None
     return float(lower), float(upper) if is_number(upper) else float(lower)
 
 
-def _criteria(entries: Sequence[_Entry]) -> list[Section]:
-    names = dict.fromkeys(plain(entry.get("name")) for one in entries for entry in one.result["criteria"])
-    if not names:
-        return []
-    table = Table("Criteria", ["Criterion", *(entry.letter for entry in entries)])
-    for name in names:
-        row = [Cell(name)]
-        for entry in entries:
-            found = next((one for one in entry.result["criteria"] if plain(one.get("name")) == name), None)
-            if found is None:
-                row.append(Cell(DASH, notes=(table.note(f"not asked in {entry.letter}"),)))
-            else:
-                good = found.get("passed") is True and not found.get("error")
-                row.append(Cell("passed" if good else "failed", look="good" if good else "bad"))
-        table.rows.append(row)
-    return [Section("Criteria", tables=[table])]
+def _criteria_sections(every: _Compared) -> list[Section]:
+    names = dict.fromkeys(as_text(one.get("name")) for entry in every.entries for one in entry.result["criteria"])
+
+    def outcome(entry: _Entry, name: str) -> Cell:
+        found = next((one for one in entry.result["criteria"] if as_text(one.get("name")) == name), None)
+        if found is None:
+            return no_figure(f"not asked in {entry.letter}")
+        good = found.get("passed") is True and not found.get("error")
+        return Cell("passed", look="good") if good else Cell("failed", look="bad")
+
+    of_each = (Column(entry.letter, TEXT, partial(outcome, entry)) for entry in every.entries)
+    columns = [Column("Criterion", TEXT, str), *of_each]
+    return [Section("Criteria", tables=[Table.of("Criteria", columns, names)])] if names else []
 
 
-def _settings(entries: Sequence[_Entry], by_host: bool) -> dict[str, list[str]]:
+# --- Settings ---
+
+
+def _settings(every: _Compared) -> dict[str, list[str]]:
     """Each setting by its name, with its value in each result."""
-    columns: list[dict[str, str]] = []
-    for entry in entries:
+    of_each: list[dict[str, str]] = []
+    for entry in every.entries:
         result = entry.result
-        column = {
-            "collection": plain(result.get("collection_version")),
-            "ansible-core": plain(result.get("ansible_version")),
-        }
-        if not by_host:
-            column["host"] = ", ".join(map(str, result["hosts"]))
+        known = {"collection": result.get("collection_version"), "ansible-core": result.get("ansible_version")}
+        found = {key: as_text(value) for key, value in known.items()}
+        if not every.by_host:
+            found["host"] = ", ".join(map(str, result["hosts"]))
         for name, host in result["hosts"].items():
-            used = path(host, "tcpreplay")
-            if used is None and not isinstance(host, Mapping):
-                continue
-            prefix = f"{name}: " if by_host or len(result["hosts"]) > 1 else ""
-            column.update(
-                {prefix + key: value for key, value in host_settings(host).items() if key not in _NOT_COMPARED}
-            )
+            prefix = f"{name}: " if every.by_host or len(result["hosts"]) > 1 else ""
+            described = host_settings(host) if isinstance(host, Mapping) else {}
+            found.update({prefix + key: value for key, value in described.items() if key not in _NOT_COMPARED})
         for name, traffic in entry.traffic.items():
-            column[f"{name}: SHA-256"] = plain(traffic.get("sha256"))
+            found[f"{name}: SHA-256"] = as_text(traffic.get("sha256"))
         settings = result.get("settings")
         for key, value in (settings if isinstance(settings, Mapping) else {}).items():
-            column[f"setting {key}"] = "none" if value is None else plain(value)
-        columns.append(column)
-    keys = dict.fromkeys(key for column in columns for key in column)
-    return {key: [column.get(key, "not there") for column in columns] for key in keys}
+            found[f"setting {key}"] = "none" if value is None else as_text(value)
+        of_each.append(found)
+    keys = dict.fromkeys(key for found in of_each for key in found)
+    return {key: [found.get(key, "not there") for found in of_each] for key in keys}
 
 
-def _settings_section(title: str, entries: Sequence[_Entry], rows: Mapping[str, Sequence[str]], look: str) -> Section:
-    section = Section(title, folded=not look)
+def _different_settings(every: _Compared, rows: Mapping[str, Sequence[str]]) -> Section:
+    title = "What differs in the setting"
     if not rows:
-        section.text.append("Nothing.")
-        return section
-    if not look:
-        table = Table("The same in all", ["Setting", "Value"])
-        table.rows = [[Cell(key), Cell(values[0])] for key, values in rows.items()]
-    else:
-        table = Table("Different", ["Setting", *(entry.letter for entry in entries)])
-        table.rows = [
-            [
-                Cell(key),
-                Cell(values[0]),
-                *(Cell(value, look="changed" if value != values[0] else "") for value in values[1:]),
-            ]
-            for key, values in rows.items()
-        ]
-    section.tables.append(table)
-    return section
+        return Section(title, ["Nothing."])
+
+    def value(index: int, key: str) -> Cell:
+        return Cell(rows[key][index], look="changed" if rows[key][index] != rows[key][0] else "")
+
+    of_each = (Column(entry.letter, TEXT, partial(value, index)) for index, entry in enumerate(every.entries))
+    return Section(title, tables=[Table.of("Different", [Column("Setting", TEXT, str), *of_each], rows)])
+
+
+def _same_settings(rows: Mapping[str, Sequence[str]]) -> Section:
+    title = "What is the same in the setting"
+    if not rows:
+        return Section(title, ["Nothing."], folded=True)
+    columns = [Column("Setting", TEXT, str), Column("Value", TEXT, lambda key: rows[key][0])]
+    return Section(title, tables=[Table.of("The same in all", columns, rows)], folded=True)

@@ -11,13 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.charts import (
-    MARKS,
-    STYLES,
-    logarithmic,
-    need_pygal,
-    svg,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.charts import MARKS, STYLES, logarithmic, svg
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Page, Series
 
 _FOLDER = Path(__file__).parent
@@ -34,7 +29,7 @@ _PATTERNS = (
 
 def to_html(page: Page) -> str:
     """The page as HTML."""
-    need_pygal()
+    require("pygal")
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,

@@ -8,14 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
-    DASH,
-    Cell,
-    Page,
-    Section,
-    Table,
-    one_line,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Cell, Page, Section, Table
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH, one_line
 
 # An underscore within a word is none to Markdown; escaping it would only make names hard to read.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&{}!$]|(?<![^\W_])_|_(?![^\W_])")
@@ -75,7 +69,7 @@ def _table(table: Table, title: str) -> list[str]:
     lines.append(
         "|" + "|".join("---:" if index in table.numeric else "---" for index in range(len(table.columns))) + "|"
     )
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+    lines += ["| " + " | ".join(_cell(cell, table) for cell in row) + " |" for row in table.rows]
     lines.append("")
     if table.notes:
         lines += [f"{index}. {escape(note)}" for index, note in enumerate(table.notes, start=1)]
@@ -83,7 +77,7 @@ def _table(table: Table, title: str) -> list[str]:
     return lines
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, table: Table) -> str:
     text = code(cell.text) if cell.look == "code" and cell.text != DASH else escape(cell.text)
     if cell.look == "unquotable":
         text = f"~~{text}~~"
@@ -92,5 +86,5 @@ def _cell(cell: Cell) -> str:
     if cell.detail:
         text += f" ({escape(cell.detail)})"
     if cell.notes:
-        text += f" [{','.join(map(str, cell.notes))}]".replace("[", "\\[").replace("]", "\\]")
+        text += f" \\[{','.join(map(str, table.note_numbers(cell)))}\\]"
     return text

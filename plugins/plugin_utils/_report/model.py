@@ -1,34 +1,30 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a report is made of: sections with sentences, tables and charts; and numbers as text. Pure.
-
-Each number is formatted here, once, so that HTML and Markdown cannot disagree.
-"""
+"""What a report is made of: sections with sentences, tables and charts. Pure."""
 
 from __future__ import annotations
 
-import datetime
-import json
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
-DASH = "–"  # noqa: RUF001  (an en dash: the sign for no figure)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH
 
+TEXT, NUMBER = "text", "number"  # kinds of columns: numbers are set to the right
 
-# --- What a page is made of ---
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, a second line, the notes it refers to (from 1), and how it looks (good, warn, bad, changed,
-    code, or nothing)."""
+    """One cell: its text, a second line, its notes, and how it looks (good, warn, bad, changed, unquotable, code, or
+    nothing)."""
 
     text: str
     detail: str = ""
-    notes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     look: str = ""
 
     @property
@@ -37,24 +33,55 @@ class Cell:
         return self.look != "code" and any(len(word) > 24 for word in self.text.split())
 
 
-@dataclass
+def no_figure(why: str, *notes: str) -> Cell:
+    """A dash, with the reason."""
+    return Cell(DASH, notes=(why, *notes))
+
+
+@dataclass(frozen=True)
+class Column(Generic[_Row]):
+    """A column: its heading, its kind, and its cell of a row's item. A cell of text alone may be the text."""
+
+    heading: str
+    kind: str
+    cell: Callable[[_Row], Cell | str]
+
+
+def host_column(many_hosts: bool, host: Callable[[_Row], str]) -> list[Column[_Row]]:
+    """The column of hosts, where there are several."""
+    return [Column("Host", TEXT, host)] if many_hosts else []
+
+
+@dataclass(frozen=True)
 class Table:
     """A table. The first column is the rows' header; ``numeric`` are the columns set to the right."""
 
     caption: str
-    columns: list[str]
-    rows: list[list[Cell]] = field(default_factory=list)
-    numeric: tuple[int, ...] = ()
-    _notes: dict[str, int] = field(default_factory=dict)
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: Sequence[int] = ()
 
-    def note(self, text: str) -> int:
-        """The number of a note, the same for the same text."""
-        return self._notes.setdefault(text, len(self._notes) + 1)
+    @classmethod
+    def of(cls, caption: str, columns: Sequence[Column[_Row]], items: Iterable[_Row]) -> Table:
+        """The table with a row for each item."""
+        made = ([column.cell(item) for column in columns] for item in items)
+        rows = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in made]
+        numeric = [index for index, column in enumerate(columns) if column.kind == NUMBER]
+        return cls(caption, [column.heading for column in columns], rows, numeric)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        notes = dict.fromkeys(note for row in self.rows for cell in row for note in cell.notes)
+        return {note: number for number, note in enumerate(notes, start=1)}
 
     @property
     def notes(self) -> list[str]:
-        """The notes in the order of their numbers."""
-        return list(self._notes)
+        """The notes, each once, in the order of their numbers."""
+        return list(self._numbers)
+
+    def note_numbers(self, cell: Cell) -> list[int]:
+        """The numbers of a cell's notes."""
+        return [self._numbers[note] for note in dict.fromkeys(cell.notes)]
 
 
 @dataclass(frozen=True)
@@ -80,18 +107,18 @@ class Chart:
     levels: tuple[tuple[str, float], ...] = ()  # horizontal lines: a label and a value
 
 
-@dataclass
+@dataclass(frozen=True)
 class Section:
     """A part of the page. ``folded``: closed until asked for on a screen, open on paper."""
 
     title: str
-    text: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    charts: list[Chart] = field(default_factory=list)
+    text: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
     folded: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Page:
     """The whole report. ``passed`` is the answer; None for a comparison, which has none of its own."""
 
@@ -102,126 +129,3 @@ class Page:
     answers: list[str]
     failures: list[str]
     sections: list[Section]
-
-
-# --- Numbers and words ---
-
-
-def number(value: Any, decimals: int = 0) -> str:
-    """``1,602,567`` or ``9,843.95``; a dash for None and for what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return DASH
-    text = f"{value:,.{decimals}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text  # no minus zero
-
-
-def pps_figure(value: Any) -> str:
-    """Frames per second: ``14,880,952``; below a thousand with the decimals it bears."""
-    return number(value, 0 if not is_number(value) or abs(value) >= 1000 or value == 0 else 2)
-
-
-def mbps_figure(value: Any) -> str:
-    """Mbit/s: ``9,843.95``, ``0.0512``."""
-    return number(value, 4 if is_number(value) and 0 < abs(value) < 1 else 2)
-
-
-def percent(value: Any) -> str:
-    """A percentage: ``100`` and ``0`` only where it is that exactly."""
-    if not is_number(value):
-        return DASH
-    if value in (0, 100):
-        return f"{value:.0f} %"
-    if 0 < value < 0.01:
-        return f"{value:.4f} %" if value >= 0.0001 else "<0.0001 %"
-    if 99.99 < value < 100:
-        return f"{math.floor(value * 10000) / 10000:.4f} %" if value < 99.9999 else ">99.9999 %"
-    return f"{value:,.2f} %"
-
-
-def change(value: float) -> str:
-    """A difference in percent, with its sign."""
-    return f"{value * 100:+.1f} %" if value else "0 %"
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no truth value."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def duration(seconds: Any) -> str:
-    """``96 s`` or ``12 min 5 s``."""
-    if not is_number(seconds):
-        return DASH
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
-
-
-def moment(epoch: Any) -> str:
-    """A point in time, in UTC."""
-    if not is_number(epoch):
-        return DASH
-    try:
-        return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, OSError, ValueError):
-        return DASH
-
-
-def count(what: int, word: str) -> str:
-    """``1 trial``, ``2 trials``; of ``traffic``, ``1 traffic, 2 traffics``."""
-    return f"{what} {word}{'' if what == 1 else 's'}"
-
-
-def rate_label(rate: Any) -> str:
-    """How a rate was asked for, in words."""
-    if not isinstance(rate, Mapping) or not rate:
-        return "recorded speed"
-    form, value = next(iter(rate.items()))
-    if form == "topspeed":
-        return "top speed" if value else "recorded speed"
-    shown = f"{value:,.10g}" if is_number(value) else plain(value)
-    words = {
-        "mbps": "{} frame Mbps",
-        "l2_mbps": "{} L2 Mbps",
-        "l1_mbps": "{} L1 Mbps",
-        "pps": "{} pps",
-        "line_rate_percent": "{} % of line rate",
-        "multiplier": "{} \N{MULTIPLICATION SIGN} recorded speed",
-    }
-    return words.get(str(form), f"{form} {{}}").format(shown)
-
-
-def plain(value: Any) -> str:
-    """A value as text: a dash for None, yes and no, JSON for what is nested."""
-    if value is None or value == "":
-        return DASH
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    if isinstance(value, (Mapping, list, tuple)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
-
-
-def path(tree: Any, *names: str) -> Any:
-    """The value at a path of keys; None where any of them is missing."""
-    for name in names:
-        if not isinstance(tree, Mapping):
-            return None
-        tree = tree.get(name)
-    return tree
-
-
-def one_line(text: str) -> str:
-    """Text in one line."""
-    return " ".join(text.split())
-
-
-def spread(low: Any, high: Any, shown: Callable[[Any], str]) -> str:
-    """``LOW..HIGH``, or nothing where both look the same."""
-    if low is None or high is None or shown(low) == shown(high):
-        return ""
-    return f"{shown(low).removesuffix(' %')}..{shown(high)}"

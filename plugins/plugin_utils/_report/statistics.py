@@ -8,17 +8,14 @@ Each figure is a median over the repeats, with the lowest and the highest.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import REACHED
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import is_number, path, plain
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import as_text, dig, is_number
 
 # The worst first: a group of repeats has the worst verdict of its trials.
 VERDICTS = ("impossible", "short", "unknown", "consistent")
@@ -27,33 +24,6 @@ VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consist
 
 KERNEL = "pf_packet"
 NETMAP = "netmap"
-
-
-# --- What comes in ---
-
-
-def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
-    """A result of schema 1 as plain data; :class:`TrafficgenError` for anything else."""
-    if not isinstance(value, Mapping):
-        raise TrafficgenError(
-            f"not a result of the role throughput, but a {_kind(value)}",
-            on=on,
-            remedy="Give a result file that the role throughput wrote, read with throughput_load.",
-        )
-    # Ansible's strings and containers are subclasses of their own; beyond here they are Python's.
-    result: dict[str, Any] = json.loads(json.dumps(value, default=_plainer))
-    check(result, on)
-    return result
-
-
-def _kind(value: Any) -> str:
-    return {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.strip("_"))
-
-
-def _plainer(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Iterable) else str(value)
 
 
 # --- Groups: the repeats of one thing ---
@@ -91,8 +61,8 @@ def method_label(asked: str, used: str, mode: str) -> str:
 
 def search_method(entry: Mapping[str, Any]) -> str:
     """The same of a search, by what its trials say of themselves."""
-    asked = plain(entry.get("injection_method"))
-    trials = [trial for trial in entry.get("trials") or [] if path(trial, "injection_method")]
+    asked = as_text(entry.get("injection_method"))
+    trials = [trial for trial in entry.get("trials") or [] if dig(trial, "injection_method")]
     used = " and ".join(sorted({str(trial["injection_method"]) for trial in trials})) or asked
     return method_label(asked, used, _modes(trial.get("netmap_mode") for trial in trials))
 
@@ -113,7 +83,7 @@ class Group:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What makes it this group."""
+        """What tells it from other groups."""
         return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
 
     @cached_property
@@ -130,7 +100,7 @@ class Group:
     def used_method(self) -> str:
         """The method that sent the frames, as the runs say; the one asked for where no run says."""
         used = sorted(
-            {str(path(trial, "run", "injection_method")) for trial in self.ok if path(trial, "run", "injection_method")}
+            {str(dig(trial, "run", "injection_method")) for trial in self.ok if dig(trial, "run", "injection_method")}
         )
         return " and ".join(used) if used else self.asked_method
 
@@ -142,27 +112,32 @@ class Group:
     @cached_property
     def mode(self) -> str:
         """Native or emulated, as the runs say."""
-        return _modes(path(trial, "run", "netmap_mode") for trial in self.ok)
+        return _modes(dig(trial, "run", "netmap_mode") for trial in self.ok)
 
     @cached_property
     def verdict(self) -> str:
         """The worst verdict of its trials."""
-        found = {path(trial, "counters", "verdict") or "unknown" for trial in self.ok}
+        found = {dig(trial, "counters", "verdict") or "unknown" for trial in self.ok}
         return next((verdict for verdict in VERDICTS if verdict in found), "unknown")
+
+    @property
+    def quotable(self) -> bool:
+        """Whether its verdict lets its rate be quoted."""
+        return self.verdict not in UNQUOTABLE
 
     @property
     def capped(self) -> bool:
         """Whether more was asked for than the line takes."""
-        return any(path(trial, "run", "capped") is True for trial in self.ok)
+        return any(dig(trial, "run", "capped") is True for trial in self.ok)
 
     def figure(self, *names: str) -> Figure:
         """A quantity of the trials' trees, such as ``rates``, ``pps``."""
-        return figure(path(trial, *names) for trial in self.ok)
+        return figure(dig(trial, *names) for trial in self.ok)
 
     @property
     def link_speed(self) -> float | None:
         """The line's Mbit/s, None where the link has none."""
-        speeds = [path(trial, "run", "link_speed_mbps") for trial in self.ok]
+        speeds = [dig(trial, "run", "link_speed_mbps") for trial in self.ok]
         return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
 
     @cached_property
@@ -248,9 +223,9 @@ def gain(group: Group, kernel: Group | None) -> Gain:
         return Gain(None, "no gain: the kernel path was not tried at this rate")
     for side in (group, kernel):
         if not side.ok:
-            return Gain(None, f"no gain: each trial of {side.method} failed")
-        if side.verdict in UNQUOTABLE:
-            return Gain(None, f"no gain: the verdict of {side.method} is {side.verdict}, its rate is not to be quoted")
+            return Gain(None, f"no gain: every trial of {side.method} failed")
+        if not side.quotable:
+            return Gain(None, f"no gain: the verdict of {side.method} is {side.verdict}, so its rate proves nothing")
     mine, other = group.figure("rates", "pps"), kernel.figure("rates", "pps")
     if not mine.median or not other.median:
         return Gain(None, "no gain: a rate is unknown")
@@ -260,11 +235,11 @@ def gain(group: Group, kernel: Group | None) -> Gain:
         return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
     reasons = []
     if "unknown" in (group.verdict, kernel.verdict):
-        reasons.append("the gain is of rates that no counter confirms (verdict unknown)")
+        reasons.append("no counter confirms the rates behind this gain (verdict unknown)")
     if mine.n < 2 or other.n < 2:
-        reasons.append("the gain is of single trials, whose spread is not known")
+        reasons.append("the gain is from single trials, so their spread is unknown")
     elif not apart(mine, other):
-        reasons.append("the ranges of the repeats overlap: this is no difference")
+        reasons.append("the ranges of the repeats overlap, so the gain may be chance")
     return Gain(ratio, "; ".join(reasons))
 
 
@@ -291,7 +266,7 @@ def steps_of(trial: Mapping[str, Any]) -> list[tuple[float, float, float]]:
     made: list[tuple[float, float, float]] = []
     begin, packets = 0.0, 0.0
     for point in points:
-        sent, mean, seconds = path(point, "packets"), path(point, "pps"), path(point, "seconds")
+        sent, mean, seconds = dig(point, "packets"), dig(point, "pps"), dig(point, "seconds")
         if not is_number(sent):
             continue
         end = sent / mean if is_number(mean) and mean > 0 else seconds

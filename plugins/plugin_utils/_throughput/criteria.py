@@ -6,24 +6,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded import bounded
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.schema import plain_data
 
 _REMEDY = "See https://jmespath.org/specification.html."
 
 
-def search(expression: Any, data: Any) -> Any:
+def query(expression: Any, data: Any) -> Any:
     """What the expression gives over the data."""
-    return _bounded(expression, lambda: _parse(expression).search(plain(data)))
+    return _bounded(expression, lambda: _parse(expression).search(plain_data(data)))
 
 
 def _bounded(expression: Any, work: Callable[[], Any]) -> Any:
     """An expression may be one that never ends, takes all memory, or raises anything: :mod:`_bounded`."""
-    libraries.require("jmespath")
+    require("jmespath")
     if not isinstance(expression, str):
         raise TrafficgenError(f"the expression is a string, not {type(expression).__name__}")
     try:
@@ -36,7 +37,7 @@ def _said(work: Callable[[], Any]) -> Any:
     """An error of the library's own speaks for itself, without the name of its class."""
     try:
         return work()
-    except libraries.require("jmespath").exceptions.JMESPathError as error:
+    except require("jmespath").exceptions.JMESPathError as error:
         raise TrafficgenError(" ".join(str(error).split())) from None
 
 
@@ -45,22 +46,7 @@ def _check(expression: Any) -> None:
 
 
 def _parse(expression: str) -> Any:
-    return libraries.require("jmespath").compile(str(expression))
-
-
-def plain(data: Any) -> Any:
-    """The data in Python's own types.
-
-    jmespath judges values by the very names of their types, and Ansible's strings and containers are subclasses with
-    names of their own.
-    """
-    return json.loads(json.dumps(data, default=_plainer))
-
-
-def _plainer(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Iterable) else str(value)
+    return require("jmespath").compile(str(expression))
 
 
 def check_criteria(criteria: Any) -> list[dict[str, str]]:
@@ -94,7 +80,7 @@ def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
     """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it
     yields no answer."""
     checked = check_criteria(criteria)
-    bare = plain(data) if checked else None
+    bare = plain_data(data) if checked else None
     return [_judged(one, bare) for one in checked]
 
 
@@ -150,4 +136,4 @@ def _is_nothing(node: Mapping[str, Any], data: Any, nothing: Sequence[Any]) -> b
 
 
 def _value(node: Mapping[str, Any], data: Any) -> Any:
-    return libraries.require("jmespath").visitor.TreeInterpreter().visit(node, data)
+    return require("jmespath").visitor.TreeInterpreter().visit(node, data)

@@ -83,10 +83,7 @@ def write(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(made)
         raise TrafficgenError(
-            "cannot be written",
-            on=str(path),
-            said=error.strerror or str(error),
-            remedy=_AGAIN,
+            "cannot be written", on=str(path), said=error.strerror or str(error), remedy=_AGAIN
         ) from None
 
 

@@ -9,9 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import check_result
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import unfinished_words
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import (
+    check_result,
+    unfinished_words,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import title
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,7 +25,7 @@ def junit(result: Mapping[str, Any]) -> str:
 
     :raises TrafficgenError: it is no result of schema 1.
     """
-    library = libraries.require("junitparser")
+    library = require("junitparser")
     result = check_result(result)
     suites = library.JUnitXml(_clean(result["name"]))
 

@@ -16,11 +16,16 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import RECEIVE_WAIT
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import count, is_number, moment, path
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
+    count,
+    dig,
+    is_number,
+    utc_time,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search, sizes
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE, line, trial
 
@@ -45,12 +50,25 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
         cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
         what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
         raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
-    check(result, on)
+    _check(result, on)
     return result  # type: ignore[no-any-return]
 
 
-def check(result: Any, on: str = "the result") -> None:
-    """Raise :class:`TrafficgenError` unless ``result`` is one of this schema, plain data as JSON has it."""
+def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
+    """A result, in whatever containers, as plain data; :class:`TrafficgenError` for anything else."""
+    if not isinstance(value, Mapping):
+        kind = {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.strip("_"))
+        raise TrafficgenError(
+            f"not a result of the role throughput, but a {kind}",
+            on=on,
+            remedy="Give a result file that the role throughput wrote, read with throughput_load.",
+        )
+    result: dict[str, Any] = schema.plain_data(value)
+    _check(result, on)
+    return result
+
+
+def _check(result: Any, on: str) -> None:
     again = "Name a result.json of the role throughput."
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         said = (
@@ -104,7 +122,7 @@ def of_record(record: Record) -> dict[str, Any]:
             "ended": record.ended["ended"] if record.ended else last,
             "unfinished": unfinished,
             "notes": [
-                f"The test was broken off after {count(one['made'], 'trial')}, and went on at {moment(one['resumed'])}."
+                f"The test was interrupted after {count(one['made'], 'trial')}, and resumed {utc_time(one['resumed'])}."
                 for one in record.resumed
             ],
         }
@@ -130,7 +148,7 @@ def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | N
         settings.get("search"),
         {
             **{key: _sizes_of(item["traffic"], known)[key] for key in ("wire_frame_size", "frame_size")},
-            "link_speed_mbps": path(known, "host", "interface", "link_speed_mbps"),
+            "link_speed_mbps": dig(known, "host", "interface", "link_speed_mbps"),
             **(settings.get("search_options") or {}),
         },
     )
@@ -203,22 +221,6 @@ def with_criteria(result: Mapping[str, Any], criteria: list[dict[str, Any]]) -> 
     found["failures"] = failures(found)
     found["passed"] = not found["failures"]
     return found
-
-
-def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
-    if not found["packets"]:
-        raise TrafficgenError(
-            "has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."
-        )
-    return {
-        "name": one["name"],
-        **sizes(one, found["sizes"]),
-        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
-        "streams": one["streams"],
-        "path": path,
-        "source_macs": found.get("source_macs"),
-    }
 
 
 def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -427,104 +429,3 @@ def failures(result: Mapping[str, Any]) -> list[str]:
             why = f"is no answer, {one['error']}" if one["error"] else "is not met"
             found.append(f"Criterion {one['name']!r} {why}: {one['expression']}")
     return found
-
-
-# --- A host ---
-
-
-def host(
-    *,
-    facts: Mapping[str, Any],
-    link: Mapping[str, Any],
-    tcpreplay: Mapping[str, Any],
-    netmap: Mapping[str, Any],
-    netns: str | None = None,
-    link_speed_mbps: Any = None,
-    cpu_list: str | None = None,
-    rings: str = "",
-    pause: str = "",
-    tuned: str = "",
-    clock: Mapping[str, Any] | None = None,
-    receiver: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
-    and programs' output."""
-    processor = facts.get("processor") or []
-    guest = facts.get("virtualization_role") == "guest"
-    interface = link["interface"]
-    on_netmap = (netmap.get("interfaces") or {}).get(interface) or {}
-    count = facts.get("processor_vcpus") or facts.get("processor_nproc")
-    return {
-        "interface": {
-            "name": interface,
-            "netns": netns or None,
-            "driver": link["driver"],
-            "bus_info": link["bus_info"],
-            "link_speed_mbps": int(link_speed_mbps) if link_speed_mbps else link["speed_mbps"],
-            "mtu": link["mtu"],
-            "mac_address": link["mac_address"],
-            "rings": parse_rings(rings),
-            "pause": parse_pause(pause),
-        },
-        "receiver": _described(receiver),
-        "kernel": facts.get("kernel"),
-        "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
-        # number, maker, model, for each CPU; on some architectures less
-        "cpu": {
-            "model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None),
-            "count": count,
-        },
-        "memory_mb": facts.get("memtotal_mb"),
-        "virtualization": facts.get("virtualization_type") if guest else None,
-        "tuned_profile": parse_tuned(tuned),
-        "cpu_list": cpu_list or None,
-        "tcpreplay": {
-            "version": tcpreplay["version"],
-            "executable": tcpreplay["path"],
-            "netmap": tcpreplay["netmap"]["usable"],
-        },
-        "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
-        "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
-    }
-
-
-def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
-    """``{usable, reason}``: whether a host can send through netmap, and if not, why."""
-    if tcpreplay["netmap"]["usable"] is False:
-        return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
-    if not netmap["loaded"]:
-        return {"usable": False, "reason": netmap.get("problem") or "netmap is not loaded"}
-    return {"usable": True, "reason": ""}
-
-
-def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not receiver or receiver.get("kind", "none") == "none":
-        return None
-    by = "command" if receiver["kind"] == "command" else "test frames"
-    return {
-        **{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")},
-        "counted_by": by,
-    }
-
-
-def parse_rings(text: str) -> dict[str, int] | None:
-    """``{tx, rx}``, the rings' current sizes, from ``ethtool -g``; None where it has none to tell of."""
-    return _current(text, r"^(RX|TX):\s+(\d+)$", int)
-
-
-def parse_pause(text: str) -> dict[str, str] | None:
-    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has
-    none."""
-    return _current(text, r"^(RX|TX):\s+(on|off)$", str)
-
-
-def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
-    current = text.partition("Current hardware settings:")[2]
-    found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
-    return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
-
-
-def parse_tuned(text: str) -> str | None:
-    """The profile that ``tuned-adm active`` names; None where tuned is not there or has none."""
-    found = re.search(r"^Current active profile: (\S+)", text, re.MULTILINE)
-    return found[1] if found else None

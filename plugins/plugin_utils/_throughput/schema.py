@@ -95,6 +95,20 @@ def _whole(digits: str) -> int:
     return int(digits) if len(digits) <= 40 else LARGEST
 
 
+def plain_data(value: Any) -> Any:
+    """The value in Python's own types, as JSON has them.
+
+    Ansible's strings and containers are subclasses of their own, and jmespath goes by the names of types.
+    """
+    return json.loads(json.dumps(value, default=_plainer))
+
+
+def _plainer(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
 # --- Kinds of values ---
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 
@@ -44,10 +44,10 @@ def test_no_time(text):
 
 
 def test_missing_libraries_are_all_named(monkeypatch):
-    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_libraries.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TrafficgenError, match=r"pygal \(for the charts.*junitparser.*pip install pygal junitparser"):
-        libraries.check(["pygal", "junitparser"])
-    libraries.check([])
+        _libraries.require_all(["pygal", "junitparser"])
+    _libraries.require_all([])
 
 
 def result(**parts):

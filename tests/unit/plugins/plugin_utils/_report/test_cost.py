@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Table
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Cell, Table
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
@@ -93,8 +93,9 @@ def test_it_is_linear(form, differ):
 
 def test_notes_are_numbered_in_linear_time():
     def number(count):
-        table = Table("", [])
-        assert [table.note(f"note {index}") for index in (*range(count), *range(count))][-1] == count
+        cells = [Cell("", notes=(f"note {index}",)) for index in range(count)]
+        table = Table("", [], [cells, cells])
+        assert [table.note_numbers(cell) for cell in cells] == [[index + 1] for index in range(count)]
         assert len(table.notes) == count
 
     few = min(seconds_of(number, 4000) for _time in range(3))

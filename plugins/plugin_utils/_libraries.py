@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Libraries that the controller needs for some of what is asked: looked for before the first trial, not after the
-last."""
+"""Python libraries that some requests need on the controller. The role looks for them before the first trial."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ LIBRARIES = {
     "jmespath": "criteria and queries",
     "junitparser": "JUnit XML",
     "MLRsearch": "the search for the largest rate",
-    "pygal": "the charts of the HTML report",
+    "pygal": "the charts of the HTML report; Markdown needs no library",
 }
 
 
@@ -26,18 +25,18 @@ def require(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise missing([name], said=str(error)) from None
+        raise _missing([name], said=str(error)) from None
 
 
-def check(names: list[str]) -> None:
+def require_all(names: list[str]) -> None:
     """Raise :class:`TrafficgenError` if some of the libraries are not there, naming all of them. Nothing is
     imported."""
     absent = [name for name in names if importlib.util.find_spec(name) is None]
     if absent:
-        raise missing(absent)
+        raise _missing(absent)
 
 
-def missing(names: list[str], said: str = "") -> TrafficgenError:
+def _missing(names: list[str], said: str = "") -> TrafficgenError:
     """The error for libraries that are not there."""
     wanted = " and ".join(f"{name} (for {LIBRARIES[name]})" for name in names)
     return TrafficgenError(

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's entry in a result: what it is, and the traffic on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import sizes
+
+
+def host(
+    *,
+    facts: Mapping[str, Any],
+    link: Mapping[str, Any],
+    tcpreplay: Mapping[str, Any],
+    netmap: Mapping[str, Any],
+    netns: str | None = None,
+    link_speed_mbps: Any = None,
+    cpu_list: str | None = None,
+    rings: str = "",
+    pause: str = "",
+    tuned: str = "",
+    clock: Mapping[str, Any] | None = None,
+    receiver: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
+    and programs' output."""
+    processor = facts.get("processor") or []
+    guest = facts.get("virtualization_role") == "guest"
+    interface = link["interface"]
+    on_netmap = (netmap.get("interfaces") or {}).get(interface) or {}
+    count = facts.get("processor_vcpus") or facts.get("processor_nproc")
+    return {
+        "interface": {
+            "name": interface,
+            "netns": netns or None,
+            "driver": link["driver"],
+            "bus_info": link["bus_info"],
+            "link_speed_mbps": int(link_speed_mbps) if link_speed_mbps else link["speed_mbps"],
+            "mtu": link["mtu"],
+            "mac_address": link["mac_address"],
+            "rings": parse_rings(rings),
+            "pause": parse_pause(pause),
+        },
+        "receiver": _described(receiver),
+        "kernel": facts.get("kernel"),
+        "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
+        # number, maker, model, for each CPU; on some architectures less
+        "cpu": {
+            "model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None),
+            "count": count,
+        },
+        "memory_mb": facts.get("memtotal_mb"),
+        "virtualization": facts.get("virtualization_type") if guest else None,
+        "tuned_profile": parse_tuned(tuned),
+        "cpu_list": cpu_list or None,
+        "tcpreplay": {
+            "version": tcpreplay["version"],
+            "executable": tcpreplay["path"],
+            "netmap": tcpreplay["netmap"]["usable"],
+        },
+        "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
+        "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
+    }
+
+
+def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
+    """``{usable, reason}``: whether a host can send through netmap, and if not, why."""
+    if tcpreplay["netmap"]["usable"] is False:
+        return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
+    if not netmap["loaded"]:
+        return {"usable": False, "reason": netmap.get("problem") or "netmap is not loaded"}
+    return {"usable": True, "reason": ""}
+
+
+def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not receiver or receiver.get("kind", "none") == "none":
+        return None
+    by = "command" if receiver["kind"] == "command" else "test frames"
+    return {
+        **{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")},
+        "counted_by": by,
+    }
+
+
+def parse_rings(text: str) -> dict[str, int] | None:
+    """``{tx, rx}``, the rings' current sizes, from ``ethtool -g``; None where it has none to tell of."""
+    return _current(text, r"^(RX|TX):\s+(\d+)$", int)
+
+
+def parse_pause(text: str) -> dict[str, str] | None:
+    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has
+    none."""
+    return _current(text, r"^(RX|TX):\s+(on|off)$", str)
+
+
+def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
+    current = text.partition("Current hardware settings:")[2]
+    found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
+    return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
+
+
+def parse_tuned(text: str) -> str | None:
+    """The profile that ``tuned-adm active`` names; None where tuned is not there or has none."""
+    found = re.search(r"^Current active profile: (\S+)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
+    if not found["packets"]:
+        raise TrafficgenError(
+            "has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."
+        )
+    return {
+        "name": one["name"],
+        **sizes(one, found["sizes"]),
+        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
+        "streams": one["streams"],
+        "path": path,
+        "source_macs": found.get("source_macs"),
+    }

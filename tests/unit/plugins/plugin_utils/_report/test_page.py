@@ -1,0 +1,338 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the page of one result."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH, rate_label
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._report.pages import NAMES, load, table_of
+
+
+def test_figures_are_medians_with_their_ranges():
+    result = load("first_user")
+    rows = table_of(page(result), "tcp_port_scan_1500 (")
+    netmap = next(row for row in rows if row["Method"].text == "netmap, emulated" and "capped" in row["Asked"].text)
+    rates = [
+        trial["rates"]
+        for trial in result["trials"]
+        if (trial["traffic"]["name"], trial["injection_method"], trial["rate"])
+        == ("tcp_port_scan_1500", "netmap", {"mbps": 10000})
+    ]
+    assert netmap["Trials"].text == "3"
+    pps = [rate["pps"] for rate in rates]
+    assert netmap["pps"].text == f"{statistics.median(pps):,.0f}"
+    assert netmap["pps"].detail == f"{min(pps):,.0f}..{max(pps):,.0f}"
+    # 1514 bytes in the file are 1538 on the line with FCS, preamble and gap.
+    assert float(netmap["L1 Mbps"].text.replace(",", "")) == pytest.approx(
+        statistics.median(pps) * 1538 * 8 / 1e6, abs=0.01
+    )
+    assert float(netmap["L2 Mbps"].text.replace(",", "")) == pytest.approx(
+        statistics.median(pps) * 1518 * 8 / 1e6, abs=0.01
+    )
+
+
+def test_the_gain_is_the_ratio_of_medians():
+    rows = table_of(page(load("first_user")), "What netmap brings")
+    assert [
+        (row["Traffic"].text, row["Gain"].text)
+        for row in rows
+        if "capped" in row["Asked"].text and "1500" in row["Traffic"].text
+    ] == [
+        ("tcp_port_scan_1500", "1.73 ×"),  # noqa: RUF001  (the first user's figures: 9706 and 5624 Mbps)
+        ("udp_port_scan_1500", "1.59 ×"),  # noqa: RUF001  (9775 and 6279, of which the line takes 9844)
+    ]
+
+
+def test_no_gain_from_a_rate_that_was_asked_for():
+    made = page(load("first_user"))
+    rows = table_of(made, "What netmap brings")
+    paced = next(
+        row for row in rows if row["Traffic"].text == "tcp_port_scan_1500" and "capped" not in row["Asked"].text
+    )
+    assert "does not say which is faster" in paced["Gain"].notes[0]
+    assert made.answers == [
+        "netmap (emulated) sent 1.59 to 3.56 times what the kernel path did, in 6 of 8 cases. "
+        "The other 2 allow no comparison (see notes)."
+    ]
+
+
+def test_no_gain_without_the_kernel_path():
+    result = load("first_user")
+    result["trials"] = [trial for trial in result["trials"] if trial["injection_method"] == "netmap"]
+    rows = table_of(page(result), "What netmap brings")
+    assert {row["Gain"].text for row in rows} == {DASH}
+    assert "the kernel path was not tried" in rows[0]["Gain"].notes[0]
+
+
+@pytest.mark.parametrize("rate", [{"mbps": 1000}, {"multiplier": 1}])
+def test_a_trial_that_missed_its_rate_is_said_though_the_median_did_not(rate):
+    result = load("first_user")
+    shares = {4: 1.0, 5: 0.7992, 6: 0.9951}
+    for trial in result["trials"][3:6]:
+        trial["rate"] = rate
+        trial["run"]["rate_reached"] = shares[trial["number"]]
+    made = page(result)
+    rows = table_of(made, "Each trial")
+    assert [row["Asked"].detail for row in rows[3:6]] == ["", "79.92 % of it sent", ""]
+    rows = table_of(made, "tcp_port_scan_64 (")
+    row = next(row for row in rows if row["Method"].text.startswith("netmap") and row["Asked"].text == rate_label(rate))
+    assert row["Asked"].detail == ""
+    assert any(
+        note.endswith("1 of 3 trials missed the rate asked for: 79.92 % of it sent in trial 5")
+        for note in row["Asked"].notes
+    )
+    for text in (to_markdown(made), to_html(made)):
+        assert text.count("79.92 % of it sent") == 2
+
+
+def test_troubles_are_told():
+    made = page(load("troubles"))
+    assert (made.passed, made.verdict, len(made.failures)) == (False, "Failed", 4)
+    rows = table_of(made, "tcp_port_scan_64 (")
+    by_method = {(row["Host"].text, row["Method"].text): row for row in rows}
+    netmap = by_method["gen1", "netmap, emulated"]
+    assert (netmap["Trials"].text, netmap["Trials"].look) == ("1 of 2", "bad")
+    assert "check cables | <b>no</b>. Plug it in." in netmap["Trials"].notes[0]
+    kernel = by_method["gen1", "kernel path (pf_packet)"]
+    assert kernel["Verdict"].text == "unknown"
+    assert kernel["pps"].text != DASH
+    assert "not in the table" in kernel["Verdict"].notes[0]
+    assert kernel["Loss"].notes == ("loss unknown: nothing counted what arrived",)
+    other = by_method["gen2", "kernel path (pf_packet)"]
+    assert other["Loss"].text.startswith("0.000")
+    assert "dropped 6 frames itself" in other["Loss"].notes[0]
+    assert "no line rate" in other["Line rate"].notes[0]
+
+    rows = table_of(made, "udp|<em>1500</em> (")
+    by_method = {(row["Host"].text, row["Method"].text): row for row in rows}
+    failed = by_method["gen2", "netmap"]
+    assert {
+        failed[column].text for column in ("pps", "L1 Mbps", "L2 Mbps", "Line rate", "Loss", "Verdict", "Gain")
+    } == {DASH}
+    assert all(failed[column].notes for column in ("pps", "L1 Mbps", "L2 Mbps", "Line rate", "Loss", "Verdict", "Gain"))
+    impossible = by_method["gen1", "netmap, emulated"]
+    assert (impossible["pps"].look, impossible["Gain"].text) == ("unquotable", DASH)
+    short_one = by_method["gen1", "kernel path (pf_packet)"]
+    assert (short_one["Verdict"].text, short_one["Verdict"].detail) == ("short", "1 of 2")
+
+
+def test_what_is_not_to_be_quoted_is_not_drawn_as_a_bar():
+    made = page(load("troubles"))
+    bars = [chart for section in made.sections for chart in section.charts if chart.kind == "bars"]
+    drawn = {
+        (chart.title, series.label, name)
+        for chart in bars
+        for series in chart.series
+        for name, point in zip(chart.categories, series.points)
+        if point
+    }
+    assert ("L1 Mbps at top speed, gen1", "netmap, emulated", "udp|<em>1500</em>") not in drawn
+    assert ("L1 Mbps at top speed, gen1", "netmap, emulated", "tcp_port_scan_64") in drawn
+
+
+def test_a_line_rate_only_where_there_is_a_line():
+    levels = {
+        chart.title: chart.levels
+        for section in page(load("troubles")).sections
+        for chart in section.charts
+        if chart.kind == "bars"
+    }
+    assert levels["L1 Mbps at top speed, gen1"] == (("line rate 10,000 Mbps", 10000.0),)
+    assert levels["L1 Mbps at top speed, gen2"] == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_dash_has_a_reason(name):
+    for section in page(load(name)).sections:
+        for table in section.tables:
+            for row in table.rows:
+                for column, cell in zip(table.columns, row):
+                    if cell.text == DASH:
+                        assert cell.notes, (table.caption, column)
+
+
+def nulls(tree):
+    """A result in which every figure that may be null is. Those of the schema's own keys may not."""
+    if isinstance(tree, dict):
+        kept = (
+            "schema",
+            "schema_version",
+            "name",
+            "traffic",
+            "hosts",
+            "trials",
+            "passed",
+            "collection_version",
+            "ansible_version",
+            "started",
+            "ended",
+            "estimated_seconds",
+            "trial_seconds",
+            "host",
+            "injection_method",
+            "rate",
+            "repeat",
+            "status",
+        )
+        return {
+            key: nulls(value) if isinstance(value, (dict, list)) else value if key in kept else None
+            for key, value in tree.items()
+        }
+    return [nulls(value) for value in tree if isinstance(value, dict)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nulls_everywhere(name):
+    result = nulls(load(name))
+    for key in ("trials", "searches"):
+        for entry in result[key]:
+            assert entry
+    for form in (to_html, to_markdown):
+        text = form(page(result))
+        assert "None" not in text
+        assert "nan" not in text
+
+
+@pytest.mark.parametrize("key", ["stats", "rates", "run", "counters"])
+def test_a_trial_without_a_part_of_its_tree(key):
+    result = load("namespaces")
+    for trial in result["trials"]:
+        trial[key] = None
+    assert to_markdown(page(result))
+    assert to_html(page(result))
+
+
+def test_without_trials():
+    result = load("first_user")
+    result.update(trials=[], passed=False, failures=["nothing was selected"])
+    assert "This result has no trials." in to_markdown(page(result))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda result: [], "the list of results is empty"),
+        (lambda result: None, "not a result of the role throughput, but a null"),
+        (lambda result: "{}", "but a str"),
+        (lambda result: {}, "it names no schema"),
+        (lambda result: {**result, "schema": "other"}, "its schema is 'other'"),
+        (lambda result: {**result, "schema_version": 2}, "schema version 2, and this collection reads 1.*newer"),
+        (lambda result: {**result, "schema_version": True}, "schema version True"),
+        (lambda result: {key: value for key, value in result.items() if key != "trials"}, "has no trials"),
+        (lambda result: {**result, "hosts": []}, r"hosts is \[\], not a dictionary"),
+        (lambda result: {**result, "traffic": ["x"]}, "traffic, entry 1 is .x., not a dictionary"),
+        (lambda result: {**result, "trials": ["x"]}, "trials, entry 1 is .x., not a dictionary"),
+        (
+            lambda result: {**result, "trials": [{**result["trials"][0], "traffic": {}}]},
+            "trials, entry 1, traffic, has no name",
+        ),
+        (lambda result: {**result, "searches": {}}, r"searches is \{\}, not a list"),
+        (lambda result: {**result, "criteria": [None]}, "criteria, entry 1 is null, not a dictionary"),
+        (lambda result: [result, {}], "result 2: is not a throughput result"),
+    ],
+)
+def test_what_is_no_result(spoil, message):
+    with pytest.raises(TrafficgenError, match=message):
+        page(spoil(load("first_user")))
+
+
+def test_what_the_run_has_to_say_of_itself():
+    result = load("first_user")
+    result["notes"] = ["gen1 has no netmap: it sends by its kernel alone."]
+    assert "gen1 has no netmap: it sends by its kernel alone." in to_markdown(page(result))
+
+
+# --- Searches ---
+
+
+def test_what_limited_a_search_stands_beside_the_rate():
+    result = load("search")
+    result["searches"][1]["limited_by"] = "generator"
+    rows = table_of(page(result), "The largest rate within the loss goal")
+    assert "the device's limit" in str(rows[0])
+    assert "the generator's limit" in str(rows[1])
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("max_pps", "no rate above max_pps was tried"),
+        ("generator", "the generator could not send fast enough to reach the device's limit"),
+    ],
+)
+def test_a_search_without_an_upper_bound_says_why(limit, why):
+    result = load("search")
+    result["searches"][0]["limited_by"] = limit
+    result["searches"][0]["found"]["upper_pps"] = None
+    rows = table_of(page(result), "The largest rate within the loss goal")
+    assert rows[0]["Not above"].text == DASH
+    assert rows[0]["Not above"].notes == (why,)
+
+
+def test_the_method_of_a_search_is_the_one_used():
+    result = load("search")
+    first, second, third = result["searches"]
+    for trial in first["trials"]:
+        trial.update(injection_method="netmap", netmap_mode="emulated")
+    first["trials"][0].update(injection_method=None, netmap_mode=None)  # nothing is known of this one
+    second["injection_method"] = "auto"
+    for trial in second["trials"]:
+        trial.update(injection_method="pf_packet", netmap_mode=None)
+    rows = table_of(page(result), "The largest rate within the loss goal")
+    assert [row["Method"].text for row in rows] == [
+        "netmap, emulated",
+        "kernel path (pf_packet), by auto",
+        "kernel path (pf_packet)",
+    ]
+    assert "injection_method" not in third["trials"][0]  # a result from before that was kept
+
+
+def test_searches():
+    made = page(load("search"))
+    rows = table_of(made, "The largest rate within the loss goal")
+    found = rows[0]
+    low, high = (int(found[column].text.replace(",", "")) for column in ("Found pps", "Not above"))
+    assert low <= 1_100_000 < high  # the device's capacity
+    assert (found["Trials"].text, found["Trials"].detail) == ("13", "3 no proof")
+    assert rows[2]["Found pps"].text == DASH
+    assert "no trial could send what was asked for" in rows[2]["Found pps"].notes[0]
+    chart = next(chart for section in made.sections for chart in section.charts)
+    assert [series.label for series in chart.series] == ["goal met", "goal missed", "no proof"]
+    assert [value for _dummy, value in chart.levels] == pytest.approx([low, high], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("goal", "outcome", "look"),
+    [(0.005, "goal met", "good"), (0.0, "goal missed", "bad"), (0.001, "goal missed", "bad")],
+)
+def test_a_step_is_called_by_the_goal_of_its_search(goal, outcome, look):
+    """0.197 % is within a PDR's 0.5 %."""
+    result = load("search")
+    entry = result["searches"][0]
+    entry["goals"][0]["loss_ratio"] = goal
+    entry["trials"] = [
+        {**entry["trials"][0], "sent": 100000, "lost": 197, "loss_ratio": 0.00197, "valid": True, "reason": ""}
+    ]
+    made = page({**result, "searches": [entry]})
+    rows = table_of(made, f"{entry['search'].upper()} of")
+    assert (rows[0]["Loss"].text, rows[0]["Outcome"].text, rows[0]["Outcome"].look) == ("0.20 %", outcome, look)
+    chart = next(chart for section in made.sections for chart in section.charts)
+    assert [series.label for series in chart.series] == [outcome]
+
+
+def test_the_result_is_not_changed():
+    result = load("troubles")
+    before = copy.deepcopy(result)
+    page(result)
+    page([result, result])
+    assert result == before
