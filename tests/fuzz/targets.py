@@ -33,6 +33,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic impo
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _clock, _progress_lines
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import markdown, page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria, junit
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import host as _throughput_host
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import plan as _throughput_plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as _throughput_record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import result as _throughput_result
@@ -499,7 +500,7 @@ SMALL = (
     lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),
     lambda data: _progress_lines.parse(text_of(data)),
-    lambda data: (_throughput_result.parse_rings(text_of(data)), _throughput_result.parse_pause(text_of(data))),
+    lambda data: (_throughput_host.parse_rings(text_of(data)), _throughput_host.parse_pause(text_of(data))),
     lambda data: criteria.check_criteria([{"name": "a", "expression": text_of(data)}]),
     lambda data: _traffic_spec.read_interval(text_of(data)),
 )

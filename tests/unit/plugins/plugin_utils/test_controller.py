@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 

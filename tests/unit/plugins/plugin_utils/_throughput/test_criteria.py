@@ -19,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput i
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import (
     check_criteria,
     judge,
-    search,
+    query,
 )
 
 pytest.importorskip("jmespath")
@@ -103,7 +103,7 @@ def test_nested_too_deeply(expression):
     with pytest.raises(TrafficgenError, match="is nested too deeply"):
         check_criteria([{"name": "deep", "expression": expression}])
     with pytest.raises(TrafficgenError, match="is nested too deeply"):
-        search(expression, RESULT)
+        query(expression, RESULT)
 
 
 # --- Work with a bound ---

@@ -315,7 +315,7 @@ def test_a_host_that_broke_off_and_a_test_that_went_on(path):
     module.append(path, {"ended": 2500.0, "broke": {}})
     result = of_record(module.read(path))
     assert (result["passed"], result["unfinished"], [one["number"] for one in result["trials"]]) == (True, None, [1, 2])
-    assert any("was broken off after 1 trial, and went on at" in note for note in result["notes"])
+    assert any("was interrupted after 1 trial, and resumed" in note for note in result["notes"])
 
 
 def test_a_search_is_replayed(path):

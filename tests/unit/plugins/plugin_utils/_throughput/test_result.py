@@ -11,7 +11,7 @@ import json
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import result as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import host, result
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
 
@@ -79,7 +79,7 @@ def material(runs, *, criteria=(), repeats=1):
 
 
 def test_a_fleet():
-    made = module.assemble(material({"gen1": [ran(100.0, 5)], "gen2": [ran(50.0, 1, started=1000.5)]}))
+    made = result.assemble(material({"gen1": [ran(100.0, 5)], "gen2": [ran(50.0, 1, started=1000.5)]}))
     assert made["passed"] is True
     assert len(made["fleet"]) == 1
     total = made["fleet"][0]
@@ -93,28 +93,28 @@ def test_a_fleet():
 
 
 def test_one_machine_is_no_fleet():
-    assert module.assemble(material({"gen1": [ran(100.0)]}))["fleet"] == []
+    assert result.assemble(material({"gen1": [ran(100.0)]}))["fleet"] == []
 
 
 def test_a_host_that_failed_is_not_in_the_total():
-    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [{"msg": "it broke", "failed": True}]}))["fleet"][0]
+    total = result.assemble(material({"gen1": [ran(100.0)], "gen2": [{"msg": "it broke", "failed": True}]}))["fleet"][0]
     assert (total["hosts"], total["pps"]) == (["gen1"], 100.0)
 
 
 def test_a_loss_unknown_on_one_is_unknown_in_all():
-    total = module.assemble(material({"gen1": [ran(100.0)], "gen2": [ran(100.0, None)]}))["fleet"][0]
+    total = result.assemble(material({"gen1": [ran(100.0)], "gen2": [ran(100.0, None)]}))["fleet"][0]
     assert (total["loss_packets"], total["loss_ratio"], total["pps"]) == (None, None, 200.0)
 
 
 def test_a_trial_that_failed_in_the_middle():
-    made = module.assemble(material({"gen1": [ran(100.0), {"msg": "it broke", "failed": True}, ran(100.0)]}, repeats=3))
+    made = result.assemble(material({"gen1": [ran(100.0), {"msg": "it broke", "failed": True}, ran(100.0)]}, repeats=3))
     assert made["passed"] is False
     assert made["failures"] == ["gen1, trial 2: scan, auto, top speed, repeat 2: FAILED: it broke"]
     assert [one["status"] for one in made["trials"]] == ["ok", "failed", "ok"]
 
 
 def test_a_host_that_went_away():
-    made = module.assemble(material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3))
+    made = result.assemble(material({"gen1": [ran(100.0), {"unreachable": True, "msg": "timed out"}, ...]}, repeats=3))
     assert [one["error"] for one in made["trials"]] == [
         None,
         "the host went away: timed out",
@@ -127,7 +127,7 @@ def test_a_trial_of_another_run_is_none_of_this():
     stray = {**given["hosts"]["gen1"]["trials"][0], "number": 3, "repeat": 3}
     for other in ({"rate": {"pps": 7}}, {"injection_method": "netmap"}, {"traffic": {**TRAFFIC, "name": "other"}}):
         given["hosts"]["gen1"]["trials"][2:] = [{**stray, **other}]
-        assert [one["error"] for one in module.assemble(given)["trials"]][
+        assert [one["error"] for one in result.assemble(given)["trials"]][
             2
         ] == "not sent, since the host went away in trial 2"
 
@@ -135,7 +135,7 @@ def test_a_trial_of_another_run_is_none_of_this():
 def test_a_host_that_broke_off():
     given = material({"gen1": [ran(100.0), ran(100.0)], "gen2": [ran(100.0), ...]}, repeats=2)
     given["hosts"]["gen2"]["broke"] = "Settle when it starts: no such thing"
-    assert module.assemble(given)["failures"] == [
+    assert result.assemble(given)["failures"] == [
         "gen2, trial 2: scan, auto, top speed, repeat 2: FAILED: not sent, since Settle when it starts: no such thing"
     ]
 
@@ -158,17 +158,17 @@ def test_a_search_that_broke_off():
         }
     ]
     given["hosts"]["gen2"]["broke"] = "Choose the next rate: lost 3 of 2 frames"
-    made = module.assemble(given)
+    made = result.assemble(given)
     assert [(one["host"], one["status"]) for one in made["searches"]] == [("gen1", "found"), ("gen2", "failed")]
     assert made["failures"] == ["gen2, search ndr of scan, auto: FAILED: Choose the next rate: lost 3 of 2 frames"]
-    assert module.load(json.dumps(made)) == made
+    assert result.load(json.dumps(made)) == made
 
 
 # A counter of all frames at the receiver is held against all frames that left, of which 50 are others'.
 def test_the_fleets_loss_is_no_more_than_all():
     lossy = ran(100.0, 1050)
     lossy["counters"] = {**lossy["counters"], "tx": {"source": "tx", "packets": 1050, "bytes": None}, "loss_ratio": 1.0}
-    assert module.assemble(material({"gen1": [lossy], "gen2": [lossy]}))["fleet"][0]["loss_ratio"] == 1.0
+    assert result.assemble(material({"gen1": [lossy], "gen2": [lossy]}))["fleet"][0]["loss_ratio"] == 1.0
 
 
 def test_a_criterion_that_is_not_met_fails_it():
@@ -177,7 +177,7 @@ def test_a_criterion_that_is_not_met_fails_it():
         {"name": "slow", "expression": "min(trials[].rates.pps) > `10`"},
         {"name": "fast", "expression": "min(trials[].rates.pps) > `1000`"},
     ]
-    made = module.judged(module.assemble(material({"gen1": [ran(100.0)]}, criteria=criteria)))
+    made = result.judged(result.assemble(material({"gen1": [ran(100.0)]}, criteria=criteria)))
     assert [one["passed"] for one in made["criteria"]] == [True, False]
     assert made["failures"] == ["Criterion 'fast' is not met: min(trials[].rates.pps) > `1000`"]
 
@@ -196,7 +196,7 @@ def test_a_search_that_found_nothing_fails_it():
     }
     ends = (("found", ""), ("not_found", "There is a loss even at min_pps."), ("failed", "Trial 1 proves nothing."))
     run["hosts"]["gen1"]["searches"] = [{**one, "status": status, "reason": reason} for status, reason in ends]
-    made = module.assemble(run)
+    made = result.assemble(run)
     assert made["passed"] is False
     assert made["failures"] == [
         "gen1, search ndr of scan, auto: FOUND NOTHING: There is a loss even at min_pps.",
@@ -207,7 +207,7 @@ def test_a_search_that_found_nothing_fails_it():
 def test_files_that_differ_are_told():
     given = material({"gen1": [ran(1.0)], "gen2": [ran(1.0)]})
     given["hosts"]["gen2"]["traffic"] = [{**TRAFFIC, "sha256": "cd" * 32}]
-    assert module.assemble(given)["notes"] == [
+    assert result.assemble(given)["notes"] == [
         "scan is not the same file on all hosts: abababababab... on gen1; cdcdcdcdcdcd... on gen2."
     ]
 
@@ -217,11 +217,11 @@ def test_files_that_differ_are_told():
 
 @pytest.fixture
 def written():
-    return module.assemble(material({"gen1": [ran(100.0)]}))
+    return result.assemble(material({"gen1": [ran(100.0)]}))
 
 
 def test_it_is_read_back(written):
-    assert module.load(json.dumps(written)) == written
+    assert result.load(json.dumps(written)) == written
 
 
 def changed(result, **keys):
@@ -252,14 +252,14 @@ def changed(result, **keys):
 )
 def test_not_our_result(written, keys, message):
     with pytest.raises(TrafficgenError, match=message):
-        module.load(changed(written, **keys), "a.json")
+        result.load(changed(written, **keys), "a.json")
 
 
 def test_cut_short_at_any_place(written):
     text = json.dumps(written, indent=1)
     for end in range(1, len(text) - 1, 7):
         with pytest.raises(TrafficgenError, match=r"is cut short.*Copy it again"):
-            module.load(text[:end], "a.json")
+            result.load(text[:end], "a.json")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_cut_short_at_any_place(written):
 )
 def test_no_result_at_all(text, message):
     with pytest.raises(TrafficgenError, match=message):
-        module.load(text)
+        result.load(text)
 
 
 @pytest.mark.parametrize(
@@ -311,13 +311,13 @@ def test_a_wrong_field_is_named(written, way, value, message):
         at = at[key]
     at[way[-1]] = value
     with pytest.raises(TrafficgenError, match=rf"^a\.json: {message}.*Take the original\.$"):
-        module.load(json.dumps(written), "a.json")
+        result.load(json.dumps(written), "a.json")
 
 
 def test_nested_beyond_pythons_own_limit(written):
     text = json.dumps({**written, "settings": "here"}).replace('"here"', '{"a": ' * 100000 + "1" + "}" * 100000)
     with pytest.raises(TrafficgenError, match=r"^a\.json: .*is nested"):
-        module.load(text, "a.json")
+        result.load(text, "a.json")
 
 
 # --- A host: what ethtool 6.1 and tuned-adm 2.21 print ---
@@ -338,7 +338,7 @@ PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\
 
 
 def test_a_command_that_counts_is_named():
-    described = module._described({"kind": "command", "command": ["cat", "/count"], "name": "device", "host": None})
+    described = host._described({"kind": "command", "command": ["cat", "/count"], "name": "device", "host": None})
     assert described == {
         "host": None,
         "interface": None,
@@ -347,19 +347,15 @@ def test_a_command_that_counts_is_named():
         "name": "device",
         "counted_by": "command",
     }
-    assert module._described({"kind": "none"}) is None
+    assert host._described({"kind": "none"}) is None
 
 
 def test_what_programs_print():
-    assert module.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
-    assert module.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
-    assert module.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
+    assert host.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
+    assert host.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
+    assert host.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
     for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
-        assert (module.parse_rings(nothing), module.parse_pause(nothing), module.parse_tuned(nothing)) == (
-            None,
-            None,
-            None,
-        )
+        assert (host.parse_rings(nothing), host.parse_pause(nothing), host.parse_tuned(nothing)) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +369,7 @@ def test_what_programs_print():
     ],
 )
 def test_waits_shorter_than_rfc_2544_section_23_are_said(settings, receiver, says):
-    said = module._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
+    said = result._hasty(settings, {"gen1": {"host": {"receiver": receiver}}})
     assert len(said) == len(says) and all(part in sentence for part, sentence in zip(says, said))
 
 
@@ -381,6 +377,6 @@ def test_the_waits_are_in_the_result_and_its_notes():
     given = material({"gen1": [ran(100.0)]})
     given["settings"] = {**given["settings"], "receive_wait": 0.5, "settle": 1.0}
     given["hosts"]["gen1"]["host"] = {**given["hosts"]["gen1"]["host"], "receiver": {"host": "sink"}}
-    made = module.assemble(given)
+    made = result.assemble(given)
     assert (made["settings"]["receive_wait"], made["settings"]["settle"]) == (0.5, 1.0)
     assert len([note for note in made["notes"] if "RFC 2544 says" in note]) == 2
