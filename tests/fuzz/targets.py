@@ -25,7 +25,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as _pcap_file
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import complaints, request, versions
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
+    complaints,
+    options,
+    request,
+    versions,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import output as _tcpreplay_output
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import flow_count, sizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import spec as _traffic_spec
@@ -398,7 +403,8 @@ def _version(data: bytes) -> None:
     versions.netmap_verdict(info)
     json.dumps(info.as_result())
     for option in ("duration", "xdp"):
-        versions.supports(info, option)
+        with refused:
+            versions.require(info, option)
 
 
 def _features(data: bytes) -> None:
@@ -415,13 +421,12 @@ def _cpus(data: bytes) -> None:
 
 def _extra_args(data: bytes) -> None:
     words = data.decode("utf-8", "surrogateescape").split("\n")
-    extra = request.check_extra_args(words)
+    extra = options.check_extra_args(words)
     assert list(extra.argv) == words
     for word in words:
         word.encode("utf-8", "surrogateescape")
         assert "\0" not in word  # no program can be given it
-    for option in ("loopdelay-ms", "loopdelay-ns"):
-        assert extra.seconds(option, 1e-3) >= 0
+    assert extra.loop_delay >= 0
 
 
 def _interface(data: bytes) -> None:

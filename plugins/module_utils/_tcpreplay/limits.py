@@ -107,7 +107,7 @@ def expected_seconds(request: Request, plan: RatePlan, traffic: Traffic, netmap_
         recorded = max(0.0, traffic.seconds) / (request.rate or 1.0)
         sending = math.inf if math.isinf(passes) else passes * max(recorded, traffic.packets / _USUAL_SENDER)
     if math.isfinite(passes):
-        sending += passes * (request.extra.seconds("loopdelay-ms", 1e-3) + request.extra.seconds("loopdelay-ns", 1e-9))
+        sending += passes * request.extra.loop_delay
     if request.duration is not None:
         sending = min(sending, request.duration + late)
     if request.preload:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tcpreplay's options, and which of them extra_args may use. Pure."""
+"""tcpreplay's options: since when it has them, and which of them ``extra_args`` may use. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,113 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+
+class Option(NamedTuple):
+    """An option of tcpreplay or tcpreplay-edit.
+
+    ``since``: the first version with it, by upstream's tags; ``needs``: what must be compiled in besides.
+    ``parameter``: what the module has in its place; ``refused``: why ``extra_args`` cannot have it either.
+    ``edits``: it makes other frames of those in the pcaps; ``rewrites_source``: even their source MAC addresses, by
+    which a receiver counts.
+    """
+
+    name: str
+    short: str = ""
+    takes_value: bool = False
+    since: tuple[int, int, int] = (4, 0, 0)
+    needs: str = ""
+    parameter: str = ""
+    refused: str = ""
+    edits: bool = False
+    rewrites_source: bool = False
+
+
+_ONE = "the module sends on one interface"
+_NOTHING = "it sends nothing"
+_HEADERS = "it sends other headers than Ethernet's"
+
+# By name. A beginning of a name that is not unique stands for the first one here: what has a parameter, then what is
+# refused. tcpreplay-edit's are those of src/tcpedit/tcpedit_opts.def, 4.4.3.
+OPTIONS = {
+    option.name: option
+    for option in (
+        Option("intf1", "i", parameter="interface"),
+        Option("loop", "l", parameter="loop"),
+        Option("limit", "L", parameter="limit"),
+        Option("duration", since=(4, 1, 1), parameter="duration"),
+        Option("multiplier", "x", parameter="multiplier"),
+        Option("pps", "p", parameter="pps"),
+        Option("mbps", "M", parameter="mbps"),
+        Option("topspeed", "t", parameter="topspeed"),
+        Option("preload-pcap", "K", parameter="preload"),
+        Option("unique-ip", parameter="unique_ip"),
+        Option("netmap", needs="netmap", parameter="injection_method"),
+        Option("nm-delay", since=(4, 1, 0), needs="netmap", parameter="netmap_delay"),
+        Option("xdp", since=(4, 5, 0), needs="af_xdp", parameter="injection_method"),
+        Option("no-flow-stats", parameter="flow_stats"),
+        Option("stats", parameter="stats_interval"),
+        Option("intf2", "I", refused=_ONE),
+        Option("cachefile", "c", refused=_ONE),
+        Option("dualfile", "2", refused=_ONE),
+        Option("write", "w", since=(4, 5, 0), refused="it sends into a file"),
+        Option("oneatatime", "o", refused="it asks at a terminal"),
+        Option("listnics", refused=_NOTHING),
+        Option("version", "V", refused=_NOTHING),
+        Option("help", "H", refused=_NOTHING),
+        Option("more-help", "!", refused=_NOTHING),
+        Option("less-help", "h", refused=_NOTHING),
+        Option("save-opts", refused=_NOTHING),
+        Option("load-opts", refused="it may hold any option"),
+        Option("fuzz-seed", refused="it leaves frames out and changes others, and nothing tells which"),
+        Option("fuzz-factor", refused="it leaves frames out"),
+        Option("fragroute", refused="it makes other frames of them"),
+        Option("dlt", refused=_HEADERS),
+        Option("user-dlt", refused=_HEADERS),
+        Option("user-dlink", refused=_HEADERS),
+        Option("hdlc-control", refused=_HEADERS),
+        Option("hdlc-address", refused=_HEADERS),
+        Option("dbug", "d", takes_value=True),
+        Option("timer", "T", takes_value=True),
+        Option("decode", "A", takes_value=True),
+        Option("maxsleep", takes_value=True),
+        Option("loopdelay-ms", takes_value=True, since=(4, 1, 0)),
+        Option("loopdelay-ns", takes_value=True, since=(4, 5, 0)),
+        Option("pps-multi", takes_value=True),
+        Option("unique-ip-loops", takes_value=True, since=(4, 2, 0)),
+        Option("flow-expiry", takes_value=True),
+        Option("include", takes_value=True, since=(4, 5, 0)),
+        Option("exclude", takes_value=True, since=(4, 5, 0)),
+        Option("xdp-batch-size", takes_value=True, since=(4, 5, 0), needs="af_xdp"),
+        Option("quiet", "q"),
+        Option("verbose", "v"),
+        Option("pktlen"),
+        Option("pid", "P"),
+        Option("suppress-warnings", "W", since=(4, 5, 0)),
+        *(
+            Option(name, takes_value=True, edits=True, rewrites_source=True)
+            for name in ("enet-mac-seed", "enet-mac-seed-keep-bytes", "enet-smac", "enet-subsmac")
+        ),
+        *(
+            Option(name, takes_value=True, edits=True)
+            for name in (
+                *("enet-dmac", "enet-vlan", "enet-vlan-tag", "enet-vlan-cfi", "enet-vlan-pri", "enet-vlan-proto"),
+                *("portmap", "seed", "pnat", "srcipmap", "dstipmap", "endpoints", "tcp-sequence", "mtu", "ttl", "tos"),
+                *("tclass", "flowlabel", "fixlen"),
+            )
+        ),
+        *(Option(name, edits=True) for name in ("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast")),
+    )
+}
+_BY_LETTER = {option.short: option for option in OPTIONS.values() if option.short}
+
+# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it
+# prints. Others name files it reads and writes, programs it starts, users it becomes, and it runs as root.
+_DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
 
 
 @dataclass(frozen=True)
@@ -19,155 +123,32 @@ class ExtraArgs:
     """``extra_args``, checked. ``options``: what they ask for, by the long names."""
 
     argv: tuple[str, ...] = ()
-    options: Mapping[str, str] | None = None
-
-    def seconds(self, option: str, unit: float) -> float:
-        """A delay they ask for, in seconds; 0 where it is no number, which tcpreplay refuses itself."""
-        text = (self.options or {}).get(option, "")
-        return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def editing(self) -> tuple[str, ...]:
+    def loop_delay(self) -> float:
+        """The seconds they wait after each pass but the last (src/replay.c)."""
+        return self._seconds("loopdelay-ms", 1e-3) + self._seconds("loopdelay-ns", 1e-9)
+
+    @property
+    def editing(self) -> list[str]:
         """Those that make other frames of those in the pcaps."""
-        return tuple(sorted((_EDITING_WITH_VALUE | _EDITING_FLAGS).intersection(self.options or {})))
+        return sorted(name for name in self.options if name in OPTIONS and OPTIONS[name].edits)
+
+    @property
+    def rewriting_sources(self) -> list[str]:
+        """Those that rewrite the source MAC addresses."""
+        return [name for name in self.editing if OPTIONS[name].rewrites_source]
 
     @property
     def selects(self) -> bool:
         """They leave frames out, so that what is in the pcaps does not tell what a pass sends."""
-        return not {"include", "exclude"}.isdisjoint(self.options or {})
+        return not {"include", "exclude"}.isdisjoint(self.options)
 
-
-# tcpreplay's options by what extra_args may do with them. Those the module has a parameter for, and why the others are
-# refused.
-_PARAMETER_OF = {
-    "intf1": "interface",
-    "loop": "loop",
-    "limit": "limit",
-    "duration": "duration",
-    "multiplier": "multiplier",
-    "pps": "pps",
-    "mbps": "mbps",
-    "topspeed": "topspeed",
-    "preload-pcap": "preload",
-    "unique-ip": "unique_ip",
-    "netmap": "injection_method",
-    "nm-delay": "netmap_delay",
-    "xdp": "injection_method",
-    "no-flow-stats": "flow_stats",
-    "stats": "stats_interval",
-}
-
-
-_REFUSED = {
-    "intf2": "the module sends on one interface",
-    "cachefile": "the module sends on one interface",
-    "dualfile": "the module sends on one interface",
-    "write": "it sends into a file",
-    "oneatatime": "it asks at a terminal",
-    "listnics": "it sends nothing",
-    "version": "it sends nothing",
-    "help": "it sends nothing",
-    "more-help": "it sends nothing",
-    "less-help": "it sends nothing",
-    "save-opts": "it sends nothing",
-    "load-opts": "it may hold any option",
-    "fuzz-seed": "it leaves frames out and changes others, and nothing tells which",
-    "fuzz-factor": "it leaves frames out",
-    "fragroute": "it makes other frames of them",
-    **dict.fromkeys(
-        ("dlt", "user-dlt", "user-dlink", "hdlc-control", "hdlc-address"), "it sends other headers than Ethernet's"
-    ),
-}
-
-
-# What tcpreplay-edit does to the frames (src/tcpedit/tcpedit_opts.def, 4.4.3): with a value, or without. The first
-# change the source MAC address, by which a receiver counts.
-REWRITING_SOURCES = frozenset(("enet-smac", "enet-subsmac", "enet-mac-seed", "enet-mac-seed-keep-bytes"))
-
-
-_EDITING_WITH_VALUE = REWRITING_SOURCES | frozenset(
-    (
-        "enet-dmac",
-        "enet-vlan",
-        "enet-vlan-tag",
-        "enet-vlan-cfi",
-        "enet-vlan-pri",
-        "enet-vlan-proto",
-        "portmap",
-        "seed",
-        "pnat",
-        "srcipmap",
-        "dstipmap",
-        "endpoints",
-        "tcp-sequence",
-        "mtu",
-        "ttl",
-        "tos",
-        "tclass",
-        "flowlabel",
-        "fixlen",
-    )
-)
-
-
-_EDITING_FLAGS = frozenset(("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast"))
-
-
-_OWN_WITH_VALUE = frozenset(
-    (
-        "dbug",
-        "timer",
-        "maxsleep",
-        "decode",
-        "loopdelay-ms",
-        "loopdelay-ns",
-        "pps-multi",
-        "unique-ip-loops",
-        "flow-expiry",
-        "include",
-        "exclude",
-        "xdp-batch-size",
-    )
-)
-
-
-_WITH_VALUE = _OWN_WITH_VALUE | _EDITING_WITH_VALUE
-
-
-# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it
-# prints. Others name files it reads and writes, programs it starts, users it becomes, and it runs as root.
-_DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
-
-
-_FLAGS = _EDITING_FLAGS | frozenset(("quiet", "verbose", "pktlen", "pid", "suppress-warnings"))
-
-
-_SHORT = {
-    "i": "intf1",
-    "l": "loop",
-    "L": "limit",
-    "x": "multiplier",
-    "p": "pps",
-    "M": "mbps",
-    "t": "topspeed",
-    "K": "preload-pcap",
-    "I": "intf2",
-    "c": "cachefile",
-    "2": "dualfile",
-    "w": "write",
-    "o": "oneatatime",
-    "V": "version",
-    "H": "help",
-    "h": "less-help",
-    "!": "more-help",
-    "d": "dbug",
-    "T": "timer",
-    "A": "decode",
-    "q": "quiet",
-    "v": "verbose",
-    "P": "pid",
-    "W": "suppress-warnings",
-}
+    def _seconds(self, option: str, unit: float) -> float:
+        """A delay in seconds; 0 where it is no number, which tcpreplay refuses itself."""
+        text = self.options.get(option, "")
+        return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
 
 
 def check_extra_args(words: Sequence[str]) -> ExtraArgs:
@@ -183,32 +164,30 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
         word = _passable(rest.popleft())
         if word.startswith("--") and len(word) > 2:
             name, equals, value = word[2:].partition("=")
-            name = _long_name(name, word)
-            if name in _WITH_VALUE and not equals:
-                value = _next_value(rest, word)
-            options[name] = value
+            option = _by_name(name, word)
+            options[option.name] = _next_value(rest, word) if option.takes_value and not equals else value
         elif word.startswith("-") and len(word) > 1 and word != "--":
             for at, letter in enumerate(word[1:], 2):
-                if letter not in _SHORT:
-                    raise TrafficgenError(f"-{letter} is no option of tcpreplay's", on=f"extra_args {word!r}")
-                name = _allowed(_SHORT[letter], word)
-                if name in _WITH_VALUE:
-                    options[name] = word[at:] or _next_value(rest, word)
+                if letter not in _BY_LETTER:
+                    raise _refused(f"-{letter} is no option of tcpreplay's", word)
+                option = _allowed(_BY_LETTER[letter], word)
+                if option.takes_value:
+                    options[option.name] = word[at:] or _next_value(rest, word)
                     break
-                options[name] = ""
+                options[option.name] = ""
         else:
-            raise TrafficgenError(
-                "not an option",
-                on=f"extra_args {word!r}",
-                remedy="Give a value as in --name=value, and files as pcaps.",
-            )
+            raise _refused("not an option", word, "Give a value as in --name=value, and files as pcaps.")
         if not _DECODE.fullmatch(options.get("decode", "")):
-            raise TrafficgenError(
+            raise _refused(
                 "asks tcpdump, which tcpreplay runs as root, for more than another way to print",
-                on=f"extra_args {word!r}",
-                remedy="Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
+                word,
+                "Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
             )
     return ExtraArgs(tuple(words), options)
+
+
+def _refused(what: str, word: str, remedy: str = "", said: str = "") -> TrafficgenError:
+    return TrafficgenError(what, on=f"extra_args {word!r}", said=said, remedy=remedy)
 
 
 def _passable(word: str) -> str:
@@ -217,44 +196,35 @@ def _passable(word: str) -> str:
         if b"\0" in os.fsencode(word):
             raise ValueError("it holds a zero byte")
     except ValueError as error:
-        raise TrafficgenError(
-            "no program can be given this", on=f"extra_args {word!r}", said=str(error), remedy="Leave it out."
-        ) from None
+        raise _refused("no program can be given this", word, "Leave it out.", str(error)) from None
     return word
 
 
-def _long_name(text: str, word: str) -> str:
+def _by_name(text: str, word: str) -> Option:
+    """The option of this long name, or of this beginning of one."""
     name = text.lower().replace("_", "-")
     if not name:
-        raise TrafficgenError("not an option", on=f"extra_args {word!r}")
-    if name in _WITH_VALUE or name in _FLAGS:
-        return name
-    if name.startswith("enet") and (
-        rewriting := [other for other in sorted(REWRITING_SOURCES) if other.startswith(name)]
-    ):
+        raise _refused("not an option", word)
+    begun = [option for option in OPTIONS.values() if option.name.startswith(name)]
+    exact = OPTIONS.get(name)
+    if exact and not (exact.parameter or exact.refused):
+        return exact
+    if name.startswith("enet") and (rewriting := [option for option in begun if option.rewrites_source]):
         return rewriting[0]  # which of them, depends on the version
-    for other in (*_PARAMETER_OF, *_REFUSED):
-        if other.startswith(name):
-            return _allowed(other, word)
-    whole = [other for other in (*_WITH_VALUE, *_FLAGS) if other.startswith(name)]
-    return whole[0] if len(whole) == 1 else name
+    for option in begun:
+        _allowed(option, word)
+    return begun[0] if len(begun) == 1 else Option(name)
 
 
-def _allowed(name: str, word: str) -> str:
-    if name in _PARAMETER_OF:
-        raise TrafficgenError(
-            f"collides with the parameter {_PARAMETER_OF[name]}",
-            on=f"extra_args {word!r}",
-            remedy=f"Use {_PARAMETER_OF[name]} instead.",
-        )
-    if name in _REFUSED:
-        raise TrafficgenError(
-            f"--{name} cannot be used here: {_REFUSED[name]}", on=f"extra_args {word!r}", remedy="Leave it out."
-        )
-    return name
+def _allowed(option: Option, word: str) -> Option:
+    if option.parameter:
+        raise _refused(f"collides with the parameter {option.parameter}", word, f"Use {option.parameter} instead.")
+    if option.refused:
+        raise _refused(f"--{option.name} cannot be used here: {option.refused}", word, "Leave it out.")
+    return option
 
 
 def _next_value(rest: deque[str], word: str) -> str:
     if not rest:
-        raise TrafficgenError("has no value", on=f"extra_args {word!r}", remedy="Give it as in --name=value.")
+        raise _refused("has no value", word, "Give it as in --name=value.")
     return _passable(rest.popleft())

@@ -45,7 +45,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ra
     missed,
     reached,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request, edited_by
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request
 
 
 @dataclass
@@ -102,7 +102,7 @@ def run_tree(
         ],
         "frames": frames_tree(plan.summaries),
         "mac_address": plan.link["mac_address"],
-        "edited_by": edited_by(plan.request),
+        "edited_by": plan.request.edited_by,
         "in_flight_frames": in_flight(
             plan.injection_method,
             plan.traffic.bytes / plan.traffic.packets,
@@ -240,11 +240,11 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
     if frames.bytes != size:
         return known, None
     known = Size(frames.bytes / packets, frames.wire_bytes / packets)
-    if not recorded or "maxsleep" in (plan.request.extra.options or {}):
+    if not recorded or "maxsleep" in plan.request.extra.options:
         return known, None
-    # After each pass but the last (src/replay.c).
-    pause = plan.request.extra.seconds("loopdelay-ms", 1e-3) + plan.request.extra.seconds("loopdelay-ns", 1e-9)
-    pauses = [pause * ((some.packets - 1) // plan.traffic.packets) for some in (frames, following)]
+    pauses = [
+        plan.request.extra.loop_delay * ((some.packets - 1) // plan.traffic.packets) for some in (frames, following)
+    ]
     return known, Recorded(frames.seconds + pauses[0], following.seconds + pauses[1])
 
 

@@ -51,7 +51,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pc
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import (
     Request,
     build_argv,
-    check_presets,
     options_used,
     parse_cpus,
 )
@@ -313,3 +312,15 @@ def _available_memory(proc: str = "/proc") -> int | None:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return None
+
+
+def check_presets(executable: str) -> None:
+    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
+    found in."""
+    presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
+    if os.path.lexists(presets):
+        raise TrafficgenError(
+            "tcpreplay takes options from it that nobody checks",
+            on=presets,
+            remedy="Remove it, and give the options as parameters.",
+        )

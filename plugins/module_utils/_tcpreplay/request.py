@@ -15,7 +15,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
@@ -26,20 +26,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     positive,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import (
-    REWRITING_SOURCES,
     ExtraArgs,
     check_extra_args,
 )
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
-SETTINGS = (
-    "auto",
-    "off",
-    "keep",
-)  # of offloads and flow control; auto: off through netmap, which resets the port anyway
+# Of offloads and flow control; auto: off through netmap, which resets the port anyway.
+SETTINGS = ("auto", "off", "keep")
 MAX_FILES = 1024  # src/defines.h
-
-
+_LOWEST = {
+    **dict.fromkeys(("loop", "stats_interval", "netmap_delay", "lock_timeout"), 0),
+    **dict.fromkeys(("duration", "limit", "link_speed_mbps", "timeout", "tx_ring_size", "rx_ring_size"), 1),
+}
 _LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero
 
 
@@ -80,6 +78,11 @@ class Request:
     fact_name: str
     executable: str
     extra: ExtraArgs
+
+    @property
+    def edited_by(self) -> list[str]:
+        """The options by which the frames that are sent differ from those in the pcaps."""
+        return [*self.extra.editing, *(["unique-ip"] if self.unique_ip else [])]
 
 
 def check_interface(name: str, parameter: str) -> str:
@@ -168,19 +171,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             on="pcaps",
             remedy="Merge them (`mergecap -F pcap -w OUT IN...`).",
         )
-    lowest = {
-        "loop": 0,
-        "duration": 1,
-        "limit": 1,
-        "stats_interval": 0,
-        "netmap_delay": 0,
-        "link_speed_mbps": 1,
-        "timeout": 1,
-        "lock_timeout": 0,
-        "tx_ring_size": 1,
-        "rx_ring_size": 1,
-    }
-    for name, least in lowest.items():
+    for name, least in _LOWEST.items():
         if params[name] is not None and params[name] < least:
             raise TrafficgenError(f"must be {least} at least", on=f"{name} {params[name]}")
     if params["loop"] == 0 and params["duration"] is None and params["limit"] is None:
@@ -189,74 +180,39 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         raise TrafficgenError(
             "changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0."
         )
-    for name, words in (("injection_method", INJECTION_METHODS), ("offloads", SETTINGS), ("flow_control", SETTINGS)):
-        if params[name] not in words:
-            raise TrafficgenError(f"{params[name]!r} is not known", on=name, remedy=f"It is one of {', '.join(words)}.")
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
     check_receive_wait(params["receive_wait"])
     check_receive_wait(params["settle"], "settle")
     extra = check_extra_args(params["extra_args"])
-    rewriting = sorted(REWRITING_SOURCES.intersection(extra.options or {}))
-    if rewriting and params["rx_interface"] is not None:
+    if extra.rewriting_sources and params["rx_interface"] is not None:
         raise TrafficgenError(
-            f"--{rewriting[0]} rewrites the source MAC addresses by which rx_interface counts",
+            f"--{extra.rewriting_sources[0]} rewrites the source MAC addresses by which rx_interface counts",
             on="extra_args",
             remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
         )
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
         raise TrafficgenError("not a time", on=f"start_at {params['start_at']}", remedy="Give seconds since the epoch.")
-    if (
-        not params["fact_name"].isidentifier()
-        or keyword.iskeyword(params["fact_name"])
-        or not params["fact_name"].isascii()
-    ):
-        raise TrafficgenError(
-            "not a name of a variable", on=f"fact_name {params['fact_name']!r}", remedy="Use letters, digits and _."
-        )
-    executable = params["executable"] or "tcpreplay"
-    return Request(
+    fact, executable = params["fact_name"], params["executable"] or "tcpreplay"
+    if not fact.isidentifier() or keyword.iskeyword(fact) or not fact.isascii():
+        raise TrafficgenError("not a name of a variable", on=f"fact_name {fact!r}", remedy="Use letters, digits and _.")
+    rx_interface, cpus = params["rx_interface"], params["cpu_list"]
+    given = {one.name: params[one.name] for one in fields(Request) if one.name in params}
+    checked = {
         # Absolute, so that none begins with a dash; "-" alone would be the standard input.
-        pcaps=tuple(os.path.abspath(path) for path in params["pcaps"]),
-        interface=check_interface(params["interface"], "interface"),
-        netns=check_netns(params["netns"], "netns"),
-        rx_interface=(
-            None if params["rx_interface"] is None else check_interface(params["rx_interface"], "rx_interface")
-        ),
-        rx_netns=check_netns(params["rx_netns"], "rx_netns"),
+        "pcaps": tuple(os.path.abspath(path) for path in params["pcaps"]),
+        "interface": check_interface(params["interface"], "interface"),
+        "netns": check_netns(params["netns"], "netns"),
+        "rx_interface": None if rx_interface is None else check_interface(rx_interface, "rx_interface"),
+        "rx_netns": check_netns(params["rx_netns"], "rx_netns"),
+        "executable": os.path.abspath(executable) if "/" in executable else executable,
+    }
+    return Request(
+        **{**given, **checked},
         rate_form=form,
         rate=rate,
-        cpus=None if params["cpu_list"] is None else parse_cpus(params["cpu_list"], online),
-        executable=os.path.abspath(executable) if "/" in executable else executable,
+        cpus=None if cpus is None else parse_cpus(cpus, online),
         extra=extra,
-        **{
-            name: params[name]
-            for name in (
-                "injection_method",
-                "strict_rate",
-                "loop",
-                "duration",
-                "limit",
-                "preload",
-                "flow_stats",
-                "unique_ip",
-                "stats_interval",
-                "netmap_delay",
-                "hold",
-                "link_speed_mbps",
-                "start_at",
-                "timeout",
-                "lock_timeout",
-                "offloads",
-                "flow_control",
-                "tx_ring_size",
-                "rx_ring_size",
-                "receive_wait",
-                "settle",
-                "allow_management_interface",
-                "fact_name",
-            )
-        },
     )
 
 
@@ -265,43 +221,22 @@ def build_argv(request: Request, plan: RatePlan, executable: str, netmap_delay: 
 
     :param plan: what the rate is asked for with.
     """
-    argv = [executable, f"--intf1={request.interface}", *plan.argv, f"--loop={request.loop}"]
-    if request.duration is not None:
-        argv.append(f"--duration={request.duration}")
-    if request.limit is not None:
-        argv.append(f"--limit={request.limit}")
-    if request.preload:
-        argv.append("--preload-pcap")
-    if not request.flow_stats:
-        argv.append("--no-flow-stats")
-    if request.unique_ip:
-        argv.append("--unique-ip")
-    if request.stats_interval:  # --stats=0 would print after every pass
-        argv.append(f"--stats={request.stats_interval}")
-    if request.injection_method == "netmap":
-        argv += ["--netmap", f"--nm-delay={netmap_delay}"]
-    if request.injection_method == "af_xdp":
-        argv.append("--xdp")
-    return [*argv, *request.extra.argv, *request.pcaps]
+    netmap, stats = request.injection_method == "netmap", request.stats_interval
+    options = (
+        (f"--duration={request.duration}", request.duration is not None),
+        (f"--limit={request.limit}", request.limit is not None),
+        ("--preload-pcap", request.preload),
+        ("--no-flow-stats", not request.flow_stats),
+        ("--unique-ip", request.unique_ip),
+        (f"--stats={stats}", stats),  # --stats=0 would print after every pass
+        ("--netmap", netmap),
+        (f"--nm-delay={netmap_delay}", netmap),
+        ("--xdp", request.injection_method == "af_xdp"),
+    )
+    first = [executable, f"--intf1={request.interface}", *plan.argv, f"--loop={request.loop}"]
+    return [*first, *(option for option, wanted in options if wanted), *request.extra.argv, *request.pcaps]
 
 
 def options_used(argv: Sequence[str]) -> list[str]:
     """The long names of the options in a command line of :func:`build_argv`."""
     return [word[2:].partition("=")[0] for word in argv if word.startswith("--")]
-
-
-def check_presets(executable: str) -> None:
-    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
-    found in."""
-    presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
-    if os.path.lexists(presets):
-        raise TrafficgenError(
-            "tcpreplay takes options from it that nobody checks",
-            on=presets,
-            remedy="Remove it, and give the options as parameters.",
-        )
-
-
-def edited_by(request: Request) -> list[str]:
-    """The options by which the frames that are sent differ from those in the pcaps."""
-    return [*request.extra.editing, *(["unique-ip"] if request.unique_ip else [])]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import OPTIONS, Option
 
 REMEDY = (
     "Install tcpreplay with the role wirespeed.trafficgen.tcpreplay, or from the system's packages (Debian and Ubuntu:"
@@ -29,23 +30,6 @@ _METHODS = {
     "pcap_inject()": "libpcap",
     "pcap_sendpacket()": "libpcap",
 }
-
-# The first version with an option, by upstream's tags; one that is not here has been there since 4.0.0.
-# Those of netmap and AF_XDP need to be compiled in besides.
-_SINCE = {
-    "loopdelay-ms": (4, 1, 0),
-    "nm-delay": (4, 1, 0),
-    "duration": (4, 1, 1),
-    "unique-ip-loops": (4, 2, 0),
-    "exclude": (4, 5, 0),
-    "include": (4, 5, 0),
-    "loopdelay-ns": (4, 5, 0),
-    "suppress-warnings": (4, 5, 0),
-    "write": (4, 5, 0),
-    "xdp": (4, 5, 0),
-    "xdp-batch-size": (4, 5, 0),
-}
-_NEEDS = {"netmap": "netmap", "nm-delay": "netmap", "xdp": "af_xdp", "xdp-batch-size": "af_xdp"}
 
 
 @dataclass(frozen=True)
@@ -141,29 +125,21 @@ def parse_version(text: str) -> VersionInfo:
     )
 
 
-def supports(info: VersionInfo, option: str) -> bool:
-    """Whether this binary knows the long option ``option`` (without its dashes)."""
-    needed = _NEEDS.get(option)
-    return info.release >= _SINCE.get(option, (4, 0, 0)) and (needed is None or needed in info.injection_methods)
-
-
-def require(info: VersionInfo, option: str) -> None:
-    """Refuse a binary that does not know ``option``, and say what it lacks."""
-    if supports(info, option):
-        return
-    since = ".".join(map(str, _SINCE.get(option, (4, 0, 0))))
-    needed = _NEEDS.get(option)
-    if info.release < _SINCE.get(option, (4, 0, 0)):
+def require(info: VersionInfo, name: str) -> None:
+    """Refuse a binary that does not know the long option ``name`` (without its dashes), and say what it lacks."""
+    option = OPTIONS.get(name, Option(name))
+    if info.release < option.since:
         raise TrafficgenError(
             f"tcpreplay {info.version} does not have it",
-            on=f"--{option}",
-            remedy=f"Install tcpreplay {since} or later.",
+            on=f"--{name}",
+            remedy=f"Install tcpreplay {'.'.join(map(str, option.since))} or later.",
         )
-    raise TrafficgenError(
-        f"this tcpreplay {info.version} was built without {needed}",
-        on=f"--{option}",
-        remedy="Build it with the role wirespeed.trafficgen.tcpreplay, or take another injection_method.",
-    )
+    if option.needs and option.needs not in info.injection_methods:
+        raise TrafficgenError(
+            f"this tcpreplay {info.version} was built without {option.needs}",
+            on=f"--{name}",
+            remedy="Build it with the role wirespeed.trafficgen.tcpreplay, or take another injection_method.",
+        )
 
 
 # A release's name, as upstream's tags have it behind their v: 4.4.2, 4.5.0-beta2.

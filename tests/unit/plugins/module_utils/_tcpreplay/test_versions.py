@@ -164,16 +164,13 @@ def test_options(option, without, with_it):
 def test_options_that_must_be_compiled_in():
     debian = versions.parse_version(DEBIAN)
     for option in ("netmap", "nm-delay"):
-        assert not versions.supports(debian, option)
         with pytest.raises(TrafficgenError, match="built without netmap"):
             versions.require(debian, option)
     with pytest.raises(TrafficgenError, match=r"4\.5\.0 or later"):
         versions.require(debian, "xdp")
     with pytest.raises(TrafficgenError, match="built without af_xdp"):
         versions.require(versions.parse_version(answer("4.5.5")), "xdp")
-    assert versions.supports(
-        versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp"
-    )
+    versions.require(versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp")
 
 
 @pytest.mark.parametrize(
@@ -183,22 +180,8 @@ def test_options_that_must_be_compiled_in():
         ("4.5.0-beta2", (4, 5, 0)),
         ("4.5.3_beta1", (4, 5, 3)),
         ("4.0.0beta1", (4, 0, 0)),
-        *[
-            (wrong, None)
-            for wrong in (
-                "v4.4.2",
-                "4.4",
-                "4",
-                "",
-                "latest",
-                "4.4.2 ",
-                "4.4.2\n",
-                "4.4.2-1-g12345",
-                "4.4.x",
-                "master",
-                "٤.4.2",
-            )
-        ],
+        *((wrong, None) for wrong in ("v4.4.2", "4.4", "4", "", "latest", "4.4.2 ", "4.4.2\n", "4.4.2-1-g12345")),
+        *((wrong, None) for wrong in ("4.4.x", "master", "٤.4.2")),
     ],
 )
 def test_the_names_of_releases_are_those_of_upstream_s_tags(name, release):
