@@ -11,18 +11,8 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 _SNAPSHOT_KEYS = (
-    "interface",
-    "ifindex",
-    "boot_id",
-    "driver",
-    "kernel",
-    "ethtool",
-    "mac",
-    "host_drops",
-    "test_frames",
-    "carrier_changes",
-    "merging",
-    "monotonic",
+    *("interface", "ifindex", "boot_id", "driver", "kernel", "ethtool", "mac", "host_drops", "test_frames"),
+    *("carrier_changes", "merging", "monotonic"),
 )
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import delta
@@ -22,49 +22,51 @@ OTHER_SHARE = 0.01
 
 # Interfaces that hand every frame to the kernel, whatever its destination address.
 _GIVEN_ALL = frozenset({"veth", "lo", "tun"})
-# Those that hand on every frame in promiscuous mode; a port whose MAC is known (in _mac_counters) does so as well. A
+# Those that hand on every frame in promiscuous mode; a port whose MAC is known (in ``mac``) does so as well. A
 # macvlan does not (tried), a guest's port has a switch of the host's before it, and a tunnel has its other end.
 _PROMISCUOUS = frozenset({"bridge", "bonding", "team"})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Received:
-    """What a receiver proves. ``host_drops``: frames its host dropped, None where nobody knows.
+    """What a receiver proves.
 
-    ``uncounted``: those that it may have dropped before ``packets`` counted them, None where nobody knows, which spoils
-    a verdict.
+    ``exact``: only test frames are counted; a MAC counts every frame of its port.
+    ``host_drops``: frames its host dropped; ``uncounted``: those of them that it may have dropped before ``packets``
+    counted them, which spoils a verdict. None where nobody knows.
+    ``arrival``: how it was waited for (``Arrival.tree``); ``earlier``: what came before the first frame was sent; None
+    where nobody looked.
+    ``others``: frames from other source addresses that arrived beside an exact count; None where they are not counted
+    apart.
+    ``blind``: why a count of nothing does not prove that nothing came; empty where it does.
+    ``layer3_bytes``: its bytes behind the Ethernet header and the outermost VLAN tag. ``macs``: the ones it counts.
+    ``seconds``: from the reading before the run to the one after it; None for a bare number.
     """
 
     source: str
     packets: int
-    size: int | None
-    host_drops: int | None
-    uncounted: int | None
-    # Whether only test frames are counted; a MAC counts every frame of its port.
-    exact: bool
-    merging: list[str] = field(default_factory=list)
-    # How it was waited for (``Arrival.tree``), and what came before the first frame was sent (``earlier``); None where
-    # nobody looked.
+    exact: bool = False
+    bytes: int | None = None
+    host_drops: int | None = None
+    uncounted: int | None = None
+    merging: Sequence[str] = ()
     arrival: Mapping[str, Any] | None = None
     earlier: Mapping[str, Any] | None = None
-    # Frames from other source addresses that arrived beside an exact count, None where they are not counted apart.
     others: int | None = None
-    # Why a count of nothing does not prove that nothing came; empty where it does.
     blind: str = ""
-    # Its bytes behind the Ethernet header and the outermost VLAN tag; the addresses it counts. None, none: not known.
     layer3_bytes: int | None = None
-    macs: tuple[str, ...] = ()
-    # From the reading before the run to the one after it; None for a bare number.
+    macs: Sequence[str] = ()
     seconds: float | None = None
 
     def tree(self) -> dict[str, Any]:
         """As ``counters.rx`` has it."""
+        late = self.arrival["late_packets"] if self.arrival else None
         return {
             "source": self.source,
             "packets": self.packets,
-            "bytes": self.size,
+            "bytes": self.bytes,
             "host_drops": self.host_drops,
-            "late_packets": self.arrival["late_packets"] if self.arrival else None,
+            "late_packets": late,
         }
 
 
@@ -95,18 +97,13 @@ def sent_by(
     # netmap's native mode takes a port out of the kernel's hands and gives it back: the driver resets it both times,
     # and what the MAC counted since the driver last asked is lost.
     if change["carrier_changes"]:
-        return (
-            None,
-            (
-                f"{tx['source']} counted {tx['packets']} of {claimed}, but the link went down or up in between: the"
-                " port may have been reset, and its counter with it"
-            ),
+        why = (
+            f"{tx['source']} counted {tx['packets']} of {claimed}, but the link went down or up in between: the port"
+            " may have been reset, and its counter with it"
         )
-    if (
-        after["driver"] in SOFTWARE_TX
-        and run.get("injection_method") == "netmap"
-        and run.get("netmap_mode") != "emulated"
-    ):
+        return None, why
+    natively = run.get("injection_method") == "netmap" and run.get("netmap_mode") != "emulated"
+    if after["driver"] in SOFTWARE_TX and natively:
         return None, f"{tx['source']} is the kernel's own count, and netmap's frames may have passed the kernel by"
     return tx, ""
 
@@ -127,49 +124,30 @@ def received_by(
         kernel = min(kernel, drops["softnet"] or 0)
     frames, mac = change["test_frames"], change["mac"]["rx"]
     both = None if nic is None else nic + kernel
-    arrival, earlier = after.get("arrival"), before.get("earlier")
+    known = {
+        "host_drops": both,
+        "arrival": after.get("arrival"),
+        "earlier": before.get("earlier"),
+        "blind": _may_be_blind(after, change, frames, addressed=addressed),
+        "seconds": change["seconds"],
+    }
     if frames:
-        return (
-            Received(
-                frames["source"],
-                frames["packets"],
-                frames["bytes"],
-                both,
-                both,
-                True,
-                list(after["merging"]),
-                arrival,
-                earlier,
-                frames.get("others"),
-                _may_be_blind(after, change, frames, addressed=addressed),
-                frames.get("layer3_bytes"),
-                tuple(frames["macs"]),
-                change["seconds"],
-            ),
-            "",
+        counted = Received(
+            frames["source"],
+            frames["packets"],
+            exact=True,
+            bytes=frames["bytes"],
+            uncounted=both,
+            merging=after["merging"],
+            others=frames.get("others"),
+            layer3_bytes=frames.get("layer3_bytes"),
+            macs=frames["macs"],
+            **known,
         )
+        return counted, ""
     if mac:
         uncounted = 0 if mac["drops_counted"] else nic
-        blind = _may_be_blind(after, change, None, addressed=addressed)
-        return (
-            Received(
-                mac["source"],
-                mac["packets"],
-                mac["bytes"],
-                both,
-                uncounted,
-                False,
-                [],
-                arrival,
-                earlier,
-                None,
-                blind,
-                None,
-                (),
-                change["seconds"],
-            ),
-            "",
-        )
+        return Received(mac["source"], mac["packets"], bytes=mac["bytes"], uncounted=uncounted, **known), ""
     return None, change["mac"]["reason"]
 
 
@@ -185,7 +163,7 @@ def _may_be_blind(
     came = change["kernel"].get("rx_packets")
     if frames is not None and came is not None and after.get("xdp"):
         untold = came - frames["packets"] - (frames.get("others") or 0)
-        if untold > usual(change["seconds"]):
+        if untold > usual_others(change["seconds"]):
             return (
                 f"the interface received {came} frames meanwhile, and {untold} of them did not get past its XDP program"
             )
@@ -203,11 +181,11 @@ def _may_be_blind(
     )
 
 
-def usual(seconds: float) -> int:
+def usual_others(seconds: float) -> int:
     """How many frames of others a port sends or receives in a time."""
     return OTHER_FRAMES + int(seconds * OTHERS_A_SECOND)
 
 
-def others(frames: int, seconds: float) -> int:
+def others_tolerated(frames: int, seconds: float) -> int:
     """How many frames more than a test's ``frames`` are put down to others: one at least."""
-    return min(usual(seconds), max(1, int(frames * OTHER_SHARE)))
+    return min(usual_others(seconds), max(1, int(frames * OTHER_SHARE)))

@@ -23,18 +23,11 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import check_snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evidence import (
     Received,
-    others,
+    others_tolerated,
     received_by,
     sent_by,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.loss import (
-    doubled,
-    host_has_a_share,
-    lost_frames,
-    may_have_come_unseen,
-    own_frames,
-    still_under_way,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.loss import Loss
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 # Clocks: a port may be 100 ppm off (IEEE 802.3), the host's clock as much, tcpreplay's figures are rounded.
@@ -103,15 +96,19 @@ def reconcile(
     ):
         if value is not None or name.startswith("rx"):
             check_snapshot(value, name)
-    stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     if tx_before is not None:
+        stats, rates, run = (result[key] for key in ("stats", "rates", "run"))
         counters = account(stats, rates, run, tx_before, tx_after, rx_before, rx_after)
-    else:
-        received, rx_why = received_by(rx_before, rx_after)
-        tx = earlier.get("tx")
-        why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
-        counters = _judge(stats, rates, run, tx, why, received, rx_why)
-    return {**copy.deepcopy(dict(result)), "counters": counters}
+        return {**copy.deepcopy(dict(result)), "counters": counters}
+    return _with_received(result, *received_by(rx_before, rx_after))
+
+
+def _with_received(result: Mapping[str, Any], received: Received | None, rx_why: str) -> dict[str, Any]:
+    """A copy of a run's result with a verdict on what was received; what the run itself found of its device stands."""
+    stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
+    tx = earlier.get("tx")
+    why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
+    return {**copy.deepcopy(dict(result)), "counters": _judge(stats, rates, run, tx, why, received, rx_why)}
 
 
 def reconcile_count(
@@ -131,15 +128,9 @@ def reconcile_count(
             on=source,
             remedy="Is it a counter, and was it not reset?",
         )
-    stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
-    tx = earlier.get("tx")
-    why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
     arrival = None if receive_wait is None else {"ended": "quiet", "receive_wait": receive_wait, "late_packets": None}
     blind = "" if packets else "it stood still, and nothing shows that it counts the test's frames at all"
-    counters = _judge(
-        stats, rates, run, tx, why, Received(source, packets, None, None, 0, False, blind=blind, arrival=arrival), ""
-    )
-    return {**copy.deepcopy(dict(result)), "counters": counters}
+    return _with_received(result, Received(source, packets, uncounted=0, arrival=arrival, blind=blind), "")
 
 
 def _judge(
@@ -151,110 +142,89 @@ def _judge(
     received: Received | None,
     rx_why: str,
 ) -> dict[str, Any]:
-    notes: list[str] = []
-    sending = _verdict_on_sending(stats, tx, why, received, notes)
-    verdict = _verdict_on_rate(stats, rates, run, sending, notes)
-    loss, sent = None, None
-    if received and received.seconds is None:
-        received.seconds = stats.get("seconds")
+    sending, said = _verdict_on_sending(stats, tx, why, received)
+    verdict, too_fast = _verdict_on_rate(stats, rates, run, sending)
+    notes, loss = [said, too_fast], None
     if received and sending != "unknown":
-        sent = stats["packets"] if tx is None else min(stats["packets"], tx["packets"])
-        loss = lost_frames(sent, tx, received, notes)
-        if loss is not None and still_under_way(loss, tx, received, notes):
-            loss = None
-        if loss is not None and doubled(loss, stats, run, tx, received, notes):
-            loss = None
-        if loss and may_have_come_unseen(loss, sent, received, notes):
-            loss = None
-        if loss is not None:
-            own_frames(stats, run, tx, received, notes)
-        untold = loss is None or (loss > 0 and host_has_a_share(loss, received, notes))
-        if untold and verdict == "consistent":
+        loss = Loss(stats, run, tx, received, notes)
+        notes = loss.notes
+        if verdict == "consistent" and not loss.is_the_devices:
             verdict = "unknown"
     if rx_why:
         notes.append(f"what arrived is not known: {rx_why}")
     return {
         "tx": None if tx is None else {key: tx[key] for key in ("source", "packets", "bytes")},
         "rx": received.tree() if received else None,
-        "loss_packets": loss,
-        "loss_ratio": loss / sent if loss is not None and sent else None,
+        "loss_packets": loss.packets if loss else None,
+        "loss_ratio": loss.ratio if loss else None,
         "verdict": verdict,
         "reason": _sentence(notes),
     }
 
 
 def _verdict_on_sending(
-    stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: Received | None, notes: list[str]
-) -> str:
+    stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: Received | None
+) -> tuple[str, str]:
+    """The verdict on what tcpreplay counts, and what it rests on, in words."""
     claimed = stats.get("packets")
+    if claimed is None:
+        return "unknown", "tcpreplay printed no statistics"
     if not claimed:
-        notes.append(
-            "tcpreplay printed no statistics"
-            if claimed is None
-            else "tcpreplay sent nothing, of which nothing can be proved"
-        )
-        return "unknown"
+        return "unknown", "tcpreplay sent nothing, of which nothing can be proved"
     mixed = received is not None and received.earlier is not None and received.earlier["still_coming"]
     all_arrived = received is not None and received.exact and received.packets == claimed and not mixed
     if tx is None:
         if all_arrived:
-            notes.append(
-                f"no counter of the sending device ({why}), but a receiver counted each of the {claimed} frames"
-            )
-            return "consistent"
-        notes.append(f"nothing proves what was sent: {why}")
+            said = f"no counter of the sending device ({why}), but a receiver counted each of the {claimed} frames"
+            return "consistent", said
+        said = f"nothing proves what was sent: {why}"
         if received and received.exact:
-            notes.append(f"of the {claimed} frames that tcpreplay counts, {received.packets} arrived")
-        return "unknown"
+            said += f"; of the {claimed} frames that tcpreplay counts, {received.packets} arrived"
+        return "unknown", said
     more = tx["packets"] - claimed
     if more == 0:
-        return "consistent"
+        return "consistent", ""
     if more < 0:
         said = f"tcpreplay counts {claimed} frames, {tx['source']} {-more} fewer"
         if stats.get("interrupted") and -more <= INTERRUPTED:
-            notes.append(f"{said}: an interrupted run may be off by {INTERRUPTED}")
-            return "consistent"
+            return "consistent", f"{said}: an interrupted run may be off by {INTERRUPTED}"
         failed = sum(device.get("failed_packets") or 0 for device in stats.get("devices") or [])
-        queued = tx.get("queued")
-        waiting = f", of which {queued['packets']} were still in its queue ({queued['kind']})" if queued else ""
-        notes.append(said + waiting + (f" (tcpreplay says itself that {failed} failed)" if failed else ""))
-        return "short"
-    tolerance = others(claimed, tx.get("seconds") or stats.get("seconds") or 0)
+        if queued := tx.get("queued"):
+            said += f", of which {queued['packets']} were still in its queue ({queued['kind']})"
+        return "short", said + (f" (tcpreplay says itself that {failed} failed)" if failed else "")
+    tolerance = others_tolerated(claimed, tx.get("seconds") or stats.get("seconds") or 0)
     said = f"the device's {tx['source']} counts {more} frames more than tcpreplay"
     if more <= tolerance:
-        notes.append(f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})")
-        return "consistent"
+        return "consistent", f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})"
     if all_arrived:
-        notes.append(f"{said}, which are others', since a receiver counted each of the {claimed} frames")
-        return "consistent"
-    notes.append(
-        f"{said} (tolerance {tolerance}): among so many others' frames nothing proves that the test's were sent"
-    )
-    return "unknown"
+        return "consistent", f"{said}, which are others', since a receiver counted each of the {claimed} frames"
+    said += f" (tolerance {tolerance}): among so many others' frames nothing proves that the test's were sent"
+    return "unknown", said
 
 
 def _verdict_on_rate(
-    stats: Mapping[str, Any], rates: Mapping[str, Any], run: Mapping[str, Any], verdict: str, notes: list[str]
-) -> str:
-    """``impossible`` where more frames were counted than a line of that speed carries in the time."""
+    stats: Mapping[str, Any], rates: Mapping[str, Any], run: Mapping[str, Any], verdict: str
+) -> tuple[str, str]:
+    """``impossible`` where more frames were counted than a line of that speed carries in the time; and why, in
+    words."""
     line, rate = run.get("link_speed_mbps"), rates.get("l1_mbps")
     claimed = stats.get("packets")
     if not line or not rate or not claimed or rate <= line * (1 + LINE_TOLERANCE):
-        return verdict
+        return verdict, ""
     excess = claimed * (1 - line * (1 + LINE_TOLERANCE) / rate)
     tolerance = run.get("in_flight_frames") or IN_FLIGHT
     if (stats.get("seconds") or 1) >= 1:
         tolerance = min(tolerance, int(claimed * IN_FLIGHT_SHARE))
     tolerances = f"tolerance {LINE_TOLERANCE:.1%}, and {tolerance} frames still in the port's queues"
+    said = f"{rate:.2f} Mbps at L1"
     if excess <= tolerance:
-        notes.append(f"{rate:.2f} Mbps at L1 are more than a line of {line} Mbps carries in that time ({tolerances})")
-        return verdict
-    notes.append(f"{rate:.2f} Mbps at L1 do not fit onto a line of {line} Mbps ({tolerances})")
-    return verdict if verdict == "short" else "impossible"
+        return verdict, f"{said} are more than a line of {line} Mbps carries in that time ({tolerances})"
+    said += f" do not fit onto a line of {line} Mbps ({tolerances})"
+    return "short" if verdict == "short" else "impossible", said
 
 
 def _sentence(notes: list[str]) -> str:
-    text = "; ".join(notes)
+    text = "; ".join(filter(None, notes))
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
