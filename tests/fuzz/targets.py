@@ -24,6 +24,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as _pcap_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flow_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
     complaints,
@@ -32,7 +33,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay im
     versions,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import output as _tcpreplay_output
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import flow_count, sizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import sizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import spec as _traffic_spec
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _clock, _progress_lines

@@ -28,9 +28,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
     VERSION,
     summarize,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.flow_count import count_flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flow_count import count_flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import RING
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import RECORD, RING
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import RECORD
 
 Consumer = Callable[[bytearray], object]
 _MOST_LINKS = 40  # as the kernel follows

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import Fill, RandomFill
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import Interleaved
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
     LayerSpec,
     layer_entry,
@@ -19,7 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.laye
     read_stack,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.sizes import RFC2544_SIZES, size_cycle
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Clock, Member, Stream, Traffic
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Clock, Member, Stream
 
 # What the rest of a frame is filled with, repeated.
 FILLS = {"zeros": bytes(1), "increment": bytes(range(256))}
@@ -208,7 +209,7 @@ def read_interval(interval: Any) -> tuple[Clock, bool]:
     return Clock(int(nanoseconds), 10**9), True
 
 
-def read_traffic(streams: Any, interval: Any) -> tuple[Traffic, int, bool]:
+def read_traffic(streams: Any, interval: Any) -> tuple[Interleaved, int, bool]:
     """All of a spec: the traffic, its pcap link type, and whether its times are in nanoseconds.
 
     :param streams: the module's ``streams``. With a ``weight`` in every one they are interleaved, with none they follow
@@ -236,4 +237,4 @@ def read_traffic(streams: Any, interval: Any) -> tuple[Traffic, int, bool]:
         raise TrafficgenError(
             "the streams start with different kinds of layers", on="streams", remedy="One pcap has one link type."
         )
-    return Traffic(read, interleaved=all(weighted), clock=clock), link_types.pop(), nanoseconds
+    return Interleaved(read, interleaved=all(weighted), clock=clock), link_types.pop(), nanoseconds

@@ -18,7 +18,7 @@ from scapy.utils import rdpcap
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import write
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Traffic
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import Interleaved
 
 SCAN = ({"preset": "udp_port_scan", "size": 64, "size_of": "ip", "count": 5000},)
 
@@ -118,13 +118,13 @@ def test_places_where_no_file_can_be(tmp_path, where, says):
 def test_a_failure_half_way_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "scan.pcap"
     path.write_bytes(b"the old file")
-    real = Traffic.blocks
+    real = Interleaved.blocks
 
     def failing(self):
         yield from islice(real(self), 1)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Traffic, "blocks", failing)
+    monkeypatch.setattr(Interleaved, "blocks", failing)
     with pytest.raises(TrafficgenError) as caught:
         make(path)
     assert "No space left on device" in caught.value.message
@@ -148,7 +148,7 @@ def test_a_run_that_is_killed_leaves_the_old_file_and_no_other(tmp_path, number)
             time.sleep(60)
             os._exit(1)
 
-        Traffic.blocks = stuck
+        Interleaved.blocks = stuck
         make(path)
         os._exit(0)
     assert os.read(reading, 1) == b"x"

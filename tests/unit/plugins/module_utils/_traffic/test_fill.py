@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip("scapy")
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flow_count import count_flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import RandomFill
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.flow_count import count_flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 
 

@@ -18,7 +18,7 @@ from scapy.layers.sctp import SCTP
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import stream as _frames
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import interleave
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
@@ -424,7 +424,7 @@ def test_many_sizes_are_few_templates_and_small_blocks():
     # A full sweep's templates with their padding, or a thousand jumbo frames in a block, would be a hundred megabytes.
     sweep = layers("Ether", "IP", {"UDP": {"dport": "1-900"}}, size={"start": 9000, "end": 19000}, count=3000)
     traffic, _link_type, _nanoseconds = read_traffic([sweep], 0)
-    assert max(len(block) for block in traffic.blocks()) <= _frames.BLOCK
+    assert max(len(block) for block in traffic.blocks()) <= interleave.BLOCK
     (stream,) = traffic.streams
     assert len(stream._templates) == 3000
     assert max(len(template.head) for template in stream._templates.values()) == 16 + 42
@@ -443,7 +443,7 @@ def test_count_cuts_the_product_short_or_goes_through_it_again():
 
 
 def test_a_file_longer_than_a_block_goes_on_where_the_block_ended():
-    count = 3 * _frames.BLOCK // 76
+    count = 3 * interleave.BLOCK // 76
     made = frames(layers("Ether", {"IP": {"src": "10.0.0.0/8"}}, {"UDP": {"dport": "1-7"}}, size=64, count=count))
     for number in [*range(0, count, 997), count - 1]:
         address, port = divmod(number, 7)

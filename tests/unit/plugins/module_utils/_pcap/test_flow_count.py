@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flow_count import count_flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import flow_key
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.flow_count import count_flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import flow_key, layout
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Place, Stream
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.patches import Place
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Stream
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import spans
 
 _COUNTED = 100_000  # flows, or frames, that are counted one by one: the most that flat memory and a short time allow
