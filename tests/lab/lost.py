@@ -5,8 +5,8 @@
 """What is left in a guest when Ansible, or the connection, goes away while tcpreplay sends.
 
 Each case runs a play as a user does, over SSH, with a login that becomes root; tcpreplay is the stand-in, and waits for
-ever. Then the fault is made, and it is watched until nothing of the login is left: no process, no file, no rule, no
-setting of the interface.
+ever. Then the fault is made, and it is watched until nothing of the login is left: no process, no rule, no setting of
+the interface, and no file but the note that frames may be missing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,17 @@ while True:
         os._exit(0)
     time.sleep(0.2)
 """
+# Without IPv6, whose own frames would be counted as sent and not arrived. The stand-in sends none, so none are missed.
+MAKE_PORTS = """
+ip link add {tx} type veth peer name {rx}
+for port in {tx} {rx}; do
+    echo 1 >/proc/sys/net/ipv6/conf/$port/disable_ipv6
+    ip link set $port up
+done
+"""
+# A run that ends because Ansible has gone no longer counts what arrived, so the note that frames may be missing stays,
+# for the receiver's next run. A run that ends by its timeout counts, and removes the note.
+NOTE = re.compile(r"/run/wirespeed\.trafficgen\.missed-\d+-(\d+)\.json")
 # What there is before and after, whoever made it.
 LOOK = r"""
 find /tmp /var/tmp /dev/shm /run /root /home /etc /srv -xdev |
@@ -329,11 +341,8 @@ def main() -> int:
     names = arguments.cases * arguments.runs
     runs = {run.mark: run for run in (Run(name, number, CASES[name], guest) for number, name in enumerate(names, 1))}
     ports = [(run.port, run.port.replace("lost", "lostrx")) for run in runs.values()]
-    guest.run(
-        "".join(
-            f"ip link add {tx} type veth peer name {rx}; ip link set {tx} up; ip link set {rx} up\n" for tx, rx in ports
-        )
-    )
+    guest.run("".join(MAKE_PORTS.format(tx=tx, rx=rx) for tx, rx in ports))
+    receivers = guest.run("".join(f"cat /sys/class/net/{rx}/ifindex\n" for _tx, rx in ports)).split()
     before = guest.run(LOOK)
     watcher = follow(guest, runs)
     print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)
@@ -359,9 +368,12 @@ def main() -> int:
     finally:
         watcher.kill()
         guest.run("".join(f"ip link delete {tx}\n" for tx, _rx in ports))
-    left = sorted(set(after.splitlines()) ^ set(before.splitlines()))
-    print("left: " + ("; ".join(left) or "no file, no rule, no setting"))
-    return 0 if not left and len(rows) == len(runs) and all(row.endswith("  ok") for row in rows) else 1
+    notes = {line: found[1] for line in after.splitlines() if (found := NOTE.fullmatch(line)) and found[1] in receivers}
+    unfinished = [index for index, run in zip(receivers, runs.values(), strict=True) if run.case.timeout == LONG]
+    left = sorted(set(after.splitlines()) ^ set(before.splitlines()) ^ set(notes))
+    print("left: " + ("; ".join(left) or "no file, no rule, no setting") + f"; notes of missed frames: {len(notes)}")
+    fine = not left and sorted(notes.values()) == sorted(unfinished)
+    return 0 if fine and len(rows) == len(runs) and all(row.endswith("  ok") for row in rows) else 1
 
 
 if __name__ == "__main__":
