@@ -2,68 +2,72 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether something stands against work on this host. The collection's roles ask it first."""
+"""Module: fail if work on this host would disturb it. The collection's roles use it first."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_check
-short_description: Fail where something stands against work on a host
+short_description: Fail if work on a host would disturb it
 version_added: 0.2.0
 description:
-  - Fails where the host is managed over one of the O(interfaces), where others than root can write one of the
-    O(folders), or where a run is under way. It changes nothing.
-  - The roles of this collection ask it before they begin.
+  - Fails if the host is managed over one of the O(interfaces), if others than root can write to one of the O(folders),
+    or if a run is under way. It changes nothing.
+  - The roles of this collection use it before they begin.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.info_module
+  - wirespeed.trafficgen._attributes.action_group
 attributes:
+  action_group:
+    membership:
+      - wirespeed.trafficgen.netns
   platform:
     support: full
 options:
   interfaces:
     description:
-      - Interfaces that the host must not be managed over. See the module M(wirespeed.trafficgen.tcpreplay) for what
-        counts as that.
+      - Interfaces that the host must not be managed over, by the rules of
+        O(wirespeed.trafficgen.tcpreplay#module:allow_management_interface).
     type: list
     elements: str
     default: []
   netns:
     description:
-      - A named network namespace (C(ip netns)) the interfaces are in.
+      - The named network namespace (C(ip netns)) of the interfaces.
     type: str
   allow_management_interface:
     description:
-      - Whether the host may be managed over them all the same.
+      - Whether to allow them even so.
     type: bool
     default: false
   remedy:
     description:
-      - What to do where the host is managed over one of them, as a sentence. It becomes part of the error.
+      - A sentence that says what to do if the host is managed over one of them. It becomes part of the error.
     type: str
     default: ""
   folders:
     description:
-      - Folders that only root may write, with all that lies above them, since root builds there.
+      - Folders to build in. Only root may be able to write to them and to the folders above them.
     type: list
     elements: path
     default: []
   idle:
     description:
-      - Whether no run may be under way, and nobody may have netmap open.
+      - Whether to fail if a run is under way or a process has netmap open.
     type: bool
     default: false
 requirements:
   - iproute2
 notes:
-  - It takes root.
+  - Needs root.
 seealso:
   - module: wirespeed.trafficgen.netmap_info
 """
 
 EXAMPLES = r"""
-- name: Stop where the host is managed over the test port, or a run is under way
+- name: Stop if the host is managed over the test port, or a run is under way
   wirespeed.trafficgen.host_check:
     interfaces: [ens17]
     remedy: Choose another port.

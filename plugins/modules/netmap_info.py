@@ -11,11 +11,11 @@ module: netmap_info
 short_description: Tell what netmap is on a host, and whether it is native or emulated on an interface
 version_added: 0.1.0
 description:
-  - Tells whether netmap is loaded, and if not, why, and what to do; which build that is, and what is installed for
-    which kernel.
-  - Asks netmap for the rings of each interface, and tells whether the interface's driver is patched for netmap (native
-    mode), or whether netmap goes through the kernel's ordinary path (emulated mode), at a fraction of the speed.
-  - Interfaces stay as they are. netmap notes in the kernel's log that it looked at one without native support.
+  - Tells whether netmap is loaded (if not, why, and what to do), which build it is, and what is installed for which
+    kernel.
+  - Asks netmap for the rings of each interface. Tells whether its driver is patched for netmap (native mode), or
+    whether netmap uses the kernel's ordinary path (emulated mode), at a fraction of the speed.
+  - Interfaces are not changed. For one without native support, netmap writes a line to the kernel's log.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
@@ -30,8 +30,7 @@ attributes:
 options:
   interfaces:
     description:
-      - The interfaces to tell of.
-      - By default all but loopback.
+      - The interfaces to look at. By default all except loopback.
     type: list
     elements: str
   netns:
@@ -41,7 +40,7 @@ options:
 requirements:
   - iproute2, ethtool, kmod
 notes:
-  - It takes root.
+  - Needs root.
 seealso:
   - module: wirespeed.trafficgen.tcpreplay
   - module: wirespeed.trafficgen.tcpreplay_info
@@ -69,10 +68,10 @@ netmap_info:
   type: dict
   contains:
     loaded:
-      description: Whether the running kernel has netmap, with the device to speak to it.
+      description: Whether the running kernel has netmap and its device.
       type: bool
     problem:
-      description: Why it is not loaded, and what to do about it. V(null) where it is.
+      description: Why it is not loaded, and what to do. V(null) if it is.
       type: str
       sample: >-
         netmap is not loaded on this host: there is none for the running kernel 5.14.0-570.17.1.el9_6.x86_64, only for
@@ -86,8 +85,8 @@ netmap_info:
       type: dict
       sample: {admode: 0, buf_num: 163840, buf_size: 2048}
     srcversion:
-      description: The kernel's checksum of the sources of the loaded module. V(null) where modules are built without
-        (Debian's are).
+      description: The kernel's checksum of the loaded module's sources. V(null) if modules are built without it (as
+        on Debian).
       type: str
       sample: 55D5E1C7E5B4B1C5D0A3D1F
     build_id:
@@ -96,18 +95,18 @@ netmap_info:
       sample: 35ee1c4e2b4f5ab6ea57b1ba4ec0b5b2a1d4f2a7
     vermagic:
       description:
-        - The kernel the loaded module was built for, and how that was configured.
-        - V(null) where another module than the loaded one is installed for this kernel.
+        - The kernel that the loaded module was built for, and its configuration.
+        - V(null) if the module installed for this kernel is not the loaded one.
       type: str
       sample: 6.1.0-56-amd64 SMP preempt mod_unload modversions
     commit:
       description:
         - The commit of netmap the loaded module was built from.
-        - V(null) where the role did not build it, or it is not the installed one.
+        - V(null) if the role did not build it, or if it is not the installed one.
       type: str
       sample: 89607e1406c1fa5ac2106bd2ff33417f090c0d60
     device:
-      description: The device, V(null) where it is missing.
+      description: The device. V(null) if it is missing.
       type: str
       sample: /dev/netmap
     kernel:
@@ -129,13 +128,13 @@ netmap_info:
           signer: null
           commit: 89607e1406c1fa5ac2106bd2ff33417f090c0d60
     secure_boot:
-      description: Whether the host was started with Secure Boot. V(null) where that cannot be read.
+      description: Whether the host was started with Secure Boot. V(null) if that cannot be read.
       type: bool
     signatures_enforced:
-      description: Whether the running kernel loads signed modules only.
+      description: Whether the running kernel loads only signed modules.
       type: bool
     interfaces:
-      description: What netmap makes of each interface, by its name.
+      description: How netmap treats each interface, by its name.
       type: dict
       contains:
         driver:
@@ -143,10 +142,10 @@ netmap_info:
           type: str
           sample: e1000-netmap
         mode:
-          description: V(native), or V(emulated). V(null) where netmap is not loaded or does not take the interface.
+          description: V(native) or V(emulated). V(null) if netmap is not loaded or does not take the interface.
           type: str
         tx_rings:
-          description: Rings for sending. V(null), as the next three, where there is no mode.
+          description: Rings for sending. Like the next three V(null) without a mode.
           type: int
         tx_slots:
           description: Frames in each.
@@ -158,7 +157,7 @@ netmap_info:
           description: Frames in each.
           type: int
         reason:
-          description: Why there is no mode. Empty where there is one.
+          description: Why there is no mode. Empty if there is one.
           type: str
       sample:
         ens17: {driver: ixgbe, mode: native, tx_rings: 4, tx_slots: 512, rx_rings: 4, rx_slots: 512, reason: ""}

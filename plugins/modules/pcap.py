@@ -12,14 +12,14 @@ short_description: Make a pcap of test frames from a description of the traffic
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes a pcap file of one or several streams of frames. Scapy builds a frame of each shape; the fields that vary and
-    all checksums are patched into its copies, so a million frames take about a second, and any number of them little
+  - Makes a pcap file from one or several streams of frames. Scapy builds one frame of each shape. The varying fields
+    and all checksums are patched into copies of it, so a million frames take about a second, and any number little
     memory.
-  - The same description gives the same bytes, always and on every host. So the module needs no side file to know
-    whether there is work; it compares the file that is there with what it would write.
-  - Writing is atomic. When it fails or is interrupted, the old file is still there and no other. (A file system without
-    unnamed files, such as NFS, keeps a C(.trafficgen.*) of a module that was killed.)
-  - The new file is written in the same folder, which has to have room for the old one and the new one.
+  - The same description always gives the same bytes, on every host. To find out whether there is work, the module
+    compares the existing file with what it would write.
+  - Writing is atomic. If it fails or is interrupted, the old file is unchanged, and no other is left. (If the module is
+    killed on a file system without unnamed files, such as NFS, a C(.trafficgen.*) file remains.)
+  - The new file is written in the same folder, which must have room for both files.
 extends_documentation_fragment:
   - ansible.builtin.files
   - wirespeed.trafficgen._attributes
@@ -41,23 +41,23 @@ options:
     required: true
   interval:
     description:
-      - The time between two frames of the file in seconds. Frame C(i) has the time C(i) times this.
-      - The times are written in microseconds, or in nanoseconds where microseconds do not hold the interval exactly.
+      - The seconds between two frames. Frame C(i) has the time C(i) times this.
+      - Times are in microseconds, or in nanoseconds if microseconds cannot hold the interval exactly.
     type: float
     default: 0.000001
   streams:
     description:
-      - The traffic. Several streams follow one another; with a O(streams[].weight) in every one they are interleaved.
+      - The traffic. Streams follow one another, or are interleaved if each has a O(streams[].weight).
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: What the stream is called in messages.
+        description: The stream's name in messages.
         type: str
       preset:
         description:
-          - A known kind of traffic, to start from. Every other option that is given replaces the preset's.
+          - A known kind of traffic to start from. Other options replace the preset's.
           - V(tcp_port_scan) and V(udp_port_scan) are one frame for each destination port from 1024 to 65534, from
             source port 1024.
           - V(rfc2544) is the test frame of RFC 2544, a UDP echo request, in the seven sizes for Ethernet in turn.
@@ -66,99 +66,88 @@ options:
         choices: [tcp_port_scan, udp_port_scan, rfc2544, imix]
       layers:
         description:
-          - The layers from the outermost inwards, by the names that Scapy has for layers and fields. Each is a name, or
-            a dictionary with the name as its only key and the fields as its value.
-          - The names are those of Scapy's classes, the contributed ones (C(scapy.contrib)) among them. Where several of
-            its modules have a class of that name, put the module before it, as in C(gtp.GTPHeader).
-          - A field is a value, a list, an inclusive range such as C(1024-65534), or for addresses a prefix, of which
-            every address is taken. A step stands behind a colon, as a number or an address, as in C(100-200:10),
-            C(10.0.0.1-10.0.9.1:0.0.1.0),
-            C(02:00:00:00:00:00-02:00:00:00:0f:00:256) and C(2001:2::/48:0:0:0:1::). A negative step goes down.
-          - "A range is also C({start: 100, end: 200, step: 10}) or C({start: 100, step: 10, count: 11}), in which an
+          - The layers, outermost first, with Scapy's names for layers and fields. Each is a name, or a dictionary with
+            the name as its only key and the fields as its value.
+          - The names are those of Scapy's classes, including the contributed ones (C(scapy.contrib)). If several of its
+            modules have a class of that name, put the module before it, as in C(gtp.GTPHeader).
+          - A field is a value, a list, an inclusive range such as C(1024-65534), or for addresses a prefix, which
+            stands for all its addresses. A step follows a colon, as a number or an address, as in C(100-200:10),
+            C(10.0.0.1-10.0.9.1:0.0.1.0), C(02:00:00:00:00:00-02:00:00:00:0f:00:256) and C(2001:2::/48:0:0:0:1::). A
+            negative step counts down.
+          - "A range can also be C({start: 100, end: 200, step: 10}) or C({start: 100, step: 10, count: 11}), so that an
             IPv6 address and its step cannot be confused."
-          - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest; in
-            a layer the one that stands first in the header does.
-          - A number is decimal, or hexadecimal after C(0x); zeros in front mean nothing. (YAML itself reads V(010)
+          - Several varying fields give their product, in Scapy's order. The innermost layer's fields change fastest,
+            and within a layer the first field of the header.
+          - A number is decimal, or hexadecimal after C(0x). Leading zeros mean nothing. (YAML itself reads V(010)
             without quotes as 8.)
-          - A field that holds packets, such as the questions of DNS or the options of IP, takes a list of them, each
-            written as a layer. A field of such a packet varies as a layer's does. A packet of several layers is a list
-            of them in that
-            list.
-          - "Right, two questions in each frame: C({DNS: {qd: [{DNSQR: {qname: a.example}}, {DNSQR: {qname:
-            b.example}}]}}). Right, one question, another one in each frame: C({DNS: {qd: [{DNSQR: {qname: [a.example,
-            b.example]}}]}}). Wrong, a
-            text is no packet:
-            C({DNS: {qd: a.example}})."
+          - A field that holds packets, such as the questions of DNS or the options of IP, takes a list of packets, each
+            written as a layer; a packet of several layers is a list within that list. Their fields can vary, too.
+          - "Two questions in each frame: C({DNS: {qd: [{DNSQR: {qname: a.example}}, {DNSQR: {qname: b.example}}]}}).
+            One question, a different one in each frame: C({DNS: {qd: [{DNSQR: {qname: [a.example, b.example]}}]}}).
+            Wrong, because a text is not a packet: C({DNS: {qd: a.example}})."
           - "TCP's options are a list, as C([{MSS: 1460}, NOP, {WScale: 7}, SAckOK, {Timestamp: [1, 0]}])."
-          - What Scapy would take from the clock or at random is refused, but for ICMP's timestamps, which are zero.
-          - Fields that are left out are Scapy's defaults. Those that Scapy would take from the host are
+          - A field that Scapy would take from the clock or at random is refused. Only ICMP's timestamps become zero.
+          - Other fields have Scapy's defaults. Instead of the host's own addresses, source and destination are
             C(02:00:00:00:00:01) and C(02:00:00:00:00:02), C(198.18.0.1) and C(198.18.0.2), C(2001:2::1) and
-            C(2001:2::2) as source and
-            destination.
-          - A destination MAC address that is left out is that of the multicast group (RFC 1112, RFC 2464) or broadcast
-            where the packet in the frame is for a group, for 255.255.255.255, or an ARP request; with several groups
-            each frame has its own
-            group's. One that
-            is given stays. Protocols that Scapy knows a group of, such as OSPF, have it as destination.
+            C(2001:2::2).
+          - Without a destination MAC address, a frame for a multicast group has that group's (RFC 1112, RFC 2464), and
+            one for 255.255.255.255 or an ARP request is broadcast. Protocols with a group known to Scapy, such as OSPF,
+            go to it. A destination that you set is kept.
           - Layer C(Raw) is the payload, with C(load) as text or C(hex) as hexadecimal digits.
-          - With O(streams[].preset), the fields given here are put over those of the preset's layers.
+          - With O(streams[].preset), these fields replace those of the preset's layers.
         type: list
         elements: raw
       together:
         description:
-          - Fields that change together, so that there is no combination of each with each. C([[Ether.src, IP.src]])
-            gives ten hosts with ten MAC and ten IP addresses ten kinds of frames, not a hundred.
-          - Fields of one group need as many values each. Groups, and fields in none, still give their product; a group
-            has the place of the field of it that changes fastest.
-          - A field is C(LAYER.FIELD). Where several layers of one name vary in it, C(IP:2.src) is that of the second
+          - Fields that change together instead of in every combination. With C([[Ether.src, IP.src]]), ten MAC and ten
+            IP addresses give ten kinds of frames, not a hundred.
+          - All fields of a group must have the same number of values. Groups, and fields outside them, still give their
+            product. A group has the place of its fastest field.
+          - A field is C(LAYER.FIELD). If several layers of one name vary in it, C(IP:2.src) is that of the second layer
             from the outside.
         type: list
         elements: raw
         version_added: 0.2.0
       size:
         description:
-          - The size of the frames; payload is added until they have it. Without it, frames are as long as their layers
-            are.
-          - A number or a list of numbers, taken in turn.
+          - The size of the frames. Payload is added to reach it. By default a frame is as long as its layers.
+          - A number, or a list of numbers to take in turn.
           - C({start, end, step}), taken in turn, O(ignore:end) included.
-          - "C({imix: simple}): wire frames of 64, 570 and 1518 bytes, 7:4:1. C({imix: simple_594}) has 594 in the
-            middle."
-          - "C({weights: [{size: 64, weight: 7}, ...]}): spread as evenly as can be, the same each time. They may come
-            to 50000."
+          - "C({imix: simple}): wire frames of 64, 570 and 1518 bytes, 7:4:1. C({imix: simple_594}) has 594 instead of
+            570."
+          - "C({weights: [{size: 64, weight: 7}, ...]}): spread as evenly as possible, always in the same order. The sum
+            of the weights is at most 50000."
         type: raw
       size_of:
         description:
           - What O(streams[].size) counts.
-          - V(wire) is the frame on the line with its FCS (4 bytes), as in RFC 2544. V(frame) is the frame as it lies in
-            the file.
+          - V(wire) is the frame on the line with its FCS (4 bytes), as in RFC 2544. V(frame) is the frame in the file.
           - V(ip) is the packet of the outermost IP or IPv6 layer.
         type: str
         choices: [wire, frame, ip]
         default: wire
       count:
         description:
-          - How many frames. It cuts the product of the varying fields short, or goes through it again.
-          - Without it the product is gone through once, or the sizes where there are more of them.
-          - A warning names the varying fields that have not changed even once when the frames end.
+          - How many frames. The product of the varying fields is truncated or repeated.
+          - By default each combination occurs once, or each size if there are more sizes.
+          - A warning names the varying fields that do not change within these frames.
         type: int
       weight:
         description:
-          - How many frames this stream has in each turn of the interleaved streams, 50000 in all at most. A stream that
-            is at its end drops out; the others go on.
+          - How many frames this stream has in each turn of the interleaved streams. The sum of all is at most 50000. A
+            stream that has ended drops out, and the others go on.
         type: int
       fill:
         description:
-          - What the payload that O(streams[].size) asks for consists of, zero bytes, bytes that count up, or (since
-            0.2.0) random ones.
-          - V(random) does not compress, neither in a frame nor across frames, so that a device that compresses has no
-            advantage of it. Each frame has bytes of its own, which follow from O(streams[].seed), the stream's place in
-            the file and the
+          - The padding for O(streams[].size), zero bytes, bytes that count up, or (since 0.2.0) random bytes.
+          - V(random) does not compress, neither within a frame nor across frames, so that a device that compresses
+            gains nothing. The bytes of each frame depend on O(streams[].seed), the stream's place in the file, and the
             frame's number.
         type: str
         choices: [zeros, increment, random]
       seed:
-        description: With O(streams[].fill=random), which random bytes. The same number gives the same bytes on every
-          host. V(0) by default.
+        description: The seed for O(streams[].fill=random), by default V(0). The same seed gives the same bytes on every
+          host.
         type: int
         version_added: 0.2.0
 seealso:
@@ -224,7 +213,7 @@ EXAMPLES = r"""
           - Raw: {load: "GET / HTTP/1.1"}
         size: 1518
 
-- name: Ten hosts, each with its own MAC and IP address, that send what does not compress to every tenth port
+- name: Ten hosts, each with its own MAC and IP address, that send incompressible payload to every tenth port
   wirespeed.trafficgen.pcap:
     path: /var/lib/trafficgen/ten_hosts.pcap
     streams:
@@ -254,7 +243,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pcap:
-  description: What the file holds, or in check mode would hold.
+  description: The content of the file, in check mode as it would be.
   returned: success
   type: dict
   contains:
@@ -276,8 +265,8 @@ pcap:
     flows:
       description:
         - How many flows, as M(wirespeed.trafficgen.pcap_info) counts them.
-        - V(none) where only a look at each frame would tell, since streams share flows or a field has a value twice,
-          and there are more than 100,000 frames to look at.
+        - V(none) if the module would have to look at more than 100,000 frames, because streams share flows or a field
+          has a value twice.
       type: int
     sha256:
       description: The file's SHA-256, in hexadecimal.

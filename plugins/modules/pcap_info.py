@@ -11,16 +11,13 @@ module: pcap_info
 short_description: Tell what is in a pcap file
 version_added: 0.1.0
 description:
-  - Reads a pcap file once, and returns how many packets, bytes, sizes and flows it holds, its time span, its link type,
-    and its SHA-256.
-  - It reads classic pcap files with microseconds or nanoseconds, in either byte order, however large, as libpcap and so
-    tcpreplay read them. libpcap cuts a frame at the snaplen of the file's header; tcpreplay sends no more of it than it
-    had on the
-    line.
-  - Version 2.4 of the format is what all write today. Versions 2.0 to 2.3 are read, too.
-  - A file that is truncated or corrupt fails the task, with the byte offset in the message. So does a pcapng or a
-    compressed file, with the command that converts it. A file of a header alone is valid, and has no packets.
-  - Apart from the flows it needs about 5 MB of memory, whatever the file's size.
+  - Reads a pcap file once, and returns its packets, bytes, sizes, flows, time span, link type and SHA-256.
+  - Reads classic pcap files (versions 2.0 to 2.4) of any size, with microseconds or nanoseconds, in either byte order,
+    as libpcap and tcpreplay do. libpcap truncates a frame at the snaplen of the file's header. tcpreplay sends no more
+    of a frame than it had on the line.
+  - If the file is truncated or corrupt, the task fails with the byte offset. If it is pcapng or compressed, the message
+    has the command to convert it. A file with only a header is valid and has no packets.
+  - Needs about 5 MB of memory for a file of any size, without the flows.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
@@ -36,23 +33,18 @@ options:
     required: true
   flows:
     description:
-      - Whether to count the flows.
-      - That takes most of the time, and for each flow 80 bytes of memory (IPv4) or 115 (IPv6), so 80 MB for a million.
+      - Whether to count flows. That takes most of the time, and for each flow 80 bytes of memory (IPv4) or 115 (IPv6),
+        80 MB for a million.
     type: bool
     default: true
 notes:
-  - A flow is frames with the same source and destination address, protocol and ports, in one direction. The outermost
-    IP header counts; VLAN tags and MPLS labels are stepped over; an ICMP message's type and code stand for the ports. A
-    fragment that is
-    not the first
-    is of the flow without ports.
-  - The C(Flows:) line of tcpreplay counts the same, but for a few kinds of frames. Up to version 4.5.1 it takes IPv6
-    over Ethernet for no IP. It takes the data of later fragments for ports, knows no ports of SCTP, DCCP and UDP-Lite,
-    reads no ports
-    behind IPv6
-    extension headers other than hop-by-hop options, and leaves out frames that end within the TCP header or the first
-    28 bytes of an
-    ICMP message.
+  - A flow is all frames with the same source and destination address, protocol and ports, in one direction, by the
+    outermost IP header behind VLAN tags and MPLS labels. For ICMP, type and code take the place of the ports. Later
+    fragments belong to the flow without ports.
+  - tcpreplay's C(Flows:) line differs for a few kinds of frames. Up to version 4.5.1 it does not recognise IPv6 over
+    Ethernet. It reads the data of later fragments as ports, ignores the ports of SCTP, DCCP and UDP-Lite and those
+    behind IPv6 extension headers other than hop-by-hop options, and skips frames that end within the TCP header or the
+    first 28 bytes of an ICMP message.
 seealso:
   - module: wirespeed.trafficgen.pcap
   - module: wirespeed.trafficgen.tcpreplay
@@ -79,7 +71,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pcap_info:
-  description: What the file holds.
+  description: The content of the file.
   returned: success
   type: dict
   contains:
@@ -91,16 +83,15 @@ pcap_info:
       type: int
     bytes:
       description:
-        - The packets' bytes as libpcap reads and tcpreplay sends and counts them, without the file's own headers.
-        - Of each packet it is the least of the bytes in the file, its length on the line, and RV(pcap_info.snaplen).
-        - The FCS is not among them, unless the capture has it. Where the file says so, it is RV(pcap_info.fcs_length).
+        - The packets' bytes as libpcap reads and tcpreplay sends them, without the file's own headers.
+        - For each packet, the smallest of the bytes in the file, its length on the line, and RV(pcap_info.snaplen).
+        - Without FCS, unless the capture has it (RV(pcap_info.fcs_length), if the file says so).
       type: int
     wire_bytes:
       description:
         - The packets' bytes as Ethernet frames on a line, each with the 4 bytes of an FCS, and padded to 64 where it is
           shorter. RFC 2544 counts so. By RV(pcap_info.packets) it is the mean wire frame, which is not the mean frame
-          and 4 bytes where
-          some are padded.
+          and 4 bytes where some are padded.
         - Null for other link types.
       version_added: 0.2.0
       type: int
@@ -108,25 +99,26 @@ pcap_info:
       description: The file's length in bytes.
       type: int
     truncated_packets:
-      description: How many packets are read and sent shorter than they were on the line, since the capture or the
-        file's snaplen cut them.
+      description: How many packets are shorter than they were on the line, because the capture or the file's snaplen
+        truncated them.
       type: int
     snaplen_cut_packets:
       description:
-        - How many of RV(pcap_info.truncated_packets) the file holds more of, and libpcap cuts at RV(pcap_info.snaplen).
-        - C(tcpreplay), C(tcpdump) and all that read by libpcap see them cut; Wireshark shows the whole of them.
+        - How many of RV(pcap_info.truncated_packets) are longer in the file, and truncated at RV(pcap_info.snaplen) by
+          libpcap.
+        - C(tcpreplay), C(tcpdump) and everything else that uses libpcap truncates them. Wireshark shows all of them.
       version_added: 0.2.0
       type: int
     surplus_packets:
       description:
-        - How many packets the file holds more bytes of than they are said to have had on the line. tcpreplay leaves
-          these bytes out.
-        - A packet that had no byte on the line has the size 0. tcpreplay stops at it.
+        - How many packets have more bytes in the file than their length on the line. tcpreplay does not send the
+          excess.
+        - A packet with the length 0 has the size 0, and tcpreplay stops there.
       version_added: 0.2.0
       type: int
     short_packets:
       description:
-        - How many Ethernet frames end before their header of 14 bytes does. They cannot be sent.
+        - How many Ethernet frames are shorter than their 14-byte header. They cannot be sent.
         - Null for other link types.
       version_added: 0.2.0
       type: int
@@ -138,15 +130,13 @@ pcap_info:
     duration:
       description:
         - The seconds from the time stamp of the first packet in the file to that of the last one.
-        - Negative where the file is not in the order of time, and the last packet is older than the first.
+        - Negative if the last packet is older than the first.
       type: float
     replay_duration:
       description:
         - The seconds from the time stamp of the first packet in the file to the latest one, which is
           RV(pcap_info.duration) unless time goes back. tcpreplay takes that long at the recorded speed. It waits
-          wherever time goes beyond the latest
-          stamp so far, and does
-          not wait where it goes back.
+          wherever time goes beyond the latest stamp so far, and does not wait where it goes back.
       version_added: 0.2.0
       type: float
     time_goes_back:
@@ -170,32 +160,31 @@ pcap_info:
       type: str
     snaplen:
       description:
-        - The largest number of bytes of a packet that the capture was to keep, as the file's header says.
-        - To libpcap, 0 and numbers from 2147483648 on are no limit.
+        - The most bytes of a packet that the capture kept, as the file's header says.
+        - For libpcap, 0 and numbers from 2147483648 on mean no limit.
       type: int
     link_type:
       description: The number of the link type (LINKTYPE). Ethernet is V(1).
       type: int
     link_type_name:
-      description: Its name, or V(LINKTYPE) and the number where the name is not known here.
+      description: Its name, or V(LINKTYPE) and the number if the name is unknown.
       type: str
     fcs_length:
       description:
-        - How many bytes of FCS each frame ends in, as the link type field of the file's header says. The frames have
-          them as any other byte, so tcpreplay sends them as data, and the NIC adds an FCS of its own.
-        - Null where the header says nothing of it, as in nearly all files. That is no proof that there is none.
+        - The number of FCS bytes at the end of each frame, by the link type field of the file's header. tcpreplay sends
+          them as data, and the NIC adds its own FCS.
+        - Null if the header does not say, as in nearly all files. That does not prove that there is none.
       version_added: 0.2.0
       type: int
     bare_ip:
       description:
-        - Whether the link type says Ethernet, and yet every packet is an IPv4 or IPv6 packet without an Ethernet
-          header, its length being the one its IP header says. The module warns of it.
-        - C(tcprewrite --dlt=enet) of tcpreplay 4.4.0 to 4.4.4 makes such files of raw IP, and ends without an error.
+        - Whether the link type is Ethernet, but every packet is an IPv4 or IPv6 packet without an Ethernet header, with
+          exactly the length in its IP header. The module then warns.
+        - C(tcprewrite --dlt=enet) of tcpreplay 4.4.0 to 4.4.4 makes such files from raw IP, without an error.
       version_added: 0.2.0
       type: bool
     sizes:
-      description: How many packets there are of each size. The keys are the sizes in bytes, as RV(pcap_info.bytes)
-        counts them.
+      description: How many packets there are of each size, as RV(pcap_info.bytes) counts. The keys are the sizes.
       type: dict
     flows:
       description:
@@ -206,7 +195,7 @@ pcap_info:
     source_macs:
       description:
         - The source MAC addresses of Ethernet frames, sorted.
-        - Null for other link types, and where there are more than 4096.
+        - Null for other link types, and if there are more than 4096.
       type: list
       elements: str
     vlan_tagged:

@@ -12,16 +12,15 @@ short_description: Replay pcaps with tcpreplay, and tell what was sent and what 
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Runs C(tcpreplay) once, and returns what it said as data, the rates in every unit, what the run was made of, and
-    what the counters of the sending and the receiving interface prove of it.
-  - Everything that can be checked is checked before the first packet is sent.
-  - One run at a time can send on an interface. A second one is refused, or waits (O(lock_timeout)).
-  - A run always ends. After O(timeout) it gets SIGINT, and SIGKILL if it does not heed that. When Ansible goes away
-    (its connection, or the module itself, also by SIGKILL) tcpreplay goes too. Where the controller or the network dies
-    without a word, TCP
-    takes its time to
-    notice, with Linux's defaults some 15 minutes; the run ends at its own end or O(timeout) at the latest.
-  - When the interface is removed or set down while it sends, the run ends as failed, with what was sent until then.
+  - Runs C(tcpreplay) once. Returns its statistics as data, the rates in every unit, the conditions of the run, and what
+    the counters of the sending and the receiving interface prove.
+  - Checks everything it can before the first packet is sent.
+  - Only one run at a time can send on an interface. A second one is refused, or waits (O(lock_timeout)).
+  - A run always ends. After O(timeout), tcpreplay gets SIGINT, and SIGKILL if it is still running after that. When the
+    module or its connection ends, even by SIGKILL, tcpreplay ends too. If the controller or the network dies silently,
+    TCP needs about 15 minutes with Linux's defaults to notice. Until then the run continues, to its own end or
+    O(timeout).
+  - When the interface is removed or set down during the run, the task fails and returns what was sent until then.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.action_group
@@ -34,8 +33,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is sent. RV(run.command) and all that is known before a run are returned, all else is V(null), and no
-        fact is set.
+      - Nothing is sent, and no fact is set. RV(run.command) and everything else that is known before a run is returned,
+        the rest is V(null).
   diff_mode:
     support: N/A
     details:
@@ -48,21 +47,18 @@ options:
   pcaps:
     description:
       - Classic pcap files with Ethernet frames, on the managed node.
-      - Each is opened once, and the file that was looked at is sent, also when it is replaced, renamed or removed
-        meanwhile. A file that is written to in place makes the run fail.
-      - They are sent one after the other, as one run. O(loop) goes over all of them, O(limit) and O(duration) hold for
-        the whole.
-      - At the speed of the recording (O(multiplier), or no rate) tcpreplay waits from frame to frame of a file, and not
-        from the end of a file, or of a pass, to the start of the next. Where the first frame's time is 0, as in the
-        files of
-        M(wirespeed.trafficgen.pcap), it does not wait before the second one either.
-      - They are what libpcap makes of them. Frames that are cut by the snaplen of the file's header or were cut by the
-        capture, that the file holds more of than there was on the line, or that end in an FCS by the link type field,
-        are a warning. A
-        frame shorter than
-        an Ethernet header is refused. M(wirespeed.trafficgen.pcap_info) counts each.
-      - tcpreplay counts each file as a pass. With several files O(unique_ip) therefore changes the addresses from file
-        to file, and before version 4.4.3 RV(stats.flow_packets) is multiplied by their number.
+      - The module opens each file once, and sends the file it has checked, even if that is replaced, renamed or removed
+        meanwhile. If a file is written to in place, the run fails.
+      - The files are sent one after the other, as one run. O(loop) repeats all of them. O(limit) and O(duration) apply
+        to the whole run.
+      - At the recorded speed (O(multiplier), or no rate) tcpreplay waits between the frames of a file, but not between
+        two files or passes. If the first frame's time is 0, as in files of M(wirespeed.trafficgen.pcap), it does not
+        wait before the second frame either.
+      - Files are read as libpcap reads them. There is a warning if the snaplen or the capture truncated frames, if the
+        file has more bytes of a frame than there were on the line, or if frames end in an FCS. A frame shorter than an
+        Ethernet header is refused. M(wirespeed.trafficgen.pcap_info) counts each.
+      - tcpreplay counts each file as a pass. So with several files O(unique_ip) changes the addresses from file to
+        file, and before version 4.4.3 RV(stats.flow_packets) is multiplied by the number of files.
     type: list
     elements: path
     required: true
@@ -73,15 +69,15 @@ options:
     required: true
   netns:
     description:
-      - A named network namespace (C(ip netns)) the run and its counters live in.
+      - The named network namespace (C(ip netns)) of O(interface).
     type: str
   rx_interface:
     description:
-      - A receiving interface on the same host. A frame counter there, as M(wirespeed.trafficgen.frame_counter) sets up,
-        counts the frames from the source MAC addresses in the pcaps.
-      - A router on the way writes source addresses of its own. Count there with
-        M(wirespeed.trafficgen.frame_counter), and use the filter P(wirespeed.trafficgen.reconcile#filter).
-      - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used where it has any.
+      - A receiving interface on the same host. The module counts the frames from the pcaps' source MAC addresses there,
+        as M(wirespeed.trafficgen.frame_counter) does.
+      - A router on the way replaces the source address with its own. Then use M(wirespeed.trafficgen.frame_counter)
+        with the router's address, and the filter P(wirespeed.trafficgen.reconcile#filter).
+      - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used if it has any.
     type: str
   rx_netns:
     description:
@@ -89,38 +85,36 @@ options:
     type: str
   injection_method:
     description:
-      - How frames are handed over.
-      - V(auto) is the choice of this tcpreplay's build, on Linux the same as V(pf_packet), and never netmap.
-      - V(netmap) takes the interface from the kernel, and needs a tcpreplay whose netmap works, and netmap loaded.
+      - How tcpreplay hands over the frames.
+      - V(auto) is the default of this tcpreplay's build. On Linux it is the same as V(pf_packet), and never netmap.
+      - V(netmap) takes the interface from the kernel. It needs a tcpreplay whose netmap works, and netmap loaded.
       - V(af_xdp) needs tcpreplay 4.5.0 or later, built with libxdp.
     type: str
     default: auto
     choices: [auto, pf_packet, netmap, af_xdp]
   mbps:
     description:
-      - The rate in Mbit/s as tcpreplay counts it, of the bytes in the pcap, without FCS, preamble and gap.
-      - Without any of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed), the
-        pcaps are sent at the speed they were recorded at. One of them at most can be given.
+      - The rate in Mbit/s as tcpreplay counts it, that is of the bytes in the pcap, without FCS, preamble and gap.
+      - Give at most one of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed).
+        Without any of them, the pcaps are sent at the recorded speed.
     type: float
   l2_mbps:
     description:
-      - The rate in Mbit/s of whole Ethernet frames, FCS included, and the padding of those that have less than 60 bytes
-        in the pcap.
+      - The rate in Mbit/s of whole Ethernet frames, with FCS and with the padding of frames below 60 bytes.
     type: float
   l1_mbps:
     description:
-      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap (RFC 2544 counts so; 10000 fills a 10G
-        line).
+      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap, as in RFC 2544. 10000 fills a 10G line.
     type: float
   pps:
     description:
       - The rate in packets per second.
-      - Before version 4.5.3 tcpreplay can hold it for 5,124,095,576 packets only (4.5.0 to 4.5.2, a thousandth of
-        that), and a longer run is refused. O(mbps) does not have this limit in 4.4.
+      - Before version 4.5.3 tcpreplay can keep it only for 5,124,095,576 packets (4.5.0 to 4.5.2, a thousandth of
+        that). A longer run is refused. In 4.4 O(mbps) does not have this limit.
     type: float
   line_rate_percent:
     description:
-      - The rate in percent of what the line carries of these frames. Needs a line, or O(link_speed_mbps).
+      - The rate in percent of the line rate. Needs a link with a known speed, or O(link_speed_mbps).
     type: float
   multiplier:
     description:
@@ -132,71 +126,67 @@ options:
     type: bool
   strict_rate:
     description:
-      - What to do with a rate above the line's. V(false) asks for the line's rate instead and marks the result
-        (RV(run.capped)); V(true) refuses.
+      - What to do with a rate above the line's. V(false) uses the line rate instead and marks the result
+        (RV(run.capped)). V(true) refuses.
     type: bool
     default: false
   loop:
     description:
-      - How often to send the pcaps. V(0) is without end, and needs O(duration) or O(limit).
+      - How often to send the pcaps. V(0) repeats without end, and needs O(duration) or O(limit).
     type: int
     default: 1
   duration:
     description:
-      - End after so many whole seconds.
-      - At top speed tcpreplay looks at the clock only when it begins a file, so keep a file short then. With a rate it
-        cannot reach it looks late.
+      - End after this many seconds.
+      - At top speed tcpreplay checks the clock only at the start of a file, so use short files. With a rate that it
+        cannot reach, it checks late.
     type: int
   limit:
     description:
-      - End after so many frames.
+      - End after this many frames.
     type: int
   preload:
     description:
-      - Read the pcaps into memory before sending. It takes their size and some 600 bytes more a frame.
+      - Read the pcaps into memory before sending. That takes their size plus about 600 bytes for each frame.
     type: bool
     default: true
   flow_stats:
     description:
-      - Count flows. Without O(preload) that costs speed where there are many.
+      - Count flows. With many flows and without O(preload) that costs speed.
     type: bool
     default: true
   unique_ip:
     description:
-      - Change the IP addresses from one pass to the next, so that each has flows of its own. Needs O(loop) other than
-        1.
-      - From the second pass on, tcpreplay leaves out frames that are not IP.
+      - Change the IP addresses from pass to pass, so that each pass has its own flows. Needs O(loop) other than 1.
+      - From the second pass on, tcpreplay skips frames that are not IP.
     type: bool
     default: false
   stats_interval:
     description:
-      - Take a sample (RV(stats.samples)) about every so many seconds. V(0) takes none. At top speed one is taken only
-        between files.
+      - Take a sample (RV(stats.samples)) about every this many seconds. V(0) takes none. At top speed there are samples
+        only between files.
     type: int
     default: 1
   netmap_delay:
     description:
-      - Seconds between netmap taking the interface and the first packet, for O(injection_method=netmap). The port of a
-        switch with spanning tree, for one, stays mute that long after its link has come up.
-      - By default as short as the link allows. With O(hold) that is until the link is up, but 30 s at most, or
+      - For O(injection_method=netmap), seconds between taking the interface and the first packet. A switch port with
+        spanning tree, for example, blocks frames for a while after its link has come up.
+      - By default as short as the link allows. With O(hold) the module waits for the link, up to 30 s, or up to
         O(netmap_delay) if that is longer. Without O(hold) tcpreplay waits a fixed time, V(1) in emulated mode, where
-        the link stays up, and V(10)
-        in native mode, and
-        once more before it gives the interface back.
+        the link stays up, and V(10) in native mode, and again before it gives the interface back.
     type: int
   hold:
     description:
-      - For O(injection_method=netmap), take the interface into netmap mode before tcpreplay does, wait for its link,
-        keep it while tcpreplay runs, and read its counters before letting go. No time is lost in fixed delays, and what
-        tcpreplay put
-        into the
-        interface's rings has left when the counters are read.
-      - V(false) leaves taking it and giving it back to tcpreplay.
+      - For O(injection_method=netmap), put the interface into netmap mode before tcpreplay does, wait for its link,
+        keep it while tcpreplay runs, and read its counters before releasing it. That avoids fixed delays, and all
+        frames in the rings have left when the counters are read.
+      - With V(false) tcpreplay takes the interface and gives it back.
     type: bool
     default: true
   link_speed_mbps:
     description:
-      - The speed of the line in Mbit/s. By default the NIC's; a virtual interface has none, whatever it says.
+      - The speed of the line in Mbit/s. By default as the NIC reports it. A virtual interface has none, whatever it
+        reports.
     type: int
   cpu_list:
     description:
@@ -204,98 +194,90 @@ options:
     type: str
   receive_wait:
     description:
-      - How long O(rx_interface) is waited for after the last frame has left, in seconds without a frame. The wait is
-        over as soon as all that left has arrived, so only a run that misses frames takes that long. RFC 2544 section 23
-        asks for 2 s.
-      - As long as frames keep coming the wait goes on, to 5 times this, or the time that was sent if that is longer.
-        After that RV(counters.loss_packets) is V(null), since more may come.
-      - Where only the MAC counts, up to 10 frames in that time are taken for others' and do not lengthen the wait.
-      - A shorter wait is quicker where frames are lost, and takes late frames for lost ones; RV(counters.reason) then
-        says so. V(0) does not wait at all.
-      - It is no part of O(timeout). A module that is told to stop waits 0.3 s at most.
+      - After the last frame has left, wait for missing frames until none has arrived on O(rx_interface) for this many
+        seconds. RFC 2544, section 23, says 2. If all frames have arrived, the wait ends at once.
+      - While frames keep coming, the wait continues, up to 5 times this, or up to the sending time if that is longer.
+        After that RV(counters.loss_packets) is V(null), because more may come.
+      - If only the MAC counts, up to 10 frames in that time are taken for others' and do not extend the wait.
+      - A shorter wait may count late frames as lost; RV(counters.reason) then says so. V(0) does not wait.
+      - The wait is not part of O(timeout). If the module is told to stop, it waits at most 0.3 s.
     version_added: 0.2.0
     type: float
     default: 2.0
   settle:
     description:
-      - Where a run on O(rx_interface) has missed frames, the next one there that would count them begins this many
-        seconds after its end, so that they are not counted to it. RFC 2544 section 23 asks for 5 s. A run that missed
-        nothing costs the next
-        one nothing.
-      - A start at O(start_at) is kept. With less than 5 s, for that or by this option, RV(counters.reason) says so.
+      - If a run on O(rx_interface) missed frames, the next run that would count them starts this many seconds after its
+        end, so that it does not count them. RFC 2544, section 23, says 5. After a run that missed nothing there is no
+        delay.
+      - A start at O(start_at) is kept. If less than 5 s have passed, RV(counters.reason) says so.
     version_added: 0.2.0
     type: float
     default: 5.0
   start_at:
     description:
-      - When to start, in seconds since the epoch, for a common start of several hosts. Not further away than
+      - When to start, in seconds since the epoch, so that several hosts can start together. It must be within
         O(timeout).
-      - Where the interface is ready to send only later than 0.1 s after it, nothing is sent, and the task fails.
+      - If the interface is not ready within 0.1 s after that time, nothing is sent, and the task fails.
     type: float
   timeout:
     description:
-      - Seconds after which the run is ended. The result is then that of what was sent so far, with
-        RV(run.ended_by=timeout), and the task does not fail for it unless tcpreplay had to be killed or had sent
-        nothing.
-      - The queue of O(interface) (C(tc qdisc), as tbf or fq) is waited for within the same time, or 2 s if less is left
-        of it, for as long as frames leave it. Frames that are still in it then are a warning.
-      - By default the expected time, times 1.5, plus 30. Expected is what the packets take at the rate asked for, or at
-        500,000 a second if that is longer, or O(duration), and what netmap waits. At the speed of the recording it is
-        the time from the
-        first packet of each file to the latest one,
+      - End the run after this many seconds. The task then returns what was sent so far, with RV(run.ended_by=timeout).
+        It fails only if tcpreplay had to be killed or had sent nothing.
+      - The module waits until the queue of O(interface) (C(tc qdisc), such as tbf or fq) is empty, as long as frames
+        leave it and within the same time, or 2 s if less is left. Frames that remain in it are a warning.
+      - The default is 1.5 times the expected time, plus 30. The expected time is that of the packets at the rate asked
+        for, or at 500,000 a second if that is slower, or O(duration), plus netmap's delays. At the recorded speed it is
         RV(wirespeed.trafficgen.pcap_info#module:pcap_info.replay_duration).
-      - V(3600) by default where nothing ends it sooner, as at top speed without O(duration).
+      - The default is V(3600) if nothing else ends the run, as at top speed without O(duration).
     type: int
   lock_timeout:
     description:
-      - Seconds to wait, in all, where another run is sending on O(interface), or counting on O(rx_interface); two at
-        once would spoil both.
-      - By default the task fails at once. Either way the error names the processes of the other run.
+      - Seconds to wait if another run is sending on O(interface) or counting on O(rx_interface). Two runs at once would
+        spoil both.
+      - By default the task fails at once. The error names the processes of the other run.
     version_added: 0.2.0
     type: int
     default: 0
   offloads:
     description:
-      - Offloads of O(interface) while the run lasts. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO),
-        checksum and VLAN offload, those that can be; V(keep) leaves them as they are, but for those that tcpreplay
-        itself turns off for
-        netmap.
-      - V(auto) is V(off) for O(injection_method=netmap), where they would be wrong, and V(keep) for other methods,
-        which they do not touch.
+      - Offloads of O(interface) during the run. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO), checksum
+        and VLAN offload, as far as the NIC allows. V(keep) leaves them as they are, except those that tcpreplay itself
+        turns off for netmap.
+      - V(auto) is V(off) for O(injection_method=netmap), where they would give wrong frames, and V(keep) for other
+        methods, where they have no effect.
     version_added: 0.2.0
     type: str
     choices: [auto, 'off', keep]
     default: auto
   flow_control:
     description:
-      - Flow control (pause frames) of O(interface) while the run lasts. While it is on, the other side can slow the
-        sender down.
-      - V(off) turns it off, or fails where that cannot be; many NICs are reset for that, and their link is waited for,
-        before and after. It is put back by what the driver told of it before, which for some is what was negotiated.
-      - V(auto) is V(off) for O(injection_method=netmap), where the port is reset anyway, with a warning where that
-        cannot be, and V(keep) for other methods. RV(run.flow_control) has what it was.
+      - Flow control (pause frames) of O(interface) during the run. If it is on, the other side can slow the sender
+        down.
+      - V(off) turns it off, or fails if that is not possible. Many NICs are reset by that, so the module waits for the
+        link before and after. It restores what the driver reported before, which with some drivers is the negotiated
+        setting.
+      - V(auto) is V(keep) for most methods. For O(injection_method=netmap), where the port is reset anyway, it is
+        V(off), with a warning instead of a failure. RV(run.flow_control) has what was used.
     version_added: 0.2.0
     type: str
     choices: [auto, 'off', keep]
     default: auto
   tx_ring_size:
     description:
-      - Slots of each transmit ring while the run lasts. By default as many as there are. Many NICs are reset for that.
+      - Slots of each transmit ring during the run. By default unchanged. Many NICs are reset by a change.
     version_added: 0.2.0
     type: int
   rx_ring_size:
     description:
-      - Slots of each receive ring, likewise.
+      - Slots of each receive ring during the run. By default unchanged.
     version_added: 0.2.0
     type: int
   allow_management_interface:
     description:
-      - Send even if the host is managed over O(interface). It is if the default route, the address an SSH connection
-        came in at (any to this host), the way its answers take, or the only global address is on it, on a bond, bridge
-        or VLAN above it,
-        or on an interface
-        that leaves through the same port. A connection whose client has vanished without a word counts until TCP has
-        noticed.
+      - Send even if the host is managed over O(interface). That is the case if the default route, an SSH connection's
+        local address or return path, or the host's only global address is on it, on a bond, bridge or VLAN above it, or
+        on an interface that leaves through the same port. A connection whose client has vanished counts until TCP
+        notices.
     type: bool
     default: false
   fact_name:
@@ -305,21 +287,19 @@ options:
     default: tcpreplay
   executable:
     description:
-      - The tcpreplay to run. By default the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves
-        that out, as that of sudo on EL does.
+      - The tcpreplay to run. By default the first one on E(PATH). If E(PATH) has no C(/usr/local), as with sudo on EL,
+        that is searched first.
     type: path
   extra_args:
     description:
-      - More options for tcpreplay, a word each. What a parameter is for is refused, in every spelling, and so is what
-        sends elsewhere.
-      - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may ask it for another way to print (C(-e),
-        C(-n), C(-q), C(-v), C(-x), C(-X)), and for nothing else.
-      - A value is best given as C(--name=value).
-      - Options of C(tcpreplay-edit) are named in RV(run.edited_by), as the pcaps' hashes are not those of the frames
-        then. Refused are those that change how many frames there are or their link type, and with O(rx_interface) those
-        that rewrite the
-        source MAC address.
-      - A file C(.tcpreplayrc) beside O(executable), from which tcpreplay takes more options, is refused.
+      - More options for tcpreplay, one word each; best as C(--name=value). Options that have a parameter here, in any
+        spelling, and options that send elsewhere are refused.
+      - With C(--verbose) tcpreplay runs C(tcpdump) as root. C(--decode) may only choose how it prints (C(-e), C(-n),
+        C(-q), C(-v), C(-x), C(-X)).
+      - Options of C(tcpreplay-edit) are listed in RV(run.edited_by), because the frames then differ from the hashed
+        pcaps. Options that change the number of frames or their link type are refused, and with O(rx_interface) also
+        those that rewrite the source MAC address.
+      - A file C(.tcpreplayrc) next to O(executable) is refused, because tcpreplay would read options from it.
     type: list
     elements: str
     default: []
@@ -328,32 +308,21 @@ requirements:
   - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
   - nftables, for O(rx_interface)
 notes:
-  - After the run, whatever ended it, O(interface) is set to what it was set to before it, that is its offloads, ring
-    sizes, promiscuous mode, MTU, whether it is up, flow control where the run changed it, and the kind of its root
-    queueing discipline,
-    which netmap's
-    emulated mode replaces. This holds also when the module is killed (SIGKILL), and where that was the fate of all its
-    processes, the
-    next run on the interface puts it right, and says so. What could not be put back is a warning. A driver that another
-    has changed
-    meanwhile is left.
-  - It takes root, or CAP_NET_RAW and CAP_NET_ADMIN. With a tcpreplay that has capabilities of its own (setcap) and no
-    root, neither does the kernel end it when the module is killed, nor can the next run put right what was left.
-  - tcpreplay counts what it handed to the kernel or to netmap. What left is told by RV(counters).
-  - While a run lasts, an action plugin of the same name shows a line about every 5 seconds with the time, the rate
-    since the line before, and about how long it still takes, on the controller's standard error; where that is no
-    terminal, about
-    every 30. A long run
-    has about 20 lines in all (5 where it is no terminal). What is not measured or not known is left out; at top speed
-    there are figures
-    only at the end of a file.
-  - The variable C(trafficgen_progress_interval) sets the seconds from one line to the next, on any output; V(0) shows
-    none. None are shown in check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the one
-    logged in, nor
-    where the
-    connection cannot be had a second time (as mitogen's). With C(-v) the reason is told. The run and its result are the
-    same with and
-    without.
+  - After the run, however it ended, the module restores the settings of O(interface), that is offloads, ring sizes,
+    promiscuous mode, MTU, up or down, flow control if the run changed it, and the kind of its root queueing discipline,
+    which netmap's emulated mode replaces. It does so even if the module is killed (SIGKILL). If all its processes were
+    killed, the next run on the interface restores them and says so. What could not be restored is a warning. A driver
+    that somebody changed meanwhile is left alone.
+  - Needs root, or CAP_NET_RAW and CAP_NET_ADMIN. Without root and with a tcpreplay that has its own capabilities
+    (setcap), the kernel does not end it when the module is killed, and the next run cannot restore what was left.
+  - tcpreplay counts what it handed to the kernel or to netmap. RV(counters) says what left.
+  - While a run lasts, an action plugin of the same name prints progress on the controller's standard error, about every
+    5 seconds on a terminal and every 30 elsewhere, at most about 20 lines a run (5 without a terminal). A line has the
+    time, the rate since the previous line, and about how long the run still takes, as far as known. At top speed there
+    are figures only at the end of a file.
+  - The variable C(trafficgen_progress_interval) sets the seconds between two lines; V(0) prints none. There are none in
+    check mode, with C(async) or C(no_log), when becoming a user who is neither root nor the login, and with connections
+    that cannot be opened twice (such as mitogen's). C(-v) shows the reason. The run and its result are the same.
 seealso:
   - module: wirespeed.trafficgen.pcap
   - module: wirespeed.trafficgen.interface_counters_info
@@ -380,7 +349,7 @@ EXAMPLES = r"""
     duration: 10
   register: result
 
-- name: Say what came of it
+- name: Show the rate and the verdict
   ansible.builtin.debug:
     msg: >-
       {{ result.stats.packets }} packets, {{ result.rates.l1_mbps | round(1) }} Mbit/s on the line,
@@ -399,36 +368,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stats:
-  description: What tcpreplay said, in its own words. V(null) in check mode.
+  description: What tcpreplay printed. V(null) in check mode.
   returned: success, or when a run failed
   type: dict
   contains:
     packets:
-      description: Packets it handed over. V(null), as all measures, where it printed no statistics.
+      description: Packets it handed over. Like all figures here V(null) if it printed no statistics.
       type: int
       sample: 322555000
     bytes:
-      description: Their bytes, as in the pcap.
+      description: Bytes of these, as in the pcap.
       type: int
     seconds:
-      description: How long it sent; two decimals only, above a second.
+      description: How long it sent. Above a second with two decimals only.
       type: float
       sample: 201.27
     bytes_per_second:
       description: Its rate in bytes.
       type: float
     mbps:
-      description: Its rate in Mbit/s of the bytes in the pcap; cut, not rounded.
+      description: Its rate in Mbit/s of the bytes in the pcap, truncated, not rounded.
       type: float
     pps:
       description: Its rate in packets.
       type: float
       sample: 1602566.65
     flows:
-      description: Flows. V(null) without O(flow_stats), as the next three are.
+      description: Flows. Like the next three V(null) without O(flow_stats).
       type: int
     flows_per_second:
-      description: Flows by seconds.
+      description: Flows per second.
       type: float
     flow_packets:
       description: Packets of flows.
@@ -437,10 +406,10 @@ stats:
       description: Packets of no flow.
       type: int
     flows_unique:
-      description: Unique flows; with C(--flow-expiry) only.
+      description: Unique flows, only with C(--flow-expiry).
       type: int
     flows_expired:
-      description: Expired flows; with C(--flow-expiry) only.
+      description: Expired flows, only with C(--flow-expiry).
       type: int
     failed_write_attempts:
       description: Writes that failed. Not the same as a device's failed packets.
@@ -449,7 +418,7 @@ stats:
       description: Whether it was interrupted. Its exit status is 0 even so.
       type: bool
     devices:
-      description: What it counted of the device.
+      description: What it counted for the device.
       type: list
       elements: dict
       sample:
@@ -467,17 +436,17 @@ stats:
 rates:
   description:
     - RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
-    - All are V(null) where there is no rate, which RV(rates.reason) explains, as with one frame, or less than 2 ms.
-    - L2, L1 and percent are of a line, on which a frame has 64 bytes at least with its FCS. A NIC pads it to that; a
-      virtual interface does not, and its figures are those of a line all the same.
+    - All are V(null) if there is no rate, as with one frame or less than 2 ms. RV(rates.reason) says why.
+    - L2, L1 and percent are those of a line, where a frame has at least 64 bytes with FCS. A NIC pads shorter ones. A
+      virtual interface does not, but its figures are calculated the same way.
   returned: success, or when a run failed
   type: dict
   contains:
     pps:
       description:
         - Packets per second, by tcpreplay's count and clock.
-        - It is RV(stats.pps). Below 100 a second, where the two decimals of that are too few, it is made of the packets
-          and the time.
+        - The same as RV(stats.pps). Below 100 a second, where two decimals are too few, it is calculated from packets
+          and time.
       type: float
     frame_mbps:
       description: Mbit/s of the bytes in the pcap.
@@ -493,22 +462,22 @@ rates:
       type: float
     reason:
       description:
-        - Why some or all of them are not known, in a sentence; empty where they are, or where only a line is missing.
-        - Where some of the pcaps' frames are padded and tcpreplay left frames out (O(extra_args), O(unique_ip), failed
-          writes), which ones were sent is not known, and only RV(rates.pps) and RV(rates.frame_mbps) are.
+        - Why some or all of them are unknown. Empty if none is, or if only the link speed is missing.
+        - If tcpreplay left out frames (O(extra_args), O(unique_ip), failed writes) and some of the pcaps' frames are
+          padded, only RV(rates.pps) and RV(rates.frame_mbps) are known.
       version_added: 0.2.0
       type: str
       sample: ""
 run:
-  description: What the run was made of, so that results can be compared months later.
+  description: The conditions of the run, to compare results months later.
   returned: success, or when a run failed
   type: dict
   contains:
     command:
       description:
-        - The command line, a word each.
-        - The pcaps stand here by their paths. tcpreplay itself is given them as open descriptors (C(/proc/self/fd/N)),
-          so that it sends the very files that were looked at.
+        - The command line, one word each.
+        - It shows the paths of the pcaps. tcpreplay gets them as open descriptors (C(/proc/self/fd/N)), so that it
+          sends the files that were checked.
       type: list
       elements: str
     requested:
@@ -516,27 +485,27 @@ run:
       type: dict
       sample: {l1_mbps: 10000.0}
     capped:
-      description: It was above the line's rate, and the line's rate was asked of tcpreplay instead.
+      description: Whether the rate asked for was above the line's, so that the line rate was used.
       type: bool
     rate_reached:
       description:
-        - The rate sent by the rate asked for, in the unit it was asked in and over the time it sent, whatever ended it.
-          1.0 is all of it. Below 0.99 and above 1.01 there is a warning.
-        - Of a rate that was capped it is the share of the line's rate.
-        - At the speed of the recording, or a multiple of it, it is the time that the frames sent took when they were
-          recorded, by the time they took. Of each pass over a file that is from its first to its latest frame.
-        - By tcpreplay's count. Whether it left is told by RV(counters.verdict).
-        - V(null) at top speed, where RV(rates) has no such rate, and at the speed of the recording where it has no
-          length, where tcpreplay left frames out (O(extra_args), O(unique_ip), failed writes), and with C(--maxsleep).
+        - The rate sent divided by the rate asked for, in the unit asked for, over the sending time, by tcpreplay's
+          count. Below 0.99 and above 1.01 there is a warning.
+        - For a capped rate it is the share of the line rate.
+        - At the recorded speed, or a multiple of it, it is the recorded time of the frames sent divided by the time
+          they took. The recorded time of each pass is from its first to its latest frame.
+        - V(null) at top speed, and if RV(rates) does not have the rate. At the recorded speed also V(null) if the
+          recording has no length, if tcpreplay left out frames (O(extra_args), O(unique_ip), failed writes), and with
+          C(--maxsleep).
       version_added: 0.2.0
       type: float
       sample: 0.9998
     injection_method:
-      description: How frames were handed over. V(auto) is resolved to what this tcpreplay says it does.
+      description: The method that was used. For V(auto), the one that this tcpreplay names.
       type: str
       sample: pf_packet
     netmap_mode:
-      description: V(native) with a driver patched for netmap, else V(emulated). V(null) without netmap.
+      description: V(native) with a driver patched for netmap, otherwise V(emulated). V(null) without netmap.
       type: str
     interface:
       description: The sending interface.
@@ -548,25 +517,25 @@ run:
       description: Its driver, as the kernel knows it.
       type: str
     link_speed_mbps:
-      description: The speed of its line. V(null) where there is none.
+      description: The speed of its line. V(null) if there is none.
       type: int
     mtu:
       description: Its MTU.
       type: int
     offloads:
-      description: Those of its offloads that were on while it ran, of the ones O(offloads=off) turns off, by the names
-        of C(ethtool -k).
+      description: Its offloads that were on during the run, of those that O(offloads=off) turns off, named as in
+        C(ethtool -k).
       version_added: 0.2.0
       type: list
       elements: str
     flow_control:
-      description: Whether it heeded pause frames (C(rx)) and sent them (C(tx)) while it ran. V(null) where it has no
+      description: Whether it obeyed pause frames (C(rx)) and sent them (C(tx)) during the run. V(null) if it has no
         flow control.
       version_added: 0.2.0
       type: dict
       sample: {rx: false, tx: false}
     ring_sizes:
-      description: The slots of its receive (C(rx)) and transmit (C(tx)) rings while it ran. V(null) where it has none.
+      description: The slots of its receive (C(rx)) and transmit (C(tx)) rings during the run. V(null) if it has none.
       version_added: 0.2.0
       type: dict
       sample: {rx: 512, tx: 512}
@@ -586,34 +555,30 @@ run:
           type: int
         sha256:
           description:
-            - The hash of the file that was sent. Where RV(run.edited_by) names options, other frames than the file's
-              were.
-            - V(null) where the file was written to after it was looked at; the task then fails.
+            - The hash of the file that was sent. If RV(run.edited_by) names options, the frames sent differ from it.
+            - V(null) if the file was written to after it was checked. The task then fails.
           type: str
     frames:
       description:
-        - What the bytes that a receiver counts are held against, that is C(smallest) and C(largest) (bytes),
-          C(padding), the bytes that a NIC adds to the short ones in a pass over the pcaps, and C(vlan_tagged), V(none),
-          V(some) or V(all) of them;
-          V(null) without
-          O(rx_interface).
+        - For comparison with the bytes that a receiver counts, C(smallest) and C(largest) (bytes), C(padding), the
+          bytes that a NIC adds to short frames in one pass, and C(vlan_tagged) (V(none), V(some) or V(all)).
+        - V(null) without O(rx_interface).
       type: dict
       sample: {smallest: 60, largest: 1514, padding: 0, vlan_tagged: none}
       version_added: 0.2.0
     mac_address:
-      description: The MAC address of O(interface), from which its own frames come, too.
+      description: The MAC address of O(interface).
       type: str
       version_added: 0.2.0
     edited_by:
-      description: The options of tcpreplay-edit, and C(unique-ip), that changed the frames as they were sent.
+      description: The options of tcpreplay-edit, and C(unique-ip), that changed the frames on sending.
       type: list
       elements: str
       version_added: 0.2.0
     in_flight_frames:
       description:
-        - How many frames may have been handed over and not be on the line yet when tcpreplay looked at the clock, by
-          the socket's buffer or the ring. So many may be above the line's rate; in a run of a second or more, 0.8 % of
-          its frames at most.
+        - How many frames may still have been in the socket's buffer or the ring when tcpreplay stopped its clock. The
+          verdict allows this many above the line rate, but in a run of a second or more at most 0.8 % of its frames.
       type: int
       version_added: 0.2.0
     tcpreplay_version:
@@ -621,34 +586,33 @@ run:
       type: str
     netmap_version:
       description:
-        - What tells the loaded netmap from another, the commit it was built from where the role built it, else a
-          checksum of the module.
+        - The commit of the loaded netmap if the role built it, otherwise a checksum of the module.
         - V(null) without netmap.
       type: str
     kernel:
       description: The running kernel's release.
       type: str
     receive_wait:
-      description: The O(receive_wait) it was done with.
+      description: The O(receive_wait) that was used.
       version_added: 0.2.0
       type: float
     settle:
-      description: The O(settle) it was done with.
+      description: The O(settle) that was used.
       version_added: 0.2.0
       type: float
     started:
       description: When tcpreplay was started, in seconds since the epoch.
       type: float
     ended:
-      description: When it had ended.
+      description: When it ended, in seconds since the epoch.
       type: float
     exit_status:
       description: Its exit status, negative for the signal that ended it.
       type: int
     ended_by:
       description:
-        - V(completed), all was sent; V(duration), V(limit), V(timeout), the option of that name; V(user), somebody
-          interrupted it or the module; V(error), it failed.
+        - V(completed), everything was sent. V(duration), V(limit), V(timeout), the option of that name. V(user),
+          somebody interrupted it or the module. V(error), it failed.
       type: str
 counters:
   description: What the counters prove. V(null) in check mode.
@@ -656,45 +620,43 @@ counters:
   type: dict
   contains:
     tx:
-      description: What the sending device counted, with C(source), C(packets) and C(bytes). V(null) where nothing
-        proves it.
+      description: What the sending NIC counted, with C(source), C(packets) and C(bytes). V(null) if nothing proves it.
       type: dict
       sample: {source: e1000 tx_packets, packets: 322555000, bytes: null}
     rx:
       description:
-        - What arrived at O(rx_interface), with C(source), C(packets), C(bytes) and C(host_drops), what that host itself
-          lost, V(null) where its port does not count that.
-        - C(late_packets) are those of C(packets) that arrived more than O(receive_wait) after the last frame had left;
-          they were waited for because frames kept coming. V(null) where others' frames are counted as well, or nobody
-          waited.
-        - Frames that come before the first one is sent, late ones of an earlier run for instance, are waited for, told
+        - What arrived at O(rx_interface), with C(source), C(packets), C(bytes), and C(host_drops), the frames that the
+          receiving host itself dropped, V(null) if its port does not count them.
+        - C(late_packets) are those of C(packets) that arrived more than O(receive_wait) after the last frame had left,
+          while frames kept coming. V(null) if the counter also counts others' frames, or if there was no wait.
+        - Frames that arrive before the first one is sent, such as late ones of an earlier run, are waited for, reported
           in a warning, and never counted.
       type: dict
     loss_packets:
-      description: Frames of the test that left and did not arrive. V(null) where either is not known.
+      description: Test frames that left and did not arrive. V(null) if either count is unknown.
       type: int
     loss_ratio:
       description: Their share, 0 to 1.
       type: float
     verdict:
       description:
-        - V(consistent), the device sent what tcpreplay says; V(short), it sent fewer; V(impossible), that does not fit
-          onto the line; V(unknown).
+        - V(consistent), the NIC sent what tcpreplay says. V(short), it sent fewer frames. V(impossible), the rate is
+          above the line's. V(unknown), nothing proves it.
       type: str
     reason:
-      description: Why, in a sentence. Never empty for anything but V(consistent).
+      description: Why, in one sentence. It may be empty only for V(consistent).
       type: str
 ansible_facts:
-  description: RV(stats), RV(rates), RV(run) and RV(counters) below the name O(fact_name).
+  description: RV(stats), RV(rates), RV(run) and RV(counters) under the name O(fact_name).
   returned: success, not in check mode
   type: dict
   sample: {tcpreplay: {stats: {}, rates: {}, run: {}, counters: {}}}
 stdout:
-  description: What tcpreplay printed; of more than 16,000 characters, the end.
+  description: What tcpreplay printed, at most the last 16,000 characters.
   returned: when a run failed
   type: str
 stderr:
-  description: What it printed as errors; of more than 16,000 characters, the end.
+  description: What it printed as errors, at most the last 16,000 characters.
   returned: when a run failed
   type: str
 """

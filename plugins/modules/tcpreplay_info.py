@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Asks C(tcpreplay --version), and returns its version, what it was built with, its injection methods, and whether its
     netmap works.
-  - Some versions of tcpreplay are built with netmap and yet fail with it on every network card. This module knows them.
+  - Some versions of tcpreplay are built with netmap but fail with it on every network card. This module knows them.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
@@ -28,9 +28,8 @@ attributes:
 options:
   executable:
     description:
-      - The tcpreplay to ask.
-      - Without it, the first one on E(PATH), with C(/usr/local) before it where E(PATH) leaves that out, as that of
-        sudo on EL does.
+      - The tcpreplay to ask. By default the first one on E(PATH). If E(PATH) has no C(/usr/local), as with sudo on EL,
+        that is searched first.
     type: path
 requirements:
   - tcpreplay 4.0 or later
@@ -55,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tcpreplay_info:
-  description: What the tcpreplay found says of itself, and what follows from it.
+  description: What this tcpreplay is, and what it can do.
   returned: success
   type: dict
   contains:
@@ -64,11 +63,11 @@ tcpreplay_info:
       type: str
       sample: /usr/local/bin/tcpreplay
     version:
-      description: Its version, as it says it.
+      description: Its version.
       type: str
       sample: 4.4.2
     build:
-      description: What it was built with. A value is null where this version does not say.
+      description: What it was built with. A value is null if this version does not tell.
       type: dict
       contains:
         git:
@@ -99,31 +98,31 @@ tcpreplay_info:
           type: bool
     injection_methods:
       description:
-        - The ways it can send, its default one first, named as
-          O(wirespeed.trafficgen.tcpreplay#module:injection_method) names them.
-        - One that the option does not take (such as V(libpcap)) is named all the same.
+        - Its injection methods, the default one first, with the names of
+          O(wirespeed.trafficgen.tcpreplay#module:injection_method).
+        - This includes methods that the option does not accept (such as V(libpcap)).
       type: list
       elements: str
       sample: [pf_packet, netmap]
     default_injection_method:
-      description: The way it sends unless told otherwise.
+      description: Its default method.
       type: str
       sample: pf_packet
     netmap:
-      description: What is to be expected of its netmap.
+      description: Whether its netmap works.
       type: dict
       contains:
         usable:
           description:
             - Whether this tcpreplay can send through netmap on a network card, once netmap is loaded.
-            - Null where nobody has tried this version.
+            - Null if nobody has tried this version.
           type: bool
         reason:
-          description: Why, in one sentence.
+          description: The reason, in one sentence.
           type: str
           sample: versions 4.3.4 to 4.4.3 work
         module_loaded:
-          description: Whether the running kernel has netmap now.
+          description: Whether the running kernel has netmap.
           type: bool
 """
 

@@ -14,9 +14,7 @@ author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Of the record in O(folder), see M(wirespeed.trafficgen.throughput_record), it writes C(result.json) before anything
     else. Then the criteria are judged, the result is written again with their answers, and each report is made. What
-    cannot be made
-    does not keep the
-    others from being written, and is told.
+    cannot be made does not keep the others from being written, and is told.
   - With O(results), it reports on one result, also of a test that was broken off, or compares several.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
