@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
 
 SCAPY_FRAMES = 50_000
 

@@ -240,7 +240,8 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import BARE_IP, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import BARE_IP
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
 
 ARGUMENT_SPEC = {"path": {"type": "path", "required": True}, "flows": {"type": "bool", "default": True}}
 

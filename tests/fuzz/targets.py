@@ -23,9 +23,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as _pcap_file
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flow_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
     complaints,
     options,
@@ -140,24 +140,24 @@ def pcap(data: bytes) -> None:
     """The first byte tells the size of the blocks in which the file is read, so that records lie across their ends."""
     block, data = 1 << (5 + data[0] % 16) if data else 32, data[1:]
     records = _plainly_read(data)
-    before = _pcap_file._BLOCK
+    before = pcap_summary._BLOCK
     with tempfile.NamedTemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as file:
         file.write(data)
         file.flush()
         try:
-            _pcap_file._BLOCK = block
-            summary = _pcap_file.summarize(file.name, source_macs=True)
+            pcap_summary._BLOCK = block
+            summary = pcap_summary.summarize(file.name, source_macs=True)
         except TrafficgenError:
             summary = None
         finally:
-            _pcap_file._BLOCK = before
+            pcap_summary._BLOCK = before
         # The first block has the file's header in it whatever its size.
         assert (
             (summary is None) == (records is None) or records is None or max(record[0] for record in records) > 262144
         )
         tagged = None
         with refused:
-            tagged = _pcap_file.all_tagged(file.name, 60)
+            tagged = pcap_summary.all_tagged(file.name, 60)
     if summary is None or records is None:
         return
     assert summary.packets == len(records)
@@ -172,7 +172,7 @@ def pcap(data: bytes) -> None:
         )
     if summary.link_type == 1:
         macs = sorted({frame[6:12].hex(":") for _captured, _original, frame in records if len(frame) >= 12})
-        assert summary.source_macs == (macs if len(macs) <= _pcap_file.SOURCE_MACS_LIMIT else None)
+        assert summary.source_macs == (macs if len(macs) <= pcap_summary.SOURCE_MACS_LIMIT else None)
 
 
 # --- The traffic spec ---

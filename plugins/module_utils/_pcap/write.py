@@ -26,9 +26,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
     MAGIC_NANOSECONDS,
     MAX_SNAPLEN,
     VERSION,
-    summarize,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flow_count import count_flows
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import RING
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import RECORD

@@ -21,10 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.command
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
-    PcapSummary,
-    repeated_frames,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import PcapSummary, repeated_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     FCS,
     SHORTEST_FRAME,

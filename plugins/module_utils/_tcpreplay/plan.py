@@ -22,14 +22,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import s
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings, check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
+    OpenedPcap,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import (
     PcapSummary,
     all_tagged,
     repeated_frames,
     summarize,
-)
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
-    OpenedPcap,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     RatePlan,

@@ -33,14 +33,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings, state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import LINK_LIMIT, NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
-    SOURCE_MACS_LIMIT,
-    all_addressed_to,
-)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
     OpenedPcap,
     open_pcaps,
     with_paths,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import (
+    SOURCE_MACS_LIMIT,
+    all_addressed_to,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import (
     check_frames,

@@ -9,14 +9,21 @@ The only file that imports Scapy, and only when it is first used: everything els
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Union
+from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import group_macs
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.addresses import (
+    pin_default,
+    set_destination,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import (
+    FieldNumbers,
+    FieldObjects,
+    LayerSpec,
+    field_of,
+    kind_of,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import (
     layer_class,
     moment,
@@ -24,91 +31,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scap
     scapy_module,
 )
 
-# What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
-# the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
-_SOURCE_DEFAULTS = {"mac": "02:00:00:00:00:01", "ip4": "198.18.0.1", "ip6": "2001:2::1"}
-_DESTINATION_DEFAULTS = {"mac": "02:00:00:00:00:02", "ip4": "198.18.0.2", "ip6": "2001:2::2"}
 # Layers whose "chksum" is the Internet checksum (RFC 1071), so that it can be patched; all of ICMPv6 and IGMP as well.
 _INTERNET_CHECKSUMS = ("IP", "TCP", "UDP", "ICMP", "GRE", "OSPF_Hdr", "PIMv2Hdr", "VRRP")
 _CHECKSUM_FIELDS = ("chksum", "cksum", "checksum")
-# What may stand between an Ethernet header and the packet whose destination it takes.
-_TAGS = ("Dot1Q", "Dot1AD", "LLC", "SNAP")
-# The field that says whom a packet is for.
-_LEADERS = {"IP": "dst", "IPv6": "dst", "ARP": "op"}
 _DEEPEST = 20  # packets in fields of packets in fields …
-
-
-@dataclass(eq=False)
-class LayerSpec:
-    """One layer as given: its Scapy class, its constant fields, those that vary, and those that hold packets, in the
-    header's order."""
-
-    name: str
-    scapy_class: Any
-    constants: dict[str, Any] = field(default_factory=dict)
-    varying: dict[str, Values] = field(default_factory=dict)
-    packets: dict[str, list[list[LayerSpec]]] = field(
-        default_factory=dict
-    )  # each a stack of layers, the outermost first
-    open: dict[str, str] = field(default_factory=dict)  # destinations that were not given, and their kind
-    follows: dict[str, tuple[LayerSpec, str]] = field(
-        default_factory=dict
-    )  # a varying field that moves with another layer's
-
-    def inside(self) -> Iterator[LayerSpec]:
-        """The layers within its fields, however deep."""
-        for packets in self.packets.values():
-            for stack in packets:
-                for layer in stack:
-                    yield layer
-                    yield from layer.inside()
-
-    def has(self, name: str) -> bool:
-        """Whether the spec gives the field a value."""
-        return name in self.constants or name in self.varying or name in self.packets
-
-
-class FieldNumbers:
-    """A varying field whose values are numbers: of ``bits`` bits, shown to Scapy as numbers or addresses (``kind``)."""
-
-    def __init__(self, kind: str, bits: int, numbers: _values.Numbers) -> None:
-        self.kind = kind
-        self.bits = bits
-        self.numbers = numbers
-
-    @property
-    def count(self) -> int:
-        """How many values there are: len() ends at 2**63, an IPv6 prefix does not."""
-        return self.numbers.count
-
-    def scapy_value(self, number: int) -> Any:
-        """``number`` in the form that Scapy takes for this field."""
-        if self.kind == "ip4":
-            return str(IPv4Address(number))
-        if self.kind == "ip6":
-            return str(IPv6Address(number))
-        return _values.mac_text(number) if self.kind == "mac" else number
-
-    def __getitem__(self, index: int) -> Any:
-        return self.scapy_value(self.numbers[index])
-
-
-class FieldObjects:
-    """A varying field of any other type: its values are Scapy's to encode."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self.values = list(values)
-
-    @property
-    def count(self) -> int:
-        """How many values there are."""
-        return len(self.values)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.values[index]
-
-
-Values = Union[FieldNumbers, FieldObjects]
 
 
 def layer_entry(entry: Any, on: str) -> tuple[str, Any]:
@@ -118,49 +44,6 @@ def layer_entry(entry: Any, on: str) -> tuple[str, Any]:
     if isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry)), str):
         return next(iter(entry.items()))
     raise TrafficgenError(f"{entry!r} is no layer", on=on, remedy="A layer is its name or {name: {field: value}}.")
-
-
-def _scapy_field(layer: Any, name: str) -> Any:
-    """The field that encodes ``name``, without the wrappers that make it conditional or choose among several."""
-    found = layer.get_field(name)
-    while True:
-        if hasattr(found, "_find_fld_pkt_val"):  # MultipleTypeField: the one that the layer's other fields ask for
-            found, _value = found._find_fld_pkt_val(layer, None)
-        elif hasattr(found, "fld"):  # ConditionalField, Emph, ActionField
-            found = found.fld
-        else:
-            return found
-
-
-def _kind(scapy_field: Any, layer: Any) -> tuple[str, int]:
-    """What a field's values are ("number", "ip4", "ip6", "mac" or "other"), and how many bits they have."""
-    fields = scapy_module("scapy.fields")
-    inet6 = getattr(fields, "IP6Field", None)
-    if isinstance(scapy_field, fields.IPField):
-        return "ip4", 32
-    if inet6 and isinstance(scapy_field, inet6):
-        return "ip6", 128
-    if isinstance(scapy_field, fields.MACField):
-        return "mac", 48
-    if isinstance(scapy_field, fields.BitField):
-        return "number", abs(int(scapy_field.size))
-    form = getattr(scapy_field, "fmt", "")
-    plain = not (scapy_field.islist or scapy_field.holds_packets or isinstance(scapy_field, fields.StrField))
-    if plain and isinstance(form, str) and form.strip("!<>=@") in tuple("BHIQ"):
-        # A format says little: the prefixes of BGP have that of a number, the 24 bits of VXLAN that of 32.
-        bits = int(8 * scapy_field.sz)
-        try:
-            low = scapy_field.addfield(layer, b"", 1)
-            high = low
-            with suppress(Exception):
-                high = scapy_field.addfield(layer, b"", (1 << bits) - 1)
-        except Exception:  # whatever a field's own code raises for what is none of its values
-            return "other", 0
-        if not isinstance(low, bytes):
-            return "number", bits  # some bits of a byte
-        if low and len(low) == len(high):  # a number of a length of its own is left to Scapy
-            return "number", 8 * len(low)
-    return "other", 0
 
 
 def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
@@ -213,8 +96,8 @@ def _bytes_of(name: str, value: Any, on: str) -> bytes:
 def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
     """What a given value stands for: a constant that Scapy takes, or a :class:`FieldNumbers` or
     :class:`FieldObjects`."""
-    scapy_field = _scapy_field(layer, name)
-    kind, bits = _kind(scapy_field, layer)
+    scapy_field = field_of(layer, name)
+    kind, bits = kind_of(scapy_field, layer)
     if kind == "other":
         if type(scapy_field).__name__ == "TCPOptionsField":
             if not isinstance(given, list):
@@ -285,7 +168,7 @@ def read_stack(entries: Sequence[tuple[str, Any]], on: str, depth: int = 0) -> l
         stack = [read_layer(name, fields, on, depth) for name, fields in entries]
         for index in reversed(range(len(stack))):
             for field_name, kind in stack[index].open.items():
-                _set_destination(stack, index, field_name, kind)
+                set_destination(stack, index, field_name, kind)
     except TrafficgenError:
         raise
     except Exception as error:  # some of Scapy's classes are only there to make others of
@@ -321,8 +204,8 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
             values: Any = FieldObjects(loads) if len(loads) > 1 else loads[0]
         elif value is None:
             continue  # as if it were not there: Scapy computes it
-        elif _scapy_field(layer, field_name).holds_packets and value != []:
-            spec.packets[field_name] = _packets(_scapy_field(layer, field_name), value, where, depth)
+        elif field_of(layer, field_name).holds_packets and value != []:
+            spec.packets[field_name] = _packets(field_of(layer, field_name), value, where, depth)
             continue
         else:
             values = _field_values(layer, field_name, value, where)
@@ -337,100 +220,8 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
     spec.varying = {field_name: spec.varying[field_name] for field_name in names if field_name in spec.varying}
     for field_name in names:
         if not spec.has(field_name):
-            _pin_default(spec, layer, field_name)
+            pin_default(spec, layer, field_name)
     return spec
-
-
-def _pin_default(spec: LayerSpec, layer: Any, name: str) -> None:
-    """Give a field that Scapy would fill from this host the collection's own default, or leave it to what lies within
-    the layer."""
-    scapy_field = _scapy_field(layer, name)
-    type_name = type(scapy_field).__name__
-    kind, _bits = _kind(scapy_field, layer)
-    if type_name.startswith("Source") and kind in _SOURCE_DEFAULTS:
-        spec.constants[name] = _SOURCE_DEFAULTS[kind]
-    elif type_name.startswith("Dest") and kind in _DESTINATION_DEFAULTS:
-        spec.open[name] = kind
-    elif type_name == "ICMPTimeStampField":  # its default is the time at which Scapy was imported
-        spec.constants[name] = 0
-
-
-def _set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: str) -> None:
-    """A destination that was not given: what the layers within say, as of multicast, else the collection's own
-    default."""
-    layer = stack[index]
-    within = stack[index + 1] if index + 1 < len(stack) else None
-    if within is not None and _said_by_binding(layer, within, name):
-        return  # Scapy's own constant, such as 01:80:c2:00:00:03 for EAPOL
-    if within is not None and kind != "mac" and _bind_address(layer, within, name, kind):
-        return
-    layer.constants[name] = _DESTINATION_DEFAULTS[kind]
-    if kind != "mac":
-        return
-    inner = next((one for one in stack[index + 1 :] if one.name not in _TAGS), None)
-    if inner is None or inner.name not in _LEADERS:
-        return
-    leader = _LEADERS[inner.name]
-    known = inner.varying.get(leader)
-    given = (
-        known.numbers
-        if isinstance(known, FieldNumbers)
-        else _values.Numbers([range(_number_of(inner, leader), _number_of(inner, leader) + 1)])
-    )
-    macs = group_macs.GroupMacs(given, inner.name, group_macs.number_of(_DESTINATION_DEFAULTS["mac"]))
-    if known is None:
-        layer.constants[name] = _values.mac_text(macs[0])
-    elif macs.vary:
-        del layer.constants[name]
-        layer.varying[name] = FieldNumbers("mac", 48, macs)
-        layer.follows[name] = inner.follows.get(leader, (inner, leader))
-
-
-def _number_of(spec: LayerSpec, name: str) -> int:
-    """The number that a constant field, or its default, is."""
-    value = spec.constants.get(name, getattr(spec.scapy_class(), name))
-    if isinstance(value, str):
-        return int(IPv6Address(value)) if ":" in value else int(IPv4Address(value))
-    return int(value)
-
-
-def _said_by_binding(layer: LayerSpec, within: LayerSpec, name: str) -> bool:
-    """Whether Scapy binds the two layers with a value for the field ``name`` of the outer one."""
-    inner = within.scapy_class()
-    bound: Mapping[str, Any] = next(
-        (inner.overload_fields[one] for one in layer.scapy_class().aliastypes if one in inner.overload_fields), {}
-    )
-    return name in bound
-
-
-def _bind_address(layer: LayerSpec, within: LayerSpec, name: str, kind: str) -> bool:
-    """Give the field ``name`` the group that Scapy knows for the protocol within, such as 224.0.0.5 for OSPF, if it
-    knows one."""
-    scapy_field = _scapy_field(layer.scapy_class(), name)
-    inner = within.scapy_class(**within.constants)
-    for address, condition in getattr(scapy_field, "bindings", {}).get(within.scapy_class, []):
-        # Where what settles it varies, as the ports of a scan, no frame of them is for the group.
-        if set(condition) & set(within.varying) or any(
-            getattr(inner, key, None) != value for key, value in condition.items()
-        ):
-            continue
-        groups = {
-            key: values
-            for key, values in within.varying.items()
-            if isinstance(values, FieldNumbers) and values.kind == kind
-        }
-        if not callable(address):
-            layer.constants[name] = address
-        elif not groups:
-            layer.constants[name] = address(layer.scapy_class(**layer.constants) / inner)
-        elif len(groups) == 1:  # the group that an IGMP report is about
-            ((leader, values),) = groups.items()
-            layer.varying[name] = values
-            layer.follows[name] = (within, leader)
-        else:
-            continue
-        return True
-    return False
 
 
 class Stack:
@@ -500,7 +291,7 @@ class Stack:
             fields = dict(layer.constants)
             for name, stacks in layer.packets.items():
                 packets = [self._stacked(stack, own) for stack in stacks]
-                is_list = _scapy_field(layer.scapy_class(), name).islist
+                is_list = field_of(layer.scapy_class(), name).islist
                 for other in (
                     [] if is_list else packets[1:]
                 ):  # DNS's records up to Scapy 2.5: each the payload of the one before

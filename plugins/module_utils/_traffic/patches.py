@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
-    FieldNumbers,
-    FieldObjects,
-    Stack,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import FieldNumbers, FieldObjects
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import LayerSpec
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import Fill, RandomFill
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import Interleaved
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
-    LayerSpec,
     layer_entry,
     no_fields,
     read_stack,

@@ -19,12 +19,9 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import FieldNumbers, LayerSpec
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import REFERENCE, Fill
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import (
-    FieldNumbers,
-    LayerSpec,
-    Stack,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.patches import (
     Analysis,
     Axis,

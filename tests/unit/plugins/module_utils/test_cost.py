@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN, all_tagged, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import all_tagged, summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
     complaints,
     output,

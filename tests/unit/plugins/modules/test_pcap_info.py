@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import yaml
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import SOURCE_MACS_LIMIT, PcapSummary
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import SOURCE_MACS_LIMIT, PcapSummary
 from ansible_collections.wirespeed.trafficgen.plugins.modules import pcap_info as module
 
 

@@ -17,8 +17,8 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import PcapSummary, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import PcapSummary, summarize
 
 NAME = ctypes.util.find_library("pcap")
 pytestmark = pytest.mark.skipif(NAME is None, reason="libpcap is not installed")
@@ -130,12 +130,12 @@ def pcap(draw):
 def test_any_pcap_is_what_libpcap_makes_of_it(tmp_path, data, block):
     path = tmp_path / "one.pcap"
     path.write_bytes(data)
-    before = file._BLOCK
+    before = pcap_summary._BLOCK
     try:
-        file._BLOCK = 1 << block  # records lie across the blocks' ends
+        pcap_summary._BLOCK = 1 << block  # records lie across the blocks' ends
         compare(str(path), summarize(str(path)))
     finally:
-        file._BLOCK = before
+        pcap_summary._BLOCK = before
 
 
 @pytest.mark.parametrize("captured", [262144, 262145, 2**31, 2**32 - 1])

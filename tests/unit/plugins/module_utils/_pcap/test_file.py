@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as pcap_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import flow_key
 
 MICROSECONDS, NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
@@ -63,7 +63,7 @@ def test_small_file(write, order, magic, unit, decimals):
     records = [record(frame, order, 1700000000 + i // 2, i % 2 * unit // 2) for i, frame in enumerate(frames)]
     path = write(header(order, magic), *records)
     content = Path(path).read_bytes()
-    assert pcap_file.summarize(path, source_macs=True) == pcap_file.PcapSummary(
+    assert pcap.summarize(path, source_macs=True) == pcap.PcapSummary(
         path=path,
         packets=3,
         bytes=206,
@@ -95,7 +95,7 @@ def test_small_file(write, order, magic, unit, decimals):
 
 
 def test_what_was_not_asked_for_is_none(write):
-    summary = pcap_file.summarize(write(header(), record(udp(64))), flows=False)
+    summary = pcap.summarize(write(header(), record(udp(64))), flows=False)
     assert summary.flows is None
     assert summary.source_macs is None
 
@@ -104,7 +104,7 @@ def test_nanoseconds_are_kept(write):
     path = write(
         header(magic=NANOSECONDS), record(udp(64), "<", 1700000000, 1), record(udp(64), "<", 1700000000, 123456789)
     )
-    summary = pcap_file.summarize(path)
+    summary = pcap.summarize(path)
     assert (summary.first, summary.last, summary.duration) == (
         "1700000000.000000001",
         "1700000000.123456789",
@@ -114,11 +114,11 @@ def test_nanoseconds_are_kept(write):
 
 def test_packets_out_of_order(write):
     path = write(header(), record(udp(64), "<", 5, 250000), record(udp(64), "<", 3))
-    assert pcap_file.summarize(path).duration == -2.25
+    assert pcap.summarize(path).duration == -2.25
 
 
 def test_header_alone(write):
-    summary = pcap_file.summarize(write(header()), source_macs=True)
+    summary = pcap.summarize(write(header()), source_macs=True)
     assert (summary.packets, summary.bytes, summary.file_bytes, summary.sizes, summary.flows) == (0, 0, 24, {}, 0)
     assert (summary.first, summary.last, summary.duration, summary.source_macs) == (None, None, 0.0, [])
 
@@ -130,7 +130,7 @@ def test_packets_cut_by_the_capture(write):
         record(udp(64)[:39], original=64),
         record(udp(42)),
     )
-    summary = pcap_file.summarize(path)
+    summary = pcap.summarize(path)
     assert (summary.packets, summary.truncated_packets, summary.bytes, summary.flows) == (22, 21, 20 * 40 + 39 + 42, 1)
     assert (summary.snaplen_cut_packets, summary.surplus_packets, summary.largest_original) == (0, 0, 64)
 
@@ -139,7 +139,7 @@ def test_packets_cut_by_the_capture(write):
 # (1440 bytes)".
 @pytest.mark.parametrize("count", [1, 15, 300])
 def test_frames_cut_by_the_files_snaplen(write, count):
-    summary = pcap_file.summarize(write(header(snaplen=96), *[record(udp(1000))] * count))
+    summary = pcap.summarize(write(header(snaplen=96), *[record(udp(1000))] * count))
     assert (summary.sizes, summary.bytes, summary.flows) == ({96: count}, 96 * count, 1)
     assert (summary.snaplen_cut_packets, summary.truncated_packets, summary.largest_original) == (count, count, 1000)
 
@@ -150,14 +150,14 @@ def test_frames_cut_by_the_files_snaplen(write, count):
     [(0, 1000), (1, 1), (999, 999), (1000, 1000), (2**31 - 1, 1000), (2**31, 1000), (2**32 - 1, 1000)],
 )
 def test_what_libpcap_makes_of_the_snaplen(write, snaplen, size):
-    summary = pcap_file.summarize(write(header(snaplen=snaplen), record(udp(1000))))
+    summary = pcap.summarize(write(header(snaplen=snaplen), record(udp(1000))))
     assert (summary.sizes, summary.snaplen, summary.snaplen_cut_packets) == ({size: 1}, snaplen, int(size < 1000))
 
 
 # tcpreplay sends the smaller (safe_pcap_next() in its src/common/utils.c): "40 packets (4800 bytes)".
 @pytest.mark.parametrize("count", [1, 40, 300])
 def test_more_captured_than_there_was(write, count):
-    summary = pcap_file.summarize(write(header(), *[record(udp(200), original=120)] * count))
+    summary = pcap.summarize(write(header(), *[record(udp(200), original=120)] * count))
     assert (summary.sizes, summary.surplus_packets, summary.truncated_packets, summary.snaplen_cut_packets) == (
         {120: count},
         count,
@@ -170,25 +170,22 @@ def test_more_captured_than_there_was(write, count):
 @pytest.mark.parametrize("count", [1, 40, 300])
 def test_what_is_left_out_is_not_looked_at(write, count):
     for summary in (
-        pcap_file.summarize(write(header(), *[record(udp(200), original=30)] * count), source_macs=True),
-        pcap_file.summarize(write(header(snaplen=30), *[record(udp(200))] * count), source_macs=True),
+        pcap.summarize(write(header(), *[record(udp(200), original=30)] * count), source_macs=True),
+        pcap.summarize(write(header(snaplen=30), *[record(udp(200))] * count), source_macs=True),
     ):
         assert (summary.flows, summary.source_macs) == (0, ["02:00:00:00:00:01"])
-    assert (
-        pcap_file.summarize(write(header(), *[record(udp(200), original=8)] * count), source_macs=True).source_macs
-        == []
-    )
+    assert pcap.summarize(write(header(), *[record(udp(200), original=8)] * count), source_macs=True).source_macs == []
 
 
 def test_no_bytes_of_more(write):
-    summary = pcap_file.summarize(write(header(), record(bytes(47), original=0)))
+    summary = pcap.summarize(write(header(), record(bytes(47), original=0)))
     assert (summary.sizes, summary.surplus_packets) == ({0: 1}, 1)
 
 
 def test_frames_that_end_within_their_header(write):
     frames = [bytes(size) for size in (0, 1, 13, 14, 15, 60)]
-    assert pcap_file.summarize(write(header(), *map(record, frames))).short_packets == 3
-    assert pcap_file.summarize(write(header(link=101), *map(record, frames))).short_packets is None
+    assert pcap.summarize(write(header(), *map(record, frames))).short_packets == 3
+    assert pcap.summarize(write(header(link=101), *map(record, frames))).short_packets is None
 
 
 # draft-ietf-opsawg-pcap, section 4: bit 26 says that the FCS length is known, bits 28 to 31 how many 16-bit words it
@@ -197,7 +194,7 @@ def test_frames_that_end_within_their_header(write):
     ("link", "length"), [(0x24000001, 4), (0x14000001, 2), (0x04000001, 0), (0x20000001, None), (1, None)]
 )
 def test_captured_fcs(write, link, length):
-    summary = pcap_file.summarize(write(header(link=link), record(udp(64))))
+    summary = pcap.summarize(write(header(link=link), record(udp(64))))
     assert (summary.link_type, summary.fcs_length) == (1, length)
 
 
@@ -207,12 +204,12 @@ def test_captured_fcs(write, link, length):
 def test_time_goes_back(write, order, copies):
     times = [(100, 0), (100, 100000), (150, 100000), (101, 0)]
     records = [record(udp(64), order, *time) for time in times for _copy in range(copies)]
-    summary = pcap_file.summarize(write(header(order), *records))
+    summary = pcap.summarize(write(header(order), *records))
     assert (summary.duration, summary.replay_duration, summary.time_goes_back) == (1.0, 50.1, 1)
 
 
 def test_a_fraction_of_more_than_a_second(write):
-    summary = pcap_file.summarize(write(header(), record(udp(64), fraction=1_500_000), record(udp(64), "<", 1, 250000)))
+    summary = pcap.summarize(write(header(), record(udp(64), fraction=1_500_000), record(udp(64), "<", 1, 250000)))
     assert (summary.first, summary.last, summary.duration) == ("1.500000", "1.250000", -0.25)
 
 
@@ -220,39 +217,39 @@ def test_a_fraction_of_more_than_a_second(write):
 @pytest.mark.parametrize("count", [1, 30])
 def test_ip_packets_that_claim_to_be_ethernet(write, count):
     ipv4, ipv6 = udp(62)[14:], struct.pack(">IHBB32x", 6 << 28, 8, 17, 64) + bytes(8)
-    assert pcap_file.summarize(write(header(), *[record(ipv4), record(ipv6)] * count)).bare_ip
-    assert pcap_file.summarize(write(header(), *[record(ipv4)] * count)).bare_ip
-    assert pcap_file.summarize(write(header(), *[record(ipv4[:30], original=48)] * count)).bare_ip
+    assert pcap.summarize(write(header(), *[record(ipv4), record(ipv6)] * count)).bare_ip
+    assert pcap.summarize(write(header(), *[record(ipv4)] * count)).bare_ip
+    assert pcap.summarize(write(header(), *[record(ipv4[:30], original=48)] * count)).bare_ip
     for other in (udp(64), ipv4 + b"\0", b"\x45" * 60, b"\x60" * 60, bytes(60), ipv4[:10]):
-        assert not pcap_file.summarize(write(header(), *[record(ipv4)] * count, record(other))).bare_ip, other
-    assert not pcap_file.summarize(write(header(link=101), record(ipv4))).bare_ip
-    assert not pcap_file.summarize(write(header())).bare_ip
+        assert not pcap.summarize(write(header(), *[record(ipv4)] * count, record(other))).bare_ip, other
+    assert not pcap.summarize(write(header(link=101), record(ipv4))).bare_ip
+    assert not pcap.summarize(write(header())).bare_ip
 
 
 def test_link_type_under_the_fcs_bits(write):
-    assert pcap_file.summarize(write(header(link=0x24000001))).link_type == 1
+    assert pcap.summarize(write(header(link=0x24000001))).link_type == 1
 
 
 @pytest.mark.parametrize(("link", "name"), [(105, "IEEE802_11"), (9999, "LINKTYPE 9999")])
 def test_link_type_without_flows(write, link, name):
-    summary = pcap_file.summarize(write(header(link=link), record(udp(64))), source_macs=True)
+    summary = pcap.summarize(write(header(link=link), record(udp(64))), source_macs=True)
     assert (summary.link_type_name, summary.packets, summary.flows, summary.source_macs) == (name, 1, None, None)
 
 
 def test_long_frames_where_the_link_type_has_them(write):
     frame = bytes(3_000_000)
     for link in (231, 279):
-        assert pcap_file.summarize(write(header(link=link, snaplen=0), *[record(frame)] * 3)).sizes == {3_000_000: 3}
+        assert pcap.summarize(write(header(link=link, snaplen=0), *[record(frame)] * 3)).sizes == {3_000_000: 3}
     for link in (1, 249):
         with pytest.raises(TrafficgenError, match="corrupt"):
-            pcap_file.summarize(write(header(link=link), record(frame)))
-    assert pcap_file.summarize(write(header(link=249, snaplen=0), record(frame[: 1 << 20]))).sizes == {1 << 20: 1}
+            pcap.summarize(write(header(link=link), record(frame)))
+    assert pcap.summarize(write(header(link=249, snaplen=0), record(frame[: 1 << 20]))).sizes == {1 << 20: 1}
 
 
 @pytest.mark.parametrize("count", [4096, 4097])
 def test_many_source_macs(write, count):
     path = write(header(), *(record(udp(64, source=f"02000000{i:04x}")) for i in range(count)))
-    macs = pcap_file.summarize(path, source_macs=True).source_macs
+    macs = pcap.summarize(path, source_macs=True).source_macs
     if count > 4096:
         assert macs is None
     else:
@@ -283,7 +280,7 @@ def test_against_a_reference(write, monkeypatch, seed):
     """Streaks and mixtures of sizes, in blocks that end anywhere."""
     generator = random.Random(seed)
     order = generator.choice("<>")
-    monkeypatch.setattr(pcap_file, "_BLOCK", generator.choice((24, 100, 1000, 4096, 65536, 1 << 20)))
+    monkeypatch.setattr(pcap, "_BLOCK", generator.choice((24, 100, 1000, 4096, 65536, 1 << 20)))
     frames = []
     while len(frames) < 2500:
         size = generator.choice((0, 1, 11, 12, 13, 42, 60, 61, 60 + 256, 1514))
@@ -291,7 +288,7 @@ def test_against_a_reference(write, monkeypatch, seed):
             frame = udp(max(size, 42), generator.randrange(5), generator.choice(("020000000001", "020000000003")))
             frames.append(frame[:size] if generator.random() < 0.99 else bytes(size))
     path = write(header(order), *(record(frame, order, i) for i, frame in enumerate(frames)))
-    summary = pcap_file.summarize(path, source_macs=True)
+    summary = pcap.summarize(path, source_macs=True)
     expected = reference(Path(path).read_bytes(), order)
     assert {key: getattr(summary, key) for key in expected} == expected
     assert (summary.first, summary.duration) == ("0.000000", len(frames) - 1)
@@ -303,10 +300,10 @@ def test_every_truncation_names_its_offset(write):
         packets, rest = (0, length - 24) if length < 100 else (1 + (length - 100) // 60, (length - 100) % 60)
         path = write(whole[:length])
         if rest == 0:
-            assert pcap_file.summarize(path).packets == packets
+            assert pcap.summarize(path).packets == packets
             continue
         with pytest.raises(TrafficgenError) as error:
-            pcap_file.summarize(path)
+            pcap.summarize(path)
         if length < 4:
             assert "not a pcap file" in error.value.message
             continue
@@ -320,7 +317,7 @@ def test_corruption_names_its_offset_and_allocates_nothing(write, packets):
     path = write(header(), record(udp(60)) * packets, struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 60), bytes(100))
     tracemalloc.start()
     with pytest.raises(TrafficgenError) as error:
-        pcap_file.summarize(path)
+        pcap.summarize(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     said = (
@@ -335,7 +332,7 @@ def test_corruption_names_its_offset_and_allocates_nothing(write, packets):
 def test_memory_stays_flat(write):
     path = write(header(), record(udp(1000)) * 30000)
     tracemalloc.start()
-    pcap_file.summarize(path)
+    pcap.summarize(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20
@@ -361,7 +358,7 @@ def test_memory_stays_flat(write):
 )
 def test_files_that_are_no_pcap(write, content, said, remedy):
     with pytest.raises(TrafficgenError) as error:
-        pcap_file.summarize(write(content))
+        pcap.summarize(write(content))
     assert said in error.value.message
     assert remedy in error.value.message
 
@@ -381,7 +378,7 @@ def test_paths_that_are_no_file(tmp_path):
         "x" * 300: "cannot be read",
     }.items():
         with pytest.raises(TrafficgenError, match=said):
-            pcap_file.summarize(str(tmp_path / name))
+            pcap.summarize(str(tmp_path / name))
 
 
 def test_unreadable_file(write, monkeypatch):
@@ -391,17 +388,17 @@ def test_unreadable_file(write, monkeypatch):
     path = write(header())
     monkeypatch.setattr(os, "open", refuse)  # root may read everything
     with pytest.raises(TrafficgenError, match="may not be read: Permission denied"):
-        pcap_file.summarize(path)
+        pcap.summarize(path)
 
 
 def test_link_to_a_file(write, tmp_path):
     (tmp_path / "link").symlink_to(write(header()))
-    assert pcap_file.summarize(str(tmp_path / "link")).packets == 0
+    assert pcap.summarize(str(tmp_path / "link")).packets == 0
 
 
 @pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
 def test_what_is_no_path(path):
-    for read in (pcap_file.summarize, lambda name: pcap_file.all_tagged(name, 60)):
+    for read in (pcap.summarize, lambda name: pcap.all_tagged(name, 60)):
         with pytest.raises(TrafficgenError, match="is no path"):
             read(path)
 
@@ -409,13 +406,11 @@ def test_what_is_no_path(path):
 def test_frames_that_are_all_addressed_to_a_station(write):
     mine, all_of_them, other = b"\2\0\0\0\0\2", b"\xff" * 6, b"\2\0\0\0\0\3"
     frame = bytes(54)
-    assert pcap_file.all_addressed_to(
+    assert pcap.all_addressed_to(
         write(header(), record(mine + frame), record(all_of_them + frame)), "02:00:00:00:00:02"
     )
-    assert not pcap_file.all_addressed_to(
-        write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02"
-    )
-    assert not pcap_file.all_addressed_to(write(header(), record(mine[:3])), "02:00:00:00:00:02")
+    assert not pcap.all_addressed_to(write(header(), record(mine + frame), record(other + frame)), "02:00:00:00:00:02")
+    assert not pcap.all_addressed_to(write(header(), record(mine[:3])), "02:00:00:00:00:02")
 
 
 @pytest.mark.parametrize("many", [1, 40])
@@ -433,5 +428,5 @@ def test_vlan_tags_of_a_capture(write, kinds, said, many):
         "s": macs,
     }
     path = write(header(), *(record(frames[kind]) for kind in kinds for _number in range(many)))
-    assert pcap_file.summarize(path, source_macs=True).vlan_tagged == said
-    assert pcap_file.summarize(path).vlan_tagged is None
+    assert pcap.summarize(path, source_macs=True).vlan_tagged == said
+    assert pcap.summarize(path).vlan_tagged is None

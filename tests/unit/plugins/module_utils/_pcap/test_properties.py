@@ -17,8 +17,8 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import file as _pcap_file
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import all_tagged, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import all_tagged, summarize
 
 # The same examples in each run.
 quickly = hypothesis.settings(deadline=None, max_examples=60, database=None, derandomize=True)
@@ -85,12 +85,12 @@ same_file = hypothesis.settings(quickly, suppress_health_check=[hypothesis.Healt
 def test_what_is_written_is_read_back(file, drawn, block):
     data, records, (order, nano, link) = drawn
     file.write_bytes(data)
-    before = _pcap_file._BLOCK
+    before = pcap_summary._BLOCK
     try:
-        _pcap_file._BLOCK = 1 << block  # records lie across the blocks' ends
+        pcap_summary._BLOCK = 1 << block  # records lie across the blocks' ends
         summary = summarize(str(file))
     finally:
-        _pcap_file._BLOCK = before
+        pcap_summary._BLOCK = before
     assert (summary.byte_order, summary.nanosecond, summary.link_type) == (
         "little" if order == "<" else "big",
         nano,

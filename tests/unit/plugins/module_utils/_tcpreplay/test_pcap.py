@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY, check_pcap
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(46)

@@ -17,7 +17,7 @@ pytest.importorskip("scapy")
 from hypothesis import strategies
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.write import make_pcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import mac_text
