@@ -59,18 +59,26 @@ def test_the_streams_come_apart_with_status_locale_and_folder():
     assert 0 <= done.finished - done.started < 2
 
 
+def go_until(timeout, behaviour, **options):
+    """As go(), with more time where SIGINT came before a busy host had let the stand-in's shell set its trap."""
+    for longer in (1, 10, 100):
+        done = go(behaviour, timeout=timeout * longer, **options)
+        if done.status != -signal.SIGINT:
+            break
+    return done
+
+
 def test_a_timeout_is_an_interrupt_first():
-    done = go("wait", timeout=0.3)
+    done = go_until(0.3, "wait")
     assert (done.ended, done.killed, done.status) == ("timeout", False, 0)
     assert "sendpacket_abort" in done.stdout and "User interrupt..." in done.stderr
 
 
 @pytest.mark.parametrize("behaviour", ["deaf", "spin"])
 def test_what_heeds_no_interrupt_is_killed_and_what_it_printed_is_kept(behaviour):
-    before = time.monotonic()
-    done = go(behaviour, timeout=0.3, grace=0.3)
+    done = go_until(0.3, behaviour, grace=0.3)
     assert (done.ended, done.killed, done.status) == ("timeout", True, -signal.SIGKILL)
-    assert time.monotonic() - before < 5
+    assert done.finished - done.started < 5
     assert ("136261 packets" in done.stdout) == (behaviour == "deaf")
 
 
