@@ -10,8 +10,6 @@ in ``mac``; the count of test frames in ``frame_counter``.
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 import re
 import time
@@ -47,6 +45,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset(
@@ -83,7 +82,7 @@ def snapshot(
         most of the programs. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters_info`` documents in its RETURN.
     """
-    state = _ip_link(interface, netns)
+    state = ip_link(interface, netns)
     name = state["ifname"]
     if like is not None and like["ifindex"] == state["ifindex"]:
         device_is = {key: like[key] for key in _DEVICE_KEYS}
@@ -94,7 +93,7 @@ def snapshot(
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
-        state = _ip_link(name, netns)
+        state = ip_link(name, netns)
     counted = read_frame_counter(test_frames, name, netns) if test_frames else None
     ethtool_found, printed = _ethtool(["-S", name], netns)
     statistics = parse_statistics(printed)
@@ -177,7 +176,7 @@ def set_frame_counter(
     interface: str, netns: str | None, macs: Sequence[str], *, present: bool, check_mode: bool = False
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """One call of the module frame_counter: the counter before, and after."""
-    link = _ip_link(interface, netns)
+    link = ip_link(interface, netns)
     interface = link["ifname"]
     before = find_frame_counter(interface, netns)
     if not present:
@@ -278,39 +277,12 @@ def kernel_counters(state: Mapping[str, Any]) -> dict[str, int]:
     return kernel
 
 
-def _ip_link(interface: str, netns: str | None) -> dict[str, Any]:
-    # "*" is every interface to ethtool.
-    if not re.fullmatch(r"[^\s/:-][^\s/:]{0,127}", interface) or not interface.isprintable() or interface == "*":
-        raise TrafficgenError("not a name of an interface", on=repr(interface), remedy="`ip link` shows the names.")
-    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface], netns=netns)
-    if done.status == 0:
-        for entry in json.loads(done.stdout or "[]"):
-            if "ifname" in entry:
-                found: dict[str, Any] = entry
-                return found
-    if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
-        raise _no_such_interface(interface, netns)
-    raise TrafficgenError("its state could not be read", on=interface, said=done.stderr)
-
-
 def find_driver(interface: str, netns: str | None = None, *, root: str = "/sys") -> str | None:
     """The interface's driver as the kernel knows it.
 
     :raises TrafficgenError: where there is no such interface.
     """
-    return _identify(_ip_link(interface, netns), netns, root)[2]
-
-
-def interfaces_of(netns: str | None = None) -> list[str]:
-    """The names of the interfaces in a network namespace, loopback left out."""
-    done = run(["ip", "-j", "link", "show"], netns=netns)
-    if done.status != 0:
-        raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
-    return [
-        entry["ifname"]
-        for entry in json.loads(done.stdout or "[]")
-        if "ifname" in entry and entry.get("link_type") != "loopback"
-    ]
+    return _identify(ip_link(interface, netns), netns, root)[2]
 
 
 def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
@@ -332,20 +304,6 @@ def _identify(
     kind = state.get("linkinfo", {}).get("info_kind")
     device = _device_folder(root, name, netns, state, bus_info)
     return ethtool_found, device, _driver(device, _field(info, "driver"), kind, name, state), bus_info
-
-
-def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
-    done = run(["ip", "-j", "link", "show"], netns=netns)
-    names = (
-        [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
-    )
-    near = difflib.get_close_matches(interface, names, n=3, cutoff=0.5)
-    where = f"network namespace {netns}" if netns else "this host's own network namespace"
-    remedy = f"Did you mean {' or '.join(near)}?" if near else ""
-    others = [name for name in names if name not in near]
-    if others:
-        remedy += f" {'Also there' if near else 'There'}: {', '.join(sorted(others)[:20])}."
-    return TrafficgenError(f"no such interface in {where}", on=interface, remedy=remedy.strip())
 
 
 def _ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_netns
 
 # Where "make install" puts things. A login shell looks here first, sudo's secure_path on EL not at all.
 _LOCAL_PATH = ("/usr/local/sbin", "/usr/local/bin")
@@ -57,10 +58,7 @@ def in_netns(argv: Sequence[str], netns: str | None) -> list[str]:
     """
     if netns is None:
         return list(argv)
-    if not netns or netns.startswith("-") or "/" in netns or netns in (".", ".."):
-        raise TrafficgenError(
-            "not a name of a network namespace", on=repr(netns), remedy="`ip netns list` shows the names."
-        )
+    check_netns(netns)
     if not os.path.exists(os.path.join(NETNS_FOLDER, netns)):
         raise TrafficgenError("no such network namespace", on=netns, remedy="`ip netns list` shows those that exist.")
     return [find_executable("ip", "Install iproute2 (iproute on EL)."), "netns", "exec", netns, *argv]

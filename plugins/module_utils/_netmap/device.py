@@ -12,18 +12,15 @@ to 13 have the same.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import mmap
 import os
-import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER, in_netns
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 DEVICE = "/dev/netmap"
 VERSIONS = (14, 13, 12, 11)
@@ -49,14 +46,6 @@ _NETMAP_IF = struct.Struct("=16s10I")
 _OFFSET = struct.Struct("n")
 # struct netmap_ring: buf_ofs; num_slots, nr_buf_size; ringid, dir; head, cur, tail
 _RING = struct.Struct("=qIIHHIII")
-
-# rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
-_NLMSG = struct.Struct("=IHHII")
-_IFINFO = struct.Struct("=BxHiII")
-_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
-_UP = 1  # IFF_UP
-_RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
-_CLONE_NEWNET = 0x40000000
 
 
 @dataclass(frozen=True)
@@ -187,88 +176,6 @@ class Port:
         with inside(self._netns):
             fcntl.ioctl(self._fd, number, request)
         return _NMREQ.unpack(request)
-
-
-class Link:
-    """An interface's state, asked of the kernel so cheaply that it can be polled."""
-
-    def __init__(self, interface: str, netns: str | None = None) -> None:
-        self._interface = interface
-        with inside(netns):
-            try:
-                index = socket.if_nametoindex(interface)
-            except OSError as error:
-                raise self._unreadable(error.strerror or str(error)) from error
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(
-            0, 0, index, 0, 0
-        )
-
-    def __enter__(self) -> Link:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._socket.close()
-
-    def running(self) -> bool:
-        """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
-
-        The last one alone would not do: the kernel tells of a lost carrier there up to a second late
-        (net/core/link_watch.c).
-        """
-        return self._flags() & _RUNNING == _RUNNING
-
-    def trouble(self) -> str:
-        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come
-        again."""
-        try:
-            return "" if self._flags() & _UP else "set down"
-        except TrafficgenError:
-            return "gone from its namespace"
-
-    def _flags(self) -> int:
-        self._socket.send(self._request)
-        answer = self._socket.recv(65536)
-        if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
-            number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
-            raise self._unreadable(os.strerror(-number))
-        flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
-        return flags
-
-    def _unreadable(self, said: str) -> TrafficgenError:
-        return TrafficgenError("its state cannot be read", on=self._interface, said=said)
-
-
-@contextlib.contextmanager
-def inside(netns: str | None) -> Iterator[None]:
-    """Let this thread be in a named network namespace for as long as the block lasts. Nothing may be started in it.
-
-    netmap looks a name up in the namespace of the process that asks.
-    """
-    if netns is None:
-        yield
-        return
-    in_netns([], netns)  # a name, and there
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(os.path.join(NETNS_FOLDER, netns), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _set_netns(there, netns)
-        finally:
-            os.close(there)
-        try:
-            yield
-        finally:
-            _set_netns(own, "this process's own")
-    finally:
-        os.close(own)
-
-
-def _set_netns(descriptor: int, name: str) -> None:
-    if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
-        raise TrafficgenError(
-            "this network namespace could not be entered", on=name, said=os.strerror(ctypes.get_errno())
-        )
 
 
 def _opening(error: OSError) -> str:

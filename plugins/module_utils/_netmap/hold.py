@@ -16,12 +16,8 @@ from collections.abc import Iterator
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link, Port
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
-    LINK_LIMIT,
-    LINK_STEP,
-    steady_seconds,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Port
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, wait_for_link
 
 _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
 
@@ -48,25 +44,18 @@ class Hold:
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """
         limit = max(LINK_LIMIT, delay)
-        steady = steady_seconds(self.interface, self._netns)
-        up_since: float | None = None
-        with Link(self.interface, self._netns) as link:
-            while watch.why() is None:
-                now = time.monotonic()
-                up_since = (up_since or now) if link.running() else None
-                if up_since is not None and now - up_since >= steady and now - self._taken >= delay:
-                    return
-                if now - self._taken >= limit and up_since is None:
-                    raise TrafficgenError(
-                        f"its link did not come up within {limit:g} s after netmap had taken it",
-                        on=self.interface,
-                        remedy=(
-                            "See that the cable and the other side are up. A link that takes longer needs a longer"
-                            " netmap_delay."
-                        ),
-                    )
-                watch.beat()
-                watch.wait(LINK_STEP)
+        if (
+            not wait_for_link(self.interface, self._netns, limit=limit, delay=delay, since=self._taken, watch=watch)
+            and not watch.why()
+        ):
+            raise TrafficgenError(
+                f"its link did not come up within {limit:g} s after netmap had taken it",
+                on=self.interface,
+                remedy=(
+                    "See that the cable and the other side are up. A link that takes longer needs a longer"
+                    " netmap_delay."
+                ),
+            )
 
     def drain(self) -> int:
         """Wait until what tcpreplay put into the rings has left; how many frames have not within a time in which any

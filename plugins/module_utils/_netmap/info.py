@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import find_driver, interfaces_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import find_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import DEVICE, Port
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import interfaces_of
 
 _TOLD = ("path", "vermagic", "srcversion", "build_id", "signer")  # of a build
 _NO_RINGS = {"tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None}

@@ -20,7 +20,7 @@ import struct
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 _SIOCETHTOOL = 0x8946
 _GET_DRIVER, _GET_RINGS, _SET_RINGS, _GET_PAUSE, _SET_PAUSE = 0x03, 0x10, 0x11, 0x12, 0x13

@@ -18,7 +18,7 @@ from operator import attrgetter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 SENDING, COUNTING = "sending", "counting"
 _STEP = 0.1  # seconds from one try to the next

@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text, write_whole
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import inside
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 FOLDER = "/run"
 SETTINGS = "wirespeed.trafficgen-"  # the names of the notes of what an interface was set to begin so

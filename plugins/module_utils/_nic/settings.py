@@ -18,13 +18,13 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import undo_even_if_killed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
     RingSizes,
     read_pause,
     set_rings,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
     PAUSE_LIMIT,
@@ -77,8 +77,8 @@ def would_change(now: NicState, settings: Settings) -> bool:
     return bool(_ring_sizes(now, settings) or pauses or (settings.offloads_off and now.offloads_to_turn_off))
 
 
-def make(now: NicState, settings: Settings, interface: str, netns: str | None) -> None:
-    """Make the settings. What became of them is told by :func:`made`, once the link is up again.
+def apply(now: NicState, settings: Settings, interface: str, netns: str | None) -> None:
+    """Make the settings. What became of them is told by :func:`verify`, once the link is up again.
 
     :raises TrafficgenError: where what was asked for in so many words is refused.
     """
@@ -96,7 +96,7 @@ def make(now: NicState, settings: Settings, interface: str, netns: str | None) -
         turn_off(now.offloads_to_turn_off, interface, netns)
 
 
-def made(settings: Settings, interface: str, netns: str | None, warn: Callable[[str], None]) -> NicState:
+def verify(settings: Settings, interface: str, netns: str | None, warn: Callable[[str], None]) -> NicState:
     """What the interface is set to for the run, now that its link is up. What of the settings it is not is a warning.
 
     :raises TrafficgenError: where flow control is on that was to be off.
@@ -187,7 +187,7 @@ def left_as_found(
             for text in note.write(asdict(undo)):
                 warn(text)
         if would_change(before, settings):
-            make(before, settings, interface, netns)
+            apply(before, settings, interface, netns)
         yield give_pause_back
 
 

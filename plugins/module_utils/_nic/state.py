@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
     RingSizes,
@@ -25,12 +21,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
     set_pause,
     set_rings,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, ip_link, wait_for_link
 
-LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
-LINK_STEP, _LINK_STEADY = 0.02, 0.1
-# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam()
-# and i40e_set_pauseparam() in the drivers' ethtool files).
-_LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
 # ixgbe and others tell of the flow control that is, which follows what was set once the link is up
 # (ixgbe_get_pauseparam()).
 PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
@@ -151,7 +143,7 @@ def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
 
 def read(interface: str, netns: str | None) -> NicState:
     """What an interface is set to now."""
-    link = _link(interface, netns)
+    link = ip_link(interface, netns)
     flags = link.get("flags", [])
     on, wanted = _features(interface, netns)
     return NicState(
@@ -186,29 +178,6 @@ def set_any_pause(wanted: Pause, interface: str, netns: str | None) -> None:
         set_pause(wanted, interface, netns)
     except TrafficgenError:
         set_pause(Pause(not wanted.autoneg, wanted.rx, wanted.tx), interface, netns)
-
-
-def wait_for_link(interface: str, netns: str | None, seconds: float = LINK_LIMIT, watch: Watch | None = None) -> bool:
-    """Wait for a link to be up and to stay so for a moment; whether it is. ``watch`` may end the wait."""
-    until = time.monotonic() + seconds
-    steady = steady_seconds(interface, netns)
-    up_since: float | None = None
-    with Link(interface, netns) as link:
-        while (now := time.monotonic()) < until and (watch is None or watch.why() is None):
-            up_since = (up_since or now) if link.running() else None
-            if up_since is not None and now - up_since >= steady:
-                return True
-            if watch is None:
-                time.sleep(LINK_STEP)
-            else:
-                watch.beat()
-                watch.wait(LINK_STEP)
-    return False
-
-
-def steady_seconds(interface: str, netns: str | None) -> float:
-    """For how long a link that was reset has to be up to be taken for up."""
-    return _LATE_STEADY if read_driver(interface, netns).removesuffix("-netmap") in _LATE else _LINK_STEADY
 
 
 def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
@@ -291,11 +260,11 @@ def _put_link_back(before: NicState, now: NicState, interface: str, netns: str |
 def _put_qdisc_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
     """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel
     sets up by itself for this interface comes back when that goes."""
-    if now.qdisc == before.qdisc or _link(interface, netns).get("qdisc", "") == before.qdisc:
+    if now.qdisc == before.qdisc or ip_link(interface, netns).get("qdisc", "") == before.qdisc:
         return
     find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
     _run(["tc", "qdisc", "delete", "dev", interface, "root"], interface, netns)
-    after = _link(interface, netns).get("qdisc", "")
+    after = ip_link(interface, netns).get("qdisc", "")
     if after != before.qdisc:
         raise TrafficgenError(
             f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}",
@@ -336,11 +305,6 @@ def _see_link_up(before: NicState, now: NicState, interface: str, netns: str | N
             on=interface,
             remedy="Check the cable and the other side.",
         )
-
-
-def _link(interface: str, netns: str | None) -> dict[str, Any]:
-    done = _run(["ip", "-j", "link", "show", "dev", interface], interface, netns)
-    return next((entry for entry in json.loads(done or "[]") if "ifname" in entry), {})
 
 
 def _features(interface: str, netns: str | None) -> tuple[list[str], dict[str, bool]]:

@@ -19,6 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings, check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
@@ -62,8 +63,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ve
     require,
 )
 
-# Seconds for a link that is coming up where nobody has used the port just now, and from one look at it to the next.
-SHORT_LINK_LIMIT, _LINK_STEP = 10.0, 0.2
+SHORT_LINK_LIMIT = 10.0  # seconds for a link that is coming up where nobody has used the port just now
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,9 @@ def _settings(request: Request) -> Settings:
 def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
     """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited
     for."""
-    until = time.monotonic() + seconds
     link = snapshot(request.interface, request.netns)
-    while link["up"] and not link["carrier"] and link["bus_info"] and time.monotonic() < until:
-        time.sleep(_LINK_STEP)
+    if link["up"] and not link["carrier"] and link["bus_info"]:
+        wait_for_link(request.interface, request.netns, limit=seconds)
         link = snapshot(request.interface, request.netns)
     return link
 

@@ -20,6 +20,11 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import (
+    LONGEST,
+    check_interface,
+    check_netns,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     RATE_FORMS,
     RatePlan,
@@ -38,7 +43,6 @@ _LOWEST = {
     **dict.fromkeys(("loop", "stats_interval", "netmap_delay", "lock_timeout"), 0),
     **dict.fromkeys(("duration", "limit", "link_speed_mbps", "timeout", "tx_ring_size", "rx_ring_size"), 1),
 }
-_LONGEST_NAME = 15  # bytes: IFNAMSIZ less the zero
 
 
 @dataclass(frozen=True)
@@ -85,45 +89,15 @@ class Request:
         return [*self.extra.editing, *(["unique-ip"] if self.unique_ip else [])]
 
 
-def check_interface(name: str, parameter: str) -> str:
-    """A name the kernel takes for an interface (dev_valid_name() in net/core/dev.c), and that no program takes for an
-    option.
-
-    tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device.
-    """
+def check_sender(name: str) -> str:
+    """tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device."""
     if re.match(r"netmap:|vale[^\s:]*:", name):
         raise TrafficgenError(
             "not a name of an interface",
-            on=f"{parameter} {name!r}",
+            on=f"interface {name!r}",
             remedy="Give the interface's own name, and injection_method: netmap.",
         )
-    # "*" is every interface to ethtool. What is printable has a form in UTF-8.
-    wrong = (
-        not re.fullmatch(r"[^\s/:%]{1,15}", name)
-        or not name.isprintable()
-        or name.startswith("-")
-        or name in (".", "..", "*")
-    )
-    if wrong or len(name.encode()) > _LONGEST_NAME:
-        raise TrafficgenError(
-            "not a name of an interface",
-            on=f"{parameter} {name!r}",
-            remedy="`ip link` shows the names: 15 bytes at most.",
-        )
-    return name
-
-
-def check_netns(name: str | None, parameter: str) -> str | None:
-    """A name, not a path: it must not reach out of /run/netns."""
-    if name is not None and (
-        not name or name.startswith("-") or "/" in name or name in (".", "..") or not name.isprintable()
-    ):
-        raise TrafficgenError(
-            "not a name of a network namespace",
-            on=f"{parameter} {name!r}",
-            remedy="`ip netns list` shows the names; it takes no path.",
-        )
-    return name
+    return check_interface(name, "interface", LONGEST)
 
 
 def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
@@ -201,9 +175,9 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     checked = {
         # Absolute, so that none begins with a dash; "-" alone would be the standard input.
         "pcaps": tuple(os.path.abspath(path) for path in params["pcaps"]),
-        "interface": check_interface(params["interface"], "interface"),
+        "interface": check_sender(params["interface"]),
         "netns": check_netns(params["netns"], "netns"),
-        "rx_interface": None if rx_interface is None else check_interface(rx_interface, "rx_interface"),
+        "rx_interface": None if rx_interface is None else check_interface(rx_interface, "rx_interface", LONGEST),
         "rx_netns": check_netns(params["rx_netns"], "rx_netns"),
         "executable": os.path.abspath(executable) if "/" in executable else executable,
     }

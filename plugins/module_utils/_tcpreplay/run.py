@@ -28,11 +28,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup
     undo_even_if_killed,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised, Watch, supervise
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import held
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings, state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, Link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, only_run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import LINK_LIMIT, NicState
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
     OpenedPcap,
     open_pcaps,
@@ -215,14 +215,14 @@ def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *,
     interface, netns = plan.request.interface, plan.request.netns
     if not plan.netmap and not settings.would_change(plan.nic, plan.settings):
         return plan.nic
-    if not link_is_up and not state.wait_for_link(interface, netns, watch=watch) and watch.why() is None:
+    if not link_is_up and not wait_for_link(interface, netns, watch=watch) and watch.why() is None:
         raise TrafficgenError(
             "its link did not come up after its settings were made",
             on=interface,
             remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as"
             " they are.",
         )
-    return settings.made(plan.settings, interface, netns, warn)
+    return settings.verify(plan.settings, interface, netns, warn)
 
 
 def _after(

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import all_tagged, summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
@@ -101,7 +101,7 @@ READERS = {
     "extra_args": lambda text: request.check_extra_args(text.split("\n")),
     "extra_args, one word": lambda text: request.check_extra_args([text]),
     "cpu_list": lambda text: request.parse_cpus(text, frozenset()),
-    "interface": lambda text: request.check_interface(text, "interface"),
+    "interface": lambda text: names.check_interface(text, "interface"),
     "netns": lambda text: request.check_netns(text, "netns"),
     "a number of a spec": lambda text: values.number_range(text, 16, "field", int),
     "an address of a spec": lambda text: values.address_range(text, 4, "field"),

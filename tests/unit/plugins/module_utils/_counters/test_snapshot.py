@@ -11,6 +11,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as _counters
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
 VETH = {
@@ -81,7 +82,8 @@ class Host:
         self.sys, self.proc = tmp_path / "sys", tmp_path / "proc"
         self.write("proc/sys/kernel/random/boot_id", "34212773-1fe5-4df4-86d8-90112c9e281b\n")
         self.write("proc/net/softnet_stat", "00109736 00000000 0 0\n0001d94a 0000001f 0 0\n")
-        monkeypatch.setattr(_counters, "run", self.run)
+        for module in (_counters, link):
+            monkeypatch.setattr(module, "run", self.run)
 
     def write(self, path, text):
         file = self.sys.parent / path
@@ -343,8 +345,8 @@ def test_a_counter_that_nobody_can_look_at(host, monkeypatch):
 def test_frames_without_an_ethernet_header_have_no_source_address(host, monkeypatch, kind):
     """tun, WireGuard (none), IPIP: other headers are in those bytes."""
     frames = Frames(monkeypatch)
-    entry = {**json.loads(json.dumps(_counters._ip_link("rcv0", None))), "link_type": kind}
-    monkeypatch.setattr(_counters, "_ip_link", lambda *a: entry)
+    entry = {**json.loads(json.dumps(link.ip_link("rcv0", None))), "link_type": kind}
+    monkeypatch.setattr(_counters, "ip_link", lambda *a: entry)
     with pytest.raises(TrafficgenError, match=r"rcv0: its link type is .*: what arrives there has no Ethernet header"):
         count()
     assert frames.done == []
@@ -446,7 +448,7 @@ def test_an_emulated_e1000_counts_missed_frames_with_no_frame_about(host, subsys
 
 @pytest.mark.parametrize("name", ["*", "a\0b", "a\x1bb", "--help", "a b", "a\nb", "../a", ""])
 def test_no_name_of_an_interface_reaches_a_program(monkeypatch, name):
-    monkeypatch.setattr(_counters, "run", lambda *_arguments, **_more: pytest.fail("it was run"))
+    monkeypatch.setattr(link, "run", lambda *_arguments, **_more: pytest.fail("it was run"))
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
         _counters.snapshot(name)
 

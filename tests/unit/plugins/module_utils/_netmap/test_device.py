@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -227,11 +226,6 @@ def test_a_device_that_is_another():
         api.Port(device="/dev/null")
 
 
-def test_a_link_that_is_not_there():
-    with pytest.raises(TrafficgenError, match="nosuchif0: its state cannot be read: "):
-        api.Link("nosuchif0")
-
-
 @pytest.fixture
 def netns():
     name = f"tgapi{os.getpid()}"
@@ -259,44 +253,3 @@ def test_in_a_network_namespace(netns, netmap, monkeypatch):
     assert seen == [there] * 2
     assert os.stat("/proc/self/ns/net").st_ino == own
     assert descriptors() == before
-
-
-def test_a_link_in_a_network_namespace(netns):
-    def set_link(*words):
-        subprocess.run(["ip", "-n", netns, "link", *words], check=True)
-
-    with api.Link("tga0", netns) as link:
-        assert not link.running()
-        set_link("set", "tga0", "up")
-        assert not link.running()
-        set_link("set", "tga1", "up")
-        until = time.monotonic() + 10  # the kernel tells of a carrier up to a second late
-        while not link.running():
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        # A lost one counts at once, again and again.
-        for _value in range(3):
-            set_link("set", "tga1", "down")
-            assert not link.running()
-            assert link.trouble() == ""
-            set_link("set", "tga1", "up")
-        set_link("set", "tga0", "down")
-        assert link.trouble() == "set down"
-        set_link("delete", "tga0")
-        assert link.trouble() == "gone from its namespace"
-        with pytest.raises(TrafficgenError, match="tga0: its state cannot be read: No such device"):
-            link.running()
-
-
-def test_back_in_its_own_namespace_after_an_error(netns):
-    own = os.stat("/proc/self/ns/net").st_ino
-    with pytest.raises(ZeroDivisionError), api.inside(netns):
-        assert os.stat("/proc/self/ns/net").st_ino != own
-        raise ZeroDivisionError
-    assert os.stat("/proc/self/ns/net").st_ino == own
-
-
-@pytest.mark.parametrize("name", ["nosuchns", "../x"])
-def test_no_such_namespace(name):
-    with pytest.raises(TrafficgenError, match=name), api.inside(name):
-        pass

@@ -7,6 +7,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
 
 
 class Port:
@@ -88,9 +89,10 @@ class Waiting:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(hold, "Link", Link)
-    monkeypatch.setattr(hold, "time", clock)
-    monkeypatch.setattr(hold, "steady_seconds", lambda interface, netns: 0.1)
+    monkeypatch.setattr(link, "Link", Link)
+    monkeypatch.setattr(link, "read_driver", lambda interface, netns: "ixgbe")
+    for module in (hold, link):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 

@@ -65,26 +65,23 @@ def test_settings_it_cannot_have_are_refused_before_anything_is_changed(host):
 
 
 def test_a_link_that_is_coming_up_is_waited_for(host, monkeypatch):
-    monkeypatch.setattr(plans, "_LINK_STEP", 0.0)
     host.add("v0", carrier=False, bus_info="0000:00:04.0")
-    wrapped = host.snapshot
+    waits = []
 
-    def later(*args, **kwargs):
-        if len(host.events) == 3:
-            host.links["v0"]["carrier"] = True
-        return wrapped(*args, **kwargs)
+    def comes_up(interface, netns, *, limit):
+        waits.append(limit)
+        host.links["v0"]["carrier"] = True
 
-    host.snapshot = later
+    monkeypatch.setattr(plans, "wait_for_link", comes_up)
     assert host.plan().tree["run"]["interface"] == "v0"
-    assert host.events == ["snapshot v0"] * 4 + ["guard v0"]
+    assert (host.events, waits) == (["snapshot v0"] * 2 + ["guard v0"], [10.0])
     host.add("v0", carrier=False)
     host.events.clear()
     with pytest.raises(TrafficgenError, match="no carrier"):
         host.plan()
-    assert host.events == ["snapshot v0"]
-    monkeypatch.setattr(plans, "SHORT_LINK_LIMIT", 0.1)
+    assert (host.events, waits) == (["snapshot v0"], [10.0])
+    monkeypatch.setattr(plans, "wait_for_link", lambda *given, limit: False)
     host.add("v0", carrier=False, bus_info="0000:00:04.0")
-    host.events += [""] * 4
     with pytest.raises(TrafficgenError, match="no carrier"):
         host.plan()
 

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces as the kernel lists them (``ip link``), and whether a link is up, asked so cheaply that it can be
+polled."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import socket
+import struct
+import time
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
+
+LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
+_STEP, _STEADY = 0.02, 0.1
+# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam()
+# and i40e_set_pauseparam() in the drivers' ethtool files).
+_LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
+
+# rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
+_NLMSG = struct.Struct("=IHHII")
+_IFINFO = struct.Struct("=BxHiII")
+_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
+_UP = 1  # IFF_UP
+_RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
+
+
+def ip_link(interface: str, netns: str | None) -> dict[str, Any]:
+    """What ``ip`` says of an interface: its entry, with the counters.
+
+    :raises TrafficgenError: where there is no such interface, naming those that there are.
+    """
+    check_interface(interface)
+    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface], netns=netns)
+    if done.status == 0:
+        for entry in json.loads(done.stdout or "[]"):
+            if "ifname" in entry:
+                found: dict[str, Any] = entry
+                return found
+    if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
+        raise _no_such_interface(interface, netns)
+    raise TrafficgenError("its state could not be read", on=interface, said=done.stderr)
+
+
+def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
+    done = run(["ip", "-j", "link", "show"], netns=netns)
+    names = (
+        [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
+    )
+    near = difflib.get_close_matches(interface, names, n=3, cutoff=0.5)
+    where = f"network namespace {netns}" if netns else "this host's own network namespace"
+    remedy = f"Did you mean {' or '.join(near)}?" if near else ""
+    others = [name for name in names if name not in near]
+    if others:
+        remedy += f" {'Also there' if near else 'There'}: {', '.join(sorted(others)[:20])}."
+    return TrafficgenError(f"no such interface in {where}", on=interface, remedy=remedy.strip())
+
+
+def interfaces_of(netns: str | None = None) -> list[str]:
+    """The names of the interfaces in a network namespace, loopback left out."""
+    done = run(["ip", "-j", "link", "show"], netns=netns)
+    if done.status != 0:
+        raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
+    return [
+        entry["ifname"]
+        for entry in json.loads(done.stdout or "[]")
+        if "ifname" in entry and entry.get("link_type") != "loopback"
+    ]
+
+
+class Link:
+    """An interface's state, asked of the kernel so cheaply that it can be polled."""
+
+    def __init__(self, interface: str, netns: str | None = None) -> None:
+        self._interface = interface
+        with inside(netns):
+            try:
+                index = socket.if_nametoindex(interface)
+            except OSError as error:
+                raise self._unreadable(error.strerror or str(error)) from error
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(
+            0, 0, index, 0, 0
+        )
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._socket.close()
+
+    def running(self) -> bool:
+        """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
+
+        The last one alone would not do: the kernel tells of a lost carrier there up to a second late
+        (net/core/link_watch.c).
+        """
+        return self._flags() & _RUNNING == _RUNNING
+
+    def trouble(self) -> str:
+        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come
+        again."""
+        try:
+            return "" if self._flags() & _UP else "set down"
+        except TrafficgenError:
+            return "gone from its namespace"
+
+    def _flags(self) -> int:
+        self._socket.send(self._request)
+        answer = self._socket.recv(65536)
+        if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
+            number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
+            raise self._unreadable(os.strerror(-number))
+        flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
+        return flags
+
+    def _unreadable(self, said: str) -> TrafficgenError:
+        return TrafficgenError("its state cannot be read", on=self._interface, said=said)
+
+
+def wait_for_link(
+    interface: str,
+    netns: str | None,
+    *,
+    limit: float = LINK_LIMIT,
+    delay: float = 0.0,
+    since: float | None = None,
+    watch: Watch | None = None,
+) -> bool:
+    """Wait for a link to be up and to stay so for a moment; whether it is. ``watch`` may end the wait.
+
+    :param limit: seconds after which a link that is down is not waited for any more.
+    :param delay: seconds that are to be over, too.
+    :param since: when both begin, on the monotonic clock; now where it is left out.
+    """
+    began = time.monotonic() if since is None else since
+    steady = _steady_seconds(interface, netns)
+    up_since: float | None = None
+    with Link(interface, netns) as link:
+        while watch is None or watch.why() is None:
+            now = time.monotonic()
+            up_since = (up_since or now) if link.running() else None
+            if up_since is not None and now - up_since >= steady and now - began >= delay:
+                return True
+            if up_since is None and now - began >= limit:
+                return False
+            if watch is None:
+                time.sleep(_STEP)
+            else:
+                watch.beat()
+                watch.wait(_STEP)
+    return False
+
+
+def _steady_seconds(interface: str, netns: str | None) -> float:
+    """For how long a link that was reset has to be up to be taken for up."""
+    return _LATE_STEADY if read_driver(interface, netns).removesuffix("-netmap") in _LATE else _STEADY

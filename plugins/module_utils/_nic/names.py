@@ -1,0 +1,47 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one rule for names of interfaces, and the one for names of network namespaces."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+
+LONGEST = 15  # bytes of an interface's name: IFNAMSIZ less the zero
+LONGEST_ALTERNATIVE = 127  # of its alternative ones: ALTIFNAMSIZ less the zero
+
+
+def check_interface(name: str, parameter: str = "", longest: int = LONGEST_ALTERNATIVE) -> str:
+    """A name the kernel takes for an interface (dev_valid_name() in net/core/dev.c), and that no program takes for an
+    option, for a number (``%d``) or, as ethtool does ``*``, for every interface.
+
+    :param parameter: what the user has set to it.
+    """
+    # What is printable has a form in UTF-8.
+    if (
+        not re.fullmatch(r"[^\s/:%-][^\s/:%]*", name)
+        or not name.isprintable()
+        or name in (".", "..", "*")
+        or len(name.encode()) > longest
+    ):
+        raise TrafficgenError(
+            "not a name of an interface",
+            on=f"{parameter} {name!r}".strip(),
+            remedy=f"`ip link` shows the names: {longest} bytes at most.",
+        )
+    return name
+
+
+def check_netns(name: str | None, parameter: str = "") -> str | None:
+    """A name, not a path: it must not reach out of /run/netns."""
+    if name is None:
+        return None
+    if not re.fullmatch(r"[^/-][^/]*", name) or not name.isprintable() or name in (".", ".."):
+        raise TrafficgenError(
+            "not a name of a network namespace",
+            on=f"{parameter} {name!r}".strip(),
+            remedy="`ip netns list` shows the names; it takes no path.",
+        )
+    return name

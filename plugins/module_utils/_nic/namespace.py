@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Being in a named network namespace for a moment."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER, in_netns
+
+_CLONE_NEWNET = 0x40000000
+
+
+@contextlib.contextmanager
+def inside(netns: str | None) -> Iterator[None]:
+    """Let this thread be in a named network namespace for as long as the block lasts. Nothing may be started in it.
+
+    netmap looks a name up in the namespace of the process that asks.
+    """
+    if netns is None:
+        yield
+        return
+    in_netns([], netns)  # a name, and there
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(os.path.join(NETNS_FOLDER, netns), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _set_netns(there, netns)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            _set_netns(own, "this process's own")
+    finally:
+        os.close(own)
+
+
+def _set_netns(descriptor: int, name: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
+        raise TrafficgenError(
+            "this network namespace could not be entered", on=name, said=os.strerror(ctypes.get_errno())
+        )

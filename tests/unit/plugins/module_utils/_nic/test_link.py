@@ -1,0 +1,106 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can
+be made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link as links
+
+
+class Clock:
+    """Time that passes only where somebody waits."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("script", "driver", "seconds"),
+    [
+        ("down " * 100 + "up", "ixgbe", 2.1),
+        ("up up " + "down " * 48 + "up", "ixgbe", 1.1),
+        ("up " * 75 + "down " * 25 + "up", "ice", 4.0),
+        ("up " * 75 + "down " * 25 + "up", "i40e-netmap", 4.0),
+        ("up down", "ixgbe", None),
+    ],
+)
+def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
+    clock, words = Clock(), iter(script.split())
+
+    class Link:
+        word = ""
+
+        def __init__(self, interface, netns=None):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc_info):
+            pass
+
+        def running(self):
+            self.word = next(words, self.word)
+            return self.word == "up"
+
+    monkeypatch.setattr(links, "Link", Link)
+    monkeypatch.setattr(links, "time", clock)
+    monkeypatch.setattr(links, "read_driver", lambda interface, netns: driver)
+    assert links.wait_for_link("ens17", None) is (seconds is not None)
+    assert clock.now - 1000 == pytest.approx(seconds or 30, abs=0.05)
+
+
+def test_a_link_that_is_not_there():
+    with pytest.raises(TrafficgenError, match="nosuchif0: its state cannot be read: "):
+        links.Link("nosuchif0")
+
+
+@pytest.fixture
+def netns():
+    name = f"tglink{os.getpid()}"
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace here")
+    subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def test_a_link_in_a_network_namespace(netns):
+    def set_link(*words):
+        subprocess.run(["ip", "-n", netns, "link", *words], check=True)
+
+    with links.Link("tga0", netns) as link:
+        assert not link.running()
+        set_link("set", "tga0", "up")
+        assert not link.running()
+        set_link("set", "tga1", "up")
+        until = time.monotonic() + 10  # the kernel tells of a carrier up to a second late
+        while not link.running():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        # A lost one counts at once, again and again.
+        for _value in range(3):
+            set_link("set", "tga1", "down")
+            assert not link.running()
+            assert link.trouble() == ""
+            set_link("set", "tga1", "up")
+        set_link("set", "tga0", "down")
+        assert link.trouble() == "set down"
+        set_link("delete", "tga0")
+        assert link.trouble() == "gone from its namespace"
+        with pytest.raises(TrafficgenError, match="tga0: its state cannot be read: No such device"):
+            link.running()
