@@ -88,6 +88,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.progr
     folder_problem,
     managed,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_interface
 
 
 def main() -> None:
@@ -115,7 +116,7 @@ def main() -> None:
 
 def against(host: Host, given: Mapping[str, Any]) -> list[str]:
     """What stands against work on ``host``, a sentence each."""
-    asked = [] if given["allow_management_interface"] else given["interfaces"]
+    asked = [] if given["allow_management_interface"] else map(check_interface, given["interfaces"])
     found = managed(host, asked, given["netns"] or None)
     problems = [
         f"{name}: this host is managed over it: {why}. {given['remedy']}".strip() for name, why in found.items()

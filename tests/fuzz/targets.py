@@ -22,7 +22,7 @@ from collections import Counter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flow_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
@@ -432,14 +432,14 @@ def _extra_args(data: bytes) -> None:
 
 def _interface(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
-    name = request.check_interface(text, "interface")
+    name = names.check_interface(text, "interface", names.LONGEST)
     # dev_valid_name() of the kernel: 15 bytes, no slash, no colon, no white space.
     assert 0 < len(os.fsencode(name)) <= 15
     assert not {"/", ":", "\0", " "} & set(name) and not name.startswith("-")
 
 
 def _netns(data: bytes) -> None:
-    name = request.check_netns(data.decode("utf-8", "surrogateescape"), "netns")
+    name = names.check_netns(data.decode("utf-8", "surrogateescape"), "netns")
     assert os.path.dirname(os.path.normpath(f"/run/netns/{name}")) == "/run/netns"
 
 

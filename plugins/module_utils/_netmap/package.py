@@ -16,7 +16,7 @@ import zipfile
 ROOT = "ansible_collections.wirespeed.trafficgen.plugins.module_utils"
 # What the program imports of the collection, itself included. The boot unit allows it no socket but AF_UNIX and
 # AF_NETLINK, no other namespace and no memory that can be written and executed: nothing here may need more.
-PARTS = ("_errors", "_host.commands", "_nic.management", "_netmap.program")
+PARTS = ("_errors", "_host.commands", "_nic.management", "_nic.names", "_netmap.program")
 MAIN = f"""import sys
 
 from {ROOT}._netmap.program import main

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import only_run
+from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
+
+
+@pytest.fixture
+def managed(lab):
+    """The sender's namespace, with a default route over its interface."""
+    command = f"ip -n {lab.sender} route {{}} default dev snd0"
+    assert os.system(command.format("add")) == 0
+    yield lab.sender
+    os.system(command.format("delete"))
+
+
+def test_nothing_stands_against_it(ask, lab):
+    assert ask(host_check)["changed"] is False
+    said = ask(host_check, interfaces=["snd0"], netns=lab.sender, folders=["/usr/lib/not-yet/there"])
+    assert (said.get("failed"), said["changed"]) == (None, False)
+
+
+def test_all_that_stands_against_it_is_said(refusal, managed):
+    said = refusal(
+        host_check, interfaces=["lo", "snd0"], netns=managed, remedy="Set port.", folders=["/tmp/a", "/usr/lib"]
+    )
+    assert said.startswith("snd0: this host is managed over it: ")
+    assert ". Set port. /tmp/a: /tmp can be written by everybody, and what is built there runs as root." in said
+    assert "/usr/lib" not in said
+
+
+def test_a_run_that_is_under_way(ask, lab):
+    # Others may be at work on this machine, too.
+    own = f"(process {os.getpid()})"
+    with subprocess.Popen(["ip", "netns", "exec", lab.sender, "sleep", "60"]) as sends:
+        try:
+            with only_run("snd0", lab.sender):
+                assert own not in ask(host_check).get("msg", "")
+                said = ask(host_check, idle=True)
+                assert said["failed"] and said["msg"].startswith("A run is under way, or netmap is in use: ")
+                assert own in said["msg"]
+            assert own not in ask(host_check, idle=True).get("msg", "")
+        finally:
+            sends.kill()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interfaces": ["--help"]}, "'--help': not a name of an interface"),
+        ({"interfaces": ["lo"], "netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
+    ],
+)
+def test_what_is_not_there(refusal, lab, parameters, message):
+    assert message in refusal(host_check, **parameters)
