@@ -11,16 +11,14 @@ short_description: Describe a generator for a throughput result
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes of facts, of what modules returned and of what programs printed the entry of a host in a throughput result.
+  - Makes of facts, of what modules returned and of what tuned-adm printed the entry of a host in a throughput result.
 positional: _input
 options:
   _input:
     description:
       - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters_info)), C(tcpreplay)
         (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
-        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and
-        C(rings), C(pause),
-        C(tuned), what C(ethtool -g), C(ethtool -a) and C(tuned-adm active) printed.
+        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(tuned), what C(tuned-adm active) printed.
     type: dict
     required: true
   asked:

@@ -172,6 +172,17 @@ merging:
   type: list
   elements: str
   returned: success
+flow_control:
+  description: Whether the interface heeds pause frames (C(rx)) and sends them (C(tx)). V(null) where it has no flow
+    control.
+  type: dict
+  returned: success
+  sample: {rx: true, tx: false}
+ring_sizes:
+  description: The slots of each receive and each transmit ring. V(null) where the driver tells none.
+  type: dict
+  returned: success
+  sample: {rx: 512, tx: 512}
 time:
   description: When the counters were read, in seconds since the epoch.
   type: float

@@ -506,7 +506,7 @@ SMALL = (
     lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),
     lambda data: _progress_lines.parse(text_of(data)),
-    lambda data: (_throughput_host.parse_rings(text_of(data)), _throughput_host.parse_pause(text_of(data))),
+    lambda data: _throughput_host.parse_tuned(text_of(data)),
     lambda data: criteria.check_criteria([{"name": "a", "expression": text_of(data)}]),
     lambda data: _traffic_spec.read_interval(text_of(data)),
 )

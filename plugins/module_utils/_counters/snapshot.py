@@ -45,6 +45,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_pause, read_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
 
 # Drivers of hypervisors: behind the speed they report is no line.
@@ -158,6 +159,9 @@ def observe(
             arrival = _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
     state = snapshot(interface, netns, root=root, proc=proc)
     interface = state["interface"]
+    pause, rings = read_pause(interface, netns), read_rings(interface, netns)
+    state["flow_control"] = None if pause is None else {"rx": pause.rx, "tx": pause.tx}
+    state["ring_sizes"] = None if rings is None else {"rx": rings.rx, "tx": rings.tx}
     if since is None:
         return {**state, "test_frames": _frame_counter(interface, netns)}
     check_pair(since, state)

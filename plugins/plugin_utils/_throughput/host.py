@@ -22,18 +22,17 @@ def host(
     netns: str | None = None,
     link_speed_mbps: Any = None,
     cpu_list: str | None = None,
-    rings: str = "",
-    pause: str = "",
     tuned: str = "",
     clock: Mapping[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
-    and programs' output."""
+    and tuned-adm's output."""
     processor = facts.get("processor") or []
     guest = facts.get("virtualization_role") == "guest"
     interface = link["interface"]
     on_netmap = (netmap.get("interfaces") or {}).get(interface) or {}
+    pause = link["flow_control"]
     count = facts.get("processor_vcpus") or facts.get("processor_nproc")
     return {
         "interface": {
@@ -44,8 +43,8 @@ def host(
             "link_speed_mbps": int(link_speed_mbps) if link_speed_mbps else link["speed_mbps"],
             "mtu": link["mtu"],
             "mac_address": link["mac_address"],
-            "rings": parse_rings(rings),
-            "pause": parse_pause(pause),
+            "rings": link["ring_sizes"],
+            "pause": pause and {side: "on" if value else "off" for side, value in pause.items()},
         },
         "receiver": _described(receiver),
         "kernel": facts.get("kernel"),
@@ -86,23 +85,6 @@ def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
         **{key: receiver.get(key) or None for key in ("host", "interface", "netns", "command", "name")},
         "counted_by": by,
     }
-
-
-def parse_rings(text: str) -> dict[str, int] | None:
-    """``{tx, rx}``, the rings' current sizes, from ``ethtool -g``; None where it has none to tell of."""
-    return _current(text, r"^(RX|TX):\s+(\d+)$", int)
-
-
-def parse_pause(text: str) -> dict[str, str] | None:
-    """``{rx, tx}``, whether pause frames are heeded and sent, ``on`` or ``off``, from ``ethtool -a``; None where it has
-    none."""
-    return _current(text, r"^(RX|TX):\s+(on|off)$", str)
-
-
-def _current(text: str, pattern: str, kind: Any) -> dict[str, Any] | None:
-    current = text.partition("Current hardware settings:")[2]
-    found = {name.lower(): kind(value) for name, value in re.findall(pattern, current or text, re.MULTILINE)}
-    return {"tx": found["tx"], "rx": found["rx"]} if len(found) == 2 else None
 
 
 def parse_tuned(text: str) -> str | None:

@@ -12,6 +12,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
 VETH = {
@@ -84,6 +85,9 @@ class Host:
         self.write("proc/net/softnet_stat", "00109736 00000000 0 0\n0001d94a 0000001f 0 0\n")
         for module in (_counters, link):
             monkeypatch.setattr(module, "run", self.run)
+        self.pause, self.rings = Pause(autoneg=True, rx=True, tx=False), RingSizes(512, 1024, 4096, 4096)
+        monkeypatch.setattr(_counters, "read_pause", lambda interface, netns: self.pause)
+        monkeypatch.setattr(_counters, "read_rings", lambda interface, netns: self.rings)
 
     def write(self, path, text):
         file = self.sys.parent / path
@@ -295,6 +299,13 @@ class Frames:
 
 def observe(host, **arguments):
     return _counters.observe("rcv0", root=str(host.sys), proc=str(host.proc), **arguments)
+
+
+def test_rings_and_flow_control(host):
+    said = observe(host)
+    assert (said["ring_sizes"], said["flow_control"]) == ({"rx": 512, "tx": 1024}, {"rx": True, "tx": False})
+    host.pause = host.rings = None
+    assert observe(host, since=said)["ring_sizes"] is observe(host)["flow_control"] is None
 
 
 def count(macs=(MAC,), **arguments):

@@ -320,21 +320,7 @@ def test_nested_beyond_pythons_own_limit(written):
         result.load(text, "a.json")
 
 
-# --- A host: what ethtool 6.1 and tuned-adm 2.21 print ---
-
-RINGS = """Ring parameters for ens17:
-Pre-set maximums:
-RX:\t\t4096
-RX Mini:\tn/a
-RX Jumbo:\tn/a
-TX:\t\t4096
-Current hardware settings:
-RX:\t\t512
-RX Mini:\tn/a
-RX Jumbo:\tn/a
-TX:\t\t1024
-"""
-PAUSE = "Pause parameters for ens17:\nAutonegotiate:\ton\nRX:\t\ton\nTX:\t\toff\n"
+# --- A host ---
 
 
 def test_a_command_that_counts_is_named():
@@ -350,12 +336,28 @@ def test_a_command_that_counts_is_named():
     assert host._described({"kind": "none"}) is None
 
 
-def test_what_programs_print():
-    assert host.parse_rings(RINGS) == {"tx": 1024, "rx": 512}
-    assert host.parse_pause(PAUSE) == {"tx": "off", "rx": "on"}
+def test_what_tuned_prints():
+    # tuned-adm 2.21
     assert host.parse_tuned("Current active profile: network-throughput\n") == "network-throughput"
-    for nothing in ("", "netlink error: Operation not supported\n", "No current active profile.\n"):
-        assert (host.parse_rings(nothing), host.parse_pause(nothing), host.parse_tuned(nothing)) == (None, None, None)
+    assert host.parse_tuned("") is host.parse_tuned("No current active profile.\n") is None
+
+
+@pytest.mark.parametrize(
+    ("link", "rings", "pause"),
+    [
+        (
+            {"ring_sizes": {"rx": 512, "tx": 1024}, "flow_control": {"rx": True, "tx": False}},
+            {"rx": 512, "tx": 1024},
+            {"rx": "on", "tx": "off"},
+        ),
+        ({"ring_sizes": None, "flow_control": None}, None, None),
+    ],
+)
+def test_the_rings_and_the_flow_control_of_a_port(link, rings, pause):
+    port = dict.fromkeys(("interface", "driver", "bus_info", "speed_mbps", "mtu", "mac_address"))
+    tcpreplay = {"version": "4.4.2", "path": "/usr/bin/tcpreplay", "netmap": {"usable": True}}
+    said = host.host(facts={}, link={**port, **link}, tcpreplay=tcpreplay, netmap={"loaded": False})["interface"]
+    assert (said["rings"], said["pause"]) == (rings, pause)
 
 
 @pytest.mark.parametrize(
