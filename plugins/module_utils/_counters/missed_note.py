@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 PREFIX = "wirespeed.trafficgen.missed-"
 _OLD = 3600.0  # seconds after which a note, of an interface that may be gone, is of no use
@@ -29,7 +30,7 @@ class MissedNote:
     """
 
     def __init__(self, interface: str, netns: str | None) -> None:
-        self._note = note.NicNote(interface, netns, PREFIX)
+        self._note = note.NicNote(Interface(interface, netns), PREFIX)
 
     def seconds(self, macs: Sequence[str] | None) -> float | None:
         """How long ago a run that missed frames of some of these addresses ended; None where there was none since the

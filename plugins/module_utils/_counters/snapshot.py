@@ -47,6 +47,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.command
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_pause, read_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # Drivers of hypervisors: behind the speed they report is no line.
 _NO_LINE = frozenset(
@@ -83,7 +84,7 @@ def snapshot(
         most of the programs. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters_info`` documents in its RETURN.
     """
-    state = ip_link(interface, netns)
+    state = ip_link(Interface(interface, netns))
     name = state["ifname"]
     if like is not None and like["ifindex"] == state["ifindex"]:
         device_is = {key: like[key] for key in _DEVICE_KEYS}
@@ -94,7 +95,7 @@ def snapshot(
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
-        state = ip_link(name, netns)
+        state = ip_link(Interface(name, netns))
     counted = read_frame_counter(test_frames, name, netns) if test_frames else None
     ethtool_found, printed = _ethtool(["-S", name], netns)
     statistics = parse_statistics(printed)
@@ -159,7 +160,7 @@ def observe(
             arrival = _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
     state = snapshot(interface, netns, root=root, proc=proc)
     interface = state["interface"]
-    pause, rings = read_pause(interface, netns), read_rings(interface, netns)
+    pause, rings = read_pause(Interface(interface, netns)), read_rings(Interface(interface, netns))
     state["flow_control"] = None if pause is None else {"rx": pause.rx, "tx": pause.tx}
     state["ring_sizes"] = None if rings is None else {"rx": rings.rx, "tx": rings.tx}
     if since is None:
@@ -180,7 +181,7 @@ def set_frame_counter(
     interface: str, netns: str | None, macs: Sequence[str], *, present: bool, check_mode: bool = False
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """One call of the module frame_counter: the counter before, and after."""
-    link = ip_link(interface, netns)
+    link = ip_link(Interface(interface, netns))
     interface = link["ifname"]
     before = find_frame_counter(interface, netns)
     if not present:
@@ -286,7 +287,7 @@ def find_driver(interface: str, netns: str | None = None, *, root: str = "/sys")
 
     :raises TrafficgenError: where there is no such interface.
     """
-    return _identify(ip_link(interface, netns), netns, root)[2]
+    return _identify(ip_link(Interface(interface, netns)), netns, root)[2]
 
 
 def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:

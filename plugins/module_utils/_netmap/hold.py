@@ -18,6 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Port
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, wait_for_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
 
@@ -43,11 +44,9 @@ class Hold:
 
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """
-        limit = max(LINK_LIMIT, delay)
-        if (
-            not wait_for_link(self.interface, self._netns, limit=limit, delay=delay, since=self._taken, watch=watch)
-            and not watch.why()
-        ):
+        limit, interface = max(LINK_LIMIT, delay), Interface(self.interface, self._netns)
+        came = wait_for_link(interface, limit=limit, delay=delay, since=self._taken, watch=watch)
+        if not came and not watch.why():
             raise TrafficgenError(
                 f"its link did not come up within {limit:g} s after netmap had taken it",
                 on=self.interface,

@@ -20,6 +20,7 @@ import struct
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 _SIOCETHTOOL = 0x8946
@@ -51,10 +52,10 @@ class RingSizes:
     tx_most: int
 
 
-def read_driver(interface: str, netns: str | None, root: str = "/sys") -> str:
+def read_driver(interface: Interface, root: str = "/sys") -> str:
     """The driver bound to an interface's device, as /sys names it, which tells netmap's copy from the stock one; else
     what ethtool says."""
-    values = _get(_GET_DRIVER, _DRIVER_FIELDS, interface, netns)
+    values = _get(_GET_DRIVER, _DRIVER_FIELDS, interface)
     said = array.array("I", values or []).tobytes()
     name, bus_info = (said[part].partition(b"\0")[0].decode("ascii", "replace") for part in (_NAME, _BUS_INFO))
     with contextlib.suppress(OSError):
@@ -62,59 +63,58 @@ def read_driver(interface: str, netns: str | None, root: str = "/sys") -> str:
     return name
 
 
-def read_pause(interface: str, netns: str | None) -> Pause | None:
+def read_pause(interface: Interface) -> Pause | None:
     """The flow control an interface is set to; None where it has none."""
-    values = _get(_GET_PAUSE, _PAUSE_FIELDS, interface, netns)
+    values = _get(_GET_PAUSE, _PAUSE_FIELDS, interface)
     return None if values is None else Pause(*map(bool, values))
 
 
-def set_pause(pause: Pause, interface: str, netns: str | None) -> None:
+def set_pause(pause: Pause, interface: Interface) -> None:
     """Set it, and see that it is so."""
-    _set(_SET_PAUSE, [pause.autoneg, pause.rx, pause.tx], "its flow control could not be set", interface, netns)
+    _set(_SET_PAUSE, [pause.autoneg, pause.rx, pause.tx], "its flow control could not be set", interface)
 
 
-def read_rings(interface: str, netns: str | None) -> RingSizes | None:
+def read_rings(interface: Interface) -> RingSizes | None:
     """The sizes of an interface's rings; None where it has none."""
-    values = _get(_GET_RINGS, _RING_FIELDS, interface, netns)
+    values = _get(_GET_RINGS, _RING_FIELDS, interface)
     if values is None or (not values[0] and not values[3]):
         return None
     return RingSizes(rx=values[4], tx=values[7], rx_most=values[0], tx_most=values[3])
 
 
-def set_rings(rx: int, tx: int, interface: str, netns: str | None) -> None:
+def set_rings(rx: int, tx: int, interface: Interface) -> None:
     """Set the sizes; those of mini and jumbo rings stay."""
-    values = _get(_GET_RINGS, _RING_FIELDS, interface, netns) or [0] * _RING_FIELDS
+    values = _get(_GET_RINGS, _RING_FIELDS, interface) or [0] * _RING_FIELDS
     values[4], values[7] = rx, tx
     _set(
         _SET_RINGS,
         values,
         f"its rings could not be made {rx} slots for receiving and {tx} for sending",
         interface,
-        netns,
     )
 
 
-def _get(command: int, fields: int, interface: str, netns: str | None) -> list[int] | None:
+def _get(command: int, fields: int, interface: Interface) -> list[int] | None:
     try:
-        return _ioctl(command, [0] * fields, interface, netns)
+        return _ioctl(command, [0] * fields, interface)
     except OSError as error:
         if error.errno in _NOT_THERE:
             return None
         raise TrafficgenError(
-            "its settings could not be read", on=interface, said=error.strerror or str(error)
+            "its settings could not be read", on=interface.name, said=error.strerror or str(error)
         ) from error
 
 
-def _set(command: int, values: list[int], failed: str, interface: str, netns: str | None) -> None:
+def _set(command: int, values: list[int], failed: str, interface: Interface) -> None:
     try:
-        _ioctl(command, values, interface, netns)
+        _ioctl(command, values, interface)
     except OSError as error:
-        raise TrafficgenError(failed, on=interface, said=error.strerror or str(error)) from error
+        raise TrafficgenError(failed, on=interface.name, said=error.strerror or str(error)) from error
 
 
-def _ioctl(command: int, values: list[int], interface: str, netns: str | None) -> list[int]:
+def _ioctl(command: int, values: list[int], interface: Interface) -> list[int]:
     request = array.array("I", [command, *map(int, values)])
     address, _length = request.buffer_info()
-    with inside(netns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
-        fcntl.ioctl(there, _SIOCETHTOOL, _IFREQ.pack(os.fsencode(interface), address))
+    with inside(interface.netns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        fcntl.ioctl(there, _SIOCETHTOOL, _IFREQ.pack(os.fsencode(interface.name), address))
     return request.tolist()[1:]

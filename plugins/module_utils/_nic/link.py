@@ -18,7 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
@@ -35,35 +35,35 @@ _UP = 1  # IFF_UP
 _RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
 
 
-def ip_link(interface: str, netns: str | None) -> dict[str, Any]:
+def ip_link(interface: Interface) -> dict[str, Any]:
     """What ``ip`` says of an interface: its entry, with the counters.
 
     :raises TrafficgenError: where there is no such interface, naming those that there are.
     """
-    check_interface(interface)
-    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface], netns=netns)
+    check_interface(interface.name)
+    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface.name], netns=interface.netns)
     if done.status == 0:
         for entry in json.loads(done.stdout or "[]"):
             if "ifname" in entry:
                 found: dict[str, Any] = entry
                 return found
     if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
-        raise _no_such_interface(interface, netns)
-    raise TrafficgenError("its state could not be read", on=interface, said=done.stderr)
+        raise _no_such_interface(interface)
+    raise TrafficgenError("its state could not be read", on=interface.name, said=done.stderr)
 
 
-def _no_such_interface(interface: str, netns: str | None) -> TrafficgenError:
-    done = run(["ip", "-j", "link", "show"], netns=netns)
+def _no_such_interface(interface: Interface) -> TrafficgenError:
+    done = run(["ip", "-j", "link", "show"], netns=interface.netns)
     names = (
         [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
     )
-    near = difflib.get_close_matches(interface, names, n=3, cutoff=0.5)
-    where = f"network namespace {netns}" if netns else "this host's own network namespace"
+    near = difflib.get_close_matches(interface.name, names, n=3, cutoff=0.5)
+    where = f"network namespace {interface.netns}" if interface.netns else "this host's own network namespace"
     remedy = f"Did you mean {' or '.join(near)}?" if near else ""
     others = [name for name in names if name not in near]
     if others:
         remedy += f" {'Also there' if near else 'There'}: {', '.join(sorted(others)[:20])}."
-    return TrafficgenError(f"no such interface in {where}", on=interface, remedy=remedy.strip())
+    return TrafficgenError(f"no such interface in {where}", on=interface.name, remedy=remedy.strip())
 
 
 def interfaces_of(netns: str | None = None) -> list[str]:
@@ -81,11 +81,11 @@ def interfaces_of(netns: str | None = None) -> list[str]:
 class Link:
     """An interface's state, asked of the kernel so cheaply that it can be polled."""
 
-    def __init__(self, interface: str, netns: str | None = None) -> None:
-        self._interface = interface
-        with inside(netns):
+    def __init__(self, interface: Interface) -> None:
+        self._interface = interface.name
+        with inside(interface.netns):
             try:
-                index = socket.if_nametoindex(interface)
+                index = socket.if_nametoindex(interface.name)
             except OSError as error:
                 raise self._unreadable(error.strerror or str(error)) from error
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
@@ -129,8 +129,7 @@ class Link:
 
 
 def wait_for_link(
-    interface: str,
-    netns: str | None,
+    interface: Interface,
     *,
     limit: float = LINK_LIMIT,
     delay: float = 0.0,
@@ -144,9 +143,9 @@ def wait_for_link(
     :param since: when both begin, on the monotonic clock; now where it is left out.
     """
     began = time.monotonic() if since is None else since
-    steady = _steady_seconds(interface, netns)
+    steady = _steady_seconds(interface)
     up_since: float | None = None
-    with Link(interface, netns) as link:
+    with Link(interface) as link:
         while watch is None or watch.why() is None:
             now = time.monotonic()
             up_since = (up_since or now) if link.running() else None
@@ -162,6 +161,6 @@ def wait_for_link(
     return False
 
 
-def _steady_seconds(interface: str, netns: str | None) -> float:
+def _steady_seconds(interface: Interface) -> float:
     """For how long a link that was reset has to be up to be taken for up."""
-    return _LATE_STEADY if read_driver(interface, netns).removesuffix("-netmap") in _LATE else _STEADY
+    return _LATE_STEADY if read_driver(interface).removesuffix("-netmap") in _LATE else _STEADY

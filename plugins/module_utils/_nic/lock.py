@@ -18,6 +18,7 @@ from operator import attrgetter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 SENDING, COUNTING = "sending", "counting"
@@ -37,7 +38,7 @@ class _Process:
 
 @contextlib.contextmanager
 def only_run(
-    interface: str, netns: str | None, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)
+    interface: Interface, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)
 ) -> Iterator[int]:
     """Have an interface for this run alone for as long as the block lasts.
 
@@ -52,20 +53,22 @@ def only_run(
     :raises TrafficgenError: if another run has it, naming its processes; or if there is no such namespace.
     """
     with contextlib.ExitStack() as stack:
-        taken = _taken(interface, netns, what, stack)
+        taken = _taken(interface, what, stack)
         if taken is None:
             with Watch(streams) as watch:
                 while taken is None and time.monotonic() < until and watch.why() is None:
                     watch.beat()
                     watch.wait(min(until - time.monotonic(), _STEP))
-                    taken = _taken(interface, netns, what, stack)
+                    taken = _taken(interface, what, stack)
                 if taken is None and watch.why() is not None:
-                    raise TrafficgenError("it was told to stop while it waited for another run's end", on=interface)
+                    raise TrafficgenError(
+                        "it was told to stop while it waited for another run's end", on=interface.name
+                    )
         if taken is None:
-            held = holders(_name(interface, netns, what), netns)
+            held = holders(_name(interface, what), interface.netns)
             raise TrafficgenError(
                 f"another run is {what} on it",
-                on=interface,
+                on=interface.name,
                 said=held and f"it is held by {held}",
                 remedy=(
                     "Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results."
@@ -74,34 +77,36 @@ def only_run(
         yield taken
 
 
-def _taken(interface: str, netns: str | None, what: str, stack: contextlib.ExitStack) -> int | None:
+def _taken(interface: Interface, what: str, stack: contextlib.ExitStack) -> int | None:
     """The lock's descriptor; None where another run has it. The interface of this name may be another one each time."""
-    with inside(netns):
+    with inside(interface.netns):
         lock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
-    if not _bound(lock, _name(interface, netns, what), interface):
+    if not _bound(lock, _name(interface, what), interface):
         lock.close()
         return None
     return lock.fileno()
 
 
-def _name(interface: str, netns: str | None, what: str) -> str:
-    with inside(netns):
+def _name(interface: Interface, what: str) -> str:
+    with inside(interface.netns):
         try:
-            index = socket.if_nametoindex(interface)
+            index = socket.if_nametoindex(interface.name)
         except OSError:
             # What reads the interface's state says it better.
             index = 0
     return f"wirespeed.trafficgen/{what}/{index}" if index else ""
 
 
-def _bound(lock: socket.socket, name: str, interface: str) -> bool:
+def _bound(lock: socket.socket, name: str, interface: Interface) -> bool:
     if not name:
         return True
     try:
         lock.bind(f"\0{name}")
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise TrafficgenError("it could not be reserved for this run", on=interface, said=str(error)) from error
+            raise TrafficgenError(
+                "it could not be reserved for this run", on=interface.name, said=str(error)
+            ) from error
         return False
     return True
 

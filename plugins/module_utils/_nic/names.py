@@ -1,16 +1,24 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one rule for names of interfaces, and the one for names of network namespaces."""
+"""An interface and where it is; the one rule for names of interfaces, and the one for names of network namespaces."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 LONGEST = 15  # bytes of an interface's name: IFNAMSIZ less the zero
 LONGEST_ALTERNATIVE = 127  # of its alternative ones: ALTIFNAMSIZ less the zero
+
+
+class Interface(NamedTuple):
+    """An interface, and the named network namespace that it is in; None: this process's own."""
+
+    name: str
+    netns: str | None = None
 
 
 def check_interface(name: str, parameter: str = "", longest: int = LONGEST_ALTERNATIVE) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text, write_whole
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 FOLDER = "/run"
@@ -33,13 +34,13 @@ class NicNote:
     :raises TrafficgenError: where there is no such interface.
     """
 
-    def __init__(self, interface: str, netns: str | None, prefix: str = SETTINGS) -> None:
-        self._interface = interface
-        with inside(netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+    def __init__(self, interface: Interface, prefix: str = SETTINGS) -> None:
+        self._interface = interface.name
+        with inside(interface.netns), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
             try:
-                index = socket.if_nametoindex(interface)
+                index = socket.if_nametoindex(interface.name)
             except OSError as error:
-                raise TrafficgenError("no such interface", on=interface, said=str(error)) from error
+                raise TrafficgenError("no such interface", on=interface.name, said=str(error)) from error
             try:
                 cookie = int.from_bytes(there.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
             except OSError:

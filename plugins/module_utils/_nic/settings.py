@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
     set_rings,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import Link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
     PAUSE_LIMIT,
@@ -52,12 +53,12 @@ class Settings:
     flow_control_asked: bool = False
 
 
-def check_settings(now: NicState, settings: Settings, interface: str) -> None:
+def check_settings(now: NicState, settings: Settings, interface: Interface) -> None:
     """Refuse settings that the interface cannot have, before anything is changed."""
     for name, wanted in (("rx", settings.rx_ring_size), ("tx", settings.tx_ring_size)):
         if wanted is None:
             continue
-        on = f"{name}_ring_size {wanted}, {interface}"
+        on = f"{name}_ring_size {wanted}, {interface.name}"
         most = 0 if now.rings is None else now.rings.rx_most if name == "rx" else now.rings.tx_most
         if not most:
             raise TrafficgenError(
@@ -67,7 +68,7 @@ def check_settings(now: NicState, settings: Settings, interface: str) -> None:
             raise TrafficgenError(f"its {name} rings have {most} slots at most", on=on, remedy=f"Give {most} or less.")
     if settings.flow_control_asked and now.pause is None:
         raise TrafficgenError(
-            "it has no flow control that could be off", on=interface, remedy="Leave flow_control out."
+            "it has no flow control that could be off", on=interface.name, remedy="Leave flow_control out."
         )
 
 
@@ -77,48 +78,48 @@ def would_change(now: NicState, settings: Settings) -> bool:
     return bool(_ring_sizes(now, settings) or pauses or (settings.offloads_off and now.offloads_to_turn_off))
 
 
-def apply(now: NicState, settings: Settings, interface: str, netns: str | None) -> None:
+def apply(now: NicState, settings: Settings, interface: Interface) -> None:
     """Make the settings. What became of them is told by :func:`verify`, once the link is up again.
 
     :raises TrafficgenError: where what was asked for in so many words is refused.
     """
     sizes = _ring_sizes(now, settings)
     if sizes:
-        set_rings(*sizes, interface, netns)
+        set_rings(*sizes, interface)
     if settings.flow_control_off and now.pauses:
         # Without negotiating it, which ixgbe would take for a yes to both.
         try:
-            set_any_pause(Pause(autoneg=False, rx=False, tx=False), interface, netns)
+            set_any_pause(Pause(autoneg=False, rx=False, tx=False), interface)
         except TrafficgenError:
             if settings.flow_control_asked:
                 raise
     if settings.offloads_off and now.offloads_to_turn_off:
-        turn_off(now.offloads_to_turn_off, interface, netns)
+        turn_off(now.offloads_to_turn_off, interface)
 
 
-def verify(settings: Settings, interface: str, netns: str | None, warn: Callable[[str], None]) -> NicState:
+def verify(settings: Settings, interface: Interface, warn: Callable[[str], None]) -> NicState:
     """What the interface is set to for the run, now that its link is up. What of the settings it is not is a warning.
 
     :raises TrafficgenError: where flow control is on that was to be off.
     """
     until = time.monotonic() + PAUSE_LIMIT
     while settings.flow_control_off and time.monotonic() < until:
-        pause = read_pause(interface, netns)
+        pause = read_pause(interface)
         if pause is None or not (pause.rx or pause.tx):
             break
         time.sleep(PAUSE_STEP)
-    now = read(interface, netns)
+    now = read(interface)
     if settings.flow_control_off and now.pauses:
         error = TrafficgenError(
             "its flow control is still on, after it was turned off",
-            on=interface,
-            remedy=f"See `ethtool -a {interface}`; turn it off on the other side, or set flow_control: keep.",
+            on=interface.name,
+            remedy=f"See `ethtool -a {interface.name}`; turn it off on the other side, or set flow_control: keep.",
         )
         if settings.flow_control_asked:
             raise error
         warn(error.message)
     if settings.offloads_off and now.offloads_to_turn_off:
-        warn(f"{interface}: these offloads could not be turned off: {', '.join(now.offloads_to_turn_off)}.")
+        warn(f"{interface.name}: these offloads could not be turned off: {', '.join(now.offloads_to_turn_off)}.")
     return now
 
 
@@ -134,8 +135,7 @@ def _ring_sizes(now: NicState, settings: Settings) -> tuple[int, int] | None:
 def left_as_found(
     before: NicState,
     settings: Settings,
-    interface: str,
-    netns: str | None,
+    interface: Interface,
     warn: Callable[[str], None],
     *,
     netmap: bool = False,
@@ -153,8 +153,8 @@ def left_as_found(
     :param pass_fds: descriptors that are open until it is put back.
     """
     changes = netmap or would_change(before, settings)
-    note = NicNote(interface, netns) if changes else None
-    with Link(interface, netns) as link:
+    note = NicNote(interface) if changes else None
+    with Link(interface) as link:
         undo = Undo(
             before, pause=settings.flow_control_off and before.pauses, qdisc=netmap, link=changes and link.running()
         )
@@ -165,7 +165,7 @@ def left_as_found(
         nonlocal given_back
         if undo.pause and before.pause is not None:
             with contextlib.suppress(TrafficgenError):  # it is tried again in the end
-                set_any_pause(before.pause, interface, netns)
+                set_any_pause(before.pause, interface)
                 given_back = True
 
     def put_all_back() -> None:
@@ -173,9 +173,9 @@ def left_as_found(
         if not here:
             time.sleep(_LAST_BREATH)
         try:
-            complaints = put_back(replace(undo, pause_given_back=given_back), interface, netns)
+            complaints = put_back(replace(undo, pause_given_back=given_back), interface)
         except ExhaustedError as error:
-            warn(f"{error.message} {interface} is not as it was before the run; the next run on it puts it back.")
+            warn(f"{error.message} {interface.name} is not as it was before the run; the next run on it puts it back.")
             return
         for text in complaints:
             warn(text)
@@ -187,18 +187,18 @@ def left_as_found(
             for text in note.write(asdict(undo)):
                 warn(text)
         if would_change(before, settings):
-            apply(before, settings, interface, netns)
+            apply(before, settings, interface)
         yield give_pause_back
 
 
-def recover(interface: str, netns: str | None) -> list[str]:
+def recover(interface: Interface) -> list[str]:
     """Put right what an earlier run left behind that was cut off with all its processes; what came of it, a sentence
     each.
 
     What was set up before the host was booted again has gone with that, and the note says nothing then.
     """
     try:
-        note = NicNote(interface, netns)
+        note = NicNote(interface)
     except TrafficgenError:  # there is no such interface, which what comes next says better
         return []
     noted = note.read()
@@ -206,16 +206,16 @@ def recover(interface: str, netns: str | None) -> list[str]:
         return []
     undo = _from_note(noted)
     try:
-        complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface, netns)
+        complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface)
     except ExhaustedError as error:
         return [f"{error.message} What an earlier run had changed is not put back yet."]
     note.forget()
     if complaints:
         return [
-            f"{interface}: an earlier run was cut off, and what it had changed could not all be put back.",
+            f"{interface.name}: an earlier run was cut off, and what it had changed could not all be put back.",
             *complaints,
         ]
-    return [f"{interface}: an earlier run was cut off; what it had changed has been put back."]
+    return [f"{interface.name}: an earlier run was cut off; what it had changed has been put back."]
 
 
 def _from_note(noted: Mapping[str, Any]) -> Undo | None:

@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
     set_rings,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, ip_link, wait_for_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # ixgbe and others tell of the flow control that is, which follows what was set once the link is up
 # (ixgbe_get_pauseparam()).
@@ -141,53 +142,53 @@ def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
     ]
 
 
-def read(interface: str, netns: str | None) -> NicState:
+def read(interface: Interface) -> NicState:
     """What an interface is set to now."""
-    link = ip_link(interface, netns)
+    link = ip_link(interface)
     flags = link.get("flags", [])
-    on, wanted = _features(interface, netns)
+    on, wanted = _features(interface)
     return NicState(
         ifindex=link["ifindex"],
-        driver=read_driver(interface, netns),
+        driver=read_driver(interface),
         promiscuous="PROMISC" in flags,
         qdisc=link.get("qdisc", ""),
         up="UP" in flags,
         mtu=link["mtu"],
         on=on,
         wanted=wanted,
-        pause=read_pause(interface, netns),
-        rings=read_rings(interface, netns),
+        pause=read_pause(interface),
+        rings=read_rings(interface),
     )
 
 
-def turn_off(features: list[str], interface: str, netns: str | None) -> None:
+def turn_off(features: list[str], interface: Interface) -> None:
     """Turn off what can be: a driver may keep some of them on, which ``ethtool -K`` takes for a failure where it keeps
     all."""
     run(
-        ["ethtool", "-K", interface, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))],
-        netns=netns,
+        ["ethtool", "-K", interface.name, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))],
+        netns=interface.netns,
     )
 
 
-def set_any_pause(wanted: Pause, interface: str, netns: str | None) -> None:
+def set_any_pause(wanted: Pause, interface: Interface) -> None:
     """Set flow control. i40e refuses to have the negotiation changed as well, which then stays as it is.
 
     :raises TrafficgenError: where it is refused either way.
     """
     try:
-        set_pause(wanted, interface, netns)
+        set_pause(wanted, interface)
     except TrafficgenError:
-        set_pause(Pause(not wanted.autoneg, wanted.rx, wanted.tx), interface, netns)
+        set_pause(Pause(not wanted.autoneg, wanted.rx, wanted.tx), interface)
 
 
-def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
+def put_back(undo: Undo, interface: Interface) -> list[str]:
     """Make an interface what it was before; what of it could not be, a sentence each.
 
     :raises ExhaustedError: there is no process for it now.
     """
     before = undo.before
     try:
-        now = read(interface, netns)
+        now = read(interface)
     except ExhaustedError:
         raise
     except TrafficgenError as error:
@@ -195,8 +196,8 @@ def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
     if now.ifindex != before.ifindex or now.driver != before.driver:
         # What it was set to is not what this one was set to.
         return [
-            f"{interface}: it is not the interface it was before the run (driver {before.driver}, now {now.driver}),"
-            " and was left as it is."
+            f"{interface.name}: it is not the interface it was before the run (driver {before.driver}, now"
+            f" {now.driver}), and was left as it is."
         ]
     steps = [_put_rings_back, _put_features_back, _put_link_back]
     if undo.qdisc:
@@ -207,18 +208,17 @@ def put_back(undo: Undo, interface: str, netns: str | None) -> list[str]:
         steps.append(_see_link_up)
     if undo.pause:
         steps.append(_see_pause)
-    return [complaint for step in steps if (complaint := _complaint(step, before, now, interface, netns))]
+    return [complaint for step in steps if (complaint := _complaint(step, before, now, interface))]
 
 
 def _complaint(
-    step: Callable[[NicState, NicState, str, str | None], None],
+    step: Callable[[NicState, NicState, Interface], None],
     before: NicState,
     now: NicState,
-    interface: str,
-    netns: str | None,
+    interface: Interface,
 ) -> str:
     try:
-        step(before, now, interface, netns)
+        step(before, now, interface)
     except ExhaustedError:
         raise
     except TrafficgenError as error:
@@ -226,26 +226,26 @@ def _complaint(
     return ""
 
 
-def _put_rings_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _put_rings_back(before: NicState, now: NicState, interface: Interface) -> None:
     if before.rings is not None and now.rings is not None and before.rings != now.rings:
-        set_rings(before.rings.rx, before.rings.tx, interface, netns)
+        set_rings(before.rings.rx, before.rings.tx, interface)
 
 
-def _put_features_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _put_features_back(before: NicState, now: NicState, interface: Interface) -> None:
     words = to_change(now.wanted, before.wanted)
     if not words:
         return
-    _run(["ethtool", "-K", interface, *words], interface, netns)
-    left = to_change(_features(interface, netns)[1], before.wanted)
+    _run(["ethtool", "-K", interface.name, *words], interface)
+    left = to_change(_features(interface)[1], before.wanted)
     if left:
         raise TrafficgenError(
             "its offloads are not all as they were before the run",
-            on=interface,
-            remedy=f"Try `ethtool -K {interface} {' '.join(left)}`.",
+            on=interface.name,
+            remedy=f"Try `ethtool -K {interface.name} {' '.join(left)}`.",
         )
 
 
-def _put_link_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _put_link_back(before: NicState, now: NicState, interface: Interface) -> None:
     words: list[str] = []
     if now.promiscuous != before.promiscuous:
         words += ["promisc", "on" if before.promiscuous else "off"]
@@ -254,36 +254,36 @@ def _put_link_back(before: NicState, now: NicState, interface: str, netns: str |
     if now.up != before.up:
         words.append("up" if before.up else "down")
     if words:
-        _run(["ip", "link", "set", "dev", interface, *words], interface, netns)
+        _run(["ip", "link", "set", "dev", interface.name, *words], interface)
 
 
-def _put_qdisc_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _put_qdisc_back(before: NicState, now: NicState, interface: Interface) -> None:
     """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel
     sets up by itself for this interface comes back when that goes."""
-    if now.qdisc == before.qdisc or ip_link(interface, netns).get("qdisc", "") == before.qdisc:
+    if now.qdisc == before.qdisc or ip_link(interface).get("qdisc", "") == before.qdisc:
         return
     find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
-    _run(["tc", "qdisc", "delete", "dev", interface, "root"], interface, netns)
-    after = ip_link(interface, netns).get("qdisc", "")
+    _run(["tc", "qdisc", "delete", "dev", interface.name, "root"], interface)
+    after = ip_link(interface).get("qdisc", "")
     if after != before.qdisc:
         raise TrafficgenError(
             f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}",
-            on=interface,
+            on=interface.name,
             remedy="Set it up again with `tc`.",
         )
 
 
-def _put_pause_back(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _put_pause_back(before: NicState, now: NicState, interface: Interface) -> None:
     if before.pause is None:
         return
     # i40e takes no negotiation for as long as it has none itself.
-    wait_for_link(interface, netns)
-    set_any_pause(before.pause, interface, netns)
+    wait_for_link(interface)
+    set_any_pause(before.pause, interface)
 
 
-def _see_pause(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
+def _see_pause(before: NicState, now: NicState, interface: Interface) -> None:
     until = time.monotonic() + PAUSE_LIMIT
-    while (after := read_pause(interface, netns)) != before.pause and time.monotonic() < until:
+    while (after := read_pause(interface)) != before.pause and time.monotonic() < until:
         time.sleep(PAUSE_STEP)
     if before.pause is not None and after != before.pause:
         was = before.pause
@@ -293,26 +293,26 @@ def _see_pause(before: NicState, now: NicState, interface: str, netns: str | Non
         )
         raise TrafficgenError(
             "its flow control is not what it was before the run",
-            on=interface,
-            remedy=f"Try `ethtool -A {interface} {words}`.",
+            on=interface.name,
+            remedy=f"Try `ethtool -A {interface.name} {words}`.",
         )
 
 
-def _see_link_up(before: NicState, now: NicState, interface: str, netns: str | None) -> None:
-    if not wait_for_link(interface, netns):
+def _see_link_up(before: NicState, now: NicState, interface: Interface) -> None:
+    if not wait_for_link(interface):
         raise TrafficgenError(
             f"its link has not come up again within {LINK_LIMIT:g} s after the run",
-            on=interface,
+            on=interface.name,
             remedy="Check the cable and the other side.",
         )
 
 
-def _features(interface: str, netns: str | None) -> tuple[list[str], dict[str, bool]]:
-    return parse_features(_run(["ethtool", "-k", interface], interface, netns))
+def _features(interface: Interface) -> tuple[list[str], dict[str, bool]]:
+    return parse_features(_run(["ethtool", "-k", interface.name], interface))
 
 
-def _run(argv: list[str], interface: str, netns: str | None) -> str:
-    done = run(argv, netns=netns)
+def _run(argv: list[str], interface: Interface) -> str:
+    done = run(argv, netns=interface.netns)
     if done.status != 0:
-        raise TrafficgenError(f"`{' '.join(argv)}` failed", on=interface, said=done.stderr)
+        raise TrafficgenError(f"`{' '.join(argv)}` failed", on=interface.name, said=done.stderr)
     return done.stdout

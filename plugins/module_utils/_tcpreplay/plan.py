@@ -122,8 +122,8 @@ def make_plan(
         _check_receiver(rx_link, link, request)
     if not request.allow_management_interface:
         guard(request.interface, request.netns)
-    nic, settings = state.read(request.interface, request.netns), _settings(request)
-    check_settings(nic, settings, request.interface)
+    nic, settings = state.read(request.sender), _settings(request)
+    check_settings(nic, settings, request.sender)
     mode = installed.mode(link["driver"]) if method == "netmap" else None
     hold = method == "netmap" and request.hold
     delay = (
@@ -198,7 +198,7 @@ def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
     for."""
     link = snapshot(request.interface, request.netns)
     if link["up"] and not link["carrier"] and link["bus_info"]:
-        wait_for_link(request.interface, request.netns, limit=seconds)
+        wait_for_link(request.sender, limit=seconds)
         link = snapshot(request.interface, request.netns)
     return link
 

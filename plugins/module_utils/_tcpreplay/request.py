@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arr
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import (
     LONGEST,
+    Interface,
     check_interface,
     check_netns,
 )
@@ -82,6 +83,11 @@ class Request:
     fact_name: str
     executable: str
     extra: ExtraArgs
+
+    @property
+    def sender(self) -> Interface:
+        """The interface to send on."""
+        return Interface(self.interface, self.netns)
 
     @property
     def edited_by(self) -> list[str]:

@@ -32,6 +32,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, Link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, only_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
     OpenedPcap,
@@ -82,7 +83,7 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
             return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None})
         stack.callback(remove, progress_file)  # Ansible may be gone before it is written
         locks = stack.enter_context(_locked(request))
-        recovered = settings.recover(request.interface, request.netns)
+        recovered = settings.recover(request.sender)
         for text in recovered:
             warn(text)
         # Where another run has just let go of the port, its link takes as long as it needs.
@@ -96,11 +97,11 @@ def _locked(request: Request) -> Iterator[list[int]]:
     """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another
     run begins."""
     until = time.monotonic() + request.lock_timeout
-    with only_run(request.interface, request.netns, SENDING, until) as sending:
+    with only_run(request.sender, SENDING, until) as sending:
         if request.rx_interface is None:
             yield [sending]
             return
-        with only_run(request.rx_interface, request.rx_netns, COUNTING, until) as counting:
+        with only_run(Interface(request.rx_interface, request.rx_netns), COUNTING, until) as counting:
             yield [sending, counting]
 
 
@@ -116,7 +117,7 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
         give_pause_back = stack.enter_context(
-            settings.left_as_found(plan.nic, plan.settings, interface, netns, warn, netmap=plan.netmap, pass_fds=locks)
+            settings.left_as_found(plan.nic, plan.settings, request.sender, warn, netmap=plan.netmap, pass_fds=locks)
         )
         if receiver:
             stack.enter_context(undo_even_if_killed(receiver.remove, locks))
@@ -141,7 +142,7 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
         if receiver:
             receiver.begin()
         argv = [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)]
-        with _progress(plan, progress_file) as progress, Link(interface, netns) as link:
+        with _progress(plan, progress_file) as progress, Link(request.sender) as link:
             done = supervise(
                 argv,
                 watch,
@@ -212,17 +213,17 @@ def _progress(plan: Plan, path: str | None) -> Progress:
 
 def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *, link_is_up: bool) -> NicState:
     """What the interface is set to while the run sends, once its link is up again after its settings were made."""
-    interface, netns = plan.request.interface, plan.request.netns
+    interface = plan.request.sender
     if not plan.netmap and not settings.would_change(plan.nic, plan.settings):
         return plan.nic
-    if not link_is_up and not wait_for_link(interface, netns, watch=watch) and watch.why() is None:
+    if not link_is_up and not wait_for_link(interface, watch=watch) and watch.why() is None:
         raise TrafficgenError(
             "its link did not come up after its settings were made",
-            on=interface,
+            on=interface.name,
             remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as"
             " they are.",
         )
-    return settings.verify(plan.settings, interface, netns, warn)
+    return settings.verify(plan.settings, interface, warn)
 
 
 def _after(

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import only_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
 
 
@@ -41,7 +42,7 @@ def test_a_run_that_is_under_way(ask, lab):
     own = f"(process {os.getpid()})"
     with subprocess.Popen(["ip", "netns", "exec", lab.sender, "sleep", "60"]) as sends:
         try:
-            with only_run("snd0", lab.sender):
+            with only_run(Interface("snd0", lab.sender)):
                 assert own not in ask(host_check).get("msg", "")
                 said = ask(host_check, idle=True)
                 assert said["failed"] and said["msg"].startswith("A run is under way, or netmap is in use: ")

@@ -13,6 +13,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # iproute2 6.1, `ip -j -s -s -d link show`, of a veth that got 2000 frames no protocol wanted.
 VETH = {
@@ -86,8 +87,8 @@ class Host:
         for module in (_counters, link):
             monkeypatch.setattr(module, "run", self.run)
         self.pause, self.rings = Pause(autoneg=True, rx=True, tx=False), RingSizes(512, 1024, 4096, 4096)
-        monkeypatch.setattr(_counters, "read_pause", lambda interface, netns: self.pause)
-        monkeypatch.setattr(_counters, "read_rings", lambda interface, netns: self.rings)
+        monkeypatch.setattr(_counters, "read_pause", lambda interface: self.pause)
+        monkeypatch.setattr(_counters, "read_rings", lambda interface: self.rings)
 
     def write(self, path, text):
         file = self.sys.parent / path
@@ -356,7 +357,7 @@ def test_a_counter_that_nobody_can_look_at(host, monkeypatch):
 def test_frames_without_an_ethernet_header_have_no_source_address(host, monkeypatch, kind):
     """tun, WireGuard (none), IPIP: other headers are in those bytes."""
     frames = Frames(monkeypatch)
-    entry = {**json.loads(json.dumps(link.ip_link("rcv0", None))), "link_type": kind}
+    entry = {**json.loads(json.dumps(link.ip_link(Interface("rcv0")))), "link_type": kind}
     monkeypatch.setattr(_counters, "ip_link", lambda *a: entry)
     with pytest.raises(TrafficgenError, match=r"rcv0: its link type is .*: what arrives there has no Ethernet header"):
         count()

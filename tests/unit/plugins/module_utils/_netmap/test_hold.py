@@ -39,7 +39,7 @@ class Link:
 
     script = "up"
 
-    def __init__(self, interface, netns=None):
+    def __init__(self, interface):
         self.words = iter(self.script.split())
         self.word = ""
 
@@ -90,7 +90,7 @@ class Waiting:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(link, "Link", Link)
-    monkeypatch.setattr(link, "read_driver", lambda interface, netns: "ixgbe")
+    monkeypatch.setattr(link, "read_driver", lambda interface: "ixgbe")
     for module in (hold, link):
         monkeypatch.setattr(module, "time", clock)
     return clock

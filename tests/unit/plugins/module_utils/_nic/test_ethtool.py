@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import ethtool
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
 class Nic:
@@ -57,48 +58,48 @@ def nic(monkeypatch):
 
 
 def test_pause(nic):
-    assert ethtool.read_pause("ens17", None) == Pause(autoneg=True, rx=True, tx=False)
-    ethtool.set_pause(Pause(autoneg=False, rx=False, tx=True), "ens17", None)
+    assert ethtool.read_pause(Interface("ens17")) == Pause(autoneg=True, rx=True, tx=False)
+    ethtool.set_pause(Pause(autoneg=False, rx=False, tx=True), Interface("ens17"))
     assert nic.pause == [0, 0, 1]
 
 
 def test_rings(nic):
-    assert ethtool.read_rings("ens17", None) == RingSizes(rx=512, tx=256, rx_most=4096, tx_most=2048)
+    assert ethtool.read_rings(Interface("ens17")) == RingSizes(rx=512, tx=256, rx_most=4096, tx_most=2048)
     nic.rings[5] = 7
-    ethtool.set_rings(1024, 2048, "ens17", None)
+    ethtool.set_rings(1024, 2048, Interface("ens17"))
     assert nic.rings == [4096, 0, 0, 2048, 1024, 7, 0, 2048]
 
 
 def test_the_driver_is_that_of_the_device(nic, tmp_path):
-    assert ethtool.read_driver("ens17", None, str(tmp_path)) == "ixgbe"
+    assert ethtool.read_driver(Interface("ens17"), str(tmp_path)) == "ixgbe"
     device = tmp_path / "bus/pci/devices/0000:00:10.0"
     device.mkdir(parents=True)
     (device / "driver").symlink_to("../../../../bus/pci/drivers/ixgbe-netmap")
-    assert ethtool.read_driver("ens17", None, str(tmp_path)) == "ixgbe-netmap"
+    assert ethtool.read_driver(Interface("ens17"), str(tmp_path)) == "ixgbe-netmap"
 
 
 def test_an_interface_without_them(nic):
     nic.rings[:] = [0] * 8
-    assert ethtool.read_rings("ens17", None) is None
+    assert ethtool.read_rings(Interface("ens17")) is None
     for number in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
         nic.refuses = number
-        assert ethtool.read_pause("ens17", None) is None
-        assert ethtool.read_rings("ens17", None) is None
-        assert ethtool.read_driver("ens17", None) == ""
+        assert ethtool.read_pause(Interface("ens17")) is None
+        assert ethtool.read_rings(Interface("ens17")) is None
+        assert ethtool.read_driver(Interface("ens17")) == ""
 
 
 def test_what_the_kernel_refuses(nic):
     nic.refuses = errno.EPERM
     with pytest.raises(TrafficgenError, match="ens17: its settings could not be read: no"):
-        ethtool.read_pause("ens17", None)
+        ethtool.read_pause(Interface("ens17"))
     with pytest.raises(TrafficgenError, match="ens17: its flow control could not be set: no"):
-        ethtool.set_pause(Pause(True, True, True), "ens17", None)
+        ethtool.set_pause(Pause(True, True, True), Interface("ens17"))
     nic.refused = (0x11,)
     with pytest.raises(TrafficgenError, match="its rings could not be made 64 slots for receiving and 128 for sending"):
-        ethtool.set_rings(64, 128, "ens17", None)
+        ethtool.set_rings(64, 128, Interface("ens17"))
 
 
 def test_loopback_has_neither():
     # The kernel's own answer.
-    assert ethtool.read_pause("lo", None) is None
-    assert ethtool.read_rings("lo", None) is None
+    assert ethtool.read_pause(Interface("lo")) is None
+    assert ethtool.read_rings(Interface("lo")) is None

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link as links
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
 class Clock:
@@ -44,7 +45,7 @@ def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
     class Link:
         word = ""
 
-        def __init__(self, interface, netns=None):
+        def __init__(self, interface):
             pass
 
         def __enter__(self):
@@ -59,14 +60,14 @@ def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
 
     monkeypatch.setattr(links, "Link", Link)
     monkeypatch.setattr(links, "time", clock)
-    monkeypatch.setattr(links, "read_driver", lambda interface, netns: driver)
-    assert links.wait_for_link("ens17", None) is (seconds is not None)
+    monkeypatch.setattr(links, "read_driver", lambda interface: driver)
+    assert links.wait_for_link(Interface("ens17")) is (seconds is not None)
     assert clock.now - 1000 == pytest.approx(seconds or 30, abs=0.05)
 
 
 def test_a_link_that_is_not_there():
     with pytest.raises(TrafficgenError, match="nosuchif0: its state cannot be read: "):
-        links.Link("nosuchif0")
+        links.Link(Interface("nosuchif0"))
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_link_in_a_network_namespace(netns):
     def set_link(*words):
         subprocess.run(["ip", "-n", netns, "link", *words], check=True)
 
-    with links.Link("tga0", netns) as link:
+    with links.Link(Interface("tga0", netns)) as link:
         assert not link.running()
         set_link("set", "tga0", "up")
         assert not link.running()

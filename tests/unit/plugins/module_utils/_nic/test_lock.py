@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import lock as _interface_lock
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, holders, only_run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 BASE = (
     1_000_000_000 + os.getpid() % 1_000_000 * 1000
@@ -22,7 +23,7 @@ BASE = (
 
 
 def lock(name, netns=None, what=SENDING, patience=0.0):
-    return only_run(name, netns, what, time.monotonic() + patience, streams=())
+    return only_run(Interface(name, netns), what, time.monotonic() + patience, streams=())
 
 
 @pytest.fixture(autouse=True)

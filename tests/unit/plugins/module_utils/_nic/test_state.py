@@ -18,6 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import n
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings as _nic_settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state as _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # What ethtool 6.1 said of an e1000 of QEMU's after `ethtool -K tg0 tx off tso off gso off`, in part.
 E1000 = """\
@@ -117,14 +118,14 @@ def nic():
         pytest.skip("cannot make a network namespace here")
     try:
         subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
-        yield "tga0", name
+        yield Interface("tga0", name)
     finally:
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 def ethtool(nic, *words):
     done = subprocess.run(
-        ["ip", "netns", "exec", nic[1], "ethtool", words[0], nic[0], *words[1:]],
+        ["ip", "netns", "exec", nic.netns, "ethtool", words[0], nic.name, *words[1:]],
         capture_output=True,
         text=True,
         check=True,
@@ -133,17 +134,17 @@ def ethtool(nic, *words):
 
 
 def promisc(nic, setting):
-    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "promisc", setting], check=True)
+    subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, "promisc", setting], check=True)
 
 
 def link_set(nic, *words):
-    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], *words], check=True)
+    subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, *words], check=True)
 
 
 def shown(nic):
     """All that ip and ethtool say of the interface's settings."""
     link = subprocess.run(
-        ["ip", "-n", nic[1], "-o", "link", "show", "dev", nic[0]], capture_output=True, text=True, check=True
+        ["ip", "-n", nic.netns, "-o", "link", "show", "dev", nic.name], capture_output=True, text=True, check=True
     ).stdout
     return link, ethtool(nic, "-k")
 
@@ -155,12 +156,12 @@ def spoil(nic):
 
 
 def put_back(before, nic, *, pause=False, link=False):
-    return _nic_state.put_back(_nic_state.Undo(before, pause=pause, qdisc=True, link=link), *nic)
+    return _nic_state.put_back(_nic_state.Undo(before, pause=pause, qdisc=True, link=link), nic)
 
 
 def test_what_tcpreplay_changes_is_put_back(nic):
     ethtool(nic, "-K", "tx-sctp-segmentation", "off")
-    before, shown = _nic_state.read(*nic), ethtool(nic, "-k")
+    before, shown = _nic_state.read(nic), ethtool(nic, "-k")
     assert "tx-checksumming: on" in shown and before.promiscuous is False
     # As tcpreplay does when it is killed.
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")
@@ -168,82 +169,83 @@ def test_what_tcpreplay_changes_is_put_back(nic):
     assert ethtool(nic, "-k") != shown
     assert put_back(before, nic) == []
     assert ethtool(nic, "-k") == shown
-    assert _nic_state.read(*nic) == before
+    assert _nic_state.read(nic) == before
 
 
 def test_promiscuous_mode_that_was_on_stays_on(nic):
     promisc(nic, "on")
-    before = _nic_state.read(*nic)
+    before = _nic_state.read(nic)
     put_back(before, nic)
-    assert _nic_state.read(*nic).promiscuous is True
+    assert _nic_state.read(nic).promiscuous is True
     promisc(nic, "off")
     put_back(before, nic)
-    assert _nic_state.read(*nic).promiscuous is True
+    assert _nic_state.read(nic).promiscuous is True
 
 
 def test_offloads_go_off_and_tcpreplays_own_requests_change_no_more(nic):
-    before = _nic_state.read(*nic)
+    before = _nic_state.read(nic)
     assert before.offloads_to_turn_off and _nic_settings.would_change(before, OFF)
     warnings = []
-    _nic_settings.apply(before, OFF, *nic)
+    _nic_settings.apply(before, OFF, nic)
     ours = ethtool(nic, "-k")
     for word in ("tcp-segmentation-offload", "generic-receive-offload", "rx-vlan-offload", "tx-checksumming"):
         assert f"{word}: off" in ours
-    now = _nic_settings.verify(OFF, *nic, warnings.append)
+    now = _nic_settings.verify(OFF, nic, warnings.append)
     assert now.offloads_on(netmap=False) == now.offloads_to_turn_off == warnings == []
     assert not _nic_settings.would_change(now, OFF)
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")  # the ioctls tcpreplay uses
     assert ethtool(nic, "-k") == ours
     assert put_back(before, nic) == []
-    assert _nic_state.read(*nic) == before
+    assert _nic_state.read(nic) == before
 
 
 def set_qdisc(nic, *words):
-    subprocess.run(["tc", "-n", nic[1], "qdisc", "replace", "dev", nic[0], "root", *words], check=True)
+    subprocess.run(["tc", "-n", nic.netns, "qdisc", "replace", "dev", nic.name, "root", *words], check=True)
 
 
 def test_the_qdisc_that_netmap_leaves_behind_goes(nic):
-    before = _nic_state.read(*nic)
+    before = _nic_state.read(nic)
     assert before.qdisc == "noop"  # it is down
-    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "up"], check=True)
-    before = _nic_state.read(*nic)
+    subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, "up"], check=True)
+    before = _nic_state.read(nic)
     assert before.qdisc == "noqueue"
     set_qdisc(nic, "pfifo")
     assert put_back(before, nic) == []
-    assert _nic_state.read(*nic) == before
+    assert _nic_state.read(nic) == before
 
 
 def test_a_qdisc_of_the_users_is_named(nic):
-    subprocess.run(["ip", "-n", nic[1], "link", "set", "dev", nic[0], "up"], check=True)
+    subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, "up"], check=True)
     set_qdisc(nic, "tbf", "rate", "1mbit", "burst", "10kb", "latency", "10ms")
-    before = _nic_state.read(*nic)
+    before = _nic_state.read(nic)
     assert put_back(before, nic) == []
-    assert _nic_state.read(*nic).qdisc == "tbf"
+    assert _nic_state.read(nic).qdisc == "tbf"
     set_qdisc(nic, "pfifo")
     promisc(nic, "on")
     assert put_back(before, nic) == [
         "tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."
     ]
-    assert _nic_state.read(*nic).promiscuous is False
+    assert _nic_state.read(nic).promiscuous is False
 
 
 def test_an_interface_that_is_gone_or_another_one(nic):
-    before = _nic_state.read(*nic)
-    subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
+    before = _nic_state.read(nic)
+    subprocess.run(["ip", "-n", nic.netns, "link", "delete", nic.name], check=True)
     [complaint] = put_back(before, nic)
     assert "no such interface" in complaint and "was not put back" in complaint
     subprocess.run(
-        ["ip", "-n", nic[1], "link", "add", nic[0], "mtu", "1400", "type", "veth", "peer", "name", "tga1"], check=True
+        ["ip", "-n", nic.netns, "link", "add", nic.name, "mtu", "1400", "type", "veth", "peer", "name", "tga1"],
+        check=True,
     )
     [complaint] = put_back(before, nic)
     assert "not the interface it was before the run" in complaint
-    assert _nic_state.read(*nic).mtu == 1400
+    assert _nic_state.read(nic).mtu == 1400
 
 
 def test_what_is_on_is_not_what_is_wanted(nic):
     # TSO needs the checksums.
     ethtool(nic, "-K", "tx", "off")
-    now = _nic_state.read(*nic)
+    now = _nic_state.read(nic)
     assert "tx-tcp-segmentation" in now.offloads_to_turn_off
     assert "tx-tcp-segmentation" not in now.offloads_on(netmap=False)
     # tcpreplay turns these off by itself.
@@ -286,9 +288,9 @@ NO_PAUSE, NO_PAUSE_ASKED = Settings(flow_control_off=True), Settings(flow_contro
 )
 def test_settings_it_cannot_have_are_refused(nic, settings, said):
     with pytest.raises(TrafficgenError, match=said):
-        _nic_settings.check_settings(nic, settings, "ens17")
+        _nic_settings.check_settings(nic, settings, Interface("ens17"))
     _nic_settings.check_settings(
-        state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), "ens17"
+        state(), Settings(tx_ring_size=4096, flow_control_off=True, flow_control_asked=True), Interface("ens17")
     )
 
 
@@ -332,28 +334,30 @@ def driver(monkeypatch):
         shown = wanted = Pause(True, True, True)
         resets_at = 0.0
 
-        def set_pause(self, pause, interface, netns):
+        def set_pause(self, pause, interface):
             self.asked.append(pause)
             if self.kind == "i40e" and pause.autoneg != self.wanted.autoneg:
-                raise TrafficgenError("its flow control could not be set", on=interface, said="Operation not supported")
+                raise TrafficgenError(
+                    "its flow control could not be set", on=interface.name, said="Operation not supported"
+                )
             if self.kind == "stubborn":
                 return
             if self.kind == "refuses":
-                raise TrafficgenError("its flow control could not be set", on=interface, said="Invalid argument")
+                raise TrafficgenError("its flow control could not be set", on=interface.name, said="Invalid argument")
             # ixgbe_set_pauseparam() takes a negotiation for both.
             self.wanted = Pause(True, True, True) if self.kind == "ixgbe" and pause.autoneg else pause
             self.resets_at = self.now
 
-        def read_pause(self, interface, netns):
+        def read_pause(self, interface):
             # ixgbe tells what is in use, which its watchdog sets when the link is up.
             if self.kind != "ixgbe" or self.now > self.resets_at + 1.5:
                 self.shown = self.wanted
             return self.shown
 
-        def read(self, interface, netns):
-            return state(pause=self.read_pause(interface, netns))
+        def read(self, interface):
+            return state(pause=self.read_pause(interface))
 
-        def wait_for_link(self, interface, netns):
+        def wait_for_link(self, interface):
             self.now += 1.0
             return True
 
@@ -372,37 +376,37 @@ def driver(monkeypatch):
 def test_flow_control_goes_off_and_comes_back_with_every_driver(driver, kind, asked):
     driver.kind = kind
     before, warnings = driver.wanted, []
-    _nic_settings.apply(state(), NO_PAUSE_ASKED, "ens17", None)
-    driver.wait_for_link("ens17", None)
-    now = _nic_settings.verify(NO_PAUSE_ASKED, "ens17", None, warnings.append)
+    _nic_settings.apply(state(), NO_PAUSE_ASKED, Interface("ens17"))
+    driver.wait_for_link(Interface("ens17"))
+    now = _nic_settings.verify(NO_PAUSE_ASKED, Interface("ens17"), warnings.append)
     assert (now.pauses, len(driver.asked), warnings) == (False, asked, [])
-    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
-    assert driver.wanted == driver.read_pause("ens17", None) == before
+    assert put_back(state(pause=before), Interface("ens17"), pause=True) == []
+    assert driver.wanted == driver.read_pause(Interface("ens17")) == before
 
 
 def test_flow_control_is_put_back_at_once_as_well(driver):
     # ixgbe still tells of the old one then.
     driver.kind = "ixgbe"
     before = driver.wanted
-    _nic_settings.apply(state(), NO_PAUSE, "ens17", None)
+    _nic_settings.apply(state(), NO_PAUSE, Interface("ens17"))
     assert driver.wanted != before
-    assert put_back(state(pause=before), ("ens17", None), pause=True) == []
+    assert put_back(state(pause=before), Interface("ens17"), pause=True) == []
     assert driver.wanted == before
 
 
 def test_flow_control_given_back_is_only_looked_at(driver):
     before = driver.wanted
     undo = _nic_state.Undo(state(pause=before), pause=True, qdisc=False, link=True, pause_given_back=True)
-    assert _nic_state.put_back(undo, "ens17", None) == []
+    assert _nic_state.put_back(undo, Interface("ens17")) == []
     assert driver.asked == []
     driver.wanted = Pause(False, False, False)
-    assert "its flow control is not what it was" in _nic_state.put_back(undo, "ens17", None)[0]
+    assert "its flow control is not what it was" in _nic_state.put_back(undo, Interface("ens17"))[0]
 
 
 def test_flow_control_that_was_not_set_is_left_alone(driver):
     # With the link down e1000 tells of what it would negotiate.
     driver.wanted = Pause(True, False, False)
-    assert put_back(state(), ("ens17", None)) == []
+    assert put_back(state(), Interface("ens17")) == []
     assert driver.asked == []
 
 
@@ -410,16 +414,16 @@ def test_flow_control_that_was_not_set_is_left_alone(driver):
 def test_flow_control_that_stays_on_is_said(driver, kind):
     driver.kind = kind
     warnings = []
-    _nic_settings.apply(state(), NO_PAUSE, "ens17", None)
-    assert _nic_settings.verify(NO_PAUSE, "ens17", None, warnings.append).pauses
+    _nic_settings.apply(state(), NO_PAUSE, Interface("ens17"))
+    assert _nic_settings.verify(NO_PAUSE, Interface("ens17"), warnings.append).pauses
     assert len(warnings) == 1 and "ens17: its flow control is still on" in warnings[0]
     with pytest.raises(
         TrafficgenError, match="still on" if kind == "stubborn" else "could not be set: Invalid argument"
     ):
-        _nic_settings.apply(state(), NO_PAUSE_ASKED, "ens17", None)
-        _nic_settings.verify(NO_PAUSE_ASKED, "ens17", None, warnings.append)
+        _nic_settings.apply(state(), NO_PAUSE_ASKED, Interface("ens17"))
+        _nic_settings.verify(NO_PAUSE_ASKED, Interface("ens17"), warnings.append)
     driver.kind = "stubborn"
-    [complaint] = put_back(state(pause=Pause(False, False, False)), ("ens17", None), pause=True)
+    [complaint] = put_back(state(pause=Pause(False, False, False)), Interface("ens17"), pause=True)
     assert (
         "its flow control is not what it was" in complaint
         and "`ethtool -A ens17 autoneg off rx off tx off`" in complaint
@@ -428,10 +432,10 @@ def test_flow_control_that_stays_on_is_said(driver, kind):
 
 def test_offloads_that_stay_on_are_said(monkeypatch):
     monkeypatch.setattr(_nic_settings, "turn_off", lambda *args: None)
-    monkeypatch.setattr(_nic_settings, "read", lambda interface, netns: state())
+    monkeypatch.setattr(_nic_settings, "read", lambda interface: state())
     warnings = []
-    _nic_settings.apply(state(), OFF, "ens17", None)
-    _nic_settings.verify(OFF, "ens17", None, warnings.append)
+    _nic_settings.apply(state(), OFF, Interface("ens17"))
+    _nic_settings.verify(OFF, Interface("ens17"), warnings.append)
     assert warnings == ["ens17: these offloads could not be turned off: generic-receive-offload."]
 
 
@@ -442,13 +446,13 @@ def run_folder(monkeypatch, tmp_path):
 
 
 def up(nic):
-    for name in (nic[0], "tga1"):
-        link_set((name, nic[1]), "up")
+    for name in (nic.name, "tga1"):
+        link_set(Interface(name, nic.netns), "up")
 
 
 def left_as_found(nic, warnings, **options):
     return _nic_settings.left_as_found(
-        _nic_state.read(*nic), options.pop("settings", OFF), *nic, warnings.append, **options
+        _nic_state.read(nic), options.pop("settings", OFF), nic, warnings.append, **options
     )
 
 
@@ -456,7 +460,7 @@ def test_left_as_found(nic, run_folder):
     up(nic)
     before, warnings = shown(nic), []
     with pytest.raises(ZeroDivisionError), left_as_found(nic, warnings):
-        assert _nic_state.read(*nic).offloads_to_turn_off == []
+        assert _nic_state.read(nic).offloads_to_turn_off == []
         [note] = run_folder.iterdir()
         assert note.stat().st_mode & 0o777 == 0o600
         spoil(nic)
@@ -464,7 +468,7 @@ def test_left_as_found(nic, run_folder):
         raise ZeroDivisionError
     assert shown(nic) == before
     assert warnings == [] and list(run_folder.iterdir()) == []
-    assert _nic_settings.recover(*nic) == []
+    assert _nic_settings.recover(nic) == []
 
 
 def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
@@ -472,7 +476,7 @@ def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
     warnings = []
     with left_as_found(nic, warnings):
         assert len(list(run_folder.iterdir())) == 1
-        subprocess.run(["ip", "-n", nic[1], "link", "delete", nic[0]], check=True)
+        subprocess.run(["ip", "-n", nic.netns, "link", "delete", nic.name], check=True)
     assert list(run_folder.iterdir()) == []
     assert "was not put back" in warnings[0]
 
@@ -480,7 +484,7 @@ def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
 def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
     up(nic)
     with left_as_found(nic, [], settings=Settings()):
-        assert _nic_state.read(*nic).offloads_to_turn_off
+        assert _nic_state.read(nic).offloads_to_turn_off
         assert list(run_folder.iterdir()) == []
 
 
@@ -532,11 +536,11 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     before = shown(nic)
     cut_off(nic, pass_fds=(2,))
     assert shown(nic) != before
-    assert _nic_settings.recover(*nic) == [
-        f"{nic[0]}: an earlier run was cut off; what it had changed has been put back."
+    assert _nic_settings.recover(nic) == [
+        f"{nic.name}: an earlier run was cut off; what it had changed has been put back."
     ]
     assert shown(nic) == before
-    assert list(run_folder.iterdir()) == [] and _nic_settings.recover(*nic) == []
+    assert list(run_folder.iterdir()) == [] and _nic_settings.recover(nic) == []
 
 
 @pytest.mark.parametrize(
@@ -547,7 +551,7 @@ def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spo
     [note] = run_folder.iterdir()
     note.write_text(spoiled)
     now = shown(nic)
-    assert _nic_settings.recover(*nic) == []
+    assert _nic_settings.recover(nic) == []
     assert shown(nic) == now
 
 
@@ -558,7 +562,7 @@ def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
     del noted["state"]["before"]["mtu"]
     note.write_text(json.dumps(noted))
     now = shown(nic)
-    assert _nic_settings.recover(*nic) == [
+    assert _nic_settings.recover(nic) == [
         "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
         "It was noted by another version.",
     ]
@@ -585,7 +589,7 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
     until = time.monotonic() + 10
     while _others_of(run_folder) and time.monotonic() < until:
         time.sleep(0.02)
-    assert _nic_settings.recover(*nic) == [
+    assert _nic_settings.recover(nic) == [
         "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
         "tga0: is gone.",
     ]
@@ -601,19 +605,19 @@ def test_what_no_process_could_put_back_is_left_for_the_next_run(nic, run_folder
     was = _nic_settings.put_back
     monkeypatch.setattr(_nic_settings, "put_back", exhausted)
     warnings = []
-    before = _nic_state.read(*nic)
+    before = _nic_state.read(nic)
     with left_as_found(nic, warnings, netmap=True):
         spoil(nic)
     assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it puts it back."]
-    assert _nic_settings.recover(*nic) == ["ip: could not be run. What an earlier run had changed is not put back yet."]
+    assert _nic_settings.recover(nic) == ["ip: could not be run. What an earlier run had changed is not put back yet."]
     monkeypatch.setattr(_nic_settings, "put_back", was)
-    assert _nic_settings.recover(*nic) == ["tga0: an earlier run was cut off; what it had changed has been put back."]
-    assert _nic_state.read(*nic) == before
+    assert _nic_settings.recover(nic) == ["tga0: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_state.read(nic) == before
     assert list(run_folder.iterdir()) == []
 
 
 def test_a_link_that_stays_down_is_said(nic, monkeypatch):
     monkeypatch.setattr(_nic_state, "LINK_LIMIT", 0.2)
     monkeypatch.setitem(_nic_state.wait_for_link.__kwdefaults__, "limit", 0.2)
-    [complaint] = put_back(_nic_state.read(*nic), nic, link=True)
+    [complaint] = put_back(_nic_state.read(nic), nic, link=True)
     assert "its link has not come up again within 0.2 s" in complaint

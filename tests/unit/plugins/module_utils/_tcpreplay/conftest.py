@@ -129,33 +129,33 @@ class Host:
         self.events.append("remove")
 
     @contextlib.contextmanager
-    def only_run(self, interface, netns, what, until):
+    def only_run(self, interface, what, until):
         if what in self.busy:
             waited = round(until - time.monotonic())
-            raise TrafficgenError(f"another run is {what} on it after {waited} s", on=interface)
+            raise TrafficgenError(f"another run is {what} on it after {waited} s", on=interface.name)
         self.busy.add(what)
         try:
             yield 2
         finally:
             self.busy.remove(what)
 
-    def wait_for_nic(self, interface, netns, watch):
+    def wait_for_nic(self, interface, watch):
         self.events.append("wait for the NIC")
         return self.comes_up
 
-    def made(self, settings, interface, netns, warn):
+    def made(self, settings, interface, warn):
         self.events.append("made")
         on = ["rx-vlan-offload"] if settings.offloads_off else self.nic.on
         return NicState(**{**vars(self.nic), "on": on})
 
     @contextlib.contextmanager
-    def left_as_found(self, before, settings, interface, netns, warn, *, netmap, pass_fds):
+    def left_as_found(self, before, settings, interface, warn, *, netmap, pass_fds):
         assert before == self.nic and pass_fds[0] == 2
         self.settings = settings
         if settings == Settings() and not netmap:
             yield None
             return
-        self.events.append(f"record {interface}")
+        self.events.append(f"record {interface.name}")
         try:
             yield lambda: self.events.append("pause back")
         finally:
@@ -170,7 +170,7 @@ class Host:
         self.events.append("let go")
 
     @contextlib.contextmanager
-    def link(self, interface, netns):
+    def link(self, interface):
         words = iter(self.troubles.split(","))
 
         class Link:
@@ -256,8 +256,8 @@ def host(monkeypatch, pcap_of):
     replace(plans, wait_for_link="wait_for_nic")
     monkeypatch.setattr(receiver, "MissedNote", lambda interface, netns: host)
     monkeypatch.setattr(runs.sender_queue, "read_queue", lambda interface, netns: host.queue)
-    monkeypatch.setattr(plans.state, "read", lambda interface, netns: host.nic)
-    monkeypatch.setattr(runs.settings, "recover", lambda interface, netns: host.recovered)
+    monkeypatch.setattr(plans.state, "read", lambda interface: host.nic)
+    monkeypatch.setattr(runs.settings, "recover", lambda interface: host.recovered)
     monkeypatch.setattr(plans, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
     monkeypatch.setattr(installed, "require", lambda: None)
     monkeypatch.setattr(installed, "version", lambda: "55D5E1C7")

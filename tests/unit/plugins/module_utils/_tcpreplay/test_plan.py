@@ -68,7 +68,7 @@ def test_a_link_that_is_coming_up_is_waited_for(host, monkeypatch):
     host.add("v0", carrier=False, bus_info="0000:00:04.0")
     waits = []
 
-    def comes_up(interface, netns, *, limit):
+    def comes_up(interface, *, limit):
         waits.append(limit)
         host.links["v0"]["carrier"] = True
 
@@ -80,7 +80,7 @@ def test_a_link_that_is_coming_up_is_waited_for(host, monkeypatch):
     with pytest.raises(TrafficgenError, match="no carrier"):
         host.plan()
     assert (host.events, waits) == (["snapshot v0"], [10.0])
-    monkeypatch.setattr(plans, "wait_for_link", lambda *given, limit: False)
+    monkeypatch.setattr(plans, "wait_for_link", lambda interface, limit: False)
     host.add("v0", carrier=False, bus_info="0000:00:04.0")
     with pytest.raises(TrafficgenError, match="no carrier"):
         host.plan()
