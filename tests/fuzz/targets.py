@@ -22,7 +22,7 @@ from collections import Counter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, names, state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flow_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows as _flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
@@ -409,7 +409,7 @@ def _version(data: bytes) -> None:
 
 
 def _features(data: bytes) -> None:
-    on, wanted = state.parse_features(text_of(data))
+    on, wanted = device.parse_features(text_of(data))
     assert state.to_change(wanted, wanted) == []
     assert len(set(on)) == len(on)
 
@@ -501,7 +501,7 @@ SMALL = (
     _rate,
     _table_name,
     lambda data: snapshot.parse_statistics(text_of(data)),
-    lambda data: [snapshot._field(text_of(data), name) for name in ("Speed", "driver", "bus-info")],
+    lambda data: device.parse_speed(text_of(data)),
     lambda data: frame_counter.parse_table(text_of(data)),
     lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),

@@ -14,10 +14,11 @@ likewise.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import table_driver
 
 FCS = 4
 
@@ -122,12 +123,6 @@ WHY_NOT: Mapping[str, str] = {
     "igbvf": "a virtual function has no MAC of its own",
     "iavf": "a virtual function has no MAC of its own",
 }
-
-
-def table_driver(driver: str | None) -> str:
-    """The driver whose names apply: netmap's patched copy (``e1000-netmap``, configure's ``--driver-suffix``) counts as
-    its model."""
-    return re.sub(r"[-_]netmap$", "", driver or "")
 
 
 def refresh_seconds(driver: str | None) -> float:

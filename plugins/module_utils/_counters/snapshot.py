@@ -14,7 +14,6 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import (
@@ -40,26 +39,20 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
     mac_counters,
     nic_drops,
     refresh_seconds,
-    table_driver,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import (
+    DEVICE_KEYS,
+    ask_ethtool,
+    device_folder,
+    device_of,
+    miscounts,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_pause, read_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
-# Drivers of hypervisors: behind the speed they report is no line.
-_NO_LINE = frozenset(
-    {"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"}
-)
-# PCI vendors of emulated NICs, in the subsystem id: Red Hat (QEMU), VMware, Oracle (VirtualBox).
-_EMULATORS = frozenset({0x1AF4, 0x15AD, 0x80EE})
-_EMULATED_E1000E = (0x8086, 0x0000)  # the subsystem QEMU gives its e1000e
-# Offloads that merge arriving frames into larger ones before the ingress hook counts them.
-_MERGING = {"generic-receive-offload": "gro", "large-receive-offload": "lro", "rx-gro-hw": "rx-gro-hw"}
-# What of a snapshot stays what it is as long as the interface does.
-_DEVICE_KEYS = ("driver", "bus_info", "speed_mbps", "merging")
 _IP_NAMES = {"frame_errors": "frame_errors", "missed_errors": "missed_errors", "otherhost": "otherhost_dropped"}
 
 
@@ -87,17 +80,17 @@ def snapshot(
     state = ip_link(Interface(interface, netns))
     name = state["ifname"]
     if like is not None and like["ifindex"] == state["ifindex"]:
-        device_is = {key: like[key] for key in _DEVICE_KEYS}
-        device = _device_folder(root, name, netns, state, like["bus_info"])
+        device_is = {key: like[key] for key in DEVICE_KEYS}
+        device = device_folder(state, netns, like["bus_info"], root)
     else:
-        device_is, device = _device(state, netns, root)
+        device_is, device = device_of(state, netns, root)
     driver = device_is["driver"]
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
         state = ip_link(Interface(name, netns))
     counted = read_frame_counter(test_frames, name, netns) if test_frames else None
-    ethtool_found, printed = _ethtool(["-S", name], netns)
+    ethtool_found, printed = ask_ethtool(["-S", name], netns)
     statistics = parse_statistics(printed)
     now, monotonic = time.time(), time.monotonic()
     kernel = kernel_counters(state)
@@ -128,7 +121,7 @@ def snapshot(
             virtual_function=bool(device and (device / "physfn").exists()),
         ),
         "host_drops": {
-            "nic": None if _miscounts(device, driver) else nic_drops(driver, statistics, kernel),
+            "nic": None if miscounts(device, driver) else nic_drops(driver, statistics, kernel),
             "kernel": kernel.get("rx_dropped", 0),
             "softnet": _softnet_dropped(proc),
         },
@@ -280,114 +273,6 @@ def kernel_counters(state: Mapping[str, Any]) -> dict[str, int]:
             elif name != "carrier_changes":
                 kernel[f"{side}_{_IP_NAMES.get(name, name)}"] = value
     return kernel
-
-
-def find_driver(interface: str, netns: str | None = None, *, root: str = "/sys") -> str | None:
-    """The interface's driver as the kernel knows it.
-
-    :raises TrafficgenError: where there is no such interface.
-    """
-    return _identify(ip_link(Interface(interface, netns)), netns, root)[2]
-
-
-def _device(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
-    """What an interface's device is, the values of ``_DEVICE_KEYS``, and where it is below /sys."""
-    name = state["ifname"]
-    ethtool_found, device, driver, bus_info = _identify(state, netns, root)
-    speed = _speed(device, driver, _ethtool([name], netns)[1] if ethtool_found else None)
-    merging = _merging(_ethtool(["-k", name], netns)[1])
-    return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
-
-
-def _identify(
-    state: Mapping[str, Any], netns: str | None, root: str
-) -> tuple[bool, Path | None, str | None, str | None]:
-    """Whether ethtool is there; the device, its driver, and where it is on its bus."""
-    name = state["ifname"]
-    ethtool_found, info = _ethtool(["-i", name], netns)
-    bus_info = _field(info, "bus-info") or None
-    kind = state.get("linkinfo", {}).get("info_kind")
-    device = _device_folder(root, name, netns, state, bus_info)
-    return ethtool_found, device, _driver(device, _field(info, "driver"), kind, name, state), bus_info
-
-
-def _ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
-    """Whether ethtool is there, and what it printed. A device that does not know a question is answered with
-    nothing."""
-    try:
-        done = run(["ethtool", *arguments], netns=netns)
-    except TrafficgenError as error:
-        if error.on == "ethtool":
-            return False, ""
-        raise
-    return True, done.stdout if done.status == 0 else ""
-
-
-def _field(output: str, name: str) -> str:
-    found = re.search(rf"^[ \t]*{re.escape(name)}:[ \t]*(\S.*)$", output, re.MULTILINE)
-    return found[1].strip() if found else ""
-
-
-def _device_folder(
-    root: str, interface: str, netns: str | None, state: Mapping[str, Any], bus_info: str | None
-) -> Path | None:
-    """The device behind the interface below /sys, None for a virtual one.
-
-    /sys/class/net shows the namespace it was mounted in, not that of the interface; /sys/bus shows every device.
-    """
-    if netns is None:
-        own = Path(root, "class/net", interface, "device")
-        return own if own.exists() else None
-    if state.get("parentbus") and state.get("parentdev"):
-        return Path(root, "bus", state["parentbus"], "devices", state["parentdev"])
-    pci = Path(root, "bus/pci/devices", bus_info) if bus_info else None
-    return pci if pci and pci.exists() else None
-
-
-def _driver(device: Path | None, said: str, kind: str | None, interface: str, state: Mapping[str, Any]) -> str | None:
-    """The driver as the kernel knows it: netmap's copy of e1000 calls itself e1000 in ethtool, and e1000-netmap in
-    /sys."""
-    if device and (device / "driver").exists():
-        linked = (device / "driver").resolve().name
-        if table_driver(linked) == said or not said:
-            return linked
-    if said:
-        return said
-    if state.get("link_type") == "loopback":
-        return "lo"
-    return kind
-
-
-def _speed(device: Path | None, driver: str | None, settings: str | None) -> int | None:
-    """The line's speed in Mbps; None where there is no line, whatever the driver says, or no link."""
-    if device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
-        return None
-    if settings is None:
-        said = read_text(device.parent / "speed") if device.name == "device" else ""
-        return int(said) if said.isdigit() and int(said) > 0 else None
-    found = re.match(r"(\d+)Mb/s", _field(settings, "Speed"))
-    return int(found[1]) if found else None
-
-
-def _emulated(device: Path, driver: str | None) -> bool:
-    """Whether the NIC is an emulator's: by its PCI subsystem, and by what only emulators still make."""
-    try:
-        vendor = int(read_text(device / "subsystem_vendor"), 16)
-        subsystem = int(read_text(device / "subsystem_device"), 16)
-    except ValueError:
-        return False
-    return vendor in _EMULATORS or (table_driver(driver) == "e1000e" and (vendor, subsystem) == _EMULATED_E1000E)
-
-
-def _miscounts(device: Path | None, driver: str | None) -> bool:
-    """Whether the port's count of frames that it had no room for is none: the driver of e1000 adds up what its register
-    holds, which reading clears in a real one and not in QEMU's, so that it grows every two seconds, with no frame
-    about."""
-    return device is not None and table_driver(driver) == "e1000" and _emulated(device, driver)
-
-
-def _merging(features: str) -> list[str]:
-    return [short for name, short in _MERGING.items() if _field(features, name).startswith("on")]
 
 
 def _softnet_dropped(proc: str) -> int:

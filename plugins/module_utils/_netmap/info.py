@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import find_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import DEVICE, Port
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import interfaces_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import interfaces_of, ip_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 _TOLD = ("path", "vermagic", "srcversion", "build_id", "signer")  # of a build
 _NO_RINGS = {"tx_rings": None, "tx_slots": None, "rx_rings": None, "rx_slots": None}
@@ -64,7 +65,7 @@ def info(
 
 
 def _describe(interface: str, netns: str | None, port: Port | None, root: str) -> dict[str, Any]:
-    driver = find_driver(interface, netns, root=os.path.join(root, "sys"))
+    driver = find_driver(ip_link(Interface(interface, netns)), netns, os.path.join(root, "sys"))
     if port is None:
         return {"driver": driver, "mode": None, **_NO_RINGS, "reason": "netmap is not loaded"}
     try:

@@ -11,7 +11,6 @@ drivers reset the port when one of these is set.
 from __future__ import annotations
 
 import array
-import contextlib
 import errno
 import fcntl
 import os
@@ -52,15 +51,11 @@ class RingSizes:
     tx_most: int
 
 
-def read_driver(interface: Interface, root: str = "/sys") -> str:
-    """The driver bound to an interface's device, as /sys names it, which tells netmap's copy from the stock one; else
-    what ethtool says."""
-    values = _get(_GET_DRIVER, _DRIVER_FIELDS, interface)
-    said = array.array("I", values or []).tobytes()
+def read_driver(interface: Interface) -> tuple[str, str]:
+    """The driver's own name for itself, and where its device is on its bus; either is empty where there is none."""
+    said = array.array("I", _get(_GET_DRIVER, _DRIVER_FIELDS, interface) or []).tobytes()
     name, bus_info = (said[part].partition(b"\0")[0].decode("ascii", "replace") for part in (_NAME, _BUS_INFO))
-    with contextlib.suppress(OSError):
-        return os.path.basename(os.readlink(os.path.join(root, "bus/pci/devices", bus_info, "driver")))
-    return name
+    return name, bus_info
 
 
 def read_pause(interface: Interface) -> Pause | None:

@@ -163,4 +163,4 @@ def wait_for_link(
 
 def _steady_seconds(interface: Interface) -> float:
     """For how long a link that was reset has to be up to be taken for up."""
-    return _LATE_STEADY if read_driver(interface).removesuffix("-netmap") in _LATE else _STEADY
+    return _LATE_STEADY if read_driver(interface)[0] in _LATE else _STEADY

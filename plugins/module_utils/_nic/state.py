@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver, parse_features
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
     RingSizes,
-    read_driver,
     read_pause,
     read_rings,
     set_pause,
@@ -106,32 +106,6 @@ class Undo:
     pause_given_back: bool = False
 
 
-def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
-    """``ethtool -k``: the features that are on; and of each that is not fixed, whether it is wanted. Not the sums of
-    those indented below.
-
-    ``off [requested on]``: it is wanted, and off as long as another one that it needs is off.
-    """
-    on: dict[str, None] = {}
-    wanted: dict[str, bool] = {}
-    sum_of_others = ""
-    for line in output.splitlines():
-        found = re.fullmatch(r"(\s*)([\w-]+): (on|off)(?: \[(fixed|requested on|requested off)\])?\s*", line)
-        if not found:
-            continue
-        indent, name, value, note = found.groups()
-        if indent and sum_of_others:
-            wanted.pop(sum_of_others, None)
-            on.pop(sum_of_others, None)
-        elif not indent:
-            sum_of_others = name
-        if value == "on":
-            on[name] = None
-        if note != "fixed":
-            wanted[name] = {"requested on": True, "requested off": False}.get(note or "", value == "on")
-    return list(on), wanted
-
-
 def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
     """The words for ``ethtool -K IF`` that make ``now`` what it was before."""
     return [
@@ -149,7 +123,7 @@ def read(interface: Interface) -> NicState:
     on, wanted = _features(interface)
     return NicState(
         ifindex=link["ifindex"],
-        driver=read_driver(interface),
+        driver=find_driver(link, interface.netns) or "",
         promiscuous="PROMISC" in flags,
         qdisc=link.get("qdisc", ""),
         up="UP" in flags,

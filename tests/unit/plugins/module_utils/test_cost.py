@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, names
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import all_tagged, summarize
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
@@ -94,9 +94,9 @@ READERS = {
     "tcpreplay's output": lambda text: (output.parse(text, text), output.last_measures(text)),
     "tcpreplay's complaints": lambda text: (complaints.explain(text, 1), complaints.explain(text, 0)),
     "tcpreplay's version": versions.parse_version,
-    "ethtool -k": state.parse_features,
+    "ethtool -k": device.parse_features,
     "ethtool -S": snapshot.parse_statistics,
-    "ethtool -i": lambda text: snapshot._field(text, "bus-info"),
+    "ethtool IF": device.parse_speed,
     "nft": frame_counter.parse_table,
     "extra_args": lambda text: request.check_extra_args(text.split("\n")),
     "extra_args, one word": lambda text: request.check_extra_args([text]),

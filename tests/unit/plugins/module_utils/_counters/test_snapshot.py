@@ -11,7 +11,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as _counters
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
@@ -55,9 +55,6 @@ VETH = {
     },
 }
 # ethtool 6.1
-VETH_DRIVER = (
-    "driver: veth\nversion: 1.0\nfirmware-version: \nexpansion-rom-version: \nbus-info: \nsupports-statistics: yes\n"
-)
 VETH_SETTINGS = (
     "Settings for rcv0:\n\tSupported ports: [  ]\n\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tLink detected: yes\n"
 )
@@ -67,7 +64,6 @@ FEATURES = (
     "large-receive-offload: off [fixed]\nrx-gro-hw: off [fixed]\nrx-gro-list: off\n"
 )
 NIC = {**VETH, "ifname": "ens17", "parentbus": "pci", "parentdev": "0000:3b:00.0", "linkinfo": {}}
-NIC_DRIVER = "driver: {driver}\nversion: 6.1.0\nbus-info: 0000:3b:00.0\n"
 NIC_SETTINGS = "Settings for ens17:\n\tSpeed: {speed}\n\tDuplex: Full\n"
 IXGBE_STATISTICS = (
     "NIC statistics:\n     rx_packets: 1\n     tx_packets: 2\n     rx_pkts_nic: 30\n     tx_pkts_nic: 40\n"
@@ -78,13 +74,15 @@ class Host:
     """A host with one interface: answers ip and ethtool, and has a /sys and a /proc of its own."""
 
     def __init__(self, monkeypatch, tmp_path):
-        self.link, self.ethtool = VETH, {"-i": VETH_DRIVER, "": VETH_SETTINGS, "-S": VETH_STATISTICS, "-k": FEATURES}
+        self.link, self.ethtool = VETH, {"": VETH_SETTINGS, "-S": VETH_STATISTICS, "-k": FEATURES}
+        self.driver = ("veth", "")
         self.netns = set()
         self.asked = []
         self.sys, self.proc = tmp_path / "sys", tmp_path / "proc"
         self.write("proc/sys/kernel/random/boot_id", "34212773-1fe5-4df4-86d8-90112c9e281b\n")
         self.write("proc/net/softnet_stat", "00109736 00000000 0 0\n0001d94a 0000001f 0 0\n")
-        for module in (_counters, link):
+        monkeypatch.setattr(device, "read_driver", lambda interface: self.driver)
+        for module in (device, link):
             monkeypatch.setattr(module, "run", self.run)
         self.pause, self.rings = Pause(autoneg=True, rx=True, tx=False), RingSizes(512, 1024, 4096, 4096)
         monkeypatch.setattr(_counters, "read_pause", lambda interface: self.pause)
@@ -106,9 +104,8 @@ class Host:
         if not netns:
             net.mkdir(parents=True)
             (net / "device").symlink_to(self.sys.parent / device)
-        self.link = NIC
+        self.link, self.driver = NIC, (driver, "0000:3b:00.0")
         self.ethtool = {
-            "-i": NIC_DRIVER.format(driver=driver),
             "": NIC_SETTINGS.format(speed=speed),
             "-S": IXGBE_STATISTICS,
             "-k": FEATURES,

@@ -90,7 +90,7 @@ class Waiting:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(link, "Link", Link)
-    monkeypatch.setattr(link, "read_driver", lambda interface: "ixgbe")
+    monkeypatch.setattr(link, "read_driver", lambda interface: ("ixgbe", ""))
     for module in (hold, link):
         monkeypatch.setattr(module, "time", clock)
     return clock

@@ -35,7 +35,7 @@ class Clock:
         ("down " * 100 + "up", "ixgbe", 2.1),
         ("up up " + "down " * 48 + "up", "ixgbe", 1.1),
         ("up " * 75 + "down " * 25 + "up", "ice", 4.0),
-        ("up " * 75 + "down " * 25 + "up", "i40e-netmap", 4.0),
+        ("up " * 75 + "down " * 25 + "up", "i40e", 4.0),
         ("up down", "ixgbe", None),
     ],
 )
@@ -60,7 +60,7 @@ def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
 
     monkeypatch.setattr(links, "Link", Link)
     monkeypatch.setattr(links, "time", clock)
-    monkeypatch.setattr(links, "read_driver", lambda interface: driver)
+    monkeypatch.setattr(links, "read_driver", lambda interface: (driver, ""))
     assert links.wait_for_link(Interface("ens17")) is (seconds is not None)
     assert clock.now - 1000 == pytest.approx(seconds or 30, abs=0.05)
 
