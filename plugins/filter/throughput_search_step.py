@@ -212,44 +212,13 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import check_settings, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 
 
-def throughput_search_step(
-    measured: Any,
-    search: Any,
-    max_pps: Any = None,
-    min_pps: Any = None,
-    wire_frame_size: Any = None,
-    frame_size: Any = None,
-    link_speed_mbps: Any = None,
-    width: Any = None,
-    loss_ratio: Any = None,
-    exceed_ratio: Any = None,
-    initial_duration: Any = None,
-    final_duration: Any = None,
-    duration_sum: Any = None,
-    rate_tolerance: Any = None,
-    max_trials: Any = None,
-) -> dict[str, Any]:
+def throughput_search_step(measured: Any, search: Any, **settings: Any) -> dict[str, Any]:
     """What comes next, or what was found."""
-    settings = check_settings(
-        search,
-        max_pps=max_pps,
-        min_pps=min_pps,
-        wire_frame_size=wire_frame_size,
-        frame_size=frame_size,
-        link_speed_mbps=link_speed_mbps,
-        width=width,
-        loss_ratio=loss_ratio,
-        exceed_ratio=exceed_ratio,
-        initial_duration=initial_duration,
-        final_duration=final_duration,
-        duration_sum=duration_sum,
-        rate_tolerance=rate_tolerance,
-        max_trials=max_trials,
-    )
-    return step(measured, settings)
+    return step(measured, check_settings(search, **settings))
 
 
 FilterModule = filter_module(throughput_search_step)

@@ -76,7 +76,7 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
     return checked
 
 
-def judge(criteria: Any, data: Any) -> list[dict[str, Any]]:
+def judge_criteria(criteria: Any, data: Any) -> list[dict[str, Any]]:
     """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it
     yields no answer."""
     checked = check_criteria(criteria)

@@ -15,9 +15,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, Size, plan_rate, positive
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
-
-SEARCHES = ("ndr", "pdr", "rfc2544")
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
+    SEARCHES,
+    SearchSettings,
+    check_settings,
+)
 
 # What the estimate adds, in seconds, each seen on a machine with two slow cores: what is done once, before and after; a
 # trial's preparation and end; netmap taking a port and giving it back.
@@ -27,6 +30,12 @@ NETMAP = 3.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _ETHER, _TAG = 14, 4
+# What to set in the role, in place of the parameters that a remedy names.
+_IN_THE_ROLE = {
+    "Give max_pps, or wire_frame_size and link_speed_mbps.": "Set throughput_search_options.max_pps, or"
+    " throughput_link_speed_mbps.",
+    "Give link_speed_mbps.": "Set throughput_link_speed_mbps, or ask for another kind of rate.",
+}
 # Settings of a search are checked before the port and the frames are known: no rate is above this line.
 _ANY_LINE = {"wire_frame_size": 64, "link_speed_mbps": 1e9}
 
@@ -112,7 +121,7 @@ def _filled(value: Any, on: str, what: str) -> Sequence[Any]:
     return value
 
 
-def whole(value: Any, on: str, least: int) -> int:
+def whole_number(value: Any, on: str, least: int) -> int:
     """``value`` as a whole number from ``least`` on."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan
@@ -154,9 +163,9 @@ def plan(
     asked = check_traffic(traffic)
     general = check_rates(rates) if search is None and any(one["rates"] is None for one in asked) else []
     explicit = None if methods is None else check_methods(methods)
-    times = whole(repeats, "throughput_repeats", 1)
-    seconds = whole(duration, "throughput_duration", 1)
-    warm = whole(warmup, "throughput_warmup", 0)
+    times = whole_number(repeats, "throughput_repeats", 1)
+    seconds = whole_number(duration, "throughput_duration", 1)
+    warm = whole_number(warmup, "throughput_warmup", 0)
     wait = positive(pause, "throughput_pause", zero=True)
     ahead = positive(margin, "throughput_start_margin", zero=True)
     if search is not None and search not in SEARCHES:
@@ -218,6 +227,11 @@ def _methods_of(
     return {"auto": list(hosts), **({"netmap": able} if able else {})}, notes
 
 
+def _of_role(remedy: str) -> str:
+    """A remedy in the role's variables."""
+    return _IN_THE_ROLE.get(remedy, remedy.replace("strict_rate", "throughput_strict_rate"))
+
+
 def _check_reachable(
     asked: list[dict[str, Any]], general: list[dict[str, Any]], hosts: Mapping[str, Mapping[str, Any]], strict: bool
 ) -> None:
@@ -234,9 +248,7 @@ def _check_reachable(
                     plan_rate(form, value, found[one["name"]], host.get("link_speed_mbps"), strict=strict)
                 except TrafficgenError as error:
                     raise TrafficgenError(
-                        error.what,
-                        on=f"{name}, {one['name']}, {error.on}",
-                        remedy=error.remedy.replace("strict_rate", "throughput_strict_rate"),
+                        error.what, on=f"{name}, {one['name']}, {error.on}", remedy=_of_role(error.remedy)
                     ) from None
 
 
@@ -252,19 +264,20 @@ def _estimate_search(
                 **{key: one[key] for key in ("wire_frame_size", "frame_size")},
                 "link_speed_mbps": host.get("link_speed_mbps"),
             }
-            trials, seconds = _search.estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
+            trials, seconds = estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
             most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
     return most
 
 
-def check_search(where: str, search: str, options: Mapping[str, Any]) -> _search.Settings:
+def check_search(where: str, search: str, options: Mapping[str, Any]) -> SearchSettings:
     """The settings of a search as the role was given them, checked; ``where`` begins what an error is on."""
     try:
-        return _search.check_settings(search, **options)
+        return check_settings(search, **options)
     except TypeError as error:
         raise TrafficgenError("not a setting of a search", on="throughput_search_options", said=str(error)) from None
     except TrafficgenError as error:
-        raise TrafficgenError(error.what, on=f"{where}{error.on}", said=error.said, remedy=error.remedy) from None
+        on = f"{where}throughput_search_options.{error.on}"
+        raise TrafficgenError(error.what, on=on, said=error.said, remedy=_of_role(error.remedy)) from None
 
 
 def ip_overhead(streams: Sequence[Mapping[str, Any]]) -> int | None:
@@ -291,7 +304,7 @@ def _overhead(layers: Iterable[Any]) -> int | None:
     return None
 
 
-def number(value: float) -> int | float:
+def int_if_whole(value: float) -> int | float:
     """An int where it is one: a size that all frames have."""
     return int(value) if value == int(value) else value
 
@@ -306,7 +319,7 @@ def sizes(one: Mapping[str, Any], counted: Mapping[Any, int]) -> dict[str, Any]:
     overhead = ip_overhead(one["streams"]) if one["streams"] else None
     ip = frame - overhead if overhead is not None else one["ip_size"]
     return {
-        "ip_size": None if ip is None else number(float(ip)),
-        "frame_size": number(frame),
-        "wire_frame_size": number(size.wire),
+        "ip_size": None if ip is None else int_if_whole(float(ip)),
+        "frame_size": int_if_whole(frame),
+        "wire_frame_size": int_if_whole(size.wire),
     }

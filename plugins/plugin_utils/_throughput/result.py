@@ -22,11 +22,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     is_number,
     utc_time,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import judge_criteria
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import broken_off, step
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE, line, trial
 
 SCHEMA = "wirespeed.trafficgen/throughput"
@@ -152,11 +152,11 @@ def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | N
             **(settings.get("search_options") or {}),
         },
     )
-    step = _search.step(measured, asked)
-    answer = step["result"] or _search.broken_off(measured, asked, broke or "It has not ended.")
+    now = step(measured, asked)
+    answer = now["result"] or broken_off(measured, asked, broke or "It has not ended.")
     return _Searched(
         host,
-        step["done"],
+        now["done"],
         {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer},
     )
 
@@ -209,7 +209,7 @@ def judged(result: Mapping[str, Any]) -> dict[str, Any]:
     asked = [{key: one[key] for key in ("name", "expression")} for one in result["criteria"]]
     bare = {key: value for key, value in result.items() if key not in ("criteria", "failures", "passed")}
     try:
-        answers = _criteria.judge(asked, bare)
+        answers = judge_criteria(asked, bare)
     except TrafficgenError as error:
         answers = [{**one, "passed": False, "error": error.message} for one in asked]
     return with_criteria(result, answers)

@@ -31,28 +31,28 @@ import dataclasses
 import importlib.metadata
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, positive, rates
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import rates
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
+    Goal,
+    SearchSettings,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_trial import (
+    GOOD,
+    KEPT,
+    LOSSY,
+    UNSENT,
+    UNUSABLE,
+    Judgement,
+    SearchTrial,
+    assess,
+    read_trial,
+)
 
-SEARCHES = ("ndr", "pdr", "rfc2544")
-
-# FD.io's own goals for its NDR and PDR (on that page).
-_PDR_LOSS_RATIO = 0.005
-_EXCEED_RATIO = 0.5
-_WIDTH = 0.005
-_TRIAL_SECONDS = 1
-_DURATION_SUM = 21
-# RFC 2544, section 24: trials of at least 60 seconds.
-_RFC2544_SECONDS = 60
-
-_MIN_PPS = 1000.0
-_RATE_TOLERANCE = 0.005
-_MAX_TRIALS = 200
-# A trial that lasted so much less than asked did not end by its duration.
-_EARLY = 0.05
 # Between two asked rates there is more; a rate that went through YAML and back is nearer.
 _SAME_RATE = 1e-6
 # How often a rate is tried that was not sent, though the generator has sent clearly more before: a hiccup is not its
@@ -61,336 +61,10 @@ _ATTEMPTS = 3
 _CLEARLY = 1.1
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What counts as found. Ratios from 0 to below 1, durations in whole seconds.
-
-    ``loss_ratio``: a trial that lost more is a bad one. ``exceed_ratio``: the share of ``duration_sum`` that bad trials
-    may have at a rate which is still good enough. ``width``: how far the bounds may be apart, as a share of the upper
-    one. ``initial_duration`` and ``final_duration``: of the trials that look around, and of those that decide.
-    ``duration_sum``: of the trials at one rate, until it is judged.
-    """
-
-    loss_ratio: float
-    exceed_ratio: float
-    width: float
-    initial_duration: int
-    final_duration: int
-    duration_sum: int
+# --- The library ---
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A search as asked, checked and with its defaults. ``size``: the mean frame's, None where unknown."""
-
-    search: str
-    goal: Goal
-    min_pps: float
-    max_pps: float
-    size: Size | None
-    link_speed_mbps: float | None
-    rate_tolerance: float
-    max_trials: int
-
-
-def _whole(value: object, name: str) -> int:
-    number = positive(value, name)
-    if number != int(number):
-        raise TrafficgenError(
-            "not a whole number", on=f"{name} {value!r}", remedy="tcpreplay's durations are whole seconds."
-        )
-    return int(number)
-
-
-def _ratio(value: object, name: str, *, zero: bool = False) -> float:
-    number = positive(value, name, zero=zero)
-    if number >= 1:
-        raise TrafficgenError("not a ratio below 1", on=f"{name} {value!r}", remedy="0.005 is 0.5 %.")
-    return number
-
-
-def _goal(search: str, given: Mapping[str, object]) -> Goal:
-    plain = search == "rfc2544"
-    refused = {"ndr": ("loss_ratio",), "pdr": (), "rfc2544": ("loss_ratio", "exceed_ratio", "duration_sum")}[search]
-    for name in refused:
-        if given[name] is not None:
-            raise TrafficgenError(
-                f"{search} says what it is",
-                on=name,
-                remedy="Leave it out, or search for " + ("ndr or pdr." if plain else "pdr."),
-            )
-    loss_ratio, exceed_ratio = given["loss_ratio"], given["exceed_ratio"]
-    final = _whole(given["final_duration"] or (_RFC2544_SECONDS if plain else _TRIAL_SECONDS), "final_duration")
-    initial = _whole(given["initial_duration"] or (final if plain else _TRIAL_SECONDS), "initial_duration")
-    total = final if plain else _whole(given["duration_sum"] or max(_DURATION_SUM, final), "duration_sum")
-    if not initial <= final <= total:
-        raise TrafficgenError(
-            "not in order",
-            on=f"initial_duration {initial}, final_duration {final}, duration_sum {total}",
-            remedy="None may be above the next.",
-        )
-    return Goal(
-        loss_ratio=(
-            _ratio(_PDR_LOSS_RATIO if loss_ratio is None else loss_ratio, "loss_ratio") if search == "pdr" else 0.0
-        ),
-        exceed_ratio=(
-            0.0 if plain else _ratio(_EXCEED_RATIO if exceed_ratio is None else exceed_ratio, "exceed_ratio", zero=True)
-        ),
-        width=_ratio(_WIDTH if given["width"] is None else given["width"], "width"),
-        initial_duration=initial,
-        final_duration=final,
-        duration_sum=total,
-    )
-
-
-def check_settings(
-    search: object,
-    *,
-    max_pps: object = None,
-    min_pps: object = None,
-    wire_frame_size: object = None,
-    frame_size: object = None,
-    link_speed_mbps: object = None,
-    width: object = None,
-    loss_ratio: object = None,
-    exceed_ratio: object = None,
-    initial_duration: object = None,
-    final_duration: object = None,
-    duration_sum: object = None,
-    rate_tolerance: object = None,
-    max_trials: object = None,
-) -> Settings:
-    """The settings of a search; None is the default. ``max_pps`` is by default the line rate of the frames on the
-    link."""
-    if search not in SEARCHES:
-        raise TrafficgenError("not a search", on=repr(search), remedy=f"It is one of {', '.join(SEARCHES)}.")
-    goal = _goal(
-        str(search),
-        {
-            "width": width,
-            "loss_ratio": loss_ratio,
-            "exceed_ratio": exceed_ratio,
-            "initial_duration": initial_duration,
-            "final_duration": final_duration,
-            "duration_sum": duration_sum,
-        },
-    )
-    size = None if wire_frame_size is None else Size.of(wire_frame_size, "wire")
-    if size is not None and frame_size is not None:
-        size = Size.of_means(positive(frame_size, "frame_size"), size.wire)
-    speed = None if link_speed_mbps is None else positive(link_speed_mbps, "link_speed_mbps")
-    if max_pps is not None:
-        most = positive(max_pps, "max_pps")
-    elif size is not None and speed is not None:
-        most = line_rate_pps(size, speed)
-    else:
-        raise TrafficgenError(
-            "a search needs a rate to begin at", on="max_pps", remedy="Give it, or wire_frame_size and link_speed_mbps."
-        )
-    least = min(_MIN_PPS, most / 10) if min_pps is None else positive(min_pps, "min_pps")
-    if least >= most:
-        raise TrafficgenError(f"not below max_pps {most:g}", on=f"min_pps {least:g}")
-    return Settings(
-        search=str(search),
-        goal=goal,
-        min_pps=least,
-        max_pps=most,
-        size=size,
-        link_speed_mbps=speed,
-        rate_tolerance=(
-            _RATE_TOLERANCE if rate_tolerance is None else _ratio(rate_tolerance, "rate_tolerance", zero=True)
-        ),
-        max_trials=_MAX_TRIALS if max_trials is None else _whole(max_trials, "max_trials"),
-    )
-
-
-# --- Trials ---
-
-# Of a trial's run, and its counters: how it was sent, and what each side counted. All trials are handed from step to
-# step, so it is little.
-_OF_RUN = ("command", "injection_method", "netmap_mode")
-_KEPT = (*_OF_RUN, "counters")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial
-    that failed.
-
-    ``kept``: what the search does not look at, and its reader does (:data:`_KEPT`).
-    """
-
-    asked_pps: float
-    duration: int
-    pps: float | None
-    seconds: float | None
-    sent: int | None
-    lost: int | None
-    verdict: str | None
-    why: str
-    kept: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def loss_ratio(self) -> float | None:
-        """Of the frames sent, those lost."""
-        return self.lost / self.sent if self.sent and self.lost is not None else None
-
-
-def _count(value: object, name: str, on: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = positive(value, name, zero=True)
-    except TrafficgenError as error:
-        raise TrafficgenError(error.what, on=f"{on}, {error.on}") from None
-    if number != int(number):
-        raise TrafficgenError("not a whole number of frames", on=f"{on}, {name} {value!r}")
-    return int(number)
-
-
-def _of_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of a trial from the result of the module tcpreplay, after reconcile or not."""
-    stats, counters = result.get("stats"), result.get("counters")
-    if result.get("failed") or not isinstance(stats, Mapping) or not isinstance(counters, Mapping):
-        return {"error": result.get("msg") or "it has no statistics"}
-    packets = stats.get("packets")
-    tx = counters.get("tx") or {}
-    # The device's count may hold a few frames of others; the loss is of the test's.
-    sent = packets if packets is None or tx.get("packets") is None else min(packets, tx["packets"])
-    return {
-        "sent": sent,
-        "lost": counters.get("loss_packets"),
-        "seconds": stats.get("seconds"),
-        "pps": stats.get("pps"),
-        "verdict": counters.get("verdict"),
-        "reason": counters.get("reason"),
-    }
-
-
-def read_trial(entry: object, number: int) -> Trial:
-    """A trial from ``{asked_pps, duration}`` and either ``{sent, lost, seconds, pps, verdict, reason}``, ``{result}``
-    or ``{error}``.
-
-    ``result`` is the tree of the module tcpreplay. ``pps`` may be left out: it is ``sent / seconds``. A ``verdict``
-    left out is ``consistent``.
-
-    :raises TrafficgenError: it is not such an entry.
-    """
-    on = f"trial {number}"
-    if not isinstance(entry, Mapping) or "asked_pps" not in entry or "duration" not in entry:
-        raise TrafficgenError(
-            "not a trial: it has no asked_pps and duration",
-            on=on,
-            remedy="Append what the step said was next, measured.",
-        )
-    asked, duration = positive(entry["asked_pps"], f"{on}, asked_pps"), _whole(entry["duration"], f"{on}, duration")
-    result = entry.get("result")
-    if result is not None and not isinstance(result, Mapping):
-        raise TrafficgenError("not a result of the tcpreplay module", on=on)
-    return dataclasses.replace(_figures(asked, duration, entry, result, on), kept=_kept(entry, result))
-
-
-def _kept(entry: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
-    of: Mapping[str, Any] = entry
-    if result is not None:
-        run = result.get("run") or {}
-        of = {**{name: run.get(name) for name in _OF_RUN}, "counters": result.get("counters")}
-    return {name: _bare(of[name]) for name in _KEPT if of.get(name) is not None}
-
-
-def _bare(value: Any) -> Any:
-    """The value in Python's own containers: Ansible's refuse to be copied."""
-    if isinstance(value, Mapping):
-        return {str(key): _bare(each) for key, each in value.items()}
-    return [_bare(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-def _figures(asked: float, duration: int, entry: Mapping[str, Any], result: Mapping[str, Any] | None, on: str) -> Trial:
-    if entry.get("error"):
-        return _no_trial(asked, duration, entry["error"])
-    if result is None:
-        return _measured(asked, duration, entry, on)
-    figures = _of_result(result)
-    if figures.get("error"):
-        return _no_trial(asked, duration, figures["error"])
-    try:
-        return _measured(asked, duration, figures, on)
-    except TrafficgenError as error:
-        # It is the run's doing, not the caller's: the trial proves nothing, and the search ends with that, and with its
-        # trials.
-        return _no_trial(asked, duration, f"what it counted cannot be: {error.what}")
-
-
-def _no_trial(asked: float, duration: int, why: object) -> Trial:
-    return Trial(asked, duration, None, None, None, None, None, str(why))
-
-
-def _measured(asked: float, duration: int, figures: Mapping[str, Any], on: str) -> Trial:
-    missing = [name for name in ("sent", "lost", "seconds") if name not in figures]
-    if missing:
-        raise TrafficgenError(f"it has no {', '.join(missing)}", on=on, remedy="Give null for what is not known.")
-    sent, lost = _count(figures["sent"], "sent", on), _count(figures["lost"], "lost", on)
-    if sent is not None and lost is not None and lost > sent:
-        raise TrafficgenError(f"lost {lost} of {sent} frames", on=on)
-    seconds = None if figures["seconds"] is None else positive(figures["seconds"], f"{on}, seconds", zero=True)
-    pps = None if figures.get("pps") is None else positive(figures["pps"], f"{on}, pps", zero=True)
-    if pps is None and sent is not None and seconds:
-        pps = sent / seconds
-    verdict = str(figures.get("verdict", "consistent") or "unknown")
-    return Trial(asked, duration, pps, seconds, sent, lost, verdict, str(figures.get("reason") or ""))
-
-
-# What a trial is to a search: good, lossy (the device's loss is above the goal), unsent (the generator did not send
-# what was asked, and of what it sent no more was lost than allowed), or no evidence.
-GOOD, LOSSY, UNSENT, UNUSABLE = "good", "lossy", "unsent", "unusable"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """``kind``: one of the four words above. ``short``: less was sent than asked. ``why``: of anything not as asked, no
-    full stop."""
-
-    kind: str
-    short: bool = False
-    why: str = ""
-
-
-def judge(trial: Trial, settings: Settings) -> Judgement:
-    """What a trial proves."""
-    unusable = _unusable(trial)
-    if unusable:
-        return Judgement(UNUSABLE, why=unusable)
-    loss, pps, tolerance = trial.loss_ratio or 0.0, trial.pps or 0.0, f"(tolerance {settings.rate_tolerance:.2%})"
-    # One frame more or less is not a rate missed.
-    slack = trial.asked_pps * settings.rate_tolerance + 1 / trial.duration
-    if pps > trial.asked_pps + slack:
-        return Judgement(UNUSABLE, why=f"it was sent faster than asked, at {pps:.1f} pps {tolerance}")
-    lossy = loss > settings.goal.loss_ratio
-    if pps >= trial.asked_pps - slack:
-        return Judgement(LOSSY if lossy else GOOD)
-    said = f"the generator sent only {pps:.1f} pps {tolerance}"
-    if lossy:
-        return Judgement(LOSSY, True, f"{said}, and of that {loss:.3%} was lost")
-    return Judgement(UNSENT, True, f"{said}: no proof of the device's loss")
-
-
-def _unusable(trial: Trial) -> str:
-    """Why a trial is no evidence, empty if it is."""
-    why = trial.why.rstrip(".")
-    if trial.verdict is None:
-        return f"it failed: {why}"
-    if trial.verdict != "consistent":
-        return f"its verdict is {trial.verdict}" + (f": {why}" if why else "")
-    if trial.lost is None:
-        return "what was lost is not known" + (f": {why}" if why else ", as without a receiver")
-    if not trial.sent or not trial.pps or not trial.seconds:
-        return "nothing was sent"
-    if trial.seconds + 1 / trial.asked_pps < trial.duration * (1 - _EARLY):
-        return f"it ended after {trial.seconds:g} s"
-    return ""
-
-
-def _for_library(trial: Trial, short: bool, load: float, goal: Goal) -> dict[str, Any]:
+def _for_library(trial: SearchTrial, short: bool, load: float, goal: Goal) -> dict[str, Any]:
     """The arguments of the library's MeasurementResult."""
     figures: dict[str, Any] = {"intended_duration": float(trial.duration), "intended_load": load}
     if not short:
@@ -403,27 +77,16 @@ def _for_library(trial: Trial, short: bool, load: float, goal: Goal) -> dict[str
     return {**figures, "offered_count": intended, "loss_count": min(intended, lost)}
 
 
-# --- The library ---
-
-
 def _library() -> Any:
-    try:
-        import MLRsearch
-    except ImportError:
+    library = require("MLRsearch")
+    needed = ("Config", "GoalResult", "MeasurementResult", "MultipleLossRatioSearch", "SearchGoal")
+    if not all(hasattr(library, name) for name in needed):
         raise TrafficgenError(
-            "the Python library MLRsearch is missing on the controller, which searches for the throughput",
-            remedy="Install it where ansible-core is: `pip install MLRsearch`.",
-        ) from None
-    if not all(
-        hasattr(MLRsearch, name)
-        for name in ("Config", "GoalResult", "MeasurementResult", "MultipleLossRatioSearch", "SearchGoal")
-    ):
-        raise TrafficgenError(
-            "this release of the Python library MLRsearch is another than 1.2, which is needed",
+            "the Python library MLRsearch is not release 1.2, which the search needs",
             on=_version(),
-            remedy="Install that where ansible-core is: `pip install 'MLRsearch>=1.2,<2'`.",
+            remedy="Install it where ansible-core is: `pip install 'MLRsearch>=1.2,<2'`.",
         )
-    return MLRsearch
+    return library
 
 
 def _version() -> str:
@@ -433,7 +96,7 @@ def _version() -> str:
         return "MLRsearch"
 
 
-def _controller(library: Any, settings: Settings) -> tuple[Any, Any]:
+def _controller(library: Any, settings: SearchSettings) -> tuple[Any, Any]:
     """The library's search and its one goal."""
     goal = settings.goal
     # Without targets before the final one, each trial is of full length: the plain search.
@@ -474,14 +137,14 @@ class _NoEvidence(Exception):
 class _Replay:
     """What the library takes for the one that measures."""
 
-    def __init__(self, library: Any, trials: Sequence[Trial], settings: Settings) -> None:
+    def __init__(self, library: Any, trials: Sequence[SearchTrial], settings: SearchSettings) -> None:
         self.library = library
         self.trials = trials
         self.settings = settings
         self.taken = 0
-        self.used: list[tuple[float, Trial, str]] = []
+        self.used: list[tuple[float, SearchTrial, str]] = []
         # With those that were asked for again, since too little was sent.
-        self.tried: list[tuple[float, Trial, str]] = []
+        self.tried: list[tuple[float, SearchTrial, str]] = []
         # The most that the generator has sent.
         self.able = 0.0
 
@@ -497,7 +160,7 @@ class _Replay:
         self.used.append((intended_load, trial, judged.kind))
         return self.library.MeasurementResult(**_for_library(trial, judged.short, intended_load, self.settings.goal))
 
-    def _take(self, duration: int, load: float) -> tuple[Trial, Judgement]:
+    def _take(self, duration: int, load: float) -> tuple[SearchTrial, Judgement]:
         number = self.taken + 1
         if number > len(self.trials):
             raise _RunOut(load, duration)
@@ -509,7 +172,7 @@ class _Replay:
                 on=f"trial {number}",
                 remedy="Measure what the step says is next, with the same settings throughout a search.",
             )
-        judged = judge(trial, self.settings)
+        judged = assess(trial, self.settings)
         if judged.kind == UNUSABLE:
             raise _NoEvidence(
                 f"Trial {number} ({trial.asked_pps:.1f} pps for {trial.duration} s) proves nothing: {judged.why}."
@@ -517,11 +180,11 @@ class _Replay:
         self.taken = number
         return trial, judged
 
-    def at(self, load: float) -> list[tuple[Trial, str]]:
+    def at(self, load: float) -> list[tuple[SearchTrial, str]]:
         """The trials at a load that the library was told of, and what they are."""
         return [(trial, kind) for other, trial, kind in self.used if other == load]
 
-    def proofs_at(self, load: float) -> list[Trial]:
+    def proofs_at(self, load: float) -> list[SearchTrial]:
         """All trials at a load that prove something: one that sent too little and was repeated may have lost frames as
         well."""
         return [trial for other, trial, kind in self.tried if other == load and kind in (GOOD, LOSSY)]
@@ -530,7 +193,7 @@ class _Replay:
 # --- The answer ---
 
 
-def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
+def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]:
     """What comes next, after what has been measured: ``{done, next, measured, result}``.
 
     ``next``: ``{pps, duration, number}`` of the trial to measure, None when done. ``result``: an entry of the result
@@ -575,14 +238,14 @@ def step(measured: Iterable[object], settings: Settings) -> dict[str, Any]:
     }
 
 
-def broken_off(measured: Iterable[object], settings: Settings, reason: str) -> dict[str, Any]:
+def broken_off(measured: Iterable[object], settings: SearchSettings, reason: str) -> dict[str, Any]:
     """The answer of a search that did not come to its end, with the trials that it made."""
     return _result(
         settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason)
     )
 
 
-def estimate(settings: Settings) -> tuple[int, int]:
+def estimate(settings: SearchSettings) -> tuple[int, int]:
     """How many trials and seconds of sending the search takes on a steady device that does 70 % of ``max_pps``."""
     library = _library()
     durations: list[int] = []
@@ -618,7 +281,7 @@ def _so_far(search: Any, goal: Any) -> str:
     )
 
 
-def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
+def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, Any]:
     lower, upper = found.relevant_lower_bound, found.relevant_upper_bound
     goal = settings.goal
     generator = upper is not None and not _device_lost(replay.at(float(upper)), settings.goal)
@@ -675,7 +338,7 @@ def _answer(found: Any, replay: _Replay, settings: Settings) -> dict[str, Any]:
     return {"status": "found", "reason": reason, "limited_by": limit, "found": found_tree}
 
 
-def _at_rate(trials: Sequence[Trial], goal: Goal) -> dict[str, Any]:
+def _at_rate(trials: Sequence[SearchTrial], goal: Goal) -> dict[str, Any]:
     """What the trials at the rate found lost: a goal that lets some of them be worse is no promise that none loses."""
     sent, lost = sum(trial.sent or 0 for trial in trials), sum(trial.lost or 0 for trial in trials)
     return {
@@ -699,14 +362,14 @@ def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
     )
 
 
-def _device_lost(trials: Iterable[tuple[Trial, str]], goal: Goal) -> bool:
+def _device_lost(trials: Iterable[tuple[SearchTrial, str]], goal: Goal) -> bool:
     """Whether the device's loss alone makes a load an upper bound, without the trials in which the generator sent too
     little."""
     lossy = sum(trial.duration for trial, kind in trials if kind == LOSSY)
     return lossy > goal.exceed_ratio * max(goal.duration_sum, sum(trial.duration for trial, _kind in trials))
 
 
-def _short(trial: Trial) -> dict[str, Any]:
+def _short(trial: SearchTrial) -> dict[str, Any]:
     if trial.verdict is None:
         return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why, **trial.kept}
     figures = asdict(dataclasses.replace(trial, kept={}))
@@ -714,10 +377,10 @@ def _short(trial: Trial) -> dict[str, Any]:
     return {**figures, "reason": trial.why, **trial.kept}
 
 
-def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, Any]) -> dict[str, Any]:
+def _result(settings: SearchSettings, trials: Sequence[SearchTrial], answer: Mapping[str, Any]) -> dict[str, Any]:
     tree = []
     for trial in trials:
-        judged = judge(trial, settings)
+        judged = assess(trial, settings)
         tree.append(
             {
                 "asked_pps": trial.asked_pps,
@@ -730,7 +393,7 @@ def _result(settings: Settings, trials: Sequence[Trial], answer: Mapping[str, An
                 "verdict": trial.verdict,
                 "valid": judged.kind in (GOOD, LOSSY),
                 "reason": judged.why[:1].upper() + judged.why[1:] + "." if judged.why else "",
-                **{name: trial.kept.get(name) for name in _KEPT},
+                **{name: trial.kept.get(name) for name in KEPT},
             }
         )
     return {

@@ -54,4 +54,4 @@ def test_without_the_library(monkeypatch):
 
 def test_every_parameter_is_documented():
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert list(documented) == ["_input", *list(inspect.signature(module.throughput_search_step).parameters)[1:]]
+    assert list(documented) == ["_input", *inspect.signature(module.check_settings).parameters]

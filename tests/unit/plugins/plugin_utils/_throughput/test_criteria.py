@@ -18,7 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._bounded impo
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import criteria as _criteria
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import (
     check_criteria,
-    judge,
+    judge_criteria,
     query,
 )
 
@@ -70,7 +70,7 @@ RESULT = {
     ],
 )
 def test_answers(expression, passed, error):
-    (one,) = judge([{"name": "it", "expression": expression}], RESULT)
+    (one,) = judge_criteria([{"name": "it", "expression": expression}], RESULT)
     assert one["passed"] is passed
     if error is None:
         assert one["error"] is None
@@ -91,7 +91,7 @@ def test_answers(expression, passed, error):
 )
 def test_what_a_criterion_may_do(monkeypatch, expression, error):
     monkeypatch.setattr(_criteria, "bounded", lambda work: bounded(work, cpu_seconds=1, memory=200 << 20))
-    found = judge(
+    found = judge_criteria(
         [{"name": "good", "expression": "length(trials) == `3`"}, {"name": "it", "expression": expression}], RESULT
     )
     assert [one["passed"] for one in found] == [True, False]

@@ -130,7 +130,7 @@ def test_how_long_a_search_takes_is_not_known_before():
             {"search": "ndr", "search_options": {"nonsense": 3}},
             "throughput_search_options: not a setting of a search.*nonsense",
         ),
-        ({"search": "ndr", "search_options": {"width": 2}}, "^width 2: not a ratio"),
+        ({"search": "ndr", "search_options": {"width": 2}}, "^throughput_search_options.width 2: not a ratio"),
     ],
 )
 def test_what_makes_no_sense(change, message):

@@ -321,8 +321,8 @@ def test_a_host_that_broke_off_and_a_test_that_went_on(path):
 def test_a_search_is_replayed(path):
     """Each step is measured as the one before has it; read back at any step, the search wants the same next one."""
     pytest.importorskip("MLRsearch")
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import search as _search
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
 
     begun = header(["gen1"], search="rfc2544")
     begun["settings"]["search_options"] = {"max_pps": 1000, "min_pps": 10, "width": 0.1, "final_duration": 10}
@@ -334,14 +334,14 @@ def test_a_search_is_replayed(path):
     while True:
         measured = module.read(path).measured(search)
         result = of_record(module.read(path))
-        step = _search.step(measured, asked)
-        if step["done"]:
+        now = step(measured, asked)
+        if now["done"]:
             break
         assert result["unfinished"] == {"made": 0, "planned": 1, "what": "searches"}
         assert [len(one["trials"]) for one in result["searches"]] == ([len(measured)] if measured else [])
-        pps = step["next"]["pps"]
+        pps = now["next"]["pps"]
         item = {
-            "number": step["next"]["number"],
+            "number": now["next"]["number"],
             "traffic": "scan",
             "injection_method": "auto",
             "rate": {"pps": pps},
@@ -351,7 +351,7 @@ def test_a_search_is_replayed(path):
         }
         lost = max(0, int(pps * 10) - 4000)  # a device of 400 frames a second
         entry = made(item, "gen1", pps=pps, lost=lost)
-        module.append(path, {"step": {"asked_pps": pps, "duration": step["next"]["duration"]}, **entry})
+        module.append(path, {"step": {"asked_pps": pps, "duration": now["next"]["duration"]}, **entry})
     module.append(path, {"ended": 3000.0, "broke": {}})
     found = of_record(module.read(path))
     assert found["passed"]
