@@ -63,9 +63,7 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
                 "not a criterion", on=on, remedy="It is {name: ..., expression: ...}, and nothing else."
             )
         if any(other["name"] == one["name"] for other in checked):
-            raise TrafficgenError(
-                f"the name {one['name']!r} is another's, too", on=on, remedy="Give each a name of its own."
-            )
+            raise TrafficgenError(f"the name {one['name']!r} is used twice", on=on, remedy="Give each its own name.")
         try:
             _check(one["expression"])
         except TrafficgenError as error:

@@ -47,9 +47,9 @@ def check_traffic(traffic: Any) -> list[dict[str, Any]]:
         on = f"throughput_traffic, entry {number}"
         if not isinstance(one, Mapping) or not _NAME.match(str(one.get("name", ""))):
             raise TrafficgenError(
-                "has no name that can be a file's",
+                "has no name that is valid as a file name",
                 on=on,
-                remedy="Give it a name of letters, digits, dots, dashes and underscores.",
+                remedy="Use letters, digits, dots, dashes and underscores.",
             )
         on = f"throughput_traffic, {one['name']}"
         unknown = sorted(set(one) - {"name", "streams", "pcap", "rates", "ip_size"})
@@ -58,7 +58,7 @@ def check_traffic(traffic: Any) -> list[dict[str, Any]]:
                 f"unknown: {', '.join(unknown)}", on=on, remedy="It has name, streams or pcap, rates, ip_size."
             )
         if any(other["name"] == one["name"] for other in checked):
-            raise TrafficgenError("the name is another's, too", on=on, remedy="Give each a name of its own.")
+            raise TrafficgenError("the name is used twice", on=on, remedy="Give each its own name.")
         streams, pcap = one.get("streams"), one.get("pcap")
         if (not streams) == (not pcap):
             raise TrafficgenError(
@@ -92,7 +92,7 @@ def _rate(one: Any, on: str) -> dict[str, Any]:
     form, value = next(iter(one.items()))
     if form == "topspeed":
         if str(value).lower() not in ("true", "yes", "1"):
-            raise TrafficgenError("topspeed is true, or another rate is given", on=on)
+            raise TrafficgenError("topspeed can only be true", on=on)
         return {"topspeed": True}
     number = positive(value, f"{on}: {form}")
     return {str(form): int(number) if number == int(number) else number}

@@ -36,7 +36,7 @@ SCHEMA = "wirespeed.trafficgen/trials"
 SCHEMA_VERSION = 1
 _BLOCK = 1 << 16
 _NO_ROOM = (
-    "What was measured before is kept in it. Make room, then go on with throughput_resume, or make a report of its"
+    "The earlier trials are still in it. Free some space, then resume with throughput_resume, or make a report of its"
     " folder."
 )
 
@@ -227,10 +227,12 @@ def read(path: Path) -> Record:
     if lines and not torn and _entry(lines[-1]) is None:
         lines.pop()  # after a power cut there may be anything
     if not lines:
-        raise TrafficgenError("has no whole line, so nothing was measured", on=str(path), remedy="Begin the test anew.")
+        raise TrafficgenError(
+            "has no whole line, so nothing was measured", on=str(path), remedy="Start the test again."
+        )
     first = _entry(lines[0])
     if first is None or first.get("schema") != SCHEMA:
-        raise TrafficgenError("is no record of a throughput test", on=str(path), remedy="Name one: a trials.jsonl.")
+        raise TrafficgenError("is not a record of a throughput test", on=str(path), remedy="Name one: a trials.jsonl.")
     if first.get("schema_version") != SCHEMA_VERSION:
         raise TrafficgenError(
             f"has schema version {first.get('schema_version')!r}, and this collection reads {SCHEMA_VERSION}",
@@ -351,10 +353,10 @@ def resume(path: Path, plan: Mapping[str, Any]) -> Record:
     different = differences(record.plan, clean(plan))
     if different:
         raise TrafficgenError(
-            "this is not the test that was begun there",
+            "this is not the test that was started there",
             on=str(path),
             said="; ".join(different),
-            remedy="Set these as they were, or leave throughput_resume out and begin anew.",
+            remedy="Set these as they were, or leave out throughput_resume to start a new test.",
         )
     append(path, {"resumed": time.time(), "made": record.made()})
     return record

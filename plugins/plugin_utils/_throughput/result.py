@@ -416,7 +416,7 @@ def failures(result: Mapping[str, Any]) -> list[str]:
     """What makes the play fail, a sentence each."""
     found = []
     if result["unfinished"]:
-        found.append(f"{unfinished_words(result['unfinished'])} throughput_resume goes on with it.")
+        found.append(f"{unfinished_words(result['unfinished'])} Set throughput_resume to go on with it.")
     found += [line(one) for one in result["trials"] if one["status"] != "ok"]
     found += [
         f"{one['host']}, search {one['search']} of {one['traffic']['name']}, {one['injection_method']}: "

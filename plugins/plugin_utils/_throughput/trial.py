@@ -100,7 +100,7 @@ def _why_failed(ran: Mapping[str, Any] | None, what: str = "") -> str | None:
     if ran.get("unreachable"):
         message = f"{GONE}: {ran.get('msg') or 'unreachable'}"
     elif ran.get("rc"):
-        message = f"status {ran['rc']}: {ran.get('stderr') or ran.get('stdout') or ran.get('msg') or 'without a word'}"
+        message = f"status {ran['rc']}: {ran.get('stderr') or ran.get('stdout') or ran.get('msg') or 'no output'}"
     elif ran.get("msg") and (ran.get("failed") or "failed_when_result" in ran or "exception" in ran):
         message = str(ran["msg"])
     else:
@@ -139,7 +139,7 @@ def printed_count(registered: Mapping[str, Any], command: str) -> int:
         raise TrafficgenError(
             f"printed {printed[:60]!r}, not one whole number",
             on=f"the receiver's command {command}",
-            remedy="It is to print a counter of packets, in decimal, and nothing else.",
+            remedy="It must print a packet counter, in decimal, and nothing else.",
         )
     return int(printed)
 

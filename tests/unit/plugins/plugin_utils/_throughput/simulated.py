@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Devices and generators whose limits are known, for the tests of the search."""
+"""Traffic, and devices and generators whose limits are known, for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ import random
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 
+TRAFFIC = {
+    "name": "scan",
+    "ip_size": 64,
+    "frame_size": 78,
+    "wire_frame_size": 82,
+    "packets": 10,
+    "bytes": 780,
+    "flows": 10,
+    "sha256": "ab" * 32,
+    "streams": None,
+    "path": "/scan.pcap",
+    "source_macs": ["02:00:00:00:00:01"],
+}
 TEN_G = 10000
 
 

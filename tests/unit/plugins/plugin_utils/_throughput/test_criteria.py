@@ -146,7 +146,7 @@ def test_the_controller_survives(work, message):
         ([{"name": "a"}], "entry 1: not a criterion"),
         ([{"name": " ", "expression": "a"}], "entry 1: not a criterion"),
         ([{"name": "a", "expression": "a", "extra": 1}], "not a criterion"),
-        ([{"name": "a", "expression": "b"}, {"name": "a", "expression": "c"}], "another's"),
+        ([{"name": "a", "expression": "b"}, {"name": "a", "expression": "c"}], "used twice"),
         ([{"name": "a", "expression": 1}], "is a string, not int"),
         (["min(a)"], "not a criterion"),
         ("min(a)", "not a list"),

@@ -21,20 +21,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput i
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load, of_record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import TRAFFIC
 
-TRAFFIC = {
-    "name": "scan",
-    "ip_size": 64,
-    "frame_size": 78,
-    "wire_frame_size": 82,
-    "packets": 10,
-    "bytes": 780,
-    "flows": 10,
-    "sha256": "ab" * 32,
-    "streams": None,
-    "path": "/scan.pcap",
-    "source_macs": ["02:00:00:00:00:01"],
-}
 INTERFACE = {"name": "ens17", "netns": None, "driver": "ixgbe", "link_speed_mbps": 10000, "mtu": 1500}
 
 
@@ -158,7 +146,8 @@ def test_a_full_disk_keeps_what_is_there(path, size):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + size, limits[1]))
         with pytest.raises(
-            TrafficgenError, match=r"trials\.jsonl: cannot be written: .*Make room, then go on with throughput_resume"
+            TrafficgenError,
+            match=r"trials\.jsonl: cannot be written: .*Free some space, then resume",
         ):
             module.append(path, entry)
     finally:
@@ -264,7 +253,7 @@ def changed(tree, way, value):
 def test_another_test_is_refused(path, now, said):
     module.begin(path, header())
     before = path.read_bytes()
-    with pytest.raises(TrafficgenError, match=f"not the test that was begun there: {said}.*Set these as they were"):
+    with pytest.raises(TrafficgenError, match=f"not the test that was started there: {said}.*Set these as they were"):
         module.resume(path, now)
     assert path.read_bytes() == before
 
@@ -296,7 +285,7 @@ def test_an_unfinished_result(path):
     assert result["unfinished"] == {"made": 3, "planned": 12, "what": "trials"}
     assert (len(result["trials"]), result["passed"], result["ended"]) == (3, False, 1040.0)
     assert result["failures"] == [
-        "The test is unfinished: 3 of 12 trials were made. throughput_resume goes on with it."
+        "The test is unfinished: 3 of 12 trials were made. Set throughput_resume to go on with it."
     ]
     assert load(json.dumps(result)) == result
 
@@ -445,7 +434,7 @@ def test_what_is_no_result_is_said(tmp_path):
     for name, content, said in (
         ("a.json", b"\xff", "is not text in UTF-8"),
         ("b.jsonl", b"", "has no whole line"),
-        ("c.jsonl", b"{}\n", "is no record"),
+        ("c.jsonl", b"{}\n", "is not a record"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(TrafficgenError, match=f"{name}.*{said}"):

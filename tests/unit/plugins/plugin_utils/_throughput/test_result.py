@@ -14,20 +14,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import host, result
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import TRAFFIC
 
-TRAFFIC = {
-    "name": "scan",
-    "ip_size": 64,
-    "frame_size": 78,
-    "wire_frame_size": 82,
-    "packets": 10,
-    "bytes": 780,
-    "flows": 10,
-    "sha256": "ab" * 32,
-    "streams": None,
-    "path": "/scan.pcap",
-    "source_macs": ["02:00:00:00:00:01"],
-}
 ASKED = [{"name": "scan", "pcap": "/scan.pcap"}]
 
 

@@ -293,9 +293,7 @@ def test_estimate(arguments):
 
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "MLRsearch", None)
-    with pytest.raises(
-        TrafficgenError, match=r"missing on the controller: the Python library MLRsearch.*pip install MLRsearch"
-    ):
+    with pytest.raises(TrafficgenError, match=r"missing on the controller: .* MLRsearch.*pip install MLRsearch"):
         step([], settings_of("ndr"))
 
 
