@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Reading, offset, read_time
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -38,5 +38,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             before = time.time()
             answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
             after = time.time()
-            taken.append(Sample(before, read_time(answer["stdout"], answer["stderr"]), after))
+            taken.append(Reading(before, read_time(answer["stdout"], answer["stderr"]), after))
         return {**result, "changed": False, "clock": offset(taken)}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 
-class Sample(NamedTuple):
+class Reading(NamedTuple):
     """The own clock before and after the other told ``there``, in seconds since the epoch."""
 
     before: float
@@ -30,7 +30,7 @@ def read_time(stdout: str, stderr: str = "") -> float:
     return float(found[1])
 
 
-def offset(samples: Sequence[Sample]) -> dict[str, Any]:
+def offset(samples: Sequence[Reading]) -> dict[str, Any]:
     """``{offset_seconds, uncertainty_seconds, samples}``, the other clock minus the own.
 
     The other clock was read between ``before`` and ``after``. A sample for which the own clock was set meanwhile is

@@ -11,25 +11,25 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils import _libraries
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Sample, offset, read_time
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._clock import Reading, offset, read_time
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 
 def test_the_quickest_answer_tells():
     # The other clock is 5 s ahead. The slow answers were held up on one way only.
-    samples = [Sample(100.0, 105.9, 101.0), Sample(102.0, 107.01, 102.02), Sample(103.0, 108.0, 103.5)]
+    samples = [Reading(100.0, 105.9, 101.0), Reading(102.0, 107.01, 102.02), Reading(103.0, 108.0, 103.5)]
     found = offset(samples)
     assert found == {"offset_seconds": 5.0, "uncertainty_seconds": 0.01, "samples": 3}
     # Whatever the way took, the true offset is within the uncertainty.
     for asymmetry in (0.0, 0.3, 0.99):
-        one = offset([Sample(100.0, 100.0 + asymmetry + 5.0, 101.0)])
+        one = offset([Reading(100.0, 100.0 + asymmetry + 5.0, 101.0)])
         assert abs(one["offset_seconds"] - 5.0) <= one["uncertainty_seconds"]
 
 
 def test_a_clock_set_meanwhile_is_no_answer():
-    assert offset([Sample(100.0, 1.0, 99.0), Sample(99.0, 99.5, 100.0)])["samples"] == 1
+    assert offset([Reading(100.0, 1.0, 99.0), Reading(99.0, 99.5, 100.0)])["samples"] == 1
     with pytest.raises(TrafficgenError, match="was set while"):
-        offset([Sample(100.0, 1.0, 99.0)])
+        offset([Reading(100.0, 1.0, 99.0)])
 
 
 @pytest.mark.parametrize("text", ["1795533000.123456789\n", "Welcome to gen1\r\n1795533000.123456789\r\n"])
