@@ -139,6 +139,18 @@ def test_what_makes_no_sense(change, message):
         plan(asked.pop("traffic"), **asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        ({"rates": TOP, "search": "ndr"}, r"Set throughput_search_options\.max_pps, or throughput_link_speed_mbps\."),
+        ({"rates": [{"line_rate_percent": 50}]}, "Set throughput_link_speed_mbps, or"),
+    ],
+)
+def test_a_remedy_names_what_the_role_can_set(asked, remedy):
+    with pytest.raises(TrafficgenError, match=f"^a, scan, .*{remedy}"):
+        plan([SCAN], **asked, hosts={"a": machine(speed=None)})
+
+
 # IEEE 802.1Q: a tag is 4 bytes. A frame of RFC 2544 is 64 bytes with the 4 of its FCS.
 @pytest.mark.parametrize(
     ("streams", "counted", "expected"),
