@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import table_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
@@ -163,4 +164,4 @@ def wait_for_link(
 
 def _steady_seconds(interface: Interface) -> float:
     """For how long a link that was reset has to be up to be taken for up."""
-    return _LATE_STEADY if read_driver(interface)[0] in _LATE else _STEADY
+    return _LATE_STEADY if table_driver(read_driver(interface)[0]) in _LATE else _STEADY

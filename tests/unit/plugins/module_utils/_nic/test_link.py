@@ -34,7 +34,7 @@ class Clock:
     [
         ("down " * 100 + "up", "ixgbe", 2.1),
         ("up up " + "down " * 48 + "up", "ixgbe", 1.1),
-        ("up " * 75 + "down " * 25 + "up", "ice", 4.0),
+        ("up " * 75 + "down " * 25 + "up", "ice_netmap", 4.0),
         ("up " * 75 + "down " * 25 + "up", "i40e", 4.0),
         ("up down", "ixgbe", None),
     ],
