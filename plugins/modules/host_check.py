@@ -82,12 +82,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import (
-    Host,
-    busy,
-    folder_problem,
-    managed,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import folder_problem
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import busy, managed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_interface
 
 

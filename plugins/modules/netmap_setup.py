@@ -102,14 +102,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_file
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import sha256
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, write_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.install import remove
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.package import packed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import (
-    Host,
-    remove,
-    set_up_all,
-    sha256,
-    write_file,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import set_up_all
 
 RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "missing_drivers")
 

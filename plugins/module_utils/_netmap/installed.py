@@ -21,6 +21,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, find_program, must
 
 STAMPS = "var/lib/trafficgen/stamps"
 ROLE = "role wirespeed.trafficgen.netmap"
@@ -232,3 +233,57 @@ def _stamp(path: Path) -> dict[str, Any] | None:
     except ValueError:
         return None  # the role writes it whole; what is broken says nothing
     return stamp if isinstance(stamp, dict) else None
+
+
+SIGNING = (
+    "Make a key, enrol its certificate (mokutil --import CERT.der, then reboot and confirm) and set netmap_signing_key"
+    " and netmap_signing_cert; or switch Secure Boot off."
+)
+
+
+def modinfo(module: Path, field: str) -> str:
+    """A field of a module."""
+    return must(
+        [find_program("modinfo") or "modinfo", "-F", field, str(module)], f"{module} is no kernel module"
+    ).strip()
+
+
+def refused_problem(host: Host, settings: Mapping[str, Any]) -> str:
+    """Whether this kernel takes signed modules only and there is no key to sign with."""
+    if settings["signing_key"]:
+        return ""
+    locked = re.search(r"\[(integrity|confidentiality)\]", read_text(host.path("/sys/kernel/security/lockdown")))
+    if not locked and read_text(host.path("/sys/module/module/parameters/sig_enforce")) != "Y":
+        return ""
+    return f"This kernel refuses unsigned modules (Secure Boot, kernel lockdown or module.sig_enforce). {SIGNING}"
+
+
+def module_file(host: Host, kernel: str, module: str) -> Path | None:
+    """The installed file of a module, compressed or not."""
+    for end in ("", ".xz", ".zst", ".gz"):
+        path = host.modules(kernel) / f"{module}.ko{end}"
+        if path.is_file():
+            return path
+    return None
+
+
+def options_problem(path: Path | None, settings: Mapping[str, Any]) -> str:
+    """Which of netmap_module_options the module does not have: the kernel would only log that."""
+    if not path or not settings["module_options"]:
+        return ""
+    known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
+    unknown = sorted(set(settings["module_options"]) - known)
+    return (
+        f"netmap_module_options: the module has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
+        if unknown
+        else ""
+    )
+
+
+def same_module(host: Host, module: str, path: Path | None) -> bool:
+    """Whether the module in the kernel is that of the file, by the build ID that the linker put into both."""
+    note = host.path(f"/sys/module/{module.replace('-', '_')}/notes/.note.gnu.build-id")
+    try:
+        return path is not None and path.suffix == ".ko" and note.read_bytes() in path.read_bytes()
+    except OSError:
+        return False

@@ -16,7 +16,23 @@ import zipfile
 ROOT = "ansible_collections.wirespeed.trafficgen.plugins.module_utils"
 # What the program imports of the collection, itself included. The boot unit allows it no socket but AF_UNIX and
 # AF_NETLINK, no other namespace and no memory that can be written and executed: nothing here may need more.
-PARTS = ("_errors", "_host.commands", "_nic.management", "_nic.names", "_netmap.program")
+PARTS = (
+    "_errors",
+    "_host.commands",
+    "_host.files",
+    "_nic.management",
+    "_nic.names",
+    "_netmap.build",
+    "_netmap.drivers",
+    "_netmap.host",
+    "_netmap.install",
+    "_netmap.installed",
+    "_netmap.program",
+    "_netmap.safety",
+    "_netmap.settings",
+    "_netmap.source",
+    "_netmap.uses",
+)
 MAIN = f"""import sys
 
 from {ROOT}._netmap.program import main

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what _netmap/program does not touch: ports that the host is managed over, and ports and modules that a run
+"""Tests of what netmap_setup does not touch: ports that the host is managed over, and ports and modules that a run
 uses."""
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import commands
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import program
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import (
+    build,
+    drivers,
+    install,
+    program,
+    source,
+    uses,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import UNIT_FILE, Host
 from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_host import (
     ESTABLISHED,
@@ -72,7 +80,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tools / "ip").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     says(tmp_path)
-    return program.Host(str(root), running="6.6.6")
+    return Host(str(root), running="6.6.6")
 
 
 def says(tmp_path: Path, *links: dict[str, Any], routes: tuple[dict[str, Any], ...] = ()) -> None:
@@ -120,15 +128,15 @@ def test_a_management_port_is_not_given_to_a_native_driver(host: Any, tmp_path: 
     assert "0000:00:03.0 is eth0: the default route is on eth0.5, above it." in problems[0]
     assert "set netmap_allow_management_interface: true" in problems[0]
     with pytest.raises(TrafficgenError, match=r"the default route is on eth0\.5"):
-        program.take(host, asked, "6.6.6", MANAGEMENT)
+        drivers.take(host, asked, "6.6.6", MANAGEMENT)
     assert program.resolve_devices(host, {**asked, "allow_management_interface": True})[1] == []
 
 
 def test_the_connection_behind_sudo_protects_a_port(host: Any, tmp_path: Path) -> None:
     (host.path(f"/proc/{os.getpid()}") / "environ").write_bytes(b"SSH_CONNECTION=192.0.2.77 5 192.0.2.10 22\0")
     (tmp_path / "ways").touch()
-    assert "eth0: the SSH connection came in at 192.0.2.10" in program.protected_problem(host, SETTINGS, MANAGEMENT)
-    assert program.protected_problem(host, SETTINGS, TEST) == ""
+    assert "eth0: the SSH connection came in at 192.0.2.10" in uses.protected_problem(host, SETTINGS, MANAGEMENT)
+    assert uses.protected_problem(host, SETTINGS, TEST) == ""
 
 
 def test_another_session_protects_a_port_from_the_unit(host: Any, tmp_path: Path) -> None:
@@ -136,11 +144,11 @@ def test_another_session_protects_a_port_from_the_unit(host: Any, tmp_path: Path
     native(host, MANAGEMENT)
     says(tmp_path, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
     (tmp_path / "ways").touch()
-    assert program.reload_problem(host, SETTINGS) == ""
+    assert uses.reload_problem(host, SETTINGS) == ""
     sockets(host.root, ("192.0.2.10", 22, PEER, 40000, ESTABLISHED, 7))
     with pytest.raises(TrafficgenError, match=r"eth0: an SSH connection came in at 192\.0\.2\.10, on eth0"):
-        program.unload(host, SETTINGS)
-    assert program.reload_problem(host, {**SETTINGS, "allow_management_interface": True}) == ""
+        drivers.unload(host, SETTINGS)
+    assert uses.reload_problem(host, {**SETTINGS, "allow_management_interface": True}) == ""
 
 
 def test_the_way_of_the_answers_protects_a_port(host: Any, tmp_path: Path) -> None:
@@ -154,8 +162,8 @@ def test_the_way_of_the_answers_protects_a_port(host: Any, tmp_path: Path) -> No
     # What ip -j -batch says: a line each, and nothing of one that cannot be reached.
     answer = {"dst": PEER, "from": "192.0.2.10", "gateway": "192.0.2.1", "dev": "tg0", "flags": []}
     (tmp_path / "ways").write_text(f"{json.dumps([answer])}\nnonsense\n[{{}}]\n")
-    assert f"tg0: the answers to the SSH client {PEER} leave by tg0." in program.protected_problem(host, SETTINGS, TEST)
-    assert program.protected_problem(host, SETTINGS, OTHER) == ""
+    assert f"tg0: the answers to the SSH client {PEER} leave by tg0." in uses.protected_problem(host, SETTINGS, TEST)
+    assert uses.protected_problem(host, SETTINGS, OTHER) == ""
     assert (
         tmp_path / "asked"
     ).read_text() == f"route get {PEER} from 192.0.2.10\nroute get {PEER6} from 2001:db8::10\n"
@@ -174,40 +182,40 @@ def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(
     ip = tmp_path / "tools/ip"
     in_there = "case $* in 'netns exec there '*route*) echo '[]'; exit;; 'netns exec there '*) cat there; exit;; esac\n"
     ip.write_text(ip.read_text().replace("case", f"{in_there}case"))
-    assert program.managed(host, ["v7", "snd0"], "there") == {
+    assert uses.managed(host, ["v7", "snd0"], "there") == {
         "v7": "it leaves through eth0, and the default route is on eth0"
     }
 
 
 def _rmmod(host: Any) -> None:
-    program.unload(host, SETTINGS)
+    drivers.unload(host, SETTINGS)
 
 
 def _activate(host: Any) -> None:
-    program.activate(host, SETTINGS)
+    install.activate(host, SETTINGS)
 
 
 def _restart(host: Any) -> None:
-    program.replace(host, SETTINGS, "6.6.6", {}, (), loads=True)
+    install.replace(host, SETTINGS, "6.6.6", {}, (), loads=True)
 
 
 def _no_unit(host: Any) -> None:
-    path = host.path(program.UNIT_FILE)
+    path = host.path(UNIT_FILE)
     path.parent.mkdir(parents=True)
     path.touch()
-    program.replace(host, {**SETTINGS, "service": False, "files": {}, "program": b""}, "6.6.6", {}, (), loads=False)
+    install.replace(host, {**SETTINGS, "service": False, "files": {}, "program": b""}, "6.6.6", {}, (), loads=False)
 
 
 def _absent(host: Any) -> None:
-    path = host.path(program.UNIT_FILE)
+    path = host.path(UNIT_FILE)
     path.parent.mkdir(parents=True)
     path.touch()
-    program.remove(host, {**SETTINGS, "source_dir": "/usr/src/netmap"})
+    install.remove(host, {**SETTINGS, "source_dir": "/usr/src/netmap"})
 
 
 def _rebuild(host: Any) -> None:
     host.path("/sys/module/netmap/parameters").mkdir()
-    program.build_and_install(
+    build.build_and_install(
         host, {**SETTINGS, "signing_key": "", "kernel_dir": "/k", "kernel_sources": "", "signing_cert": ""}, "6.6.6"
     )
 
@@ -219,13 +227,15 @@ ACTS = [_rmmod, _activate, _restart, _no_unit, _absent, _rebuild]
 def act(request: pytest.FixtureRequest, host: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """What gives a native port back; nothing of it may be begun. Of a build, only what has to do with ports."""
     for name in ("headers_problem", "tools_problem", "signing_problem", "build_folders_problem", "refused_problem"):
-        monkeypatch.setattr(program, name, lambda *_: "")
+        monkeypatch.setattr(build, name, lambda *_: "")
 
     def never(*_: Any, **_more: Any) -> None:
         raise AssertionError("it was begun")
 
     for name in ("systemctl", "bind", "write_file", "fetch", "must"):
-        monkeypatch.setattr(program, name, never)
+        for part in (build, drivers, install, source):
+            if hasattr(part, name):
+                monkeypatch.setattr(part, name, never)
     return lambda: request.param(host)
 
 
@@ -271,21 +281,21 @@ def test_a_port_is_not_given_to_its_native_driver_during_a_run(host: Any) -> Non
     sending(host, 3, 18100)
     assert "A run is sending on tg0" in program.resolve_devices(host, {**SETTINGS, "native_devices": ["tg0"]})[1][0]
     with pytest.raises(TrafficgenError, match="A run is sending on tg0"):
-        program.take(host, SETTINGS, "6.6.6", TEST)
+        drivers.take(host, SETTINGS, "6.6.6", TEST)
 
 
 def test_the_lock_of_a_run_is_found_as_the_kernel_lists_it() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
         lock.bind(f"\0wirespeed.trafficgen/sending/{os.getpid()}")
         lock.listen()
-        found = program.runs(program.Host())[str(os.getpid())]
+        found = uses.runs(Host())[str(os.getpid())]
         assert found == os.readlink(f"/proc/self/fd/{lock.fileno()}")
-        assert any(f"(process {os.getpid()})" in who for who in program.have_open(program.Host(), [found]))
-    assert str(os.getpid()) not in program.runs(program.Host())
+        assert any(f"(process {os.getpid()})" in who for who in uses.have_open(Host(), [found]))
+    assert str(os.getpid()) not in uses.runs(Host())
 
 
 def test_who_is_at_work_in_any_namespace(host: Any) -> None:
-    assert program.busy(host) == ""
+    assert uses.busy(host) == ""
     opened(host.root, 42, "tcpreplay", "socket:[18100]")
     opened(host.root, 43, "pkt-gen", "/dev/netmap")
     opened(host.root, 44, "tcpreplay", "socket:[18200]")
@@ -294,7 +304,7 @@ def test_who_is_at_work_in_any_namespace(host: Any) -> None:
         host.path(f"/proc/{pid}/ns").mkdir()
         host.path(f"/proc/{pid}/ns/net").symlink_to(f"net:[{namespace}]")
         sending(host, 7, inode, f"{pid}/net")
-    assert "in use: tcpreplay (process 42), pkt-gen (process 43), tcpreplay (process 44)." in program.busy(host)
+    assert "in use: tcpreplay (process 42), pkt-gen (process 43), tcpreplay (process 44)." in uses.busy(host)
 
 
 # --- At boot ---
@@ -320,19 +330,19 @@ def test_the_unit_lets_the_guard_see() -> None:
 
 def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path: Path) -> None:
     """Before the network is up there is nothing else to tell a management port by."""
-    noted = {**SETTINGS, "native_macs": program.macs(host, [TEST])}
+    noted = {**SETTINGS, "native_macs": drivers.macs(host, [TEST])}
     assert noted["native_macs"] == {TEST: "02:00:00:00:00:10"}
     says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99"))
     with pytest.raises(
         TrafficgenError, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, and had 02:00:00:00:00:10"
     ):
-        program.take(host, noted, "6.6.6", TEST)
+        drivers.take(host, noted, "6.6.6", TEST)
     # A bond gives its ports its own, and one of another netns shows none.
     says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99", permaddr="02:00:00:00:00:10"))
-    assert program.another_device(host, noted, TEST) == ""
-    assert program.another_device(host, SETTINGS, TEST) == ""
+    assert drivers.another_device(host, noted, TEST) == ""
+    assert drivers.another_device(host, SETTINGS, TEST) == ""
     says(tmp_path, LO)
-    assert program.another_device(host, noted, TEST) == ""
+    assert drivers.another_device(host, noted, TEST) == ""
 
 
 def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> None:
@@ -340,7 +350,7 @@ def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> 
     with pytest.raises(
         TrafficgenError, match=r"ip -j -d addr show: the guard of the management interface got no answer: broken"
     ):
-        program.take(host, SETTINGS, "6.6.6", TEST)
+        drivers.take(host, SETTINGS, "6.6.6", TEST)
 
 
 # --- For other roles ---

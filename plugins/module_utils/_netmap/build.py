@@ -1,0 +1,277 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""netmap built for a kernel: configured, made, signed and verified."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import (
+    DEV_TOOLS,
+    STATE,
+    Host,
+    find_program,
+    must,
+    read_settings,
+    run,
+    write_file,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.install import install
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import (
+    modinfo,
+    options_problem,
+    refused_problem,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import build_folders_problem
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.settings import (
+    asked_drivers,
+    externals,
+    headers_problem,
+    inputs,
+    kernel_folder,
+    key_of,
+    module_name,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import fetch, switch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import reload_problem
+
+# The tests of netmap's configure alone take 60 MB, a native driver tens more.
+NEEDED_MB = 400
+# configure and make have nothing to fetch: should they try, they ask a proxy that is not there. And what they unpack is
+# root's, whoever was its owner where it was packed.
+CLOSED = {
+    **dict.fromkeys(
+        ("http_proxy", "https_proxy", "ftp_proxy", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"
+    ),
+    "no_proxy": "",
+    "NO_PROXY": "",
+    "TAR_OPTIONS": "--no-same-owner --no-same-permissions",
+}
+
+
+def native_drivers(configure_output: str) -> list[str]:
+    """The drivers that configure is left with, from its last line of that name: it drops what fails, and still
+    succeeds."""
+    lines = re.findall(r"^native drivers[ \t]*(.*)$", configure_output, re.MULTILINE)
+    if not lines:
+        raise TrafficgenError(
+            "configure did not print a line 'native drivers': this is not a netmap this role knows. Check"
+            " netmap_version."
+        )
+    return str(lines[-1]).split()
+
+
+def failed_step(step: str, kernel: str, log: Path) -> TrafficgenError:
+    """The error of a failed step, with the end of its log."""
+    said = read_text(log)
+    if "No space left on device" in said:
+        return TrafficgenError(
+            f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there."
+        )
+    lines = [line for line in said.splitlines() if line.strip()]
+    errors = [
+        line
+        for line in lines
+        if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
+    ]
+    return TrafficgenError(
+        f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}."
+    )
+
+
+def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
+    """Build for the kernel, verify, install, load if it runs; the stamp comes last. What fails leaves everything as it
+    was."""
+    try:
+        return build_and_install(host, settings, kernel)
+    except BaseException:
+        with contextlib.suppress(TrafficgenError, OSError):
+            switch(host, read_settings(host))
+        raise
+
+
+def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
+    """What :func:`build` does where nothing fails."""
+    problems = [headers_problem(host, settings, kernel), tools_problem(settings), signing_problem(host, settings)]
+    problems.append(build_folders_problem(host, settings, kernel))
+    if kernel == host.running and settings["service"]:
+        problems += [refused_problem(host, settings), reload_problem(host, settings, settings["native_devices"])]
+    for problem in filter(None, problems):
+        raise TrafficgenError(problem)
+    fetch(host, settings)
+    parts = inputs(host, settings, kernel)
+    folder = host.build_folder(kernel)
+    started = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    host.path(STATE).mkdir(parents=True, mode=0o700, exist_ok=True)
+    folder.mkdir(parents=True)
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if free < NEEDED_MB:
+        raise TrafficgenError(
+            f"{folder} has room for {free} MB, and a build takes up to {NEEDED_MB} MB. Make room there."
+        )
+    place_archives(host, settings)
+
+    source = host.path(settings["source_dir"])
+    log = folder / "configure.log"
+    # Without it, configure looks for the sources of the running kernel, whichever it builds for.
+    if (
+        run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode
+        != 0
+    ):
+        raise failed_step("configure", kernel, log)
+    drivers = native_drivers(read_text(log))
+    log = folder / "make.log"
+    make = ["make", f"-j{int(settings['jobs']) or os.cpu_count() or 1}"]
+    # The drivers' sources come first: the rule of netmap.ko takes those that are there when it begins.
+    steps = [[f"get-{driver}" for driver in drivers]] if drivers else []
+    for targets in (*steps, []):
+        if run([*make, *targets], log=log, cwd=folder, **CLOSED).returncode != 0:
+            raise failed_step("make", kernel, log)
+
+    modules = collect(folder, settings["driver_suffix"])
+    missing = [
+        name for name in asked_drivers(settings) if name not in drivers or module_name(name, settings) not in modules
+    ]
+    if missing and settings["missing_drivers"] == "fail":
+        raise TrafficgenError(
+            f"netmap was built for kernel {kernel} without the native drivers asked for: {', '.join(missing)} (built:"
+            f" {', '.join(drivers) or 'none'}). The reasons are in {folder}/configure.log and {folder}/config.log. Give"
+            " their sources (netmap_kernel_sources, netmap_external_drivers), ask for others (netmap_drivers), or set"
+            " netmap_missing_drivers: warn. What was installed before still is."
+        )
+    for path in modules.values():
+        must(["strip", "--strip-debug", str(path)], f"{path} cannot be stripped")
+        sign(host, settings, kernel, path)
+        verify(kernel, path, settings)
+    if problem := options_problem(modules["netmap"], settings):
+        raise TrafficgenError(problem)
+    apps = {name: folder / "build-apps" / name / name for name in settings["apps"]}
+    for name, path in apps.items():
+        if not path.is_file():
+            raise TrafficgenError(
+                f"netmap's program {name} was not built for kernel {kernel}: see {folder}/make.log, and netmap_apps."
+            )
+
+    stamp = {
+        "key": key_of(parts),
+        **parts,
+        "repository": settings["repository"],
+        "kernel_dir": str(kernel_folder(host, settings, kernel)),
+        "drivers": [name for name in drivers if module_name(name, settings) in modules],
+        "missing": missing,
+        "vermagic": modinfo(modules["netmap"], "vermagic"),
+        "srcversion": modinfo(modules["netmap"], "srcversion") or None,
+        "signer": modinfo(modules["netmap"], "signer") or None,
+        "seconds": round(time.monotonic() - started, 1),
+        "built": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    install(host, settings, kernel, modules, apps, stamp)
+    clear_objects(folder)
+    return {
+        "changed": True,
+        "kernel": kernel,
+        "drivers": stamp["drivers"],
+        "missing": missing,
+        "seconds": stamp["seconds"],
+    }
+
+
+def tools_problem(settings: Mapping[str, Any]) -> str:
+    """Which programs a build lacks here, as a sentence."""
+    names = ["git", "make", "gcc", "strip", "depmod", "modinfo"]
+    if asked_drivers(settings):
+        names.append("patch")
+    if missing := [name for name in names if not find_program(name)]:
+        return f"Missing on this host: {', '.join(missing)}. {DEV_TOOLS}."
+    zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
+    if zipped and not find_program("unzip"):
+        return (
+            f"unzip is missing on this host, which the archive of {', '.join(zipped)} needs. Install the package unzip."
+        )
+    return ""
+
+
+def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
+    """Put the external drivers' archives, verified, where configure finds them and so downloads nothing."""
+    for driver in externals(settings):
+        archive = host.path(driver["archive"])
+        if sha256(archive) != driver["sha256"]:
+            raise TrafficgenError(
+                f"{archive} is missing or is not the archive of {driver['name']} whose checksum was given. Run the role"
+                " netmap."
+            )
+        place = host.path(settings["source_dir"]) / "LINUX/ext-drivers" / driver["place"]
+        if sha256(place) != driver["sha256"]:
+            write_file(place, archive.read_bytes())
+
+
+def collect(folder: Path, suffix: str) -> dict[str, Path]:
+    """The modules that were built, by name: netmap and those with the suffix."""
+    found = {}
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "netmap-tmpdir"]
+        for name in names:
+            module, extension = os.path.splitext(name)
+            if extension == ".ko" and (module == "netmap" or module.endswith(suffix)):
+                found[module] = Path(where) / name
+    if "netmap" not in found:
+        raise TrafficgenError(f"make succeeded, and there is no netmap.ko in {folder}. See {folder}/make.log.")
+    return found
+
+
+def verify(kernel: str, module: Path, settings: Mapping[str, Any]) -> None:
+    """Raise where the module is not for the kernel, or not signed although it should be."""
+    release = modinfo(module, "vermagic").partition(" ")[0]
+    if release != kernel:
+        raise TrafficgenError(
+            f"{module} was built for kernel {release or 'unknown'}, not for {kernel}. Check netmap_kernel_dir."
+        )
+    if settings["signing_key"] and not modinfo(module, "sig_id"):
+        raise TrafficgenError(
+            f"{module} has no signature although it was signed. Check netmap_signing_key and netmap_signing_cert."
+        )
+
+
+def sign(host: Host, settings: Mapping[str, Any], kernel: str, module: Path) -> None:
+    """Sign the module with the kernel's own program."""
+    if not settings["signing_key"]:
+        return
+    folder = kernel_folder(host, settings, kernel)
+    digest = re.search(r'^CONFIG_MODULE_SIG_HASH="(\w+)"', read_text(folder / ".config"), re.MULTILINE)
+    program = folder / "scripts/sign-file"
+    if not program.exists():
+        raise TrafficgenError(f"{program} is missing, which signs modules. {DEV_TOOLS}, with the kernel's headers.")
+    key, certificate = (str(host.path(settings[name])) for name in ("signing_key", "signing_cert"))
+    must(
+        [str(program), digest[1] if digest else "sha256", key, certificate, str(module)],
+        f"{module} cannot be signed with {key}",
+    )
+
+
+def signing_problem(host: Host, settings: Mapping[str, Any]) -> str:
+    """Why modules cannot be signed as asked."""
+    for name in ("signing_key", "signing_cert"):
+        if settings[name] and not host.path(settings[name]).is_file():
+            return f"netmap_{name}: there is no file {settings[name]} on this host. Put it there first, with mode 0600."
+    return ""
+
+
+def clear_objects(folder: Path) -> None:
+    """Of a build that is installed, keep what tells how it went."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.suffix not in (".log", ".status", ".h"):
+            path.unlink()

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role netmap's settings ask for: kernels, drivers, configure's options, the key of a build."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import DEV_TOOLS, STATE, Host, run
+
+# Part of every key: raise it when this program builds otherwise than before.
+RECIPE = 1
+# What configure downloads for an external driver, below LINUX/ext-drivers: where the file is there, it downloads
+# nothing.
+ARCHIVES = {
+    "e1000e": "e1000e-{version}.tar.gz",
+    "i40e": "i40e/v{version}.zip",
+    "ice": "ice/v{version}.zip",
+    "igb": "igb/v{version}.zip",
+    "ixgbe": "ixgbe/v{version}.zip",
+    "ixgbevf": "ixgbevf/v{version}.zip",
+}
+# mlx5 is netmap's, and not for us: its module is mlx5_core, on top of others of the same archive (mlx_compat, mlxfw),
+# which have no suffix.
+EXTERNAL = (*ARCHIVES, "mlx5", "virtio_net.c")
+
+
+def wanted_kernels(host: Host, settings: Mapping[str, Any]) -> list[str]:
+    """The kernel releases to build for."""
+    kernels: list[str] = []
+    for word in settings["kernels"]:
+        if word == "running":
+            kernels.append(host.running)
+        elif word == "all_installed":
+            kernels += installed_kernels(host)
+        else:
+            kernels.append(word)
+    return list(dict.fromkeys(kernels))
+
+
+def is_installed(host: Host, kernel: str) -> bool:
+    """Whether the kernel itself is there: what a removed one leaves is a folder without its modules."""
+    return host.path(f"/lib/modules/{kernel}/kernel").is_dir()
+
+
+def installed_kernels(host: Host) -> list[str]:
+    """The releases of the kernels that are installed."""
+    return sorted(Path(folder).parent.name for folder in glob.glob(str(host.path("/lib/modules/*/kernel"))))
+
+
+def per_kernel(template: str, kernel: str) -> str:
+    """A path that may hold ``{kernel}``."""
+    return template.replace("{kernel}", kernel)
+
+
+def kernel_folder(host: Host, settings: Mapping[str, Any], kernel: str) -> Path:
+    """The configured kernel folder to build against."""
+    if settings["kernel_dir"]:
+        return host.path(per_kernel(settings["kernel_dir"], kernel))
+    packaged = host.path(f"/usr/src/kernels/{kernel}")  # EL's kernel-devel
+    return packaged if packaged.is_dir() else host.path(f"/lib/modules/{kernel}/build")
+
+
+def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
+    """Why nothing can be built against the kernel's headers; empty where it can."""
+    folder = kernel_folder(host, settings, kernel)
+    devel = f"kernel-devel-{kernel} (EL) or linux-headers-{kernel} (Debian)"
+    if not folder.is_dir():
+        return f"There are no headers of kernel {kernel}: {folder} is missing. {DEV_TOOLS}: {devel}."
+    release = re.search(r'UTS_RELEASE "([^"]*)"', read_text(folder / "include/generated/utsrelease.h"))
+    if not release or not (folder / ".config").is_file():
+        return (
+            f"{folder} is no configured kernel folder: it lacks .config or include/generated/utsrelease.h. Install"
+            f" {devel}."
+        )
+    if release[1] != kernel:
+        return (
+            f"{folder} has the headers of kernel {release[1]}, and netmap is to be built for {kernel}. "
+            f"Install {devel}, or set netmap_kernel_dir to its folder, with {{kernel}} for the release."
+        )
+    return ""
+
+
+def headers_identity(folder: Path) -> str:
+    """What a build takes from the kernel folder beside its release: an update of the packages keeps the release now and
+    then."""
+    names = (".config", "Module.symvers", "include/generated/utsrelease.h")
+    return hashlib.sha256(" ".join(sha256(folder / name) for name in names).encode()).hexdigest()
+
+
+def compiler(folder: Path) -> str:
+    """The compiler that the kernel's makefiles take, as it names itself; empty without one."""
+    kernels = re.search(r'^CONFIG_CC_VERSION_TEXT="(\S+)', read_text(folder / ".config"), re.MULTILINE)
+    for name in (kernels[1] if kernels else "", "gcc"):
+        if name and shutil.which(name):
+            return run([name, "--version"]).stdout.partition("\n")[0]
+    return ""
+
+
+def externals(settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The external drivers, each with the archive's place here and its place in netmap's tree."""
+    found = []
+    for driver in settings["external_drivers"]:
+        name = driver["name"]
+        place = ARCHIVES.get(name, name).format(version=driver["version"])
+        archive = f"{STATE}/archives/netmap/{place}"
+        found.append({**driver, "place": place, "archive": archive, "sha256": driver["checksum"].partition(":")[2]})
+    return found
+
+
+def asked_drivers(settings: Mapping[str, Any]) -> list[str]:
+    """Every native driver that must come out of the build."""
+    return list(dict.fromkeys([*settings["drivers"], *(driver["name"] for driver in settings["external_drivers"])]))
+
+
+def configure_options(settings: Mapping[str, Any], kernel: str, folder: Path) -> list[str]:
+    """The options of netmap's configure."""
+    options = [f"--kernel-dir={folder}", f"--driver-suffix={settings['driver_suffix']}", "--no-utils"]
+    if settings["kernel_sources"]:
+        options.append(f"--kernel-sources={per_kernel(settings['kernel_sources'], kernel)}")
+    asked = asked_drivers(settings)
+    if asked:
+        options.append("--drivers=" + ",".join(asked))
+    elif settings["no_drivers"]:
+        options.append("--no-drivers=" + ",".join(settings["no_drivers"]))
+    # configure would download the sources of those that are not named here, unchecked.
+    external = [driver["name"] for driver in settings["external_drivers"]]
+    if external:
+        options.append("--no-ext-drivers=" + ",".join(name for name in EXTERNAL if name not in external))
+        options += [
+            f"--select-version={driver['name']}:{driver['version']}"
+            for driver in settings["external_drivers"]
+            if driver["version"]
+        ]
+    else:
+        options.append("--no-ext-drivers")
+    options.append("--apps=" + ",".join(settings["apps"]) if settings["apps"] else "--no-apps")
+    return options
+
+
+def inputs(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
+    """Everything the result of a build depends on."""
+    folder = kernel_folder(host, settings, kernel)
+    certificate = settings["signing_cert"]
+    return {
+        "recipe": RECIPE,
+        "version": settings["version"],
+        "options": configure_options(settings, kernel, folder),
+        "compiler": compiler(folder),
+        "kernel": kernel,
+        "kernel_headers": headers_identity(folder),
+        "archives": sorted(driver["sha256"] for driver in externals(settings)),
+        "missing_drivers": settings["missing_drivers"],
+        "signing_cert": sha256(host.path(certificate)) if certificate else None,
+    }
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """The key of a build: the same key, the same result."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_stamp(host: Host, kernel: str) -> dict[str, Any]:
+    """The stamp of the kernel's build; empty where there is none that can be read."""
+    try:
+        stamp = json.loads(read_text(host.stamp(kernel)))
+    except ValueError:
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def stamped_kernels(host: Host) -> list[str]:
+    """The kernels something was built for."""
+    return sorted(Path(path).stem[len("netmap-") :] for path in glob.glob(str(host.stamp("*"))))
+
+
+def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
+    """Whether what is installed for the kernel is what is asked for, untouched since."""
+    stamp = read_stamp(host, kernel)
+    files = stamp.get("files") or {}
+    return (
+        stamp.get("key") == key_of(inputs(host, settings, kernel))
+        and bool(files)
+        and all(sha256(host.path(path)) == digest for path, digest in files.items())
+        and all(host.path(path).exists() for path in stamp.get("apps", []))
+    )
+
+
+def module_name(driver: str, settings: Mapping[str, Any]) -> str:
+    """The module of a native driver."""
+    return f"{driver.removesuffix('.c')}{settings['driver_suffix']}"

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""netmap's source: a checkout of one commit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, must, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import source_problem
+
+# A checkout with this file in .git is ours: it may be replaced, and goes with "remove".
+MARK = "trafficgen"
+# What git may fetch by, also where a server sends it elsewhere.
+PROTOCOLS = "https:ssh:file"
+
+
+def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run git on the checkout, which is root's alone, and without a question to anyone."""
+    if problem := source_problem(host, settings):
+        raise TrafficgenError(problem)
+    return run(
+        ["git", "-C", str(host.path(settings["source_dir"])), *arguments],
+        GIT_TERMINAL_PROMPT="0",
+        GIT_ALLOW_PROTOCOL=PROTOCOLS,
+    )
+
+
+def source_state(host: Host, settings: Mapping[str, Any]) -> str:
+    """``ready``: the commit asked for, unchanged; ``fetch``: to be fetched; ``foreign``: not the role's; ``unsafe``:
+    not root's alone."""
+    folder = host.path(settings["source_dir"])
+    if source_problem(host, settings):
+        return "unsafe"
+    if not folder.exists() or not any(folder.iterdir()):
+        return "fetch"
+    ours = (folder / ".git" / MARK).exists()
+    if not (folder / ".git").exists() or not shutil.which("git"):
+        return "foreign" if not ours else "fetch"
+    clean = (
+        git(host, settings, "rev-parse", "HEAD").stdout.strip() == settings["version"]
+        and git(host, settings, "status", "--porcelain", "--untracked-files=no").stdout == ""
+        # configure refuses a build folder of its own while this is there.
+        and not (folder / "LINUX/netmap_linux_config.h").exists()
+    )
+    if clean:
+        return "ready"
+    return "fetch" if ours else "foreign"
+
+
+def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring the checkout to the commit. The old one stays until the new one is whole."""
+    state = source_state(host, settings)
+    if state == "ready":
+        return {"changed": False}
+    if state == "unsafe":
+        raise TrafficgenError(source_problem(host, settings))
+    if state == "foreign":
+        raise TrafficgenError(foreign_source(settings))
+    if switch(host, settings):
+        return {"changed": True}
+    folder = host.path(settings["source_dir"])
+    new = folder.with_name(f".{folder.name}.new")
+    old = folder.with_name(f".{folder.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    version, repository = settings["version"], settings["repository"]
+    new.parent.mkdir(parents=True, exist_ok=True)
+
+    as_owner = upload_pack(repository)
+
+    def here(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(["git", "-C", str(new), *arguments], GIT_TERMINAL_PROMPT="0", GIT_ALLOW_PROTOCOL=PROTOCOLS)
+
+    try:
+        must(["git", "init", "-q", str(new)], f"{new} cannot be made")
+        # One commit without its history, where the server gives it by its hash; else everything.
+        if here("fetch", "-q", "--depth=1", *as_owner, repository, version).returncode != 0:
+            done = here(
+                "fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"
+            )
+            if done.returncode != 0:
+                raise TrafficgenError(
+                    f"netmap's source cannot be fetched from {repository}: {done.stderr.strip()}. Check the network and"
+                    " the proxy of this host, or point netmap_repository at a copy: a URL, or a path on this host."
+                )
+        done = here("-c", "advice.detachedHead=false", "checkout", "-q", "--detach", version)
+        if done.returncode != 0:
+            raise TrafficgenError(
+                f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and"
+                " netmap_repository."
+            )
+        # The commit before stays at hand, for a build of this one that fails.
+        if (folder / ".git").exists():
+            here("fetch", "-q", "--update-shallow", str(folder), "+HEAD:refs/trafficgen/before")
+        (new / ".git" / MARK).touch()
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    return {"changed": True}
+
+
+def upload_pack(repository: str) -> list[str]:
+    """Git's option to read somebody else's repository on this host.
+
+    Git refuses that to root, as what it runs there goes by that repository's settings, so by its owner's will.
+    (safe.directory would have root trust them, and does not reach that program.) So it runs as that owner; what comes
+    of it is known by its hash.
+    """
+    folder = Path(repository.removeprefix("file://"))
+    if not folder.is_absolute() or not folder.is_dir():
+        return []
+    about = (folder / ".git" if (folder / ".git").exists() else folder).stat()
+    if about.st_uid == os.geteuid():
+        return []
+    return [
+        f"--upload-pack=env HOME=/ setpriv --reuid={about.st_uid} --regid={about.st_gid} --clear-groups git upload-pack"
+    ]
+
+
+def switch(host: Host, settings: Mapping[str, Any]) -> bool:
+    """Bring the checkout to the commit where it has that already: without the network."""
+    if not host.path(f"{settings['source_dir']}/.git/{MARK}").exists():
+        return False
+    git(host, settings, "-c", "advice.detachedHead=false", "checkout", "-q", "--force", "--detach", settings["version"])
+    return source_state(host, settings) == "ready"
+
+
+def foreign_source(settings: Mapping[str, Any]) -> str:
+    """The sentence about a folder that is not the role's."""
+    return (
+        f"{settings['source_dir']} is there, is not this role's, and is not an unchanged checkout of"
+        f" {settings['version']}. Move it away, or set netmap_source_dir to another folder."
+    )

@@ -1,0 +1,196 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of _netmap/build: netmap built by tools that only pretend to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import build as builds
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import host as hosts
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import program
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import settings as asked_for
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_netmap import (
+    KERNEL,
+    module,
+    settings,
+    write,
+)
+
+# The end of what netmap's configure printed for a Debian kernel, drivers of the kernel's source asked for.
+CONFIGURE = """\
+********************************** WARNING **********************************
+*** 'veth.c': no applicable patch found and no override provided.
+*** Disabling driver.
+***
+***     Current configuration values:
+***
+*** native drivers              e1000 veth.c
+*****************************************************************************
+kernel directory            /lib/modules/6.1.0-56-amd64/build
+                            [/usr/src/linux-headers-6.1.0-56-amd64]
+linux version               601c0  [6.1.192]
+module file                 netmap.ko
+
+subsystems                  null ptnetmap generic monitor pipe vale\x20
+apps                       \x20
+native drivers              e1000\x20
+
+Contents of the drivers.mak file:
+e1000@conf := CONFIG_E1000
+"""
+
+
+def test_native_drivers_are_those_configure_is_left_with() -> None:
+    assert builds.native_drivers(CONFIGURE) == ["e1000"]
+
+
+def test_no_native_drivers() -> None:
+    assert builds.native_drivers("native drivers              \n\n") == []
+
+
+def test_output_without_that_line_is_refused() -> None:
+    with pytest.raises(TrafficgenError, match="native drivers"):
+        builds.native_drivers("*** native drivers              e1000\n")
+
+
+def test_configure_and_make_cannot_fetch(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    make = tmp_path / "tools/make"
+    tell = (
+        f"for url in http://192.0.2.1/ https://192.0.2.1/; do curl -sS -m 5 $url 2>>{tmp_path}/said; done; env"
+        f" >{tmp_path}/env\n"
+    )
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{tell}"))
+    built()
+    assert "TAR_OPTIONS=--no-same-owner --no-same-permissions" in (tmp_path / "env").read_text()
+    if shutil.which("curl"):
+        assert (tmp_path / "said").read_text().count("127.0.0.1 port 9") == 2
+
+
+def test_build_and_stamp(host: Any, built: Callable[..., dict[str, Any]], source: tuple[str, str, str]) -> None:
+    asked = built(drivers=["e1000"], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
+    stamp = json.loads(host.stamp(KERNEL).read_text())
+    assert stamp["version"] == source[1] and stamp["vermagic"].startswith(KERNEL) and stamp["drivers"] == ["e1000"]
+    assert set(stamp["files"]) == {f"/lib/modules/{KERNEL}/extra/{name}.ko" for name in ("netmap", "e1000-netmap")}
+    assert asked_for.is_built(host, asked, KERNEL)
+    assert program.status(host, asked)["build"] == []
+
+
+def test_a_change_of_what_it_depends_on_builds_again(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    asked = built()
+    assert not asked_for.is_built(host, {**asked, "no_drivers": []}, KERNEL)
+    assert not asked_for.is_built(host, {**asked, "version": "1" * 40}, KERNEL)
+    write(tmp_path / "compiler", "gcc 12")
+    assert not asked_for.is_built(host, asked, KERNEL)
+    (tmp_path / "compiler").unlink()
+    assert asked_for.is_built(host, asked, KERNEL)
+    write(host.path(f"/usr/src/kernels/{KERNEL}/Module.symvers"), "0x2 split_page vmlinux EXPORT_SYMBOL\n")
+    assert not asked_for.is_built(host, asked, KERNEL)
+
+
+def test_a_changed_or_lost_module_is_built_again(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    asked = built()
+    module(host).write_text("another")
+    assert program.status(host, asked)["build"] == [KERNEL]
+    module(host).unlink()
+    assert program.status(host, asked)["build"] == [KERNEL]
+
+
+def test_a_failed_build_leaves_what_was_there(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    asked = built()
+    before = module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(hosts.SETTINGS).read_text()
+    write(tmp_path / "broken")
+    with pytest.raises(TrafficgenError, match=r"make of netmap failed .* x\.c:1: error: no"):
+        built(no_drivers=[])
+    assert (
+        module(host).read_bytes(),
+        host.stamp(KERNEL).read_text(),
+        host.path(hosts.SETTINGS).read_text(),
+    ) == before
+    assert asked_for.is_built(host, asked, KERNEL)
+    # And it is tried again.
+    assert program.status(host, {**asked, "no_drivers": []})["build"] == [KERNEL]
+    (tmp_path / "broken").unlink()
+    assert asked_for.is_built(host, built(no_drivers=[]), KERNEL)
+
+
+def test_a_module_for_another_kernel_is_not_installed(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    write(tmp_path / "release", "6.6.6")
+    with pytest.raises(TrafficgenError, match=f"built for kernel 6.6.6, not for {KERNEL}"):
+        built()
+    assert not module(host).exists() and not host.stamp(KERNEL).exists()
+
+
+def test_a_driver_that_does_not_build(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    kernel_sources = str(host.path("/usr/src/netmap/kernel"))
+    with pytest.raises(TrafficgenError, match="without the native drivers asked for: igb"):
+        built(drivers=["e1000", "igb"], kernel_sources=kernel_sources)
+    assert not module(host).exists()
+    built(drivers=["e1000", "igb"], kernel_sources=kernel_sources, missing_drivers="warn")
+    assert json.loads(host.stamp(KERNEL).read_text())["missing"] == ["igb"]
+
+
+def test_a_driver_without_a_module_is_not_claimed(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    make = tmp_path / "tools/make"
+    make.write_text(make.read_text() + "rm -f e1000-netmap.ko\n")
+    built(drivers=[], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
+    assert json.loads(host.stamp(KERNEL).read_text())["drivers"] == []
+
+
+def test_a_driver_no_longer_asked_for_goes(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    built(drivers=["e1000"], kernel_sources=str(host.path("/usr/src/netmap/kernel")))
+    built()
+    assert module(host).exists() and not module(host, "e1000-netmap").exists()
+
+
+def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    content = "an archive"
+    driver = {
+        "name": "ixgbe",
+        "version": "6.1.6",
+        "url": "https://x/",
+        "checksum": f"sha256:{hashlib.sha256(content.encode()).hexdigest()}",
+    }
+    with pytest.raises(TrafficgenError, match="missing or is not the archive of ixgbe"):
+        built(external_drivers=[driver])
+    write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
+    built(external_drivers=[driver])
+    assert module(host, "ixgbe-netmap").exists()
+
+
+def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
+    monkeypatch.setattr(builds, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
+    said = builds.tools_problem(settings(external_drivers=[driver]))
+    assert "archive of ixgbe" in said and "dev_tools" not in said
+    assert builds.tools_problem(settings()) == ""
+
+
+def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "NEEDED_MB", 10**9)
+    with pytest.raises(TrafficgenError, match="Make room there"):
+        built()
+
+
+def test_a_parameter_the_module_does_not_have(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(TrafficgenError, match=r"has no buf_mun\. It has: buf_num"):
+        built(module_options={"buf_mun": 1})
+    assert not module(host).exists()
+    host.running = KERNEL
+    asked = {**built(module_options={"buf_num": 1}), "service": True}
+    assert program.status(host, asked)["problems"] == []
+    assert "buf_mun" in program.status(host, {**asked, "module_options": {"buf_mun": 1}})["problems"][0]
