@@ -1,0 +1,70 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of the house: which room may use which, how large a room and a file may grow, one name for one thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+CODE = sorted(path for path in PLUGINS.rglob("*.py") if "__pycache__" not in path.parts)
+# Each room uses those that stand before it, never one that stands behind it. What names an interface and a namespace
+# is for all.
+ROOMS = ["_host", "_nic", "_netmap", "_counters", "_traffic", "_pcap", "_tcpreplay"]
+MOST_FILES, MOST_LINES = 14, 450
+LONGER = {
+    "plugins/modules/tcpreplay.py": "its documentation: Ansible wants it in the module's own file",
+}
+
+
+def room_of(name: str) -> str | None:
+    found = re.search(r"module_utils[./](_[a-z]+)[./]", name + "/")
+    return found[1] if found and found[1] in ROOMS else None
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if room_of(str(path))], ids=lambda path: path.name)
+def test_a_room_uses_no_room_behind_it(path):
+    own = ROOMS.index(room_of(str(path)))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and room_of(node.module or "") and not node.module.endswith("._nic.names"):
+            assert ROOMS.index(room_of(node.module)) <= own, f"line {node.lineno}: {node.module}"
+
+
+def test_no_room_is_too_full():
+    files = defaultdict(list)
+    for path in [*CODE, *(ROOT / "tests" / "unit").rglob("test_*.py")]:
+        if path.parent != PLUGINS / "filter":  # Ansible wants a file for each
+            files[path.parent].append(path.name)
+    assert {str(folder): len(names) for folder, names in files.items() if len(names) > MOST_FILES} == {}
+
+
+def test_no_file_is_too_long():
+    long = {}
+    for path in CODE:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > MOST_LINES:
+            long[path.relative_to(ROOT).as_posix()] = lines
+    assert set(long) == set(LONGER), long
+
+
+def test_a_class_s_name_is_one_thing():
+    homes = defaultdict(set)
+    for path in CODE:
+        if "_utils" in path.parent.as_posix():
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef):
+                    homes[node.name].add(path.relative_to(PLUGINS).as_posix())
+    assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_the_formatter_has_no_exception():
+    mark = "fmt" + ": "
+    for path in [*CODE, *(ROOT / "tests").rglob("*.py")]:
+        assert not re.search(rf"# {mark}(skip|off)", path.read_text(encoding="utf-8")), path
