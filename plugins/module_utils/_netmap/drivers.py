@@ -17,7 +17,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host 
     Host,
     devices_of,
     driver_of,
-    find_program,
     holders,
     interfaces_of,
     is_loaded,
@@ -59,8 +58,8 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
             )
     needs = [name for name in modinfo(path, "depends").split(",") if name and name != "netmap"]
     if needs:
-        must([find_program("modprobe") or "modprobe", "-a", *needs], f"{path} needs {', '.join(needs)}")
-    done = run([find_program("insmod") or "insmod", str(path), *options])
+        must(["modprobe", "-a", *needs], f"{path} needs {', '.join(needs)}")
+    done = run(["insmod", str(path), *options])
     if done.returncode != 0 and not is_loaded(host, module):
         said = done.stderr.strip()
         remedy = ""
@@ -103,7 +102,7 @@ def unload(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         for address in devices_of(host, driver):
             give_back(host, settings, address)
     for module in (*holders(host), "netmap"):
-        must([find_program("rmmod") or "rmmod", module], f"{module} cannot be unloaded")
+        must(["rmmod", module], f"{module} cannot be unloaded")
     return {"changed": True}
 
 
@@ -158,7 +157,7 @@ def give_back(host: Host, settings: Mapping[str, Any], address: str) -> None:
     suffix = settings["driver_suffix"]
     if not stock and native.endswith(suffix):
         # Its stock driver is not loaded, as after rmmod by hand.
-        run([find_program("modprobe") or "modprobe", native[: -len(suffix)]])
+        run(["modprobe", native[: -len(suffix)]])
         (host.path("/sys/bus/pci/drivers_probe")).write_text(address)
         stock = wait_for_driver(host, address, seconds=5)
     if not stock or stock == native:
@@ -190,9 +189,9 @@ def set_up(host: Host, address: str, up: bool) -> None:
     rename it."""
     if not up:
         return
-    run([find_program("udevadm") or "udevadm", "settle", "--timeout=10"])
+    run(["udevadm", "settle", "--timeout=10"])
     for name in interfaces_of(host, address):
-        run([find_program("ip") or "ip", "link", "set", name, "up"])
+        run(["ip", "link", "set", name, "up"])
 
 
 def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:

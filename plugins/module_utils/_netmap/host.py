@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import write_whole
 
 SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
@@ -69,7 +70,7 @@ def run(
         with contextlib.ExitStack() as stack:
             out: Any = stack.enter_context(log.open("a")) if log else subprocess.PIPE
             process = subprocess.Popen(
-                argv,
+                [find_program(argv[0]) or argv[0], *argv[1:]],
                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT if log else subprocess.PIPE,
@@ -99,16 +100,9 @@ def must(argv: Sequence[str], what: str) -> str:
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file so that a reader finds the old one or the new one, whole."""
+    """Write a file and the folders above it; a reader finds the old one or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)  # a link there would lead elsewhere
-    with new.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.chmod(mode)
-    new.replace(path)
+    write_whole(path, content, mode, sync=True)
 
 
 def find_program(name: str) -> str | None:

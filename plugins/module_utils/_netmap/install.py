@@ -174,7 +174,7 @@ def reload_systemd() -> None:
 def settle(host: Host, kernel: str) -> None:
     """The modules' list and their SELinux label."""
     must(
-        [find_program("depmod") or "depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel],
+        ["depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel],
         "depmod failed",
     )
     restorecon = find_program("restorecon")

@@ -14,6 +14,7 @@ import json
 import lzma
 import os
 import re
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,8 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, find_program, must
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, must
 
-STAMPS = "var/lib/trafficgen/stamps"
 ROLE = "role wirespeed.trafficgen.netmap"
 DEFAULT_BUFFER = 2048
 
@@ -37,7 +37,7 @@ _EMULATED_ONLY = 2  # of the parameter admode; 0 takes what there is, 1 native o
 # The variable SecureBoot of the UEFI specification's global namespace: four bytes of attributes, one of value.
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 # An ELF note NT_GNU_BUILD_ID: the sizes of name and content, its type, its name, then SHA-1.
-_BUILD_ID = re.compile(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0(.{20})", re.DOTALL)
+_BUILD_ID = re.compile(re.escape(struct.pack("=3I", 4, 20, 3)) + rb"GNU\0(.{20})", re.DOTALL)
 _UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
 
 
@@ -166,7 +166,7 @@ def builds(root: str = "/") -> dict[str, dict[str, Any]]:
     for file in sorted(Path(root, "lib/modules").glob("*/extra/netmap.ko*")):
         release = file.parent.parent.name
         said = parse_modinfo(_modinfo(str(file)))
-        stamp = _stamp(Path(root, STAMPS, f"netmap-{release}.json"))
+        stamp = stamp_of(Host(root), release)
         found[release] = {
             "path": "/" + str(file.relative_to(root)),
             **{name: said.get(name) for name in ("vermagic", "srcversion", "signer")},
@@ -221,7 +221,9 @@ def _unpacked(file: Path) -> bytes:
         return b""
 
 
-def _stamp(path: Path) -> dict[str, Any] | None:
+def stamp_of(host: Host, kernel: str) -> dict[str, Any] | None:
+    """What the role noted of its build for a kernel; None where there is none, or none that can be read."""
+    path = host.stamp(kernel)
     try:
         stamp = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -243,17 +245,12 @@ SIGNING = (
 
 def modinfo(module: Path, field: str) -> str:
     """A field of a module."""
-    return must(
-        [find_program("modinfo") or "modinfo", "-F", field, str(module)], f"{module} is no kernel module"
-    ).strip()
+    return must(["modinfo", "-F", field, str(module)], f"{module} is no kernel module").strip()
 
 
 def refused_problem(host: Host, settings: Mapping[str, Any]) -> str:
     """Whether this kernel takes signed modules only and there is no key to sign with."""
-    if settings["signing_key"]:
-        return ""
-    locked = re.search(r"\[(integrity|confidentiality)\]", read_text(host.path("/sys/kernel/security/lockdown")))
-    if not locked and read_text(host.path("/sys/module/module/parameters/sig_enforce")) != "Y":
+    if settings["signing_key"] or not signatures_enforced(str(host.root)):
         return ""
     return f"This kernel refuses unsigned modules (Secure Boot, kernel lockdown or module.sig_enforce). {SIGNING}"
 
@@ -280,10 +277,7 @@ def options_problem(path: Path | None, settings: Mapping[str, Any]) -> str:
     )
 
 
-def same_module(host: Host, module: str, path: Path | None) -> bool:
-    """Whether the module in the kernel is that of the file, by the build ID that the linker put into both."""
-    note = host.path(f"/sys/module/{module.replace('-', '_')}/notes/.note.gnu.build-id")
-    try:
-        return path is not None and path.suffix == ".ko" and note.read_bytes() in path.read_bytes()
-    except OSError:
-        return False
+def is_loaded_file(host: Host, path: Path | None) -> bool:
+    """Whether netmap in the kernel is that of the file, by the build ID that the linker put into both."""
+    build_id = loaded_build_id(str(host.root))
+    return path is not None and build_id is not None and build_id == _build_id(_unpacked(path))

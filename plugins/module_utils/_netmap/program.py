@@ -51,10 +51,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
     unlike,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import (
+    is_loaded_file,
     module_file,
     options_problem,
     refused_problem,
-    same_module,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import (
     build_folders_problem,
@@ -130,7 +130,7 @@ def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str
     """Whether what is loaded differs from what is installed and asked for."""
     if not is_loaded(host):
         return False  # the unit is to be started, no more
-    if not same_module(host, "netmap", module_file(host, host.running, "netmap")):
+    if not is_loaded_file(host, module_file(host, host.running, "netmap")):
         return True
     for name, value in settings["module_options"].items():
         if read_text(host.path(f"/sys/module/netmap/parameters/{name}")) != str(value):

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import DEV_TOOLS, STATE, Host, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import stamp_of
 
 # Part of every key: raise it when this program builds otherwise than before.
 RECIPE = 1
@@ -171,11 +172,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 
 def read_stamp(host: Host, kernel: str) -> dict[str, Any]:
     """The stamp of the kernel's build; empty where there is none that can be read."""
-    try:
-        stamp = json.loads(read_text(host.stamp(kernel)))
-    except ValueError:
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+    return stamp_of(host, kernel) or {}
 
 
 def stamped_kernels(host: Host) -> list[str]:

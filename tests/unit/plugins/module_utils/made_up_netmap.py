@@ -46,6 +46,11 @@ def settings(**changes: Any) -> dict[str, Any]:
     }
 
 
+def elf_note(build_id: str) -> bytes:
+    """As in a module's section, and in /sys/module/netmap/notes of a guest: readelf -n tells its build ID."""
+    return bytes.fromhex("040000001400000003000000474e5500") + bytes.fromhex(build_id)
+
+
 def write(path: Path, content: str = "", mode: int = 0o644) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)

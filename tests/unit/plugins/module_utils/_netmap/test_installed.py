@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import info, installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_netmap import elf_note
 
 RUNNING, OTHER = "6.1.0-56-amd64", "6.1.0-55-amd64"
 COMMIT = "89607e1406c1fa5ac2106bd2ff33417f090c0d60"
@@ -48,11 +49,6 @@ def modinfo(path):
         return file.read().decode("ascii", "replace")
 
 
-def note(build_id):
-    """As in a module's section, and in /sys/module/netmap/notes of a guest: readelf -n tells its build ID."""
-    return bytes.fromhex("040000001400000003000000474e5500") + bytes.fromhex(build_id)
-
-
 def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None, suffix="", stamp=None, build_id=""):
     file = host / f"lib/modules/{release}/extra/netmap.ko{suffix}"
     file.parent.mkdir(parents=True)
@@ -73,7 +69,7 @@ def install(host, release, *, vermagic=None, srcversion=SRCVERSION, signer=None,
             "sig_hashalgo:   sha256",
             "signature:      30:45:02",
         ]
-    content = ("\n".join(lines) + "\n").encode() + (note(build_id) if build_id else b"")
+    content = ("\n".join(lines) + "\n").encode() + (elf_note(build_id) if build_id else b"")
     pack = {".xz": lzma.compress, ".gz": gzip.compress}
     file.write_bytes(pack.get(suffix, bytes)(content))
     if stamp is not None:
@@ -304,14 +300,14 @@ def test_a_module_is_known_by_its_build_id(host, links, suffix):
     assert installed.version(str(host), RUNNING) is None
     notes = host / "sys/module/netmap/notes/.note.gnu.build-id"
     notes.parent.mkdir()
-    notes.write_bytes(note(ours))
+    notes.write_bytes(elf_note(ours))
     assert installed.version(str(host), RUNNING) == ours
     install(host, RUNNING, srcversion="", build_id=ours, suffix=suffix, stamp={"version": COMMIT})
     found = info.info(["v0"], root=str(host), kernel=RUNNING)
     assert (found["build_id"], found["builds"][RUNNING]["build_id"], found["srcversion"]) == (ours, ours, None)
     assert (found["commit"], found["vermagic"]) == (COMMIT, f"{RUNNING} SMP preempt mod_unload modversions")
     assert installed.version(str(host), RUNNING) == COMMIT
-    notes.write_bytes(note(other))
+    notes.write_bytes(elf_note(other))
     assert info.info(["v0"], root=str(host), kernel=RUNNING)["commit"] is None
     assert installed.version(str(host), RUNNING) == other
 

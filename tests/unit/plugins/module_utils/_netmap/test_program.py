@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap impor
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_netmap import (
     KERNEL,
     REPO,
+    elf_note,
     loaded,
     module,
     settings,
@@ -96,7 +97,9 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
     asked = {**built(), "service": True}
     assert program.needs_restart(host, asked, []) is False
     loaded(host, 0)
-    note = write(host.path("/sys/module/netmap/notes/.note.gnu.build-id"), KERNEL)
+    note = write(host.path("/sys/module/netmap/notes/.note.gnu.build-id"))
+    note.write_bytes(elf_note("35ee1c4e2b4f5ab6ea57b1ba4ec0b5b2a1d4f2a7"))
+    module(host).write_bytes(b"\x7fELF" + note.read_bytes())
     assert program.needs_restart(host, asked, []) is False
     write(host.path("/sys/module/netmap/parameters/buf_num"), "163840\n")
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
@@ -107,7 +110,9 @@ def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable
     assert program.needs_restart(host, {**asked, "module_options": {"buf_num": 163840}}, []) is False
     was.unlink()
     assert program.needs_restart(host, asked, []) is False
-    note.write_text("another build")
+    note.write_bytes(elf_note("0a" * 20))
+    assert program.needs_restart(host, asked, []) is True
+    note.unlink()
     assert program.needs_restart(host, asked, []) is True
 
 
