@@ -204,16 +204,13 @@ def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> d
                 remove_kernel(host, kernel)
         elif not is_installed(host, kernel) or headers_problem(host, settings, kernel):
             # On Debian the image and its headers come one after the other, in either order, and each calls.
-            print(
-                f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.", file=sys.stderr
-            )
+            sys.stderr.write(f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.\n")
         elif not is_built(host, settings, kernel):
-            print(f"trafficgen-netmap: building netmap for kernel {kernel}.", file=sys.stderr)
+            sys.stderr.write(f"trafficgen-netmap: building netmap for kernel {kernel}.\n")
             return build(host, settings, kernel)
     except (TrafficgenError, OSError) as error:
-        print(
-            f"trafficgen-netmap: {error} Until the role netmap has run again, kernel {kernel} has no netmap.",
-            file=sys.stderr,
+        sys.stderr.write(
+            f"trafficgen-netmap: {error} Until the role netmap has run again, kernel {kernel} has no netmap.\n"
         )
     return {"changed": False}
 
@@ -296,7 +293,7 @@ def told(content: bytes | None) -> str:
 
 def end(number: int, _frame: object) -> NoReturn:
     """A signal ends this program the way an error does, so that what it runs ends too."""
-    sys.exit(128 + number)
+    raise SystemExit(128 + number)
 
 
 def main(words: Sequence[str]) -> int:
@@ -309,11 +306,11 @@ def main(words: Sequence[str]) -> int:
             raise TrafficgenError(
                 "netmap's modules and settings need root: run the role with become: true, and this program with sudo."
             )
-        print(json.dumps(command(Host(), words), indent=2))
+        sys.stdout.write(json.dumps(command(Host(), words), indent=2) + "\n")
     except TrafficgenError as problem:
-        print(problem.message, file=sys.stderr)
+        sys.stderr.write(f"{problem.message}\n")
         return 3
     except OSError as error:
-        print(f"{error.filename or 'trafficgen-netmap'}: {error.strerror}.", file=sys.stderr)
+        sys.stderr.write(f"{error.filename or 'trafficgen-netmap'}: {error.strerror}.\n")
         return 3
     return 0
