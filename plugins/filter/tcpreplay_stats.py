@@ -144,7 +144,7 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read_log
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 SEVERAL = (
@@ -158,7 +158,7 @@ def tcpreplay_stats(log: Any) -> dict[str, Any]:
     text = "\n".join(log) if isinstance(log, (list, tuple)) and all(isinstance(line, str) for line in log) else log
     if not isinstance(text, str):
         raise TrafficgenError(f"takes a log as text or as a list of lines, not {type(log).__name__}")
-    found = read(text)
+    found = read_log(text)
     if found.stats["packets"] is None:
         raise TrafficgenError(
             "no statistics of tcpreplay 4 in this log (`Actual:` and `Rated:`)",

@@ -21,11 +21,11 @@ FCS = 4
 SHORTEST_WIRE = 64  # minFrameSize of IEEE 802.3, FCS included: a NIC pads what is shorter
 SHORTEST_FRAME = SHORTEST_WIRE - FCS
 LINE_OVERHEAD = 7 + 1 + 12  # preamble, start delimiter, gap between frames
-_ETHERNET_HEADER = 14
+ETHERNET_HEADER, VLAN_TAG = 14, 4
 
 # Mbps, packets a second or times: beyond any line, and still a number of bits, or packets an hour, that 64 bits hold.
 _MOST = 1e9
-_SIZE_OF = {"frame": 0, "wire": -FCS, "ip": _ETHERNET_HEADER}
+_SIZE_OF = {"frame": 0, "wire": -FCS, "ip": ETHERNET_HEADER}
 RATE_UNITS = ("pps", "frame_mbps", "l2_mbps", "l1_mbps", "line_rate_percent")
 
 # The request forms of the tcpreplay module; without any of them a pcap is sent at the speed it was recorded at.

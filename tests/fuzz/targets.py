@@ -405,7 +405,7 @@ def _version(data: bytes) -> None:
     json.dumps(info.as_result())
     for option in ("duration", "xdp"):
         with refused:
-            versions.require(info, option)
+            versions.require_option(info, option)
 
 
 def _features(data: bytes) -> None:

@@ -15,10 +15,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evi
     others_tolerated,
     usual_others,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
+    ETHERNET_HEADER,
+    SHORTEST_FRAME,
+    VLAN_TAG,
+)
 
-# A NIC pads shorter frames to so many bytes (IEEE 802.3: 64 with the FCS).
-SMALL = 60
-_HEADER, _TAG = 14, 4
 # A loss is the device's when the receiving host dropped at most this share of it.
 HOST_SHARE = 0.01
 
@@ -158,11 +160,11 @@ class Loss:
                     " on the way, where all are of one size or only some have a VLAN tag"
                 )
             return False
-        header = _HEADER + (_TAG if frames["vlan_tagged"] == "all" else 0)
+        header = ETHERNET_HEADER + (VLAN_TAG if frames["vlan_tagged"] == "all" else 0)
         per_pass = sum(one["packets"] for one in run.get("pcaps") or ())
         # Frames below 60 bytes are padded by a NIC, and are not on a veth. Which of them a pass that ended early has
         # sent is not known.
-        padding = frames["padding"] * -(-count // per_pass) if per_pass else count * SMALL
+        padding = frames["padding"] * -(-count // per_pass) if per_pass else count * SHORTEST_FRAME
         fewer = size - header * count - rx.layer3_bytes
         if not missing and per_pass and not count % per_pass:
             fits = fewer in (0, -padding)

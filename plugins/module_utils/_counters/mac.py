@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import table_driver
-
-FCS = 4
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import FCS
 
 
 @dataclass(frozen=True)

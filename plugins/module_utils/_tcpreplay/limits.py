@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
+    ETHERNET_HEADER,
+    VLAN_TAG,
     RatePlan,
     Size,
     from_pps,
@@ -19,47 +21,23 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request
 
 WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
-
-
 _LATE = 0.1  # seconds by which a common start may be missed
-
-
 # Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time()
 # in src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps;
 # bits for --mbps.
 _WRAPS = (((4, 5, 0), 2**64 // 3_600_000_000, None), ((4, 5, 3), 2**64 // 3_600_000_000_000, 2**64 // 10**9))
-
-
 # Before 4.5.0 --mbps does not wrap: from so many bits on it paces to the millisecond instead of the microsecond.
 _COARSE_BITS = 2**44
-
-
 # For estimates that must not be too short, in packets a second: what any host reads into memory or sends, and what a
 # usual one sends by the kernel's path. A rate that is out of reach is often asked for on purpose, to see what is in
 # reach.
 _SLOWEST_PRELOAD = 200_000
-
-
 _SLOWEST_SENDER = 10_000
-
-
 _USUAL_SENDER = 500_000
-
-
 # What a preloaded frame takes besides its bytes: PACKET_HEADROOM of src/defines.h, its own header, malloc's.
 _PRELOAD_OVERHEAD = 512 + 80
-
-
-_VLAN_TAG = 4
-
-
 _LARGEST_RING = 4096  # slots: of the known drivers, by `ethtool -g`
-
-
 _XDP_RING = 2048
-
-
-_ETHERNET_HEADER = 14
 
 
 @dataclass(frozen=True)
@@ -168,7 +146,7 @@ def check_ready(start_at: float, now: float) -> None:
 
 def longest_untagged(mtu: int) -> int:
     """The bytes of the longest frame without a VLAN tag that an interface of this MTU takes."""
-    return mtu + _ETHERNET_HEADER
+    return mtu + ETHERNET_HEADER
 
 
 def check_frames(
@@ -181,7 +159,7 @@ def check_frames(
 
     :param tagged: every frame longer than :func:`longest_untagged` has a VLAN tag.
     """
-    most = longest_untagged(mtu) + (_VLAN_TAG if tagged else 0)
+    most = longest_untagged(mtu) + (VLAN_TAG if tagged else 0)
     if request.injection_method == "netmap":
         if traffic.largest > netmap_buffer:
             raise TrafficgenError(

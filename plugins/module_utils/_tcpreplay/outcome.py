@@ -10,14 +10,13 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.loss import SMALL
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import in_netns
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
@@ -126,7 +125,7 @@ def frames_tree(summaries: Sequence[PcapSummary]) -> dict[str, Any]:
     return {
         "smallest": min(size for size, _packets in sizes),
         "largest": max(size for size, _packets in sizes),
-        "padding": sum((SMALL - size) * packets for size, packets in sizes if size < SMALL),
+        "padding": sum((SHORTEST_FRAME - size) * packets for size, packets in sizes if size < SHORTEST_FRAME),
         "vlan_tagged": tags.pop() if len(tags) == 1 else None if None in tags else "some",
     }
 
@@ -248,10 +247,8 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
 def _socket_buffer(proc: str = "/proc") -> int:
     """The bytes of a socket's send buffer, which tcpreplay leaves as it is; the kernel's default where that cannot be
     read."""
-    try:
-        return int(Path(proc, "sys/net/core/wmem_default").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 212992
+    said = read_text(f"{proc}/sys/net/core/wmem_default")
+    return int(said) if said.isdecimal() else 212992
 
 
 def how_it_ended(

@@ -261,11 +261,11 @@ class Log:
 
 
 def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> dict[str, Any]:
-    """The ``stats`` tree of :func:`read`."""
-    return read(stdout, stderr, exit_status=exit_status).stats
+    """The ``stats`` tree of :func:`read_log`."""
+    return read_log(stdout, stderr, exit_status=exit_status).stats
 
 
-def read(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> Log:
+def read_log(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> Log:
     """What tcpreplay said of one run.
 
     ``pps`` is the rate tcpreplay printed; packets divided by seconds is not it, as the seconds have but two decimals.

@@ -14,7 +14,6 @@ from __future__ import annotations
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
     BARE_IP,
-    ETHERNET_HEADER,
     MAX_SNAPLEN,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import LINKTYPE_ETHERNET

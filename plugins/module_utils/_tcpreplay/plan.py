@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import wait_for_link
@@ -60,7 +61,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ve
     VersionInfo,
     netmap_verdict,
     parse_version,
-    require,
+    require_option,
 )
 
 SHORT_LINK_LIMIT = 10.0  # seconds for a link that is coming up where nobody has used the port just now
@@ -95,12 +96,12 @@ class Plan:
 
 
 def make_plan(
-    request: Request, pcaps: Sequence[OpenedPcap], warn: Callable[[str], None], link_limit: float = SHORT_LINK_LIMIT
+    request: Request, pcaps: Sequence[OpenedPcap], warn: Callable[[str], None], link_limit: float | None = None
 ) -> Plan:
     """Look at everything the run needs, and refuse what would go wrong.
 
     :param pcaps: those of the request, opened.
-    :param link_limit: seconds for a link that is coming up.
+    :param link_limit: seconds for a link that is coming up; 10 by default, where nobody has used the port just now.
     """
     executable = find_executable(request.executable, REMEDY)
     check_presets(executable)
@@ -114,7 +115,7 @@ def make_plan(
         for text in check_pcap(one, recorded_speed=request.rate_form in (None, "multiplier")):
             warn(text)
     traffic = _traffic(summaries)
-    link = _settled_link(request, link_limit)
+    link = _settled_link(request, SHORT_LINK_LIMIT if link_limit is None else link_limit)
     _check_link(link, request)
     rx_link = None
     if request.rx_interface is not None:
@@ -139,7 +140,7 @@ def make_plan(
     )
     argv = build_argv(request, rate, executable, delay)
     for option in options_used(argv):
-        require(version, option)
+        require_option(version, option)
     untagged = longest_untagged(link["mtu"])
     tagged = all(
         max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps)
@@ -238,7 +239,7 @@ def _injection_method(request: Request, version: VersionInfo, warn: Callable[[st
     """
     asked = request.injection_method
     if asked == "netmap":
-        require(version, "netmap")
+        require_option(version, "netmap")
         usable, reason = netmap_verdict(version)
         if usable is False:
             raise TrafficgenError(
@@ -249,7 +250,7 @@ def _injection_method(request: Request, version: VersionInfo, warn: Callable[[st
         installed.require()
         return asked
     if asked == "af_xdp":
-        require(version, "xdp")
+        require_option(version, "xdp")
         return asked
     if asked == "pf_packet" and version.default_injection_method != asked:
         raise TrafficgenError(
@@ -294,23 +295,14 @@ def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request:
 
 def online_cpus(root: str = "/sys") -> frozenset[int]:
     """The CPUs of this host; none where that cannot be read."""
-    try:
-        with open(os.path.join(root, "devices/system/cpu/online"), encoding="ascii") as file:
-            return parse_cpus(file.read().strip(), frozenset())
-    except (OSError, TrafficgenError):
-        return frozenset()
+    said = read_text(f"{root}/devices/system/cpu/online")
+    return parse_cpus(said, frozenset()) if said else frozenset()
 
 
 def _available_memory(proc: str = "/proc") -> int | None:
     """MemAvailable in bytes: what can be had without swapping."""
-    with (
-        contextlib.suppress(OSError, ValueError, IndexError),
-        open(os.path.join(proc, "meminfo"), encoding="ascii") as file,
-    ):
-        for line in file:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", read_text(f"{proc}/meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def check_presets(executable: str) -> None:

@@ -57,7 +57,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ou
     said_by,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import (
-    SHORT_LINK_LIMIT,
     Plan,
     make_plan,
     online_cpus,
@@ -87,7 +86,7 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
         for text in recovered:
             warn(text)
         # Where another run has just let go of the port, its link takes as long as it needs.
-        link_limit = LINK_LIMIT if recovered or request.lock_timeout else SHORT_LINK_LIMIT
+        link_limit = LINK_LIMIT if recovered or request.lock_timeout else None
         plan = make_plan(request, open_pcaps(request.pcaps, stack), warn, link_limit)
         return execute(plan, locks, warn, progress_file)
 

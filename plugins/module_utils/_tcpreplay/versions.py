@@ -125,7 +125,7 @@ def parse_version(text: str) -> VersionInfo:
     )
 
 
-def require(info: VersionInfo, name: str) -> None:
+def require_option(info: VersionInfo, name: str) -> None:
     """Refuse a binary that does not know the long option ``name`` (without its dashes), and say what it lacks."""
     option = OPTIONS.get(name, Option(name))
     if info.release < option.since:

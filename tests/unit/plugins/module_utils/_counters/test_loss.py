@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import (
-    reconcile_count,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile_count
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._counters.snapshots import (
     NONE_LOST,
     UNKNOWN,

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as _counters
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import snapshot as snapshots
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, link
@@ -25,33 +25,11 @@ VETH = {
     "address": "02:00:00:00:00:02",
     "linkinfo": {"info_kind": "veth"},
     "stats64": {
-        "rx": {
-            "bytes": 292936,
-            "packets": 4012,
-            "errors": 0,
-            "dropped": 2000,
-            "over_errors": 0,
-            "multicast": 3,
-            "length_errors": 0,
-            "crc_errors": 0,
-            "frame_errors": 0,
-            "fifo_errors": 0,
-            "missed_errors": 0,
-            "otherhost": 1000,
-        },
-        "tx": {
-            "bytes": 936,
-            "packets": 12,
-            "errors": 0,
-            "dropped": 0,
-            "carrier_errors": 0,
-            "collisions": 0,
-            "aborted_errors": 0,
-            "fifo_errors": 0,
-            "window_errors": 0,
-            "heartbeat_errors": 0,
-            "carrier_changes": 2,
-        },
+        "rx": {"bytes": 292936, "packets": 4012, "errors": 0, "dropped": 2000, "over_errors": 0, "multicast": 3}
+        | {"length_errors": 0, "crc_errors": 0, "frame_errors": 0, "fifo_errors": 0, "missed_errors": 0}
+        | {"otherhost": 1000},
+        "tx": {"bytes": 936, "packets": 12, "errors": 0, "dropped": 0, "carrier_errors": 0, "collisions": 0}
+        | {"aborted_errors": 0, "fifo_errors": 0, "window_errors": 0, "heartbeat_errors": 0, "carrier_changes": 2},
     },
 }
 # ethtool 6.1
@@ -85,8 +63,8 @@ class Host:
         for module in (device, link):
             monkeypatch.setattr(module, "run", self.run)
         self.pause, self.rings = Pause(autoneg=True, rx=True, tx=False), RingSizes(512, 1024, 4096, 4096)
-        monkeypatch.setattr(_counters, "read_pause", lambda interface: self.pause)
-        monkeypatch.setattr(_counters, "read_rings", lambda interface: self.rings)
+        monkeypatch.setattr(snapshots, "read_pause", lambda interface: self.pause)
+        monkeypatch.setattr(snapshots, "read_rings", lambda interface: self.rings)
 
     def write(self, path, text):
         file = self.sys.parent / path
@@ -126,7 +104,7 @@ class Host:
         return Completed(tuple(argv), status, stdout, stderr)
 
     def snapshot(self, interface=None, netns=None):
-        return _counters.snapshot(interface or self.link["ifname"], netns, root=str(self.sys), proc=str(self.proc))
+        return snapshots.snapshot(interface or self.link["ifname"], netns, root=str(self.sys), proc=str(self.proc))
 
 
 @pytest.fixture
@@ -138,28 +116,14 @@ def test_a_veth(host):
     state = host.snapshot("rcv0", "tg-rcv")
     assert host.netns == {"tg-rcv"}
     assert (state["interface"], state["netns"], state["driver"], state["bus_info"]) == ("rcv0", "tg-rcv", "veth", None)
-    assert (state["up"], state["carrier"], state["mtu"], state["mac_address"]) == (
-        True,
-        True,
-        1500,
-        "02:00:00:00:00:02",
-    )
+    assert (state["up"], state["carrier"], state["mtu"]) == (True, True, 1500)
+    assert state["mac_address"] == "02:00:00:00:00:02"
     assert state["speed_mbps"] is None  # although ethtool says 10000
     assert state["boot_id"] == "34212773-1fe5-4df4-86d8-90112c9e281b"
     assert state["carrier_changes"] == 2
-    kernel = state["kernel"]
-    assert (kernel["rx_packets"], kernel["rx_bytes"], kernel["tx_packets"], kernel["tx_bytes"]) == (
-        4012,
-        292936,
-        12,
-        936,
-    )
-    assert (kernel["rx_dropped"], kernel["rx_missed_errors"], kernel["rx_otherhost_dropped"], kernel["multicast"]) == (
-        2000,
-        0,
-        1000,
-        3,
-    )
+    expected = {"rx_packets": 4012, "rx_bytes": 292936, "tx_packets": 12, "tx_bytes": 936, "rx_dropped": 2000}
+    expected |= {"rx_missed_errors": 0, "rx_otherhost_dropped": 1000, "multicast": 3}
+    assert {name: state["kernel"][name] for name in expected} == expected
     assert state["ethtool"] == {"peer_ifindex": 2, "rx_queue_0_xdp_packets": 0, "rx_queue_0_drops": 7}
     assert state["mac"]["tx"]["packets"] == 12
     assert state["host_drops"] == {"nic": 0, "kernel": 2000, "softnet": 0x1F}
@@ -239,12 +203,12 @@ def test_no_such_interface_names_the_near_ones(host):
 @pytest.mark.parametrize("name", ["", "-s", "a b", "a/b", "../x", "x" * 200])
 def test_what_is_no_name_of_an_interface(host, name):
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
-        _counters.snapshot(name)
+        snapshots.snapshot(name)
 
 
 def test_counters_that_lag_behind_are_waited_for(host, monkeypatch):
     waited = []
-    monkeypatch.setattr(_counters.time, "sleep", waited.append)
+    monkeypatch.setattr(snapshots.time, "sleep", waited.append)
     host.nic("bnxt_en")
     host.snapshot()
     assert waited
@@ -262,7 +226,7 @@ def test_statistics_of_all_shapes():
         "     Tx Queue#: 1\n       TSO pkts tx: 9\n"
         "     odd: n/a\n     rx_bytes.nic: 12345678901234567890\n"
     )
-    assert _counters.parse_statistics(text) == {
+    assert snapshots.parse_statistics(text) == {
         "[0]: rx_ucast_packets": 5,
         "Tx Queue#": 0,
         "TSO pkts tx": 7,
@@ -280,10 +244,10 @@ class Frames:
 
     def __init__(self, monkeypatch, counter=None):
         self.done, self.counter = [], counter
-        monkeypatch.setattr(_counters, "find_frame_counter", lambda *a: self.counter)
-        monkeypatch.setattr(_counters, "add_frame_counter", self.add)
-        monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 9})
-        monkeypatch.setattr(_counters, "remove_frame_counter", self.remove)
+        monkeypatch.setattr(snapshots, "find_frame_counter", lambda *a: self.counter)
+        monkeypatch.setattr(snapshots, "add_frame_counter", self.add)
+        monkeypatch.setattr(snapshots, "read_frame_counter", lambda old, *a: {**old, "packets": 9})
+        monkeypatch.setattr(snapshots, "remove_frame_counter", self.remove)
 
     def add(self, interface, macs, netns):
         self.done.append("add")
@@ -296,7 +260,7 @@ class Frames:
 
 
 def observe(host, **arguments):
-    return _counters.observe("rcv0", root=str(host.sys), proc=str(host.proc), **arguments)
+    return snapshots.observe("rcv0", root=str(host.sys), proc=str(host.proc), **arguments)
 
 
 def test_rings_and_flow_control(host):
@@ -307,7 +271,7 @@ def test_rings_and_flow_control(host):
 
 
 def count(macs=(MAC,), **arguments):
-    return _counters.set_frame_counter("rcv0", None, macs, **{"present": True, **arguments})
+    return snapshots.set_frame_counter("rcv0", None, macs, **{"present": True, **arguments})
 
 
 def test_a_counter_is_set_up_kept_replaced_and_removed(host, monkeypatch):
@@ -340,7 +304,7 @@ def test_a_counter_that_nobody_can_look_at(host, monkeypatch):
     def refuse(*arguments):
         raise error
 
-    monkeypatch.setattr(_counters, "find_frame_counter", refuse)
+    monkeypatch.setattr(snapshots, "find_frame_counter", refuse)
     error = TrafficgenError("the frame counter could not be read", remedy="nftables needs root")
     assert observe(host)["test_frames"] is None
     with pytest.raises(TrafficgenError, match="needs root"):
@@ -355,7 +319,7 @@ def test_frames_without_an_ethernet_header_have_no_source_address(host, monkeypa
     """tun, WireGuard (none), IPIP: other headers are in those bytes."""
     frames = Frames(monkeypatch)
     entry = {**json.loads(json.dumps(link.ip_link(Interface("rcv0")))), "link_type": kind}
-    monkeypatch.setattr(_counters, "ip_link", lambda *a: entry)
+    monkeypatch.setattr(snapshots, "ip_link", lambda *a: entry)
     with pytest.raises(TrafficgenError, match=r"rcv0: its link type is .*: what arrives there has no Ethernet header"):
         count()
     assert frames.done == []
@@ -381,13 +345,12 @@ def test_late_frames_are_waited_for(host, monkeypatch):
     count()
     first = observe(host)
     arrived = iter((0, 10, 20, 30, 30))
-    monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": next(arrived)})
+    monkeypatch.setattr(snapshots, "read_frame_counter", lambda old, *a: {**old, "packets": next(arrived)})
     all_came = observe(host, since=first, receive_wait=2.0, expect_packets=30)
     assert all_came["delta"]["test_frames"]["packets"] == 30
-    assert (all_came["arrival"]["ended"], all_came["arrival"]["late_packets"]) == ("all", 0) and all_came["arrival"][
-        "waited"
-    ] < 2
-    monkeypatch.setattr(_counters, "read_frame_counter", lambda old, *a: {**old, "packets": 29})
+    arrival = all_came["arrival"]
+    assert (arrival["ended"], arrival["late_packets"]) == ("all", 0) and arrival["waited"] < 2
+    monkeypatch.setattr(snapshots, "read_frame_counter", lambda old, *a: {**old, "packets": 29})
     some_lost = observe(host, since=first, receive_wait=0.1, expect_packets=30)
     assert some_lost["arrival"]["ended"] == "quiet" and some_lost["arrival"]["waited"] >= 0.1
     assert observe(host, since=first, receive_wait=0, expect_packets=30)["arrival"]["ended"] == "quiet"
@@ -434,7 +397,7 @@ def test_a_second_snapshot_asks_for_the_counters_alone(host):
     host.nic("ixgbe")
     first = host.snapshot()
     host.asked.clear()
-    later = _counters.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)
+    later = snapshots.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)
     assert host.asked == [["ip", "-j"], ["ethtool", "-S"]]
     assert {key: later[key] for key in later if key not in ("time", "monotonic")} == {
         key: first[key] for key in first if key not in ("time", "monotonic")
@@ -444,7 +407,7 @@ def test_a_second_snapshot_asks_for_the_counters_alone(host):
 def test_an_interface_replaced_since_is_looked_at_again(host):
     host.nic("ixgbe")
     first = {**host.snapshot(), "ifindex": 99, "driver": "e1000"}
-    assert _counters.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)["driver"] == "ixgbe"
+    assert snapshots.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)["driver"] == "ixgbe"
 
 
 @pytest.mark.parametrize(("subsystem", "drops"), [(("0x1af4", "0x1100"), None), (("0x8086", "0x001e"), 7)])
@@ -459,8 +422,8 @@ def test_an_emulated_e1000_counts_missed_frames_with_no_frame_about(host, subsys
 def test_no_name_of_an_interface_reaches_a_program(monkeypatch, name):
     monkeypatch.setattr(link, "run", lambda *_arguments, **_more: pytest.fail("it was run"))
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
-        _counters.snapshot(name)
+        snapshots.snapshot(name)
 
 
 def test_a_counter_of_too_many_digits_is_none():
-    assert _counters.parse_statistics("a: 5\nb: " + "1" * 5000 + "\n") == {"a": 5}
+    assert snapshots.parse_statistics("a: 5\nb: " + "1" * 5000 + "\n") == {"a": 5}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import run as runs
 
 
 def test_a_run_through_netmap(host, check_tree, stand_in):
@@ -44,7 +45,7 @@ def test_a_run_through_netmap(host, check_tree, stand_in):
 def test_a_run_through_netmap_without_a_hold(host):
     assert "--nm-delay=1" in host.run(injection_method="netmap", hold=False).tree["run"]["command"]
     assert host.events == [
-        *("snapshot v0", "guard v0", "record v0", "wait for the NIC", "made", "snapshot v0", "snapshot v0", "put back"),
+        *("snapshot v0", "guard v0", "record v0", "wait for the NIC", "made", "snapshot v0", "snapshot v0", "put back")
     ]
 
 
@@ -59,12 +60,21 @@ def test_a_link_that_its_settings_took_down_and_that_stays_so(host):
 @pytest.mark.parametrize("trouble", ["set down", "gone from its namespace"])
 def test_an_interface_that_goes_away_ends_the_run(host, monkeypatch, trouble):
     monkeypatch.setenv("STAND_IN", "wait")
-    host.troubles = f",{trouble},,{trouble},{trouble}"
-    before = time.monotonic()
+    host.troubles = f"{trouble},{trouble}"
     outcome = host.run()
-    assert 4 < time.monotonic() - before < 12
     assert f"v0: it was {trouble} while tcpreplay sent" in outcome.error.message
     assert (outcome.tree["run"]["ended_by"], outcome.tree["stats"]["packets"]) == ("error", 193533)
+
+
+def test_a_trouble_of_a_moment_ends_nothing():
+    troubles = iter(("", "set down", "", "set down", "set down"))
+
+    class Link:
+        def trouble(self):
+            return next(troubles)
+
+    lost = runs._Lost(Link())
+    assert [lost.why() for _look in range(5)] == ["", "", "", "", "set down"]
 
 
 def test_an_interface_lost_in_the_run_costs_no_result(host):

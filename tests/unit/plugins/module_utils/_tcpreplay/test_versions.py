@@ -153,24 +153,25 @@ def test_netmap_verdict_of_other_builds():
     ],
 )
 def test_options(option, without, with_it):
-    versions.require(versions.parse_version(answer(with_it)), option)
+    versions.require_option(versions.parse_version(answer(with_it)), option)
     if without:
         with pytest.raises(
             TrafficgenError, match=rf"--{option}: tcpreplay {without} does not have it.*{with_it} or later"
         ):
-            versions.require(versions.parse_version(answer(without)), option)
+            versions.require_option(versions.parse_version(answer(without)), option)
 
 
 def test_options_that_must_be_compiled_in():
     debian = versions.parse_version(DEBIAN)
     for option in ("netmap", "nm-delay"):
         with pytest.raises(TrafficgenError, match="built without netmap"):
-            versions.require(debian, option)
+            versions.require_option(debian, option)
     with pytest.raises(TrafficgenError, match=r"4\.5\.0 or later"):
-        versions.require(debian, "xdp")
+        versions.require_option(debian, "xdp")
     with pytest.raises(TrafficgenError, match="built without af_xdp"):
-        versions.require(versions.parse_version(answer("4.5.5")), "xdp")
-    versions.require(versions.parse_version(answer("4.5.5", methods=["Optional injection method: AF_XDP"])), "xdp")
+        versions.require_option(versions.parse_version(answer("4.5.5")), "xdp")
+    with_xdp = answer("4.5.5", methods=["Optional injection method: AF_XDP"])
+    versions.require_option(versions.parse_version(with_xdp), "xdp")
 
 
 @pytest.mark.parametrize(
