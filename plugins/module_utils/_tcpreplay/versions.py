@@ -18,6 +18,8 @@ REMEDY = (
     " tcpreplay; EL: tcpreplay of EPEL), or name the program by the option executable."
 )
 
+_ISSUES = "https://github.com/appneta/tcpreplay/issues"
+
 # tcpreplay's words for an injection method (src/common/sendpacket.c), and the collection's names.
 _METHODS = {
     "PF_PACKET send()": "pf_packet",
@@ -158,13 +160,7 @@ def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
         return False, "built without netmap"
     # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
     if info.release == (4, 4, 3) and re.search(r"4\.4\.3-\d+-g", info.build):
-        return (
-            None,
-            (
-                "a build from git after 4.4.3 may have the fault of 4.4.4"
-                " (https://github.com/appneta/tcpreplay/issues/810)"
-            ),
-        )
+        return None, f"a build from git after 4.4.3 may have the fault of 4.4.4 ({_ISSUES}/810)"
     return netmap_of_release(info.release)
 
 
@@ -178,18 +174,13 @@ def netmap_of_release(release: tuple[int, int, int]) -> tuple[bool | None, str]:
     if release <= (4, 4, 3):
         return True, "versions 4.3.4 to 4.4.3 work"
     if release < (4, 5, 3):
-        return (
-            False,
-            (
-                "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl:"
-                " No such file or directory` (https://github.com/appneta/tcpreplay/issues/810): use 4.4.2, 4.4.3, or"
-                " 4.5.3 and later"
-            ),
+        why = (
+            "versions 4.4.4 to 4.5.2 take a success of the netmap driver for a failure and end with `nm_do_ioctl: No"
+            f" such file or directory` ({_ISSUES}/810): use 4.4.2, 4.4.3, or 4.5.3 and later"
         )
-    return (
-        True,
-        (
-            "versions from 4.5.3 on work, but wait 100 microseconds whenever the ring is full, and so may send less"
-            " than half of what 4.4.2 does (https://github.com/appneta/tcpreplay/issues/984)"
-        ),
+        return False, why
+    why = (
+        "versions from 4.5.3 on work, but wait 100 microseconds whenever the ring is full, and so may send less than"
+        f" half of what 4.4.2 does ({_ISSUES}/984)"
     )
+    return True, why

@@ -10,14 +10,14 @@ import time
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import PREFIX, MissedNote
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note as _nic_note
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note as notes
 
 MACS = ["02:00:00:00:00:01", "02:00:00:00:00:03"]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(_nic_note, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(notes, "FOLDER", str(tmp_path))
     return tmp_path
 
 
@@ -65,7 +65,7 @@ def test_old_notes_do_not_gather(folder):
 
 
 def test_a_folder_it_cannot_write_to(folder, monkeypatch):
-    monkeypatch.setattr(_nic_note, "FOLDER", str(folder / "none"))
+    monkeypatch.setattr(notes, "FOLDER", str(folder / "none"))
     note = MissedNote("lo", None)
     note.write(MACS)
     assert note.seconds(MACS) is None

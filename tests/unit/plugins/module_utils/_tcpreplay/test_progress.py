@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import progress as _progress
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import progress as progresses
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import Progress, seconds_left
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
@@ -54,7 +54,7 @@ def bounds(**other):
 
 
 def test_what_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress, "_EVERY", 0.0)
+    monkeypatch.setattr(progresses, "_EVERY", 0.0)
     (tmp_path / "folder").mkdir()
     path = tmp_path / "folder" / "progress"
     before = os.umask(0o077)
