@@ -18,6 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import LINKTYPE_ETHERNET
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import PcapSummary
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import ETHERNET_HEADER
 
 # https://github.com/appneta/tcpreplay/issues/790, 792 and 826, mended by pull request 873 in 4.5.0. Without the MACs
 # every version copies the packets as they are (a soft error in tcpedit_packet()). 4.4.3's `user` was right for RAW,
