@@ -29,8 +29,6 @@ _MAX_INT = 2**31 - 1  # C's, which libpcap keeps a file's snaplen in
 # The field of the link type (draft-ietf-opsawg-pcap, section 4): F, and the FCS length in units of 16 bits.
 _LINK_TYPE_BITS, _FCS_BIT, _FCS_SHIFT = 0x03FFFFFF, 0x04000000, 28
 
-ETHERNET_HEADER = 14  # two MAC addresses and the EtherType
-
 # As this collection writes them: little endian. magic, major, minor, zone, accuracy, snaplen, link type
 GLOBAL_HEADER = struct.Struct("<IHHiIII")
 # seconds, fraction, bytes in the file, bytes on the line

@@ -21,7 +21,6 @@ from operator import itemgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
-    ETHERNET_HEADER,
     GLOBAL_HEADER,
     VERSION,
     FileHeader,
@@ -35,7 +34,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows i
     same_bytes,
     supported,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import wire_bytes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import ETHERNET_HEADER, wire_bytes
 
 SOURCE_MACS_LIMIT = 4096  # a counter's rule finds one among them by a hash, and takes 60 ms to set up (nft 1.0.6)
 _VLAN = b"\x81\x00"  # the EtherType of IEEE 802.1Q

@@ -10,13 +10,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import group_macs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import (
     FieldNumbers,
     LayerSpec,
     field_of,
     kind_of,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers, mac_text
 
 # What a spec leaves out and Scapy would take from this host's routes, ARP cache and interfaces, or ask the network for:
 # the same spec must give the same bytes on every host. Addresses of RFC 2544 and RFC 5180, MACs of no vendor.
@@ -62,11 +62,11 @@ def set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: str
     given = (
         known.numbers
         if isinstance(known, FieldNumbers)
-        else _values.Numbers([range(_number_of(inner, leader), _number_of(inner, leader) + 1)])
+        else Numbers([range(_number_of(inner, leader), _number_of(inner, leader) + 1)])
     )
     macs = group_macs.GroupMacs(given, inner.name, group_macs.number_of(_DESTINATION_DEFAULTS["mac"]))
     if known is None:
-        layer.constants[name] = _values.mac_text(macs[0])
+        layer.constants[name] = mac_text(macs[0])
     elif macs.vary:
         del layer.constants[name]
         layer.varying[name] = FieldNumbers("mac", 48, macs)

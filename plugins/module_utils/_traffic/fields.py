@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Union
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import (
     scapy_module,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers, mac_text
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class LayerSpec:
 class FieldNumbers:
     """A varying field whose values are numbers: of ``bits`` bits, shown to Scapy as numbers or addresses (``kind``)."""
 
-    def __init__(self, kind: str, bits: int, numbers: _values.Numbers) -> None:
+    def __init__(self, kind: str, bits: int, numbers: Numbers) -> None:
         self.kind = kind
         self.bits = bits
         self.numbers = numbers
@@ -66,7 +66,7 @@ class FieldNumbers:
             return str(IPv4Address(number))
         if self.kind == "ip6":
             return str(IPv6Address(number))
-        return _values.mac_text(number) if self.kind == "mac" else number
+        return mac_text(number) if self.kind == "mac" else number
 
     def __getitem__(self, index: int) -> Any:
         return self.scapy_value(self.numbers[index])

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import values as _values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.addresses import (
     pin_default,
     set_destination,
@@ -29,6 +28,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scap
     moment,
     near,
     scapy_module,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import (
+    Numbers,
+    address_range,
+    mac_range,
+    number_range,
 )
 
 # Layers whose "chksum" is the Internet checksum (RFC 1071), so that it can be patched; all of ICMPv6 and IGMP as well.
@@ -116,12 +121,12 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
         raise TrafficgenError("an empty list", on=on)
     if kind == "number":
         by_name = _named_number(scapy_field, layer, on)
-        ranges = [_values.number_range(item, bits, on, by_name) for item in items]
+        ranges = [number_range(item, bits, on, by_name) for item in items]
     elif kind == "mac":
-        ranges = [_values.mac_range(item, on) for item in items]
+        ranges = [mac_range(item, on) for item in items]
     else:
-        ranges = [_values.address_range(item, 4 if kind == "ip4" else 6, on) for item in items]
-    values = FieldNumbers(kind, bits, _values.Numbers(ranges))
+        ranges = [address_range(item, 4 if kind == "ip4" else 6, on) for item in items]
+    values = FieldNumbers(kind, bits, Numbers(ranges))
     return values if values.count > 1 else values[0]
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import FCS
 
-FCS = 4  # bytes of the frame check sequence: part of the wire frame, not of the frame in a pcap
 LARGEST = 65535
 LONGEST_TURN = 50_000  # frames after which weighted sizes or streams come round again
 _MOST_COMPARED = 10_000_000  # weights looked at to put a turn in order: half a second

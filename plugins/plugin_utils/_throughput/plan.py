@@ -12,7 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, Size, plan_rate, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
+    ETHERNET_HEADER,
+    RATE_FORMS,
+    VLAN_TAG,
+    Size,
+    plan_rate,
+    positive,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate
@@ -29,7 +36,6 @@ A_TRIAL = 1.5
 NETMAP = 3.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-_ETHER, _TAG = 14, 4
 # What to set in the role, in place of the parameters that a remedy names.
 _IN_THE_ROLE = {
     "Give max_pps, or wire_frame_size and link_speed_mbps.": "Set throughput_search_options.max_pps, or"
@@ -298,7 +304,7 @@ def _overhead(layers: Iterable[Any]) -> int | None:
         return None
     for tags, name in enumerate(names[1:]):
         if name in ("IP", "IPv6"):
-            return _ETHER + tags * _TAG
+            return ETHERNET_HEADER + tags * VLAN_TAG
         if name not in ("Dot1Q", "Dot1AD"):
             break
     return None
