@@ -11,10 +11,9 @@ short_description: Convert a value as Ansible converts a module's option
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - A variable that comes from C(-e name=value) or from an INI inventory is a string. Ansible checks it against the
-    role's argument specs, and then hands it to the tasks as the string it was, so that C(false) is true and C(a,b) is
-    one word.
-  - This filter converts it by the same rules that Ansible has checked it by.
+  - A variable from C(-e name=value) or an INI inventory is a string. Ansible checks it against the role's argument
+    specs, but then passes the string to the tasks, so that C(false) is true and C(a,b) is one word.
+  - This filter converts it by the same rules.
   - Null stays null.
 positional: _input, type
 options:
@@ -39,7 +38,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The value in that type. The words of a list that was text are stripped of blanks, and empty ones are left out.
+    - The value in that type. For a list given as text, blanks around the words and empty words are removed.
   type: raw
 """
 

@@ -12,10 +12,9 @@ version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Converts a rate of frames of one size, or of one mean size, on an Ethernet link. Mbps are 10^6 bits a second.
-  - Of each frame, V(frame_mbps) counts the bytes in a pcap, which is what tcpreplay calls Mbps; V(l2_mbps) counts the 4
-    bytes of the FCS besides; V(l1_mbps) also the 20 bytes of preamble, start delimiter and gap, which is what fills a
-    link.
-  - With its FCS a frame has 64 bytes at least on a link. A NIC pads shorter ones, and layers 1 and 2 count the padding.
+  - V(frame_mbps) counts the bytes in a pcap, as tcpreplay's Mbps do. V(l2_mbps) adds the 4 bytes of the FCS. V(l1_mbps)
+    adds the 20 bytes of preamble, start delimiter and gap as well, and so tells how full a link is.
+  - On a link a frame has at least 64 bytes with its FCS. A NIC pads shorter ones, and layers 1 and 2 count the padding.
 positional: _input, unit
 options:
   _input:
@@ -30,9 +29,9 @@ options:
   size:
     description:
       - The size of a frame in bytes. A mean size may have decimals.
-      - Or how many frames there are of each size, a dictionary with the sizes as keys, such as C(pcap_info.sizes) of
-        M(wirespeed.trafficgen.pcap_info) (with O(size_of=frame)). Where some are padded, the mean size alone does not
-        tell.
+      - Or a dictionary of sizes and how many frames have each, such as C(pcap_info.sizes) of
+        M(wirespeed.trafficgen.pcap_info) (with O(size_of=frame)). Use it if some frames are padded, because then the
+        mean size is not enough.
     type: raw
     required: true
   size_of:

@@ -49,13 +49,10 @@ notes:
     loss is not known.
   - What the receiving host itself dropped before it could count is not the loss of the device between the two. It stays
     in C(loss_packets), is told apart in C(rx.host_drops), and where it is more than 1 % of the loss the verdict is
-    V(unknown).
-    The device then lost at least C(loss_packets) - C(rx.host_drops) frames.
+    V(unknown). The device then lost at least C(loss_packets) - C(rx.host_drops) frames.
   - V(impossible) is a run whose L1 rate is above C(run.link_speed_mbps) by more than 0.1 %, and by more frames than may
     have been in the port's queues still when tcpreplay looked at the clock (C(run.in_flight_frames), 4096 where the run
-    does
-    not say; of a
-    run of a second or more 0.8 % at most).
+    does not say; of a run of a second or more 0.8 % at most).
   - An interrupted run may differ from the device's count by one frame.
   - V(short) needs a counter that was not reset. When the link went down or up between the two readings, a count that is
     too low becomes V(null).

@@ -11,12 +11,11 @@ short_description: Tell what is known of a release of tcpreplay
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Some releases of tcpreplay fail with netmap on every network card. This filter knows them by their number, so that
-    none of them is downloaded and built in vain. What a program that is there can do is told by
-    M(wirespeed.trafficgen.tcpreplay_info).
+  - Some releases of tcpreplay fail with netmap on every network card. This filter knows their numbers, so that nobody
+    builds one in vain. For an installed tcpreplay use M(wirespeed.trafficgen.tcpreplay_info).
 options:
   _input:
-    description: The release, as V(4.4.2).
+    description: The release, such as V(4.4.2).
     type: str
     required: true
 """
@@ -30,9 +29,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(valid), whether that is the name of a release (C(v4.4.2) and C(4.4) are none).
-    - C(netmap), with C(usable), whether it can send through netmap on a network card if it is built with it, null where
-      that is not known; and C(reason), why, in one sentence.
+    - C(valid), whether this is the number of a release (C(v4.4.2) and C(4.4) are not).
+    - C(netmap), with C(usable), whether it can send through netmap if built with it, null if unknown, and C(reason),
+      one sentence.
   type: dict
   sample: {valid: true, netmap: {usable: true, reason: versions 4.3.4 to 4.4.3 work}}
 """

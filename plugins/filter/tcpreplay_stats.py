@@ -11,16 +11,16 @@ short_description: Turn what tcpreplay printed into data
 version_added: 0.1.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads a saved log of one run of tcpreplay, of version 4.0 or later, and returns its figures, by the same code as the
-    module M(wirespeed.trafficgen.tcpreplay).
-  - The log may have its standard output and error mixed, also in the middle of a line, its indent lost, the line ends
-    of another system, or the escape sequences of a terminal in it. It may hold any other text besides.
-  - Another tool may have quoted it, such as C(ansible-playbook -v), a container's log in JSON, the system's journal, a
-    table or a page of HTML. What cannot be read whole is an error. Numbers with separators of thousands, for one.
-  - Lines of several runs are an error, also where they come by turns, as from C(docker compose logs). They are told by
-    lines that one run prints once, by counts and times that fall, and by what stands before them, as a host's or a
-    container's name.
-  - A log of tcpreplay 3 is an error, which says so.
+  - Reads a saved log of one run of tcpreplay 4.0 or later, and returns its figures, by the same code as the module
+    M(wirespeed.trafficgen.tcpreplay).
+  - Standard output and error may be mixed, even within a line. Indentation may be lost, line ends and terminal escape
+    sequences do not matter, and there may be other text.
+  - Another tool may have quoted the log, such as C(ansible-playbook -v), a container's log in JSON, the system's
+    journal, a table or an HTML page. If it cannot be read completely, for example because of thousands separators, it
+    is an error.
+  - Lines of several runs are an error, even if interleaved as by C(docker compose logs). They are recognised by lines
+    that a run prints once, by counts and times that fall, and by prefixes such as a host's or a container's name.
+  - A log of tcpreplay 3 is an error that says so.
 positional: _input
 options:
   _input:
@@ -53,8 +53,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The figures as tcpreplay said them. A figure it did not print is null.
-    - A log in which tcpreplay printed no figures is an error, and so is a log of several runs, where it can be known.
+    - The figures as tcpreplay printed them. A figure that it did not print is null.
+    - A log without figures is an error, and so is a log that can be recognised as that of several runs.
   type: dict
   contains:
     packets:
@@ -64,30 +64,29 @@ _value:
       description: Their bytes, as in the pcap.
       type: int
     seconds:
-      description: How long it took. With two decimals only from a second on, so the packets divided by it are not the
-        rate.
+      description: How long it took. From a second on it has only two decimals, so do not calculate the rate from it.
       type: float
     bytes_per_second:
       description: The rate in bytes.
       type: float
     mbps:
-      description: The rate in 10^6 bits of the pcap's bytes a second, cut and not rounded.
+      description: The rate in 10^6 bits a second, of the bytes in the pcap, truncated, not rounded.
       type: float
     pps:
       description: The rate in packets a second.
       type: float
     flows:
-      description: How many flows there were. Null, as all about flows, without a line C(Flows:).
+      description: How many flows there were. Like all figures of flows null without a line C(Flows:).
       type: int
     flows_per_second:
       description: The flows divided by the time.
       type: float
     flow_packets:
-      description: Packets that belong to a flow. From tcpreplay 4.4.3 on, a file read into memory counts once, however
-        often it was sent.
+      description: Packets that belong to a flow. Since tcpreplay 4.4.3, a preloaded file counts once, however often it
+        was sent.
       type: int
     non_flow_packets:
-      description: Packets that belong to none, such as ARP.
+      description: Packets that belong to no flow, such as ARP.
       type: int
     flows_unique:
       description: Only with C(--flow-expiry).
@@ -99,8 +98,7 @@ _value:
       description: Writes that failed and were tried again.
       type: int
     interrupted:
-      description: Whether the run was stopped by the user or by whatever started it. tcpreplay's exit status does not
-        tell.
+      description: Whether somebody stopped the run. tcpreplay's exit status does not tell.
       type: bool
     devices:
       description: One entry for each interface, in the order of the log.
@@ -127,16 +125,15 @@ _value:
           type: int
     samples:
       description:
-        - What C(--stats) printed on the way, each with the figures from RV(_value.packets) to RV(_value.pps), counted
+        - What C(--stats) printed during the run, with the figures from RV(_value.packets) to RV(_value.pps), counted
           from the start.
-        - A run that was killed printed no total. Its last sample is the total here.
+        - A killed run prints no total. Its last sample is taken as the total.
       type: list
       elements: dict
     reason:
       description:
-        - Empty, or why it is not known that the log is of one run. A log of which only the lines C(Actual:) and
-          C(Rated:) are left, more than once, may be that of one run with C(--stats) or of several runs. It is taken for
-          one, and this says so.
+        - Empty, or why the log may be that of several runs. If only the lines C(Actual:) and C(Rated:) are left, more
+          than once, it may be one run with C(--stats) or several runs. It is read as one, and this says so.
       version_added: 0.2.0
       type: str
 """

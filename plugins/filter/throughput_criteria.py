@@ -11,9 +11,9 @@ short_description: Judge a throughput result by named criteria
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Evaluates JMESPath expressions over a result. Each has a name and says true for a pass, false for a failure.
-  - An expression that selects nothing, or yields anything but true or false, is an error and no pass. One that does not
-    parse is refused at once.
+  - Evaluates named JMESPath expressions over a result. True passes, false fails.
+  - An expression that selects nothing, or gives anything but true or false, is an error and does not pass. One that
+    does not parse is refused at once.
 requirements:
   - jmespath (Python library, on the controller)
 positional: _input, criteria
@@ -28,9 +28,8 @@ options:
     elements: dict
     required: true
 notes:
-  - That nothing was selected is seen where the expression yields null, and where a side of a comparison that makes the
-    answer does. C(length(trials[?loss > `0`]) == `0`) is true however the fields are written, so count also what should
-    be there.
+  - The filter notices that nothing was selected if the expression is null, or a side of the comparison that decides.
+    C(length(trials[?loss > `0`]) == `0`) is true even if the field's name is wrong, so also count what should be there.
 seealso:
   - plugin: wirespeed.trafficgen.stats_query
     plugin_type: filter
@@ -48,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Each criterion with C(name), C(expression), C(passed), and C(error), V(none) unless it yielded no answer.
+  description: Each criterion with C(name), C(expression), C(passed), and C(error), V(none) unless there is no answer.
   type: list
   elements: dict
 """

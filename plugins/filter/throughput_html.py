@@ -12,13 +12,12 @@ version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes a report of one result of the role P(wirespeed.trafficgen.throughput#role), or a comparison of several.
-  - It is one file that needs no network and no script, and reads on paper, on a phone and in dark mode. Its charts are
-    drawn by pygal.
-  - Each figure is the median over the repeats, with the lowest and the highest. What is not known is a dash, with the
+  - It is one file without script that needs no network, for paper, phone and dark mode. pygal draws the charts.
+  - Each figure is the median of the repeats, with the lowest and the highest. A dash is an unknown figure, with the
     reason.
-  - A rate whose verdict is V(short) or V(impossible) is struck through, and no gain is claimed from it.
-  - In a comparison, the first result is what the others are held against. A difference is marked only where the ranges
-    of the repeats do not touch and each has two at least.
+  - A rate whose verdict is V(short) or V(impossible) is struck through and gives no gain.
+  - In a comparison, the others are compared with the first result. A difference is marked only if the ranges of the
+    repeats do not touch and each side has at least two.
 requirements:
   - pygal (Python library, on the controller)
 positional: _input

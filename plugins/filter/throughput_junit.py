@@ -11,7 +11,7 @@ short_description: Write a throughput result as JUnit XML
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes of a result what CI systems show as tests, a test case for each trial, search and criterion.
+  - Turns a result into test cases for CI systems, one for each trial, search and criterion.
 requirements:
   - junitparser (Python library, on the controller)
 positional: _input

@@ -11,12 +11,12 @@ short_description: Read the result file of a throughput test
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Reads what the role P(wirespeed.trafficgen.throughput#role) has written, and checks that it is whole and of a schema
-    that is known.
+  - Reads a result of the role P(wirespeed.trafficgen.throughput#role), and checks that it is complete and of a known
+    schema version.
 positional: _input, path
 options:
   _input:
-    description: What is in the file.
+    description: The content of the file.
     type: str
     required: true
   path:

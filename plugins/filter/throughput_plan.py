@@ -11,10 +11,9 @@ short_description: Make the list of trials of a throughput test
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes of traffic, injection methods, rates and repeats the trials of a test, in this order, and an estimate of the
-    time they take.
-  - The role P(wirespeed.trafficgen.throughput#role) takes its trials from here.
-  - What makes no sense is an error, an empty list among it.
+  - Makes the trials of a test from traffic, injection methods, rates and repeats, in this order, and estimates the time
+    they take. The role P(wirespeed.trafficgen.throughput#role) uses it.
+  - Invalid values are an error, and so is an empty list.
 positional: _input
 options:
   _input:
@@ -23,19 +22,19 @@ options:
     elements: dict
     required: true
   rates:
-    description: The rates of traffic that has none of its own, each a dictionary with one key.
+    description: The rates of traffic without its own, each a dictionary with one key.
     type: list
     elements: dict
   methods:
-    description: The injection methods. Without them V(auto), and V(netmap) besides on the hosts that can use it.
+    description: The injection methods. By default V(auto), and V(netmap) on the hosts that can use it.
     type: list
     elements: str
   repeats:
-    description: How often each trial is made.
+    description: How often to repeat each trial.
     type: int
     default: 3
   duration:
-    description: Seconds that a trial lasts.
+    description: Seconds for each trial.
     type: int
     default: 10
   warmup:
@@ -47,7 +46,7 @@ options:
     type: float
     default: 0
   margin:
-    description: Seconds that a common start of several hosts is set ahead.
+    description: Seconds until the common start of several hosts.
     type: float
     default: 0
   search:
@@ -62,10 +61,10 @@ options:
     type: bool
     default: false
   hosts:
-    description: By name, what C(netmap), C(link_speed_mbps) and C(traffic) were found on each.
+    description: For each host by name, the C(netmap), C(link_speed_mbps) and C(traffic) that were found.
     type: dict
   libraries:
-    description: Python libraries that have to be on the controller.
+    description: Python libraries that the controller must have.
     type: list
     elements: str
     default: []
@@ -86,9 +85,7 @@ _value:
   description:
     - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration),
       C(hosts); C(searches); C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there
-      are and how long all
-      takes;
-      C(seconds) is none for a search without C(hosts).
+      are and how long all takes; C(seconds) is none for a search without C(hosts).
   type: dict
 """
 

@@ -11,36 +11,35 @@ short_description: Tell which trial a search for the throughput wants next, or w
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Searches for the largest rate at which a device loses no more than a goal allows. From the trials measured so far it
-    tells the next one, and at the end what was found. It measures nothing itself, and keeps nothing between two steps.
-  - The search is FD.io's library MLRsearch, which follows draft-05 of what became RFC 9971.
-  - A trial in which less was sent than asked is no proof of the device's loss. The rates found are never above what was
-    sent. A trial whose loss is not known, or that is not consistent, ends the search as failed.
+  - Searches for the highest rate at which a device loses no more than a goal allows. From the trials measured so far it
+    returns the next one, and at the end the result. It measures nothing itself, and keeps no state between two steps.
+  - It uses FD.io's library MLRsearch, which follows draft-05 of what became RFC 9971.
+  - A trial that sent less than asked does not prove the device's loss. The rates found are never above what was sent. A
+    trial whose loss is unknown, or whose verdict is not V(consistent), ends the search as failed.
 requirements:
   - MLRsearch 1.2 (Python library, on the controller)
 positional: _input
 options:
   _input:
     description:
-      - The trials measured so far, in order, each as C(next) asked for it; an empty list to begin with.
+      - The trials measured so far, in order, each as C(next) asked for it. At the start an empty list.
       - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of
         M(wirespeed.trafficgen.tcpreplay) with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps),
-        C(verdict) and C(reason);
-        or, when it failed, C(error), a message.
+        C(verdict) and C(reason); or, when it failed, C(error), a message.
     type: list
     elements: dict
     required: true
   search:
     description:
-      - V(ndr) allows no loss in a trial, V(pdr) a share of O(loss_ratio). At a rate, trials are repeated until
-        O(duration_sum) seconds are judged, and O(exceed_ratio) of these may be worse. The defaults are FD.io's.
-      - V(rfc2544) is the plain search of RFC 2544, section 26.1. No loss, and one trial of full length decides.
+      - V(ndr) allows no loss in a trial, V(pdr) a share of O(loss_ratio). A rate is judged after O(duration_sum)
+        seconds of trials, of which a share of O(exceed_ratio) may lose more. The defaults are FD.io's.
+      - V(rfc2544) is the search of RFC 2544, section 26.1, without loss. One trial of full length decides.
     type: str
     choices: [ndr, pdr, rfc2544]
     required: true
   max_pps:
     description:
-      - The rate to begin at, in frames a second. No higher one is tried.
+      - The rate to start from, in frames a second, which is also the highest.
       - By default the line rate of frames of O(wire_frame_size) on a link of O(link_speed_mbps).
     type: float
   min_pps:
@@ -49,21 +48,20 @@ options:
     type: float
   wire_frame_size:
     description:
-      - The bytes of a frame on the wire, with its FCS, or their mean. A frame takes 64 at least, to which a NIC pads
-        it.
-      - Without it, what is found has its rate in frames a second only.
+      - The size of a frame on the wire with FCS and padding (at least 64 bytes), or the mean.
+      - Without it, the rate found is given only in frames a second.
     type: float
   frame_size:
     description:
-      - The bytes of a frame in the pcap, or their mean. By default 4 less than O(wire_frame_size).
-      - Needed where frames are padded, for the rate that tcpreplay calls Mbps.
+      - The size of a frame in the pcap, or the mean. By default 4 less than O(wire_frame_size).
+      - Needed for tcpreplay's Mbps if frames are padded.
     version_added: 0.2.0
     type: float
   link_speed_mbps:
     description: The speed of the link, if it has one.
     type: float
   width:
-    description: How far the lower and the upper bound may be apart in the end, as a share of the upper one.
+    description: The largest distance of the two bounds at the end, as a share of the upper one.
     type: float
     default: 0.005
   loss_ratio:
@@ -75,8 +73,7 @@ options:
     type: float
   initial_duration:
     description:
-      - Seconds of the first trials, which look around. Whole, as tcpreplay's are. By default 1; for V(rfc2544)
-        O(final_duration).
+      - Whole seconds of the first, exploring trials. By default 1, for V(rfc2544) O(final_duration).
     type: int
   final_duration:
     description: Seconds of the trials that decide. By default 1; for V(rfc2544) 60, the least that RFC 2544 wants.
@@ -86,12 +83,11 @@ options:
       O(final_duration) if that is more.
     type: int
   rate_tolerance:
-    description: How much less or more than asked may be sent, as a share, in a trial that proves something for the rate
-      asked.
+    description: By what share a trial may send less or more than asked and still prove something for that rate.
     type: float
     default: 0.005
   max_trials:
-    description: The search fails when it has not ended within so many trials.
+    description: The search fails if it has not ended within this many trials.
     type: int
     default: 200
 seealso:
@@ -157,23 +153,23 @@ _value:
           type: str
         reason:
           description:
-            - What there is to say of anything but a rate that the device limits and at which nothing was lost.
+            - Empty only if the device was the limit and nothing was lost at the rate found.
           type: str
         limited_by:
           description:
-            - V(device), or V(generator) when that could not send more, or V(max_pps) when that rate met the goal as
-              well. Only the first is the device's throughput; the others are less than it. V(null) when failed.
+            - V(device), V(generator) if it could not send more, or V(max_pps) if that rate met the goal. Only with
+              V(device) the rate is the device's throughput; otherwise the device can do at least that. V(null) if
+              failed.
           type: str
         found:
           description: V(null) unless found.
           type: dict
           contains:
             lower_pps:
-              description: The largest rate found to be within the goal. What was sent, where that is less than what was
-                asked for.
+              description: The highest rate that met the goal, as it was really sent.
               type: float
             upper_pps:
-              description: The smallest rate found not to be, V(null) where the device was not the limit.
+              description: The lowest rate that failed. V(null) if the device was not the limit.
               type: float
             conditional_pps:
               description: What the device forwards at C(lower_pps), by the trial that the exceed ratio picks.

@@ -11,8 +11,8 @@ short_description: Make a trial of the result from what the modules returned
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Puts what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and a receiver's counters into one trial of
-    a result.
+  - Makes one trial of a result from what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and from a
+    receiver's counters.
 positional: _input, ran
 options:
   _input:
@@ -20,7 +20,7 @@ options:
     type: dict
     required: true
   ran:
-    description: What was registered of M(wirespeed.trafficgen.tcpreplay).
+    description: The registered result of M(wirespeed.trafficgen.tcpreplay).
     type: dict
   host:
     description: The sending host's name in the inventory.
@@ -42,13 +42,13 @@ options:
     description: The receiver, with its C(kind), one of C(none), C(local), C(remote), C(command).
     type: dict
   before:
-    description: What was registered of the receiver's counters before the trial.
+    description: The registered result of the receiver's counters before the trial.
     type: dict
   after:
     description: The same after it.
     type: dict
   receive_wait:
-    description: How long the receiver was waited for, in seconds without a frame.
+    description: The seconds without a frame after which the wait for the receiver ended.
     type: float
   of:
     description: How many trials there are, for the line.

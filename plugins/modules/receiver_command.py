@@ -14,24 +14,24 @@ author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Runs a command without a shell, as M(ansible.builtin.command) does, for the role
     P(wirespeed.trafficgen.throughput#role).
-  - What differs is a host that cannot be reached. Up to ansible-core 2.18 the reason, in which a host's own words are,
-    is a template to whoever registered it; here it is text.
+  - It differs for a host that cannot be reached. Up to ansible-core 2.18 the registered reason, which contains the
+    host's own words, is evaluated as a template. Here it is text.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
 attributes:
   check_mode:
     support: none
-    details: What a command does is not known, so it is not run.
+    details: The command is not run, because its effects are unknown.
   diff_mode:
     support: none
   idempotent:
     support: N/A
-    details: That is the command's.
+    details: It depends on the command.
   platform:
     support: full
 options:
   argv:
-    description: The command and its arguments, a word each.
+    description: The command and its arguments, one word each.
     type: list
     elements: str
     required: true

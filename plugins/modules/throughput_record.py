@@ -12,10 +12,9 @@ short_description: Keep the trials of a throughput test on the controller
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Writes the record of a test of the role P(wirespeed.trafficgen.throughput#role), C(trials.jsonl), a line of JSON for
-    each trial, at once and synced, when the trial has been made. So at most the trial under way is lost by whatever
-    ends the test.
-  - The role's result is made of it by M(wirespeed.trafficgen.throughput_report).
+  - Writes C(trials.jsonl), the record of a test of the role P(wirespeed.trafficgen.throughput#role). Each finished
+    trial is one line of JSON, written and synced at once, so that at most the trial under way is lost.
+  - M(wirespeed.trafficgen.throughput_report) makes the result from it.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
 attributes:
@@ -34,24 +33,24 @@ options:
     required: true
   plan:
     description:
-      - Begin a record with all that is known before the first trial, as the role gathers it.
-      - One of an unfinished test that is there already is renamed, and any other replaced.
+      - Start a record with everything that is known before the first trial, as the role collects it.
+      - An existing record of an unfinished test is renamed, any other is replaced.
     type: dict
   resume:
-    description: Go on with the record that is there, which is refused where O(plan) is another than the one in it.
+    description: Continue the existing record. Refused if O(plan) differs from the one in it.
     type: bool
     default: false
   trial:
     description: Add a trial, as P(wirespeed.trafficgen.throughput_trial#filter) makes it.
     type: dict
   step:
-    description: Of a trial of a search its C(asked_pps) and C(duration).
+    description: For a trial of a search, its C(asked_pps) and C(duration).
     type: dict
   broke:
-    description: Add that the test has come to its end, with why hosts ended early, by their names.
+    description: Mark the test as complete, with the reason for each host that ended early.
     type: dict
 notes:
-  - It runs on the controller, as who runs C(ansible-playbook), and does nothing on the host.
+  - Runs on the controller, as the user of C(ansible-playbook), and does nothing on the host.
 seealso:
   - module: wirespeed.trafficgen.throughput_report
 """

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: throughput_report
-short_description: Write the result of a throughput test and its reports, each by itself
+short_description: Write the result of a throughput test and its reports
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Of the record in O(folder), see M(wirespeed.trafficgen.throughput_record), it writes C(result.json) before anything
-    else. Then the criteria are judged, the result is written again with their answers, and each report is made. What
-    cannot be made does not keep the others from being written, and is told.
-  - With O(results), it reports on one result, also of a test that was broken off, or compares several.
+  - Reads the record in O(folder), see M(wirespeed.trafficgen.throughput_record), and writes C(result.json) before
+    anything else. Then it judges the criteria, writes the result again with their answers, and makes each report. A
+    report that cannot be made is returned as a problem and does not stop the others.
+  - With O(results), it reports on one result, also of an interrupted test, or compares several.
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
 attributes:
@@ -33,7 +33,7 @@ options:
     type: path
     required: true
   results:
-    description: Result files, or folders of tests. The others are held against the first.
+    description: Result files, or folders of tests. The others are compared with the first.
     type: list
     elements: path
   kinds:
@@ -45,7 +45,7 @@ requirements:
   - pygal for V(html), junitparser for V(junit), jmespath for criteria, MLRsearch for a search (Python libraries, on the
     controller)
 notes:
-  - It runs on the controller, as who runs C(ansible-playbook), and does nothing on the host.
+  - Runs on the controller, as the user of C(ansible-playbook), and does nothing on the host.
 seealso:
   - module: wirespeed.trafficgen.throughput_record
   - plugin: wirespeed.trafficgen.throughput_html
