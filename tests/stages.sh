@@ -117,11 +117,14 @@ prepare() {
     export oldest python39 tool_path own_network
 }
 
-# in_own_network FOLDER COMMAND…: with network namespaces that go with it, whatever ends it, and FOLDER as its /tmp.
+# in_own_network FOLDER COMMAND…: with network namespaces that go with it, whatever ends it, and FOLDER as its /tmp. A clone that lies below
+# /tmp stays where it is.
 in_own_network() {
     # shellcheck disable=SC2016  # it is the inner shell's
-    unshare --mount --net sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/netns /run/lock && mount -t sysfs sysfs /sys &&
-        mount --bind "$0" /tmp && ip link set lo up && exec "$@"' "$@"
+    clone=$here unshare --mount --net sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/netns /run/lock && mount -t sysfs sysfs /sys &&
+        case $clone in
+            /tmp/*) mkdir -p "$0${clone#/tmp}" && mount --bind "$clone" "$0${clone#/tmp}" ;;
+        esac && mount --rbind "$0" /tmp && ip link set lo up && exec "$@"' "$@"
 }
 
 use_venv() {
