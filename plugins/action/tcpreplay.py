@@ -175,8 +175,9 @@ class ActionModule(ActionBase):
     def _second_connection(self) -> Any:
         """Another connection like the module's, so that the module's is not touched."""
         first = self._connection
+        # Not by the play's own kind: from the second item of a loop on, that is not what a delegated task has.
         second = self._shared_loader_obj.connection_loader.get(
-            self._play_context.connection,
+            first._load_name,
             self._play_context,
             new_stdin=None,
             task_uuid=self._task._uuid,
