@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run Ansible, and tell when it printed which line.
 
-watch.py [--terminal] [--kill NETNS] COMMAND...: prints JSON, {"status": its exit status, "lines": [[seconds before its
-end, line]...]}. With --kill it is killed at the first line about a run, with all its workers, but not the module:
-"gone" is how many seconds later tcpreplay was gone from the namespace.
+watch.py [--terminal] [--kill | --enough LINES] NETNS COMMAND...: prints JSON,
+{"status": its exit status, "lines": [[seconds before its end, line]...]}.
+With --kill it is killed at the first line about a run, with all its workers, but not the module: "gone" is how many
+seconds later tcpreplay was gone from the namespace.
+With --enough each run is interrupted once it has shown so many lines: it lasts as long as this host takes to show
+them, and if they came at its end only, it would have none.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--terminal", action="store_true")
-parser.add_argument("--kill", metavar="NETNS")
+parser.add_argument("--kill", action="store_true")
+parser.add_argument("--enough", type=int, metavar="LINES")
+parser.add_argument("netns")
 parser.add_argument("command", nargs=argparse.REMAINDER)
 options = parser.parse_args()
 
@@ -31,7 +36,7 @@ options = parser.parse_args()
 def senders() -> list[int]:
     """What sends in the namespace. The module asks ip and ethtool there too."""
     pids = subprocess.run(
-        ["ip", "netns", "pids", options.kill], capture_output=True, text=True, check=True
+        ["ip", "netns", "pids", options.netns], capture_output=True, text=True, check=True
     ).stdout.split()
     return [int(pid) for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "tcpreplay"]
 
@@ -64,13 +69,20 @@ else:
     reading, writing = os.pipe()
 ansible = subprocess.Popen(options.command, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing)
 os.close(writing)
-lines, gone = [], None
+lines, gone, shown = [], None, 0
 try:
     with open(reading, encoding="utf-8", errors="replace") as output:
         for line in output:
             lines.append((time.monotonic(), re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()))
-            if options.kill and gone is None and "sending: [" in line:
-                gone = kill()
+            if "sending: [" in line:
+                shown += 1
+                if options.kill and gone is None:
+                    gone = kill()
+                elif shown == options.enough:
+                    for pid in senders():
+                        os.kill(pid, signal.SIGINT)
+            elif "TASK [" in line or "changed: [" in line:
+                shown = 0
 except OSError:  # so a terminal's other end tells that it is closed
     pass
 status = ansible.wait()
