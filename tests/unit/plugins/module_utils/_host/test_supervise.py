@@ -43,8 +43,14 @@ def until(condition, seconds=10.0):
 
 
 def read_pid(path):
-    assert until(lambda: path.exists() and path.read_text().endswith("\n"))
-    return int(path.read_text())
+    read = []  # once each time: a second one may be writing it anew
+
+    def whole():
+        read[:] = [path.read_text() if path.exists() else ""]
+        return read[0].endswith("\n")
+
+    assert until(whole)
+    return int(read[0])
 
 
 def go(behaviour, timeout=10.0, **options):
