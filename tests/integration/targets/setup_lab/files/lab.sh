@@ -26,7 +26,7 @@ fi
 # A kernel booted without IPv6 has no such file, and nothing to switch off. "all" sets "default" too.
 ipv6=/proc/sys/net/ipv6/conf/all/disable_ipv6
 for netns in "$sender" "$forwarder" "$receiver"; do
-    if [ -e "$ipv6" ]; then ip netns exec "$netns" sh -c 'echo 1 >"$0"' "$ipv6"; fi
+    if [ -e "$ipv6" ]; then echo 1 | ip netns exec "$netns" tee "$ipv6" >/dev/null; fi
 done
 ip -n "$forwarder" -batch - <<END
 link set fwd-br up
