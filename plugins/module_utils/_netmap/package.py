@@ -64,4 +64,5 @@ def _source(name: str) -> str:
     source = spec.loader.get_source(name) if spec and spec.loader else None  # type: ignore[attr-defined]
     if source is None:
         raise AssertionError(f"{name} has no source here")
-    return str(source)
+    # Ansible's own loader, on the controller, gives bytes.
+    return source.decode("utf-8") if isinstance(source, bytes) else str(source)
