@@ -297,7 +297,9 @@ def _spawn(
                 pass_fds=pass_fds,
                 env=c_locale() if mark is None else {**c_locale(), MARK: mark},
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # this process has one thread
+                # Only the child itself can ask the kernel to end it with its parent. The rule is about a parent with
+                # threads, whose locks the child could wait for: a module has one thread.
+                preexec_fn=die_with_parent,  # noqa: PLW1509
             )
         except (OSError, ValueError) as error:
             raise not_run(argv[0], error) from error
