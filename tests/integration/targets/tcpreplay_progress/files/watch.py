@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 parser = argparse.ArgumentParser()
@@ -69,20 +70,20 @@ else:
     reading, writing = os.pipe()
 ansible = subprocess.Popen(options.command, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing)
 os.close(writing)
-lines, gone, shown = [], None, 0
+lines, gone = [], None
+shown: Counter[int] = Counter()  # by process: what Ansible prints of a loop's items comes late where it is no terminal
 try:
     with open(reading, encoding="utf-8", errors="replace") as output:
         for line in output:
             lines.append((time.monotonic(), re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()))
             if "sending: [" in line:
-                shown += 1
                 if options.kill and gone is None:
                     gone = kill()
-                elif shown == options.enough:
+                elif options.enough:
                     for pid in senders():
-                        os.kill(pid, signal.SIGINT)
-            elif "TASK [" in line or "changed: [" in line:
-                shown = 0
+                        shown[pid] += 1
+                        if shown[pid] == options.enough:
+                            os.kill(pid, signal.SIGINT)
 except OSError:  # so a terminal's other end tells that it is closed
     pass
 status = ansible.wait()
