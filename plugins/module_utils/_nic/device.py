@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the device behind an interface is: its driver, where it is on its bus, the line's speed, its offloads."""
+"""The device behind an interface: its driver, its place on the bus, the line's speed, its offloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
-# Drivers of hypervisors: behind the speed they report is no line.
+# Drivers of hypervisors: the speed they report is not a line's.
 _NO_LINE = frozenset(
     {"virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "netvsc", "ena", "gve", "vif", "netdevsim", "net_failover"}
 )
@@ -25,23 +25,23 @@ _EMULATORS = frozenset({0x1AF4, 0x15AD, 0x80EE})
 _EMULATED_E1000E = (0x8086, 0x0000)  # the subsystem QEMU gives its e1000e
 # Offloads that merge arriving frames into larger ones before the ingress hook counts them.
 _MERGING = {"generic-receive-offload": "gro", "large-receive-offload": "lro", "rx-gro-hw": "rx-gro-hw"}
-# What of a snapshot stays what it is as long as the interface does.
+# The part of a snapshot that stays the same as long as the interface exists.
 DEVICE_KEYS = ("driver", "bus_info", "speed_mbps", "merging")
 
 
 def table_driver(driver: str | None) -> str:
-    """The driver whose names apply: netmap's patched copy (``e1000-netmap``, configure's ``--driver-suffix``) counts as
-    its model."""
+    """The driver to look up in a table: netmap's patched copy (``e1000-netmap``, configure's ``--driver-suffix``)
+    counts as the original."""
     return re.sub(r"[-_]netmap$", "", driver or "")
 
 
 def find_driver(state: Mapping[str, Any], netns: str | None, root: str = "/sys") -> str | None:
-    """The driver of an interface as the kernel knows it. ``state``: what ``ip_link`` has told."""
+    """The driver of an interface as the kernel knows it. ``state``: what ``ip_link`` returned."""
     return _identify(state, netns, root)[1]
 
 
 def device_of(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
-    """What an interface's device is, the values of ``DEVICE_KEYS``, and where it is below /sys."""
+    """The values of ``DEVICE_KEYS`` for an interface, and its device's folder below /sys."""
     name = state["ifname"]
     device, driver, bus_info = _identify(state, netns, root)
     there, settings = ask_ethtool([name], netns)
@@ -51,15 +51,14 @@ def device_of(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[d
 
 
 def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[Path | None, str | None, str | None]:
-    """The device, its driver, and where it is on its bus."""
+    """The device, its driver, and its place on the bus."""
     said, bus_info = read_driver(Interface(state["ifname"], netns))
     device = device_folder(state, netns, bus_info or None, root)
     return device, _driver(device, said, state), bus_info or None
 
 
 def ask_ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
-    """Whether ethtool is there, and what it printed. A device that does not know a question is answered with
-    nothing."""
+    """Whether ethtool is installed, and what it printed: nothing where the device does not support the query."""
     try:
         done = run(["ethtool", *arguments], netns=netns)
     except TrafficgenError as error:
@@ -70,10 +69,10 @@ def ask_ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
 
 
 def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
-    """``ethtool -k``: the features that are on; and of each that is not fixed, whether it is wanted. Not the sums of
-    those indented below.
+    """Parse ``ethtool -k``: the features that are on, and for each that can be set whether it is requested. A feature
+    that only sums up the indented ones below it is left out.
 
-    ``off [requested on]``: it is wanted, and off as long as another one that it needs is off.
+    ``off [requested on]``: requested, but off as long as another feature that it needs is off.
     """
     on: dict[str, None] = {}
     wanted: dict[str, bool] = {}
@@ -98,7 +97,7 @@ def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
 def device_folder(state: Mapping[str, Any], netns: str | None, bus_info: str | None, root: str) -> Path | None:
     """The device behind the interface below /sys, None for a virtual one.
 
-    /sys/class/net shows the namespace it was mounted in, not that of the interface; /sys/bus shows every device.
+    /sys/class/net shows the namespace it was mounted in, not the interface's; /sys/bus shows every device.
     """
     if netns is None:
         own = Path(root, "class/net", state["ifname"], "device")
@@ -125,7 +124,7 @@ def _driver(device: Path | None, said: str, state: Mapping[str, Any]) -> str | N
 
 
 def _speed(device: Path | None, driver: str | None, settings: str | None) -> int | None:
-    """The line's speed in Mbps; None where there is no line, whatever the driver says, or no link."""
+    """The line's speed in Mbps. None without a link, and for a virtual NIC, whatever its driver says."""
     if device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
         return None
     if settings is None:
@@ -135,13 +134,13 @@ def _speed(device: Path | None, driver: str | None, settings: str | None) -> int
 
 
 def parse_speed(settings: str) -> int | None:
-    """The speed in Mbps that ``ethtool IF`` tells; None where it is unknown."""
+    """The speed in Mbps that ``ethtool IF`` prints; None if unknown."""
     found = re.search(r"^[ \t]*Speed:[ \t]*(\d{1,9})Mb/s", settings, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def _emulated(device: Path, driver: str | None) -> bool:
-    """Whether the NIC is an emulator's: by its PCI subsystem, and by what only emulators still make."""
+    """Whether the NIC is emulated: told by its PCI subsystem."""
     try:
         vendor = int(read_text(device / "subsystem_vendor"), 16)
         subsystem = int(read_text(device / "subsystem_device"), 16)
@@ -151,9 +150,8 @@ def _emulated(device: Path, driver: str | None) -> bool:
 
 
 def miscounts(device: Path | None, driver: str | None) -> bool:
-    """Whether the port's count of frames that it had no room for is none: the driver of e1000 adds up what its register
-    holds, which reading clears in a real one and not in QEMU's, so that it grows every two seconds, with no frame
-    about."""
+    """Whether the port's count of missed frames is wrong. The e1000 driver sums up a register that a real NIC clears on
+    reading. QEMU's does not, so the sum grows every two seconds without any frame."""
     return device is not None and table_driver(driver) == "e1000" and _emulated(device, driver)
 
 

@@ -4,8 +4,8 @@
 """An interface's flow control and ring sizes, read and set as ``ethtool -a``, ``-A``, ``-g`` and ``-G`` do, and its
 driver: by SIOCETHTOOL.
 
-Numbers and structures are those of linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many
-drivers reset the port when one of these is set.
+Numbers and structures are from linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many drivers
+reset the port when one of these is set.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ _GET_DRIVER, _GET_RINGS, _SET_RINGS, _GET_PAUSE, _SET_PAUSE = 0x03, 0x10, 0x11, 
 _DRIVER_FIELDS, _PAUSE_FIELDS, _RING_FIELDS = 48, 3, 8  # of 32 bits, after the command
 _NAME, _BUS_INFO = slice(0, 32), slice(96, 128)  # bytes of the first
 _IFREQ = struct.Struct("16sP16x")
-# What a driver without these says, and a name that has gone.
+# Errors of a driver without this setting, and of an interface that is gone.
 _NOT_THERE = frozenset((errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV))
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Flow control (IEEE 802.3 annex 31B): whether it is negotiated, whether pause frames are heeded (``rx``) and sent
-    (``tx``)."""
+    """Flow control (IEEE 802.3 annex 31B): negotiated or not; ``rx``: obeys pause frames; ``tx``: sends them."""
 
     autoneg: bool
     rx: bool
@@ -43,7 +42,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class RingSizes:
-    """The slots of each receive and each transmit ring, and the most that the NIC can have."""
+    """The slots of each receive and transmit ring, and the NIC's maximum."""
 
     rx: int
     tx: int
@@ -52,25 +51,25 @@ class RingSizes:
 
 
 def read_driver(interface: Interface) -> tuple[str, str]:
-    """The driver's own name for itself, and where its device is on its bus; either is empty where there is none."""
+    """The driver's name and the device's place on the bus; empty if unknown."""
     said = array.array("I", _get(_GET_DRIVER, _DRIVER_FIELDS, interface) or []).tobytes()
     name, bus_info = (said[part].partition(b"\0")[0].decode("ascii", "replace") for part in (_NAME, _BUS_INFO))
     return name, bus_info
 
 
 def read_pause(interface: Interface) -> Pause | None:
-    """The flow control an interface is set to; None where it has none."""
+    """An interface's flow control settings; None if it has none."""
     values = _get(_GET_PAUSE, _PAUSE_FIELDS, interface)
     return None if values is None else Pause(*map(bool, values))
 
 
 def set_pause(pause: Pause, interface: Interface) -> None:
-    """Set it, and see that it is so."""
+    """Set flow control."""
     _set(_SET_PAUSE, [pause.autoneg, pause.rx, pause.tx], "its flow control could not be set", interface)
 
 
 def read_rings(interface: Interface) -> RingSizes | None:
-    """The sizes of an interface's rings; None where it has none."""
+    """The sizes of an interface's rings; None if it has none."""
     values = _get(_GET_RINGS, _RING_FIELDS, interface)
     if values is None or (not values[0] and not values[3]):
         return None
@@ -78,7 +77,7 @@ def read_rings(interface: Interface) -> RingSizes | None:
 
 
 def set_rings(rx: int, tx: int, interface: Interface) -> None:
-    """Set the sizes; those of mini and jumbo rings stay."""
+    """Set the sizes; mini and jumbo rings keep theirs."""
     values = _get(_GET_RINGS, _RING_FIELDS, interface) or [0] * _RING_FIELDS
     values[4], values[7] = rx, tx
     _set(

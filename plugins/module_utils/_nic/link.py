@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interfaces as the kernel lists them (``ip link``), and whether a link is up, asked so cheaply that it can be
-polled."""
+"""Interfaces as the kernel lists them (``ip link``), and a check for link up that is cheap enough to poll."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespac
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
 _STEP, _STEADY = 0.02, 0.1
-# Their firmware negotiates the link anew after a setting was answered, so that it goes down later (ice_set_pauseparam()
-# and i40e_set_pauseparam() in the drivers' ethtool files).
+# Their firmware negotiates the link again some time after a setting was accepted, so it goes down later
+# (ice_set_pauseparam() and i40e_set_pauseparam() in the drivers' ethtool files).
 _LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
 
 # rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
@@ -80,7 +79,7 @@ def interfaces_of(netns: str | None = None) -> list[str]:
 
 
 class Link:
-    """An interface's state, asked of the kernel so cheaply that it can be polled."""
+    """An interface's state, read from the kernel in a way that is cheap enough to poll."""
 
     def __init__(self, interface: Interface) -> None:
         self._interface = interface.name
@@ -101,16 +100,15 @@ class Link:
         self._socket.close()
 
     def running(self) -> bool:
-        """Whether it is up, has a carrier, and is said to be running, which is what tcpreplay looks at.
+        """Whether it is up, has a carrier, and is flagged as running, which is what tcpreplay checks.
 
-        The last one alone would not do: the kernel tells of a lost carrier there up to a second late
+        The running flag alone is not enough: the kernel clears it up to a second after the carrier is lost
         (net/core/link_watch.c).
         """
         return self._flags() & _RUNNING == _RUNNING
 
     def trouble(self) -> str:
-        """Why nothing at all can leave through it. Empty where something can, or could with a carrier, which may come
-        again."""
+        """Why nothing can leave through it. Empty if frames can leave, or could once the carrier is back."""
         try:
             return "" if self._flags() & _UP else "set down"
         except TrafficgenError:
@@ -137,11 +135,11 @@ def wait_for_link(
     since: float | None = None,
     watch: Watch | None = None,
 ) -> bool:
-    """Wait for a link to be up and to stay so for a moment; whether it is. ``watch`` may end the wait.
+    """Wait until a link is up and stays up for a moment; return whether it is. ``watch`` may end the wait.
 
-    :param limit: seconds after which a link that is down is not waited for any more.
-    :param delay: seconds that are to be over, too.
-    :param since: when both begin, on the monotonic clock; now where it is left out.
+    :param limit: seconds to wait for a link that is down.
+    :param delay: wait at least so many seconds.
+    :param since: when both begin, on the monotonic clock; by default now.
     """
     began = time.monotonic() if since is None else since
     steady = _steady_seconds(interface)
@@ -163,5 +161,5 @@ def wait_for_link(
 
 
 def _steady_seconds(interface: Interface) -> float:
-    """For how long a link that was reset has to be up to be taken for up."""
+    """How long a link must stay up after a reset before it counts as up."""
     return _LATE_STEADY if table_driver(read_driver(interface)[0]) in _LATE else _STEADY

@@ -40,17 +40,16 @@ class _Process:
 def only_run(
     interface: Interface, what: str = SENDING, until: float = 0.0, streams: Sequence[int] = (1, 2)
 ) -> Iterator[int]:
-    """Have an interface for this run alone for as long as the block lasts.
+    """Reserve an interface for this run while the block lasts.
 
-    The lock is a socket with an abstract name (unix(7)): every network namespace has its own, and in it the name is the
-    interface's index, which stays when it is renamed. It leaves no file. The kernel lets go of it when the last process
-    that has it open is gone: this one and whatever it has handed the descriptor to, which is what the block gets.
+    The lock is a socket with an abstract name (unix(7)). Every network namespace has its own names. The name holds the
+    interface's index, which survives renaming. It leaves no file. The kernel frees it when the last process that has it
+    open is gone: this one, and those that inherited the descriptor, which the block gets.
 
-    :param what: what the interface is for: ``sending`` on it, or ``counting`` what arrives. One run may do the one,
-    another the other.
-    :param until: how long to wait for another run's end, on time.monotonic()'s clock.
-    :param streams: the descriptors at whose other end somebody waits, as for :class:`Watch`.
-    :raises TrafficgenError: if another run has it, naming its processes; or if there is no such namespace.
+    :param what: ``sending`` on the interface, or ``counting`` what arrives. Two runs may do one each at the same time.
+    :param until: wait until then for another run to end (time.monotonic()).
+    :param streams: the descriptors to watch for a hangup, as for :class:`Watch`.
+    :raises TrafficgenError: another run has it (names its processes), or there is no such namespace.
     """
     with contextlib.ExitStack() as stack:
         taken = _taken(interface, what, stack)
@@ -78,7 +77,7 @@ def only_run(
 
 
 def _taken(interface: Interface, what: str, stack: contextlib.ExitStack) -> int | None:
-    """The lock's descriptor; None where another run has it. The interface of this name may be another one each time."""
+    """The lock's descriptor; None if another run has it. The name may stand for another interface at each try."""
     with inside(interface.netns):
         lock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
     if not _bound(lock, _name(interface, what), interface):
@@ -92,7 +91,7 @@ def _name(interface: Interface, what: str) -> str:
         try:
             index = socket.if_nametoindex(interface.name)
         except OSError:
-            # What reads the interface's state says it better.
+            # The code that reads the interface's state has a better error for this.
             index = 0
     return f"wirespeed.trafficgen/{what}/{index}" if index else ""
 
@@ -112,7 +111,7 @@ def _bound(lock: socket.socket, name: str, interface: Interface) -> bool:
 
 
 def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
-    """The processes that have the socket of an abstract name open, the eldest first; empty where none can be seen."""
+    """The processes that have the socket of an abstract name open, oldest first; empty if none can be seen."""
     with inside(netns):
         sockets = read_text(os.path.join(proc, "thread-self/net/unix")).splitlines()
     inode = next((line.split()[6] for line in sockets if line.endswith(f" @{name}")), None)
@@ -142,8 +141,8 @@ def _describe(proc: str, one: _Process, boot: int) -> str:
 
 
 def _process(proc: str, pid: str) -> _Process:
-    # proc(5): the program's name stands in brackets and may hold any; of the fields after it the parent is the 2nd,
-    # starttime the 20th.
+    # proc(5): the program's name is in brackets and may itself contain brackets. After it the parent is field 2,
+    # starttime field 20.
     before, _bracket, after = read_text(os.path.join(proc, pid, "stat")).rpartition(")")
     fields = after.split()
     return (

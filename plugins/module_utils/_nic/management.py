@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard of the management interface: why an interface must not be flooded or taken from the kernel.
 
-It is on an interface when the default route, the address an SSH connection came in at, the way its answers take, or the
-only global address of the host is on it, or on a bond, bridge, VLAN or other interface above it, or on one that leaves
-through the same port. What is above another is told by the kernel's links: ``master``, and ``link`` of what lies on it.
+An interface is a management interface if it has the default route, the address an SSH connection came in at, the route
+back to an SSH client, or the host's only global address. The same goes for a bond, bridge, VLAN or other interface
+above it, and for one that leaves through the same port. The kernel's links say what is above what: ``master``, and the
+upper interface's ``link``.
 
-A false refusal costs a parameter, a false pass the host. So all SSH connections to this host count, and not only the
-one that this process descends from: that one is not to be found once a module was made a daemon (async), or runs in a
-tmux of yesterday's.
+A false refusal costs a parameter, a false pass the host. So all SSH connections to this host count, not only the one
+this process descends from: that one cannot be found from a daemon (async) or an old tmux.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ _ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
 
 
 class Connection(NamedTuple):
-    """An SSH connection to this host: the address it came in at, the client's, and whether this process descends from
-    it."""
+    """An SSH connection to this host: the local address, the client's, and whether this process descends from it."""
 
     at: str
     peer: str
@@ -61,16 +60,16 @@ def guard(interface: str, netns: str | None = None) -> None:
 
 
 def why_managed(interface: str, netns: str | None = None, proc: str = "/proc") -> str:
-    """The reason why the host is managed over ``interface``, empty where it is not.
+    """Why the host is managed over ``interface``; empty if it is not.
 
-    :param netns: the named network namespace the interface is in. There one address may well be the only one.
+    :param netns: the interface's named network namespace, where an only address proves nothing.
     """
     links = links_of(netns)
     connections = ssh_connections(proc)
     reason = _why_not(interface, links, connections, netns)
     elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
     if elsewhere:
-        # It is taken to be here: here such a VLAN is made, before it is moved to a test's namespace.
+        # Assume the lower interface is here: such a VLAN is made here and then moved to a test's namespace.
         here = links_of()
         for link in here:
             if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
@@ -108,11 +107,11 @@ def why_not(
     *,
     whole_host: bool,
 ) -> str:
-    """The reason against sending on ``interface``, empty where there is none. Pure.
+    """Why not to send on ``interface``; empty if there is no reason. Pure.
 
     :param links: what ``ip -j -d addr show`` says; ``routes``: the default routes, of all tables and both families.
     :param ssh: the SSH connections to this host; ``ways``: the ways their answers take.
-    :param whole_host: the links are those of the host itself, so that an only address there is the host's only one.
+    :param whole_host: the links are the host's own, so an only address there is the host's only one.
     """
     by_name = {link["ifname"]: link for link in links if "ifname" in link}
     if "LOOPBACK" in by_name.get(interface, {}).get("flags", []):
@@ -150,8 +149,7 @@ def why_not(
 
 
 def touched(interface: str, links: Iterable[Mapping[str, Any]]) -> set[str]:
-    """``interface``, every interface whose frames leave through it, and those that leave through the same ports as
-    it."""
+    """``interface``, every interface whose frames leave through it, and every one that shares its ports."""
     links = list(links)
     return set().union(*(above(name, links) for name in below(interface, links)))
 
@@ -203,7 +201,7 @@ def _closure(first: str, step: Callable[[str], Iterable[str]]) -> set[str]:
 
 
 def _lies_on(link: Mapping[str, Any]) -> str | None:
-    # A link_netnsid says that the one below is in another namespace, whatever its name; a veth's peer is not below it.
+    # With a link_netnsid the lower interface is in another namespace, whatever its name. A veth's peer is not below it.
     return None if "link_netnsid" in link or _is_veth(link) else link.get("link")
 
 
@@ -219,7 +217,7 @@ def ssh_connections(proc: str = "/proc") -> list[Connection]:
 
 
 def _own_connections(proc: str) -> list[Connection]:
-    """From SSH_CONNECTION, of this process and of those it descends from: sudo drops the variable."""
+    """From SSH_CONNECTION of this process and its ancestors: sudo drops the variable."""
     found: list[Connection] = []
     pid = os.getpid()
     seen: set[int] = set()
@@ -230,21 +228,21 @@ def _own_connections(proc: str) -> list[Connection]:
             words = value.decode("ascii", "replace").split()
             if name == b"SSH_CONNECTION" and len(words) == 4:
                 found.append(Connection(_normal(words[2]), _normal(words[0])))
-        # The fields after the program's name, which stands in brackets and may hold any: its state, its parent.
+        # The program's name is in brackets and may itself contain brackets. After it: state, parent.
         fields = _bytes(os.path.join(proc, str(pid), "stat")).rpartition(b")")[2].split()
         pid = int(fields[1]) if len(fields) > 1 else 0
     return list(dict.fromkeys(found))
 
 
 def _other_connections(proc: str) -> list[Connection]:
-    """The TCP connections that came in to SSH servers, or to port 22 where a server's own cannot be looked into."""
+    """Incoming TCP connections of SSH servers, or to port 22 if the server's sockets cannot be read."""
     sockets = {inode for pid in _entries(proc) if pid.isdigit() for inode in _servers_sockets(os.path.join(proc, pid))}
     rows = []
     for table in ("tcp", "tcp6"):
         lines = _bytes(os.path.join(proc, "self", "net", table)).decode("ascii", "replace").splitlines()[1:]
         # sl, local address, remote address, state, queues, timer, retransmissions, uid, timeout, inode (proc(5)).
         rows += [fields for line in lines if len(fields := line.split()) > 9]
-    # A server's others are those it forwards, and go out.
+    # A server's other connections are forwarded ones, which go out.
     listens = {_port(local) for _number, local, _remote, state, *_more in rows if state == _LISTENS}
     found = [
         Connection(_from_hex(local), _from_hex(remote), own=False)
@@ -274,14 +272,14 @@ def _servers_sockets(folder: str) -> list[str]:
 
 
 def _ways(connections: Iterable[Connection]) -> list[Way]:
-    """The interfaces by which the answers to SSH clients leave, whatever the rules of routing are."""
+    """The interfaces by which answers to SSH clients leave; the kernel resolves them, so policy routing counts."""
     asked = "".join(
         f"route get {peer} from {at}\n"
         for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections)
         # A link-local address has no way but its own interface.
         if _is_address(at) and _is_address(peer) and not ipaddress.ip_address(peer).is_link_local
     )
-    # It goes on where there is no such route any more; its status then tells nothing.
+    # -force: go on after a route that is gone. The exit status then says nothing.
     answers = run(["ip", "-j", "-force", "-batch", "-"], stdin=asked).stdout if asked else ""
     found = []
     for line in answers.splitlines():
@@ -294,7 +292,7 @@ def _ways(connections: Iterable[Connection]) -> list[Way]:
 
 
 def _from_hex(text: str) -> str:
-    """An address of /proc/net/tcp or tcp6: words of 32 bits as this machine keeps them in memory."""
+    """An address in /proc/net/tcp or tcp6: words of 32 bits in this machine's byte order."""
     digits = text.partition(":")[0]
     words = [int(digits[index : index + 8], 16).to_bytes(4, sys.byteorder) for index in range(0, len(digits), 8)]
     return _normal(str(ipaddress.ip_address(b"".join(words))))
@@ -309,7 +307,7 @@ def _is_address(text: str) -> bool:
 
 
 def _normal(text: str) -> str:
-    """An address as ``ip`` writes it, with its zone; IPv4 also where it came in on an IPv6 socket."""
+    """An address as ``ip`` writes it, with its zone. IPv4 mapped to IPv6 becomes IPv4."""
     text, percent, zone = text.partition("%")
     try:
         address = ipaddress.ip_address(text)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An interface and where it is; the one rule for names of interfaces, and the one for names of network namespaces."""
+"""An interface and its namespace, and the rules for names of interfaces and of network namespaces."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LONGEST_ALTERNATIVE = 127  # of its alternative ones: ALTIFNAMSIZ less the zero
 
 
 class Interface(NamedTuple):
-    """An interface, and the named network namespace that it is in; None: this process's own."""
+    """An interface and its named network namespace; None: this process's own."""
 
     name: str
     netns: str | None = None
 
 
 def check_interface(name: str, parameter: str = "", longest: int = LONGEST_ALTERNATIVE) -> str:
-    """A name the kernel takes for an interface (dev_valid_name() in net/core/dev.c), and that no program takes for an
-    option, for a number (``%d``) or, as ethtool does ``*``, for every interface.
+    """Check a name: valid for the kernel (dev_valid_name() in net/core/dev.c), and not an option, a number's place
+    (``%d``) or a wildcard (ethtool's ``*``) to any program.
 
-    :param parameter: what the user has set to it.
+    :param parameter: the user's parameter that holds the name.
     """
-    # What is printable has a form in UTF-8.
+    # Printable text can be encoded in UTF-8.
     if (
         not re.fullmatch(r"[^\s/:%-][^\s/:%]*", name)
         or not name.isprintable()
@@ -43,7 +43,7 @@ def check_interface(name: str, parameter: str = "", longest: int = LONGEST_ALTER
 
 
 def check_netns(name: str | None, parameter: str = "") -> str | None:
-    """A name, not a path: it must not reach out of /run/netns."""
+    """Check a name. It must not be a path, which could point outside /run/netns."""
     if name is None:
         return None
     if not re.fullmatch(r"[^/-][^/]*", name) or not name.isprintable() or name in (".", ".."):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Being in a named network namespace for a moment."""
+"""Enter a named network namespace for a moment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CLONE_NEWNET = 0x40000000
 
 @contextlib.contextmanager
 def inside(netns: str | None) -> Iterator[None]:
-    """Let this thread be in a named network namespace for as long as the block lasts. Nothing may be started in it.
+    """Run the block in a named network namespace, in this thread only. Start no thread or process in the block.
 
-    netmap looks a name up in the namespace of the process that asks.
+    netmap looks up a name in the caller's namespace.
     """
     if netns is None:
         yield
         return
-    in_netns([], netns)  # a name, and there
+    in_netns([], netns)  # checks that the name is valid and exists
     own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         there = os.open(os.path.join(NETNS_FOLDER, netns), os.O_RDONLY | os.O_CLOEXEC)

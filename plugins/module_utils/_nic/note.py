@@ -1,11 +1,10 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The note of what an interface was set to before a run changed it, for the next run to find where this one was cut
-off.
+"""A note of an interface's settings from before a run, for the next run if this one is cut off.
 
-It lies in /run, for root alone, and holds good until the host is booted again, as the settings do. An interface is told
-by its index and the cookie of its network namespace: the kernel uses neither again until then.
+It is in /run, readable by root only, and valid until the next boot, as the settings are. It names the interface by its
+index and its network namespace's cookie, which the kernel does not reuse before that.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 FOLDER = "/run"
-SETTINGS = "wirespeed.trafficgen-"  # the names of the notes of what an interface was set to begin so
+SETTINGS = "wirespeed.trafficgen-"  # prefix of the file names of notes about settings
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
 
 
 class NicNote:
-    """The note of one interface, whose index is asked of the kernel here: it may be gone when the note is removed.
+    """The note of one interface. The index is read here, as the interface may be gone when the note is removed.
 
     :raises TrafficgenError: where there is no such interface.
     """
@@ -48,7 +47,7 @@ class NicNote:
         self._path = os.path.join(FOLDER, f"{prefix}{cookie}-{index}.json")
 
     def write(self, state: Mapping[str, Any]) -> list[str]:
-        """Write it, whole or not at all. In the latter case, a sentence that says so."""
+        """Write it as a whole. Returns a warning if it could not be written."""
         try:
             write_whole(self._path, json.dumps({"boot_id": read_text(_BOOT_ID), "state": state}).encode(), 0o600)
         except OSError as error:
@@ -59,7 +58,7 @@ class NicNote:
         return []
 
     def read(self) -> dict[str, Any] | None:
-        """What an earlier run noted, if one did since the host was booted. What is not whole says nothing."""
+        """What an earlier run noted since the last boot; None without one, or if the file is damaged."""
         try:
             noted = json.loads(read_bytes(self._path) or b"")
         except ValueError:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run sets its interface to, and that it is left as it was found.
+"""Set up the interface for a run, and restore it afterwards.
 
-It is put back at the end; by a process that waits for that, when the module is killed; and by the next run on the
-interface, from a note on disk, where both were.
+The module restores it at the end. If the module is killed, a waiting process does; if both are killed, the next run
+does, from a note on disk.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state im
     turn_off,
 )
 
-_LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has let go of the NIC too
+_LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has released the NIC too
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run wants changed. ``flow_control_asked``: in so many words, so that it is an error where it cannot be
+    """What a run wants changed. ``flow_control_asked``: the user asked for it, so it is an error if it cannot be
     off."""
 
     offloads_off: bool = False
@@ -54,7 +54,7 @@ class Settings:
 
 
 def check_settings(now: NicState, settings: Settings, interface: Interface) -> None:
-    """Refuse settings that the interface cannot have, before anything is changed."""
+    """Refuse settings that the interface does not support, before anything is changed."""
     for name, wanted in (("rx", settings.rx_ring_size), ("tx", settings.tx_ring_size)):
         if wanted is None:
             continue
@@ -73,21 +73,21 @@ def check_settings(now: NicState, settings: Settings, interface: Interface) -> N
 
 
 def would_change(now: NicState, settings: Settings) -> bool:
-    """Whether the settings are others than the interface has."""
+    """Whether the settings differ from the interface's."""
     pauses = settings.flow_control_off and now.pauses
     return bool(_ring_sizes(now, settings) or pauses or (settings.offloads_off and now.offloads_to_turn_off))
 
 
 def apply(now: NicState, settings: Settings, interface: Interface) -> None:
-    """Make the settings. What became of them is told by :func:`verify`, once the link is up again.
+    """Make the settings. :func:`verify` checks them once the link is up again.
 
-    :raises TrafficgenError: where what was asked for in so many words is refused.
+    :raises TrafficgenError: the driver refused something the user asked for.
     """
     sizes = _ring_sizes(now, settings)
     if sizes:
         set_rings(*sizes, interface)
     if settings.flow_control_off and now.pauses:
-        # Without negotiating it, which ixgbe would take for a yes to both.
+        # With autoneg off: ixgbe would take negotiation for "both on".
         try:
             set_any_pause(Pause(autoneg=False, rx=False, tx=False), interface)
         except TrafficgenError:
@@ -98,9 +98,9 @@ def apply(now: NicState, settings: Settings, interface: Interface) -> None:
 
 
 def verify(settings: Settings, interface: Interface, warn: Callable[[str], None]) -> NicState:
-    """What the interface is set to for the run, now that its link is up. What of the settings it is not is a warning.
+    """The interface's settings for the run, now that its link is up. Warns of each setting that was not taken.
 
-    :raises TrafficgenError: where flow control is on that was to be off.
+    :raises TrafficgenError: flow control is on although the user asked for off.
     """
     until = time.monotonic() + PAUSE_LIMIT
     while settings.flow_control_off and time.monotonic() < until:
@@ -124,7 +124,7 @@ def verify(settings: Settings, interface: Interface, warn: Callable[[str], None]
 
 
 def _ring_sizes(now: NicState, settings: Settings) -> tuple[int, int] | None:
-    """The sizes to set, for receiving and for sending; None where they are so."""
+    """The receive and transmit sizes to set; None if they already are so."""
     if now.rings is None:
         return None
     sizes = (settings.rx_ring_size or now.rings.rx, settings.tx_ring_size or now.rings.tx)
@@ -141,16 +141,15 @@ def left_as_found(
     netmap: bool = False,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Callable[[], None]]:
-    """Make a run's settings, and put back what an interface was set to when the block ends, however it ends: also by
-    SIGKILL.
+    """Make a run's settings, and restore the interface when the block ends, even by SIGKILL.
 
-    The block gets a function that gives flow control back at once, before something else resets the port: so its link
-    has to come up once only. What cannot be put back is a warning, or, where nobody is there to be warned, left for the
-    next run.
+    The block gets a function that restores flow control right away, before something else resets the port, so that the
+    link has to come up only once. What cannot be restored becomes a warning, or, if nobody is left to read it, the next
+    run's work.
 
-    :param before: what :func:`read` said.
-    :param netmap: the run goes through netmap, which changes the interface whatever the settings are.
-    :param pass_fds: descriptors that are open until it is put back.
+    :param before: from :func:`read`.
+    :param netmap: the run uses netmap, which changes the interface whatever the settings are.
+    :param pass_fds: descriptors to keep open until it is restored.
     """
     changes = netmap or would_change(before, settings)
     note = NicNote(interface) if changes else None
@@ -164,7 +163,7 @@ def left_as_found(
     def give_pause_back() -> None:
         nonlocal given_back
         if undo.pause and before.pause is not None:
-            with contextlib.suppress(TrafficgenError):  # it is tried again in the end
+            with contextlib.suppress(TrafficgenError):  # tried again at the end
                 set_any_pause(before.pause, interface)
                 given_back = True
 
@@ -192,14 +191,13 @@ def left_as_found(
 
 
 def recover(interface: Interface) -> list[str]:
-    """Put right what an earlier run left behind that was cut off with all its processes; what came of it, a sentence
-    each.
+    """Restore what an earlier run left changed because all its processes were killed. Returns warnings about it.
 
-    What was set up before the host was booted again has gone with that, and the note says nothing then.
+    A reboot undoes all settings, so an older note is ignored.
     """
     try:
         note = NicNote(interface)
-    except TrafficgenError:  # there is no such interface, which what comes next says better
+    except TrafficgenError:  # no such interface: the next step has a better error for that
         return []
     noted = note.read()
     if noted is None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an interface is set to: read, and put back."""
+"""An interface's settings: read and restored."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, ip_link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
-# ixgbe and others tell of the flow control that is, which follows what was set once the link is up
+# ixgbe and others report the active flow control, which follows the setting once the link is up
 # (ixgbe_get_pauseparam()).
 PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
 
-# The offloads a run may turn off, by the names of `ethtool -k`: what tcpreplay turns off for netmap
-# (src/common/netmap.c), and what would merge or change the frames that arrive.
+# The offloads a run may turn off, as `ethtool -k` names them: those tcpreplay turns off for netmap
+# (src/common/netmap.c), and those that merge or change arriving frames.
 _TCPREPLAYS = "rx-checksumming|tx-checksum.*|tcp-segmentation-offload|tx-tcp.*|generic-segmentation-offload"
 _OFFLOADS = re.compile(
     _TCPREPLAYS + "|generic-receive-offload|large-receive-offload|rx-gro-hw|rx-vlan-offload|tx-vlan-offload"
 )
-# `ethtool -K` takes the kernel's names of features, but words of its own for these, which `ethtool -k` lists by another
+# `ethtool -K` takes the kernel's feature names, but for these it has its own words, and `ethtool -k` prints another
 # name.
 _WORDS = {
     "rx-checksumming": "rx",
@@ -53,12 +53,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class NicState:
-    """What an interface is set to.
+    """An interface's settings.
 
-    ``ifindex``: another one is another interface, whatever its name. ``promiscuous``: as set by ``ip link`` or the
-    like; ``qdisc``: the kind of the root one. Of the features that are no sum of others, ``on``: those that are;
-    ``wanted``: what each one that is not fixed was set to, which may have to wait for another. ``pause``, ``rings``:
-    None where it has none.
+    ``ifindex``: tells two interfaces of one name apart. ``promiscuous``: as set by ``ip link`` or the like; ``qdisc``:
+    the root's kind. ``on``: the features that are on; ``wanted``: what each changeable one was set to, which may have
+    to wait for another (sums of others are in neither). ``pause``, ``rings``: None if the interface has none.
     """
 
     ifindex: int
@@ -74,17 +73,16 @@ class NicState:
 
     @property
     def offloads_to_turn_off(self) -> list[str]:
-        """The offloads that a run may turn off, and that are wanted."""
+        """The offloads that are requested and that a run may turn off."""
         return [name for name, value in self.wanted.items() if value and _OFFLOADS.fullmatch(name)]
 
     @property
     def pauses(self) -> bool:
-        """Whether it heeds or sends pause frames."""
+        """Whether it obeys or sends pause frames."""
         return self.pause is not None and (self.pause.rx or self.pause.tx)
 
     def offloads_on(self, *, netmap: bool) -> list[str]:
-        """The offloads that are on in a run; through netmap, without those that tcpreplay itself turns off
-        meanwhile."""
+        """The offloads that are on during a run; with netmap, without those that tcpreplay itself turns off."""
         return [
             name for name in self.on if _OFFLOADS.fullmatch(name) and not (netmap and re.fullmatch(_TCPREPLAYS, name))
         ]
@@ -92,11 +90,11 @@ class NicState:
 
 @dataclass(frozen=True)
 class Undo:
-    """What is to be put back: the state ``before``; ``pause``: flow control too, which was set; ``qdisc``: that too,
-    which netmap replaces; ``link``: it was up, may have been reset, and is to be up in the end. ``pause_given_back``:
-    that has been set already, and has to be seen.
+    """What to restore: the state ``before``; ``pause``: flow control, as the run set it; ``qdisc``: the qdisc, as
+    netmap replaces it; ``link``: the link was up and must be up again. ``pause_given_back``: already set, only to be
+    checked.
 
-    Flow control is put back only then, as drivers tell of what was negotiated there, which is not what was set.
+    Flow control is restored only if the run set it, as drivers report what was negotiated, not what was set.
     """
 
     before: NicState
@@ -117,7 +115,7 @@ def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
 
 
 def read(interface: Interface) -> NicState:
-    """What an interface is set to now."""
+    """An interface's settings now."""
     link = ip_link(interface)
     flags = link.get("flags", [])
     on, wanted = _features(interface)
@@ -136,8 +134,7 @@ def read(interface: Interface) -> NicState:
 
 
 def turn_off(features: list[str], interface: Interface) -> None:
-    """Turn off what can be: a driver may keep some of them on, which ``ethtool -K`` takes for a failure where it keeps
-    all."""
+    """Turn off as many as the driver allows. ``ethtool -K`` fails only if it allows none, so the status is ignored."""
     run(
         ["ethtool", "-K", interface.name, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))],
         netns=interface.netns,
@@ -145,9 +142,9 @@ def turn_off(features: list[str], interface: Interface) -> None:
 
 
 def set_any_pause(wanted: Pause, interface: Interface) -> None:
-    """Set flow control. i40e refuses to have the negotiation changed as well, which then stays as it is.
+    """Set flow control. i40e refuses to change autoneg with it; then autoneg stays.
 
-    :raises TrafficgenError: where it is refused either way.
+    :raises TrafficgenError: refused either way.
     """
     try:
         set_pause(wanted, interface)
@@ -156,9 +153,9 @@ def set_any_pause(wanted: Pause, interface: Interface) -> None:
 
 
 def put_back(undo: Undo, interface: Interface) -> list[str]:
-    """Make an interface what it was before; what of it could not be, a sentence each.
+    """Restore an interface's settings. Returns a sentence on each that could not be restored.
 
-    :raises ExhaustedError: there is no process for it now.
+    :raises ExhaustedError: no process can be started now.
     """
     before = undo.before
     try:
@@ -168,7 +165,7 @@ def put_back(undo: Undo, interface: Interface) -> list[str]:
     except TrafficgenError as error:
         return [f"{error.message} So what it was set to was not put back."]
     if now.ifindex != before.ifindex or now.driver != before.driver:
-        # What it was set to is not what this one was set to.
+        # The settings of the old interface do not belong to this one.
         return [
             f"{interface.name}: it is not the interface it was before the run (driver {before.driver}, now"
             f" {now.driver}), and was left as it is."
@@ -232,8 +229,8 @@ def _put_link_back(before: NicState, now: NicState, interface: Interface) -> Non
 
 
 def _put_qdisc_back(before: NicState, now: NicState, interface: Interface) -> None:
-    """netmap's emulated mode puts a qdisc of its own in, and leaves a pfifo behind, whatever was there. What the kernel
-    sets up by itself for this interface comes back when that goes."""
+    """netmap's emulated mode installs its own qdisc and leaves a pfifo behind. Deleting that brings back the kernel's
+    default for this interface."""
     if now.qdisc == before.qdisc or ip_link(interface).get("qdisc", "") == before.qdisc:
         return
     find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
@@ -250,7 +247,7 @@ def _put_qdisc_back(before: NicState, now: NicState, interface: Interface) -> No
 def _put_pause_back(before: NicState, now: NicState, interface: Interface) -> None:
     if before.pause is None:
         return
-    # i40e takes no negotiation for as long as it has none itself.
+    # i40e refuses autoneg until its own negotiation is done.
     wait_for_link(interface)
     set_any_pause(before.pause, interface)
 
