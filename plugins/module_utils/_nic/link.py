@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import socket
 import struct
 import time
@@ -20,6 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
 LINK_LIMIT = 30.0  # seconds for a link to come up again; 10GBASE-T takes some ten
 _STEP, _STEADY = 0.02, 0.1
@@ -27,10 +27,9 @@ _STEP, _STEADY = 0.02, 0.1
 # (ice_set_pauseparam() and i40e_set_pauseparam() in the drivers' ethtool files).
 _LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
 
-# rtnetlink(7): struct nlmsghdr, and struct ifinfomsg, whose flags are the interface's.
-_NLMSG = struct.Struct("=IHHII")
+# rtnetlink(7): struct ifinfomsg, whose flags are the interface's.
 _IFINFO = struct.Struct("=BxHiII")
-_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR = 18, 1, 2
+_GET_LINK = 18
 _UP = 1  # IFF_UP
 _RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
 
@@ -88,16 +87,14 @@ class Link:
                 index = socket.if_nametoindex(interface.name)
             except OSError as error:
                 raise self._unreadable(error.strerror or str(error)) from error
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        self._request = _NLMSG.pack(_NLMSG.size + _IFINFO.size, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0) + _IFINFO.pack(
-            0, 0, index, 0, 0
-        )
+            self._netlink = Netlink(ROUTE)
+        self._request = _IFINFO.pack(0, 0, index, 0, 0)
 
     def __enter__(self) -> Link:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._socket.close()
+        self._netlink.close()
 
     def running(self) -> bool:
         """Whether it is up, has a carrier, and is flagged as running, which is what tcpreplay checks.
@@ -115,12 +112,11 @@ class Link:
             return "gone from its namespace"
 
     def _flags(self) -> int:
-        self._socket.send(self._request)
-        answer = self._socket.recv(65536)
-        if _NLMSG.unpack_from(answer)[1] == _NLMSG_ERROR:
-            number: int = struct.unpack_from("=i", answer, _NLMSG.size)[0]
-            raise self._unreadable(os.strerror(-number))
-        flags: int = _IFINFO.unpack_from(answer, _NLMSG.size)[3]
+        try:
+            answer = self._netlink.ask(_GET_LINK, self._request)
+        except OSError as error:
+            raise self._unreadable(error.strerror or str(error)) from error
+        flags: int = _IFINFO.unpack_from(answer)[3]
         return flags
 
     def _unreadable(self, said: str) -> TrafficgenError:
