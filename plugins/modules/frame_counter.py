@@ -139,6 +139,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import set_frame_counter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "interface": {"type": "str", "required": True},
@@ -156,8 +157,7 @@ def main() -> None:
     present = module.params["state"] == "present"
     try:
         before, after = set_frame_counter(
-            module.params["interface"],
-            module.params["netns"],
+            Interface(module.params["interface"], module.params["netns"]),
             module.params["source_macs"] or (),
             present=present,
             check_mode=module.check_mode,

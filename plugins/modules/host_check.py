@@ -85,7 +85,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import folder_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import busy, managed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
 
 
 def main() -> None:
@@ -113,8 +113,8 @@ def main() -> None:
 
 def against(host: Host, given: Mapping[str, Any]) -> list[str]:
     """What stands against work on ``host``, a sentence each."""
-    asked = [] if given["allow_management_interface"] else map(check_interface, given["interfaces"])
-    found = managed(host, asked, given["netns"] or None)
+    asked = [] if given["allow_management_interface"] else given["interfaces"]
+    found = managed(host, [Interface(check_interface(name), given["netns"] or None) for name in asked])
     problems = [
         f"{name}: this host is managed over it: {why}. {given['remedy']}".strip() for name, why in found.items()
     ]

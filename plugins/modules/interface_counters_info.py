@@ -346,6 +346,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import check_receive_wait
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import observe
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "interface": {"type": "str", "required": True},
@@ -360,9 +361,10 @@ def main() -> None:
     """Read."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        if module.params["receive_wait"] is not None:
-            check_receive_wait(module.params["receive_wait"])
-        result = observe(**module.params)
+        given = dict(module.params)
+        if given["receive_wait"] is not None:
+            check_receive_wait(given["receive_wait"])
+        result = observe(Interface(given.pop("interface"), given.pop("netns")), **given)
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
     module.exit_json(changed=False, **result)

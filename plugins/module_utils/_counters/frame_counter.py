@@ -25,6 +25,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed, find_executable, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 SOURCE = "nftables ingress counter"
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -48,26 +49,26 @@ def normal_mac(mac: str) -> str:
     return normal
 
 
-def table_name(interface: str) -> str:
-    """The name of the interface's table. nftables takes letters, digits, ``_`` only; each other byte of the name is
-    escaped."""
-    name = os.fsencode(interface).decode("latin-1")
-    return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", name)
+def table_name(name: str) -> str:
+    """The name of an interface's table. nftables takes letters, digits, ``_`` only; each other byte of the interface's
+    name is escaped."""
+    latin = os.fsencode(name).decode("latin-1")
+    return "trafficgen_count_" + re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):02x}", latin)
 
 
-def ruleset(interface: str, macs: Sequence[str]) -> str:
+def ruleset(name: str, macs: Sequence[str]) -> str:
     """What ``nft -f -`` reads to make a fresh counter, as one transaction.
 
     The table is added and deleted first, so that one left behind by a killed run is replaced and a missing one is no
     error.
     """
-    table = table_name(interface)
+    table = table_name(name)
     return (
         f"add table netdev {table}\n"
         f"delete table netdev {table}\n"
         f"table netdev {table} {{\n"
         f"  chain ingress {{\n"
-        f'    type filter hook ingress device "{interface}" priority {_PRIORITY}; policy accept;\n'
+        f'    type filter hook ingress device "{name}" priority {_PRIORITY}; policy accept;\n'
         f"    @ll,48,48 {{ {', '.join('0x' + mac.replace(':', '') for mac in macs)} }} counter accept\n"
         f"    counter\n"
         f"  }}\n"
@@ -113,74 +114,74 @@ def parse_table(listing: str) -> Counts:
     return Counts(int(handle[1]), tuple(sorted(macs)), int(matching[2]), int(matching[3]), int(others[1]))
 
 
-def add_frame_counter(interface: str, macs: Sequence[str], netns: str | None = None) -> dict[str, Any]:
+def add_frame_counter(interface: Interface, macs: Sequence[str]) -> dict[str, Any]:
     """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter`
     does."""
     if not macs:
-        raise TrafficgenError("no source MAC address to count", on=interface, remedy="Set source_macs.")
+        raise TrafficgenError("no source MAC address to count", on=interface.name, remedy="Set source_macs.")
     # A star at the end stands for all interfaces that begin so.
-    if re.search(r'["\\\s]|\*$', interface):
-        raise TrafficgenError("nftables cannot name this interface", on=repr(interface), remedy="Rename it.")
+    if re.search(r'["\\\s]|\*$', interface.name):
+        raise TrafficgenError("nftables cannot name this interface", on=repr(interface.name), remedy="Rename it.")
     wanted = sorted({normal_mac(mac) for mac in macs})
-    done = _nft(["-f", "-"], netns, stdin=ruleset(interface, wanted))
+    done = _nft(interface, "-f", "-", stdin=ruleset(interface.name, wanted))
     if done.status != 0:
         raise _refused("the frame counter could not be set up", interface, done)
-    return _read(interface, netns)
+    return _read(interface)
 
 
-def find_frame_counter(interface: str, netns: str | None = None) -> dict[str, Any] | None:
+def find_frame_counter(interface: Interface) -> dict[str, Any] | None:
     """The interface's counter, whoever set it up; None without one. A table of its name that holds no counter counts
     no address."""
-    listing = _list(interface, netns)
+    listing = _list(interface)
     if listing is None:
         return None
     try:
-        return parse_table(listing).tree(table_name(interface))
+        return parse_table(listing).tree(table_name(interface.name))
     except TrafficgenError:
-        return no_counts(interface, [])
+        return no_counts(interface.name, [])
 
 
-def no_counts(interface: str, macs: list[str]) -> dict[str, Any]:
+def no_counts(name: str, macs: list[str]) -> dict[str, Any]:
     """A counter that has not counted yet, as check mode tells of one."""
     names = ("packets", "bytes", "layer3_bytes", "others", "handle")
-    return {"source": SOURCE, **dict.fromkeys(names), "macs": macs, "table": table_name(interface)}
+    return {"source": SOURCE, **dict.fromkeys(names), "macs": macs, "table": table_name(name)}
 
 
-def read_frame_counter(counter: Mapping[str, Any], interface: str, netns: str | None = None) -> dict[str, Any]:
+def read_frame_counter(counter: Mapping[str, Any], interface: Interface) -> dict[str, Any]:
     """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same
     name."""
-    now = _read(interface, netns)
+    now = _read(interface)
     if now["handle"] != counter["handle"]:
         raise TrafficgenError(
             "the frame counter is not the one that was set up: somebody has replaced it since",
-            on=interface,
+            on=interface.name,
             remedy="Let one run at a time count on an interface.",
         )
     return now
 
 
-def remove_frame_counter(interface: str, netns: str | None = None) -> None:
+def remove_frame_counter(interface: Interface) -> None:
     """Remove the interface's counter. One that is gone already is no error."""
-    done = _nft(["delete", "table", "netdev", table_name(interface)], netns)
+    done = _nft(interface, "delete", "table", "netdev", table_name(interface.name))
     if done.status != 0 and "No such file" not in done.stderr:
         raise _refused("the frame counter could not be removed", interface, done)
 
 
-def _read(interface: str, netns: str | None) -> dict[str, Any]:
-    listing = _list(interface, netns)
-    table = table_name(interface)
+def _read(interface: Interface) -> dict[str, Any]:
+    listing = _list(interface)
+    table = table_name(interface.name)
     if listing is None:
         raise TrafficgenError(
             f"the frame counter (nftables table {table}) is gone: somebody has removed it since it was set up",
-            on=interface,
+            on=interface.name,
             remedy="Set it up again, and flush no ruleset while it counts.",
         )
     return parse_table(listing).tree(table)
 
 
-def _list(interface: str, netns: str | None) -> str | None:
+def _list(interface: Interface) -> str | None:
     """What nft says of the interface's table; None where there is none."""
-    done = _nft(["-a", "list", "table", "netdev", table_name(interface)], netns)
+    done = _nft(interface, "-a", "list", "table", "netdev", table_name(interface.name))
     if done.status != 0 and "No such file" in done.stderr:
         return None
     if done.status != 0:
@@ -188,15 +189,15 @@ def _list(interface: str, netns: str | None) -> str | None:
     return done.stdout
 
 
-def _nft(arguments: Sequence[str], netns: str | None, stdin: str | None = None) -> Completed:
+def _nft(interface: Interface, *arguments: str, stdin: str | None = None) -> Completed:
     find_executable("nft", _INSTALL)
-    return run(["nft", *arguments], netns=netns, stdin=stdin)
+    return run(["nft", *arguments], netns=interface.netns, stdin=stdin)
 
 
-def _refused(what: str, interface: str, done: Completed) -> TrafficgenError:
+def _refused(what: str, interface: Interface, done: Completed) -> TrafficgenError:
     remedy = ""
     if "Operation not permitted" in done.stderr:
         remedy = "nftables needs root (CAP_NET_ADMIN): run the task with become."
     elif "Operation not supported" in done.stderr or "Protocol not supported" in done.stderr:
         remedy = "The kernel must have nftables' netdev family (CONFIG_NF_TABLES_NETDEV)."
-    return TrafficgenError(what, on=interface, said=done.stderr or done.stdout, remedy=remedy)
+    return TrafficgenError(what, on=interface.name, said=done.stderr or done.stdout, remedy=remedy)

@@ -29,8 +29,8 @@ class MissedNote:
     :raises TrafficgenError: where there is no such interface.
     """
 
-    def __init__(self, interface: str, netns: str | None) -> None:
-        self._note = note.NicNote(Interface(interface, netns), PREFIX)
+    def __init__(self, interface: Interface) -> None:
+        self._note = note.NicNote(interface, PREFIX)
 
     def seconds(self, macs: Sequence[str] | None) -> float | None:
         """How long ago a run that missed frames of some of these addresses ended; None where there was none since the

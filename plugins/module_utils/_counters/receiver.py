@@ -26,6 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mis
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
 class Receiver:
@@ -56,20 +57,20 @@ class Receiver:
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] | None = None
         self.addressed = False
-        self._interface, self._netns, self._link = link["interface"], link["netns"], link
+        self._interface, self._link = Interface(link["interface"], link["netns"]), link
         self._macs, self._no_counter = macs, no_counter
         self._addressed, self._warn = addressed, warn
         self._receive_wait, self._settle, self._start_by = receive_wait, settle, start_by
-        self._note = MissedNote(self._interface, self._netns)
+        self._note = MissedNote(self._interface)
         self._passed, self._ceased = 0, True
 
     def start(self) -> None:
         """Set up the counter. One that cannot be set up is told as the reason of an unknown loss."""
-        self.before = snapshot(self._interface, self._netns, like=self._link)
+        self.before = snapshot(self._interface, like=self._link)
         if not self._no_counter:
             with self._or_no_counter():
                 check_has_macs(self.before)
-                self.before["test_frames"] = add_frame_counter(self._interface, self._macs, self._netns)
+                self.before["test_frames"] = add_frame_counter(self._interface, self._macs)
 
     def let_pass(self, watch: Watch) -> None:
         """Wait for late frames of an earlier run: what comes before the first frame is sent does not belong to this
@@ -97,15 +98,15 @@ class Receiver:
             counter = self.before["test_frames"]
             if counter is None:
                 return
-            self.before["test_frames"] = now = read_frame_counter(counter, self._interface, self._netns)
+            self.before["test_frames"] = now = read_frame_counter(counter, self._interface)
             packets = now["packets"] - counter["packets"]
             if not packets:
                 return
             came = {"packets": packets, "still_coming": packets > self._passed or not self._ceased}
             self.before["earlier"] = {**self.before.get("earlier", earlier(0, still_coming=False)), **came}
             self._warn(
-                f"{packets} frames of the test's source MAC addresses arrived on {self._interface} before the first was"
-                " sent: late ones of an earlier run, or another sender's. They are not counted."
+                f"{packets} frames of the test's source MAC addresses arrived on {self._interface.name} before the"
+                " first was sent: late ones of an earlier run, or another sender's. They are not counted."
             )
 
     def finish(self, watch: Watch, expected: int | None, left_at: float, sending: float) -> None:
@@ -127,7 +128,7 @@ class Receiver:
                     sending=sending,
                     others=0 if counter else OTHERS,
                 )
-            after = snapshot(self._interface, self._netns, test_frames=counter, like=self.before)
+            after = snapshot(self._interface, test_frames=counter, like=self.before)
             counted = after["test_frames"]["packets"] - counter["packets"] if counter else None
             if arrival:
                 after["arrival"] = arrival.tree(counted)
@@ -147,9 +148,10 @@ class Receiver:
         """Remove the counter; harmless where there is none."""
         try:
             self._note.still_missing()
-            remove_frame_counter(self._interface, self._netns)
+            remove_frame_counter(self._interface)
         except TrafficgenError as error:
-            self._warn(f"The frame counter on {self._interface} is still there, until the next run: {error.message}")
+            name = self._interface.name
+            self._warn(f"The frame counter on {name} is still there, until the next run: {error.message}")
 
     @contextlib.contextmanager
     def _or_no_counter(self) -> Iterator[None]:
@@ -187,9 +189,9 @@ class Receiver:
         counter = self.before["test_frames"]
         if counter is None:
             return 0
-        return int(read_frame_counter(counter, self._interface, self._netns)["packets"]) - int(counter["packets"])
+        return int(read_frame_counter(counter, self._interface)["packets"]) - int(counter["packets"])
 
     def _arrived_at_mac(self) -> int:
         """How many frames the MAC has counted since then, whosever they were."""
-        mac = snapshot(self._interface, self._netns, like=self.before)["mac"]["rx"]
+        mac = snapshot(self._interface, like=self.before)["mac"]["rx"]
         return int(mac["packets"]) - int(self.before["mac"]["rx"]["packets"]) if mac else 0

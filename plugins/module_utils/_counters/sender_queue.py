@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import Stopping
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 _STEP = 0.1  # seconds
 _STUCK = 2.0  # seconds in which nothing of a queue leaves
@@ -28,13 +29,13 @@ class Queue:
     kind: str
 
 
-def read_queue(interface: str, netns: str | None = None) -> Queue | None:
+def read_queue(interface: Interface) -> Queue | None:
     """What waits there now, None where nobody knows: ``tc`` is not installed, or the interface is gone.
 
     The root's own count has those of its classes in it (sch_tree_qlen and mq_dump() in net/sched).
     """
     try:
-        done = run(["tc", "-s", "-j", "qdisc", "show", "dev", interface], netns=netns)
+        done = run(["tc", "-s", "-j", "qdisc", "show", "dev", interface.name], netns=interface.netns)
     except TrafficgenError:
         return None
     return parse_queue(done.stdout) if done.status == 0 else None

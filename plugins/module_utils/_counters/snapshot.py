@@ -57,8 +57,7 @@ _IP_NAMES = {"frame_errors": "frame_errors", "missed_errors": "missed_errors", "
 
 
 def snapshot(
-    interface: str,
-    netns: str | None = None,
+    interface: Interface,
     *,
     root: str = "/sys",
     proc: str = "/proc",
@@ -69,7 +68,6 @@ def snapshot(
 
     Where the driver's MAC counters lag behind (bnxt_en: a second), it waits that long first.
 
-    :param netns: the named network namespace the interface is in.
     :param root: where /sys is; ``proc``: where /proc is.
     :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
     :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there,
@@ -77,27 +75,27 @@ def snapshot(
         most of the programs. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters_info`` documents in its RETURN.
     """
-    state = ip_link(Interface(interface, netns))
-    name = state["ifname"]
+    state = ip_link(interface)
+    interface = interface._replace(name=state["ifname"])
     if like is not None and like["ifindex"] == state["ifindex"]:
         device_is = {key: like[key] for key in DEVICE_KEYS}
-        device = device_folder(state, netns, like["bus_info"], root)
+        device = device_folder(state, interface.netns, like["bus_info"], root)
     else:
-        device_is, device = device_of(state, netns, root)
+        device_is, device = device_of(state, interface.netns, root)
     driver = device_is["driver"]
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
-        state = ip_link(Interface(name, netns))
-    counted = read_frame_counter(test_frames, name, netns) if test_frames else None
-    ethtool_found, printed = ask_ethtool(["-S", name], netns)
+        state = ip_link(interface)
+    counted = read_frame_counter(test_frames, interface) if test_frames else None
+    ethtool_found, printed = ask_ethtool(interface, "-S")
     statistics = parse_statistics(printed)
     now, monotonic = time.time(), time.monotonic()
     kernel = kernel_counters(state)
     flags = state.get("flags", [])
     return {
-        "interface": name,
-        "netns": netns,
+        "interface": interface.name,
+        "netns": interface.netns,
         "ifindex": state["ifindex"],
         "boot_id": read_text(os.path.join(proc, "sys/kernel/random/boot_id")),
         **device_is,
@@ -130,8 +128,7 @@ def snapshot(
 
 
 def observe(
-    interface: str,
-    netns: str | None = None,
+    interface: Interface,
     *,
     since: Mapping[str, Any] | None = None,
     receive_wait: float | None = None,
@@ -150,19 +147,17 @@ def observe(
     if since is not None:
         check_snapshot(since, "since")
         if receive_wait is not None:
-            arrival = _wait(since, interface, netns, receive_wait, expect_packets, root, proc)
-    state = snapshot(interface, netns, root=root, proc=proc)
-    interface = state["interface"]
-    pause, rings = read_pause(Interface(interface, netns)), read_rings(Interface(interface, netns))
+            arrival = _wait(since, interface, receive_wait, expect_packets, root, proc)
+    state = snapshot(interface, root=root, proc=proc)
+    interface = interface._replace(name=state["interface"])
+    pause, rings = read_pause(interface), read_rings(interface)
     state["flow_control"] = None if pause is None else {"rx": pause.rx, "tx": pause.tx}
     state["ring_sizes"] = None if rings is None else {"rx": rings.rx, "tx": rings.tx}
     if since is None:
-        return {**state, "test_frames": _frame_counter(interface, netns)}
+        return {**state, "test_frames": _frame_counter(interface)}
     check_pair(since, state)
     earlier = since["test_frames"]
-    state["test_frames"] = (
-        read_frame_counter(earlier, interface, netns) if earlier else _frame_counter(interface, netns)
-    )
+    state["test_frames"] = read_frame_counter(earlier, interface) if earlier else _frame_counter(interface)
     state["delta"] = delta(since, state)
     if arrival is not None:
         frames = state["delta"]["test_frames"]
@@ -171,29 +166,29 @@ def observe(
 
 
 def set_frame_counter(
-    interface: str, netns: str | None, macs: Sequence[str], *, present: bool, check_mode: bool = False
+    interface: Interface, macs: Sequence[str], *, present: bool, check_mode: bool = False
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """One call of the module frame_counter: the counter before, and after."""
-    link = ip_link(Interface(interface, netns))
-    interface = link["ifname"]
-    before = find_frame_counter(interface, netns)
+    link = ip_link(interface)
+    interface = interface._replace(name=link["ifname"])
+    before = find_frame_counter(interface)
     if not present:
         if before is not None and not check_mode:
-            remove_frame_counter(interface, netns)
+            remove_frame_counter(interface)
         return before, None
     wanted = sorted({normal_mac(mac) for mac in macs})
-    check_has_macs({"interface": interface, "link_type": link.get("link_type")})
+    check_has_macs({"interface": interface.name, "link_type": link.get("link_type")})
     if before is not None and before["macs"] == wanted:
         return before, before
     if check_mode:
-        return before, no_counts(interface, wanted)
-    return before, add_frame_counter(interface, wanted, netns)
+        return before, no_counts(interface.name, wanted)
+    return before, add_frame_counter(interface, wanted)
 
 
-def _frame_counter(interface: str, netns: str | None) -> dict[str, Any] | None:
+def _frame_counter(interface: Interface) -> dict[str, Any] | None:
     """The interface's frame counter; None without one, and where nobody can look: no nft, not root."""
     try:
-        found = find_frame_counter(interface, netns)
+        found = find_frame_counter(interface)
     except ExhaustedError:
         raise
     except TrafficgenError:
@@ -215,8 +210,7 @@ def check_has_macs(state: Mapping[str, Any]) -> None:
 
 def _wait(
     since: Mapping[str, Any],
-    interface: str,
-    netns: str | None,
+    interface: Interface,
     receive_wait: float,
     expected: int | None,
     root: str,
@@ -227,10 +221,10 @@ def _wait(
     counter, mac = since["test_frames"], since["mac"]["rx"]
 
     def arrived() -> int:
-        return int(read_frame_counter(counter, interface, netns)["packets"]) - int(counter["packets"])
+        return int(read_frame_counter(counter, interface)["packets"]) - int(counter["packets"])
 
     def arrived_at_mac() -> int:
-        now = snapshot(interface, netns, root=root, proc=proc, like=since)["mac"]["rx"]
+        now = snapshot(interface, root=root, proc=proc, like=since)["mac"]["rx"]
         return int(now["packets"]) - int(mac["packets"]) if now else 0
 
     if not counter and not mac:

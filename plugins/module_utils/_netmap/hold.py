@@ -26,12 +26,11 @@ _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
 class Hold:
     """An interface that is in netmap mode because this process holds it."""
 
-    def __init__(self, port: Port, interface: str, netns: str | None) -> None:
-        self.interface = interface
+    def __init__(self, port: Port, interface: Interface) -> None:
+        self._interface = interface
         self._port = port
-        self._netns = netns
         self._taken = time.monotonic()
-        port.take(interface)
+        port.take(interface.name)
 
     @property
     def buffer_size(self) -> int:
@@ -44,12 +43,12 @@ class Hold:
 
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """
-        limit, interface = max(LINK_LIMIT, delay), Interface(self.interface, self._netns)
-        came = wait_for_link(interface, limit=limit, delay=delay, since=self._taken, watch=watch)
+        limit = max(LINK_LIMIT, delay)
+        came = wait_for_link(self._interface, limit=limit, delay=delay, since=self._taken, watch=watch)
         if not came and not watch.why():
             raise TrafficgenError(
                 f"its link did not come up within {limit:g} s after netmap had taken it",
-                on=self.interface,
+                on=self._interface.name,
                 remedy=(
                     "See that the cable and the other side are up. A link that takes longer needs a longer"
                     " netmap_delay."
@@ -66,11 +65,11 @@ class Hold:
 
 
 @contextlib.contextmanager
-def held(interface: str, netns: str | None) -> Iterator[Hold]:
+def held(interface: Interface) -> Iterator[Hold]:
     """Take an interface into netmap mode, and let go of it when the block ends.
 
     If this process is killed, the kernel lets go of it. Settings are made before: where they reset the port, the link
     is waited for once.
     """
-    with Port(netns) as port:
-        yield Hold(port, interface, netns)
+    with Port(interface.netns) as port:
+        yield Hold(port, interface)

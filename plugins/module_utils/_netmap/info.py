@@ -38,7 +38,7 @@ def info(
     names = list(interfaces) if interfaces is not None else interfaces_of(netns)
     port = Port(netns, os.path.join(root, DEVICE.lstrip("/"))) if here else None
     try:
-        described = {name: _describe(name, netns, port, root) for name in names}
+        described = {name: _describe(Interface(name, netns), port, root) for name in names}
     finally:
         if port is not None:
             port.close()
@@ -64,12 +64,12 @@ def info(
     }
 
 
-def _describe(interface: str, netns: str | None, port: Port | None, root: str) -> dict[str, Any]:
-    driver = find_driver(ip_link(Interface(interface, netns)), netns, os.path.join(root, "sys"))
+def _describe(interface: Interface, port: Port | None, root: str) -> dict[str, Any]:
+    driver = find_driver(ip_link(interface), interface.netns, os.path.join(root, "sys"))
     if port is None:
         return {"driver": driver, "mode": None, **_NO_RINGS, "reason": "netmap is not loaded"}
     try:
-        rings = port.rings(interface)
+        rings = port.rings(interface.name)
     except TrafficgenError as error:
         return {"driver": driver, "mode": None, **_NO_RINGS, "reason": error.message}
     return {"driver": driver, "mode": installed.mode(driver, root), **asdict(rings), "reason": ""}

@@ -21,6 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host 
     interfaces_of,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import why_managed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
 def use_problem(host: Host) -> str:
@@ -101,7 +102,7 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
     # Settings of an earlier release of the role do not have it.
     if not names or settings.get("allow_management_interface"):
         return ""
-    for name, why in managed(host, names).items():
+    for name, why in managed(host, map(Interface, names)).items():
         return (
             f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports"
             " only; or set netmap_allow_management_interface: true, and expect to lose the connection."
@@ -109,7 +110,7 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
     return ""
 
 
-def managed(host: Host, interfaces: Iterable[str], netns: str | None = None) -> dict[str, str]:
+def managed(host: Host, interfaces: Iterable[Interface]) -> dict[str, str]:
     """Those of the interfaces that this host is managed over, each with the reason."""
     proc = str(host.path("/proc"))
-    return {name: why for name in interfaces if (why := why_managed(name, netns, proc))}
+    return {one.name: why for one in interfaces if (why := why_managed(one, proc))}

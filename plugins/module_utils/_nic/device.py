@@ -42,11 +42,11 @@ def find_driver(state: Mapping[str, Any], netns: str | None, root: str = "/sys")
 
 def device_of(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[dict[str, Any], Path | None]:
     """The values of ``DEVICE_KEYS`` for an interface, and its device's folder below /sys."""
-    name = state["ifname"]
+    interface = Interface(state["ifname"], netns)
     device, driver, bus_info = _identify(state, netns, root)
-    there, settings = ask_ethtool([name], netns)
+    there, settings = ask_ethtool(interface)
     speed = _speed(device, driver, settings if there else None)
-    merging = _merging(ask_ethtool(["-k", name], netns)[1])
+    merging = _merging(ask_ethtool(interface, "-k")[1])
     return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
 
 
@@ -57,10 +57,10 @@ def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[P
     return device, _driver(device, said, state), bus_info or None
 
 
-def ask_ethtool(arguments: list[str], netns: str | None) -> tuple[bool, str]:
+def ask_ethtool(interface: Interface, *question: str) -> tuple[bool, str]:
     """Whether ethtool is installed, and what it printed: nothing where the device does not support the query."""
     try:
-        done = run(["ethtool", *arguments], netns=netns)
+        done = run(["ethtool", *question, interface.name], netns=interface.netns)
     except TrafficgenError as error:
         if error.on == "ethtool":
             return False, ""

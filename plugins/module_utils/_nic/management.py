@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # Routes of these kinds lead nowhere.
 _NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
@@ -47,32 +48,32 @@ class Way(NamedTuple):
     interface: str
 
 
-def guard(interface: str, netns: str | None = None) -> None:
+def guard(interface: Interface) -> None:
     """Raise :class:`TrafficgenError` where the host is managed over ``interface``."""
-    if reason := why_managed(interface, netns):
+    if reason := why_managed(interface):
         raise TrafficgenError(
             f"this host is managed over it: {reason}",
-            on=interface,
+            on=interface.name,
             remedy=(
                 "Send on another interface; or set allow_management_interface: true, and expect to lose the connection."
             ),
         )
 
 
-def why_managed(interface: str, netns: str | None = None, proc: str = "/proc") -> str:
+def why_managed(interface: Interface, proc: str = "/proc") -> str:
     """Why the host is managed over ``interface``; empty if it is not.
 
-    :param netns: the interface's named network namespace, where an only address proves nothing.
+    In a namespace of its own an only address proves nothing.
     """
-    links = links_of(netns)
+    links = links_of(interface.netns)
     connections = ssh_connections(proc)
-    reason = _why_not(interface, links, connections, netns)
-    elsewhere = ports_elsewhere(interface, links) if netns and not reason else []
+    reason = _why_not(interface, links, connections)
+    elsewhere = ports_elsewhere(interface.name, links) if interface.netns and not reason else []
     if elsewhere:
         # Assume the lower interface is here: such a VLAN is made here and then moved to a test's namespace.
         here = links_of()
         for link in here:
-            if link.get("ifindex") in elsewhere and (found := _why_not(link["ifname"], here, connections, None)):
+            if link.get("ifindex") in elsewhere and (found := _why_not(Interface(link["ifname"]), here, connections)):
                 reason = f"it leaves through {link['ifname']}, and {found}"
     return reason
 
@@ -82,11 +83,10 @@ def links_of(netns: str | None = None) -> list[dict[str, Any]]:
     return _ip(["addr", "show"], netns)
 
 
-def _why_not(
-    interface: str, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection], netns: str | None
-) -> str:
+def _why_not(interface: Interface, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection]) -> str:
+    netns = interface.netns
     return why_not(
-        interface,
+        interface.name,
         links,
         [
             *_ip(["-4", "route", "show", "table", "all", "default"], netns),

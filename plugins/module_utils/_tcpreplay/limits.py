@@ -164,7 +164,7 @@ def check_frames(
         if traffic.largest > netmap_buffer:
             raise TrafficgenError(
                 f"netmap would cut frames of {traffic.largest} bytes: its buffers have {netmap_buffer}",
-                on=request.interface,
+                on=request.sender.name,
                 remedy="Make smaller frames, or load netmap with a larger buf_size.",
             )
     elif traffic.largest > most:
@@ -172,7 +172,7 @@ def check_frames(
         raise TrafficgenError(
             f"its MTU is {mtu}, too small for a frame of {traffic.largest} bytes, and for {larger} of {traffic.packets}"
             " frames in all",
-            on=request.interface,
+            on=request.sender.name,
             remedy=(
                 "Raise the MTU there (and of all on the way), or make smaller frames: MTU + 14 bytes at most. To leave"
                 f" them out: `tshark -r IN -Y 'frame.cap_len <= {most}' -F nsecpcap -w OUT` (Wireshark)."

@@ -78,14 +78,14 @@ def run_tree(
     """
     nic = nic or plan.nic
     return {
-        "command": list(done.argv) if done else in_netns(plan.argv, plan.request.netns),
+        "command": list(done.argv) if done else in_netns(plan.argv, plan.request.sender.netns),
         "requested": plan.rate.requested,
         "capped": plan.rate.capped,
         "rate_reached": None,
         "injection_method": plan.injection_method,
         "netmap_mode": plan.netmap_mode,
-        "interface": plan.request.interface,
-        "netns": plan.request.netns,
+        "interface": plan.request.sender.name,
+        "netns": plan.request.sender.netns,
         "driver": plan.link["driver"],
         "link_speed_mbps": plan.link_speed_mbps,
         "mtu": plan.link["mtu"],
@@ -134,7 +134,7 @@ def said_by(plan: Plan, done: Supervised) -> tuple[dict[str, Any], TrafficgenErr
     """What tcpreplay said, and what it complained of."""
     try:
         stats = parse(done.stdout, done.stderr, exit_status=done.status)
-        return stats, explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=plan.request.interface)
+        return stats, explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=plan.request.sender.name)
     except TrafficgenError as unreadable:
         return parse("", done.stderr), unreadable
 
@@ -151,7 +151,7 @@ def outcome_of(run: Ended, warn: Callable[[str], None]) -> Outcome:
     if done.ended in ("gone from its namespace", "set down"):
         complaint = TrafficgenError(
             f"it was {done.ended} while tcpreplay sent, which was ended",
-            on=request.interface,
+            on=request.sender.name,
             remedy="See who did that, and send again.",
         )
     ended_by = how_it_ended(
@@ -188,19 +188,19 @@ def _not_ended_well(
     if done.killed:
         return TrafficgenError(
             f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known",
-            on=plan.request.interface,
+            on=plan.request.sender.name,
             remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds it.",
         )
     if done.status == -signal.SIGTERM:
         return TrafficgenError(
             "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known",
-            on=plan.request.interface,
+            on=plan.request.sender.name,
             remedy="End it by SIGINT, or the task.",
         )
     if not stats["packets"]:
         return TrafficgenError(
             f"tcpreplay had sent nothing when {when}",
-            on=plan.request.interface,
+            on=plan.request.sender.name,
             said=complaint.said if complaint else "",
             remedy="Raise timeout; it may still have been reading the pcaps (preload: false saves that).",
         )

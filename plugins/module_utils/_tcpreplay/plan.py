@@ -109,7 +109,7 @@ def make_plan(
     version = parse_version(answer.stdout + answer.stderr)
     method = _injection_method(request, version, warn)
     summaries = [
-        summarize(one.path, flows=False, source_macs=request.rx_interface is not None, opened=one.file) for one in pcaps
+        summarize(one.path, flows=False, source_macs=request.receiver is not None, opened=one.file) for one in pcaps
     ]
     for one in summaries:
         for text in check_pcap(one, recorded_speed=request.rate_form in (None, "multiplier")):
@@ -118,11 +118,11 @@ def make_plan(
     link = _settled_link(request, SHORT_LINK_LIMIT if link_limit is None else link_limit)
     _check_link(link, request)
     rx_link = None
-    if request.rx_interface is not None:
-        rx_link = snapshot(request.rx_interface, request.rx_netns)
-        _check_receiver(rx_link, link, request)
+    if request.receiver is not None:
+        rx_link = snapshot(request.receiver)
+        _check_receiver(rx_link, link)
     if not request.allow_management_interface:
-        guard(request.interface, request.netns)
+        guard(request.sender)
     nic, settings = state.read(request.sender), _settings(request)
     check_settings(nic, settings, request.sender)
     mode = installed.mode(link["driver"]) if method == "netmap" else None
@@ -197,10 +197,10 @@ def _settings(request: Request) -> Settings:
 def _settled_link(request: Request, seconds: float) -> dict[str, Any]:
     """The interface's state. After netmap has let go of a port its link takes some seconds to come up, and is waited
     for."""
-    link = snapshot(request.interface, request.netns)
+    link = snapshot(request.sender)
     if link["up"] and not link["carrier"] and link["bus_info"]:
         wait_for_link(request.sender, limit=seconds)
-        link = snapshot(request.interface, request.netns)
+        link = snapshot(request.sender)
     return link
 
 
@@ -262,11 +262,12 @@ def _injection_method(request: Request, version: VersionInfo, warn: Callable[[st
 
 
 def _check_link(link: Mapping[str, Any], request: Request) -> None:
-    where = f"{request.interface} in {request.netns}" if request.netns else request.interface
-    in_ns = f"-n {request.netns} " if request.netns else ""
+    name, netns = request.sender
+    where = f"{name} in {netns}" if netns else name
+    in_ns = f"-n {netns} " if netns else ""
     if not link["up"]:
         raise TrafficgenError(
-            "the interface is down", on=where, remedy=f"Bring it up: `ip {in_ns}link set dev {request.interface} up`."
+            "the interface is down", on=where, remedy=f"Bring it up: `ip {in_ns}link set dev {name} up`."
         )
     if not link["carrier"]:
         raise TrafficgenError(
@@ -276,7 +277,7 @@ def _check_link(link: Mapping[str, Any], request: Request) -> None:
         )
 
 
-def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request: Request) -> None:
+def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any]) -> None:
     same = (link["ifindex"], link["netns"]) == (sender["ifindex"], sender["netns"])
     if (same or link["driver"] == "lo") and sender["driver"] != "lo":
         raise TrafficgenError(
@@ -285,7 +286,7 @@ def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any], request:
             remedy="Name the interface at the other end of the path, and its namespace by rx_netns.",
         )
     if not link["up"]:
-        in_ns = f"-n {request.rx_netns} " if request.rx_netns else ""
+        in_ns = f"-n {link['netns']} " if link["netns"] else ""
         raise TrafficgenError(
             "the receiving interface is down",
             on=link["interface"],

@@ -51,10 +51,8 @@ class Request:
     """One run, as the parameters ask for it, all of them checked as far as they can be without looking at the host."""
 
     pcaps: tuple[str, ...]
-    interface: str
-    netns: str | None
-    rx_interface: str | None
-    rx_netns: str | None
+    sender: Interface
+    receiver: Interface | None
     injection_method: str
     rate_form: str | None
     rate: float | None
@@ -83,11 +81,6 @@ class Request:
     fact_name: str
     executable: str
     extra: ExtraArgs
-
-    @property
-    def sender(self) -> Interface:
-        """The interface to send on."""
-        return Interface(self.interface, self.netns)
 
     @property
     def edited_by(self) -> list[str]:
@@ -181,10 +174,12 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     checked = {
         # Absolute, so that none begins with a dash; "-" alone would be the standard input.
         "pcaps": tuple(os.path.abspath(path) for path in params["pcaps"]),
-        "interface": check_sender(params["interface"]),
-        "netns": check_netns(params["netns"], "netns"),
-        "rx_interface": None if rx_interface is None else check_interface(rx_interface, "rx_interface", LONGEST),
-        "rx_netns": check_netns(params["rx_netns"], "rx_netns"),
+        "sender": Interface(check_sender(params["interface"]), check_netns(params["netns"], "netns")),
+        "receiver": None
+        if rx_interface is None
+        else Interface(
+            check_interface(rx_interface, "rx_interface", LONGEST), check_netns(params["rx_netns"], "rx_netns")
+        ),
         "executable": os.path.abspath(executable) if "/" in executable else executable,
     }
     return Request(
@@ -213,7 +208,7 @@ def build_argv(request: Request, plan: RatePlan, executable: str, netmap_delay: 
         (f"--nm-delay={netmap_delay}", netmap),
         ("--xdp", request.injection_method == "af_xdp"),
     )
-    first = [executable, f"--intf1={request.interface}", *plan.argv, f"--loop={request.loop}"]
+    first = [executable, f"--intf1={request.sender.name}", *plan.argv, f"--loop={request.loop}"]
     return [*first, *(option for option, wanted in options if wanted), *request.extra.argv, *request.pcaps]
 
 

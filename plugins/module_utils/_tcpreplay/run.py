@@ -32,7 +32,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, Link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, only_run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
     OpenedPcap,
@@ -97,10 +96,10 @@ def _locked(request: Request) -> Iterator[list[int]]:
     run begins."""
     until = time.monotonic() + request.lock_timeout
     with only_run(request.sender, SENDING, until) as sending:
-        if request.rx_interface is None:
+        if request.receiver is None:
             yield [sending]
             return
-        with only_run(Interface(request.rx_interface, request.rx_netns), COUNTING, until) as counting:
+        with only_run(request.receiver, COUNTING, until) as counting:
             yield [sending, counting]
 
 
@@ -109,19 +108,18 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
 
     :param locks: what nobody else may have before all that was started and changed here is gone and put back.
     """
-    request, start_at = plan.request, plan.request.start_at
-    interface, netns = request.interface, request.netns
+    request, start_at, sender = plan.request, plan.request.start_at, plan.request.sender
     receiver = _receiver(plan, warn)
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
         give_pause_back = stack.enter_context(
-            settings.left_as_found(plan.nic, plan.settings, request.sender, warn, netmap=plan.netmap, pass_fds=locks)
+            settings.left_as_found(plan.nic, plan.settings, sender, warn, netmap=plan.netmap, pass_fds=locks)
         )
         if receiver:
             stack.enter_context(undo_even_if_killed(receiver.remove, locks))
         mark = stack.enter_context(no_process_left(locks))
-        hold = stack.enter_context(held(interface, netns)) if plan.hold else None
+        hold = stack.enter_context(held(sender)) if plan.hold else None
         if hold:
             check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
             hold.wait_for_link(watch, request.netmap_delay or 0)
@@ -130,7 +128,7 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
             watch.sleep_until(start_at - _SET_UP)
         if receiver:
             receiver.start()
-        before = snapshot(interface, netns, like=plan.link)
+        before = snapshot(sender, like=plan.link)
         if receiver:
             receiver.let_pass(watch)
         if start_at is not None:
@@ -141,12 +139,12 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
         if receiver:
             receiver.begin()
         argv = [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)]
-        with _progress(plan, progress_file) as progress, Link(request.sender) as link:
+        with _progress(plan, progress_file) as progress, Link(sender) as link:
             done = supervise(
                 argv,
                 watch,
                 timeout=plan.timeout,
-                netns=netns,
+                netns=sender.netns,
                 cpus=request.cpus,
                 grace=_GRACE + 2 * plan.netmap_delay,
                 listen=progress.listen,
@@ -157,9 +155,9 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
         done = _with_paths(done, plan.pcaps)
         altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]
         if done.ended == "gone":
-            raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=interface)
+            raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=sender.name)
         if hold and (left := hold.drain()):
-            warn(f"{left} frames were still in the rings of {interface} when it was let go, and did not leave.")
+            warn(f"{left} frames were still in the rings of {sender.name} when it was let go, and did not leave.")
         stats, complaint = said_by(plan, done)
         after, left_at = _after(plan, done, stats, before, watch, warn)
         if receiver:
@@ -237,18 +235,17 @@ def _after(
 
     A run is not lost because its interface is.
     """
-    interface, netns = plan.request.interface, plan.request.netns
-    ended = time.monotonic()
+    sender, ended = plan.request.sender, time.monotonic()
     taken: dict[str, Any] | None = None
 
     def left() -> int | None:
         nonlocal taken
-        taken = snapshot(interface, netns, like=plan.link)
+        taken = snapshot(sender, like=plan.link)
         return frames_left({}, {}, before, taken)
 
     def queue() -> sender_queue.Queue | None:
         # netmap's frames pass the kernel's queue by; its own rings were waited for.
-        return None if plan.netmap else sender_queue.read_queue(interface, netns)
+        return None if plan.netmap else sender_queue.read_queue(sender)
 
     until = ended + max(_QUEUE_LIMIT, plan.timeout - (done.finished - done.started))
     try:
@@ -259,7 +256,7 @@ def _after(
     if taken is not None and waiting is not None:
         taken["queue"] = sender_queue.tree(waiting)
         warn(
-            f"{waiting.frames} frames were still in the queue of {interface} ({waiting.kind}) when its counters were"
+            f"{waiting.frames} frames were still in the queue of {sender.name} ({waiting.kind}) when its counters were"
             " read: they leave later. Raise timeout to wait longer."
         )
     return taken, time.monotonic()

@@ -8,7 +8,9 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter as fc
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
+RCV0 = Interface("rcv0", "tg-rcv")
 # nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames from the two and 7 from others.
 LISTING = """table netdev trafficgen_count_rcv0 { # handle 3
 \tchain ingress { # handle 1
@@ -89,7 +91,7 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
         (0, LISTING.replace("4000", "0").replace("228000", "0").replace(" 7 ", " 0 "), ""),
         (0, LISTING, ""),
     )
-    counter = fc.add_frame_counter("rcv0", ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"], "tg-rcv")
+    counter = fc.add_frame_counter(RCV0, ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"])
     assert counter == {
         "source": "nftables ingress counter",
         "packets": 0,
@@ -101,7 +103,7 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
         "others": 0,
     }
     assert {call[1] for call in nft.calls} == {"tg-rcv"}
-    read = fc.read_frame_counter(counter, "rcv0", "tg-rcv")
+    read = fc.read_frame_counter(counter, RCV0)
     assert (read["packets"], read["layer3_bytes"], read["others"]) == (4000, 228000, 7)
 
 
@@ -115,52 +117,52 @@ def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface(
 def test_a_counter_that_somebody_replaced(monkeypatch):
     Nft(monkeypatch, (0, LISTING, ""))
     with pytest.raises(TrafficgenError, match="somebody has replaced it"):
-        fc.read_frame_counter({"handle": 2}, "rcv0")
+        fc.read_frame_counter({"handle": 2}, RCV0)
 
 
 def test_a_counter_that_somebody_removed(monkeypatch):
     Nft(monkeypatch, (1, "", GONE), (1, "", GONE))
     with pytest.raises(TrafficgenError, match="is gone: somebody has removed it"):
-        fc.read_frame_counter({"handle": 3}, "rcv0")
-    fc.remove_frame_counter("rcv0")
+        fc.read_frame_counter({"handle": 3}, RCV0)
+    fc.remove_frame_counter(RCV0)
 
 
 def test_a_table_that_somebody_flushed(monkeypatch):
     Nft(monkeypatch, (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
     with pytest.raises(TrafficgenError, match="no frame counter any more"):
-        fc.read_frame_counter({"handle": 3}, "rcv0")
+        fc.read_frame_counter({"handle": 3}, RCV0)
 
 
 def test_a_counter_is_found_whoever_set_it_up(monkeypatch):
     Nft(monkeypatch, (0, LISTING, ""), (1, "", GONE), (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
-    found = fc.find_frame_counter("rcv0")
+    found = fc.find_frame_counter(RCV0)
     assert (found["macs"], found["packets"]) == (["02:00:00:00:00:01", "02:00:00:00:00:09"], 4000)
-    assert fc.find_frame_counter("rcv0") is None
-    assert fc.find_frame_counter("rcv0")["macs"] == []
+    assert fc.find_frame_counter(RCV0) is None
+    assert fc.find_frame_counter(RCV0)["macs"] == []
 
 
 def test_without_root(monkeypatch):
     Nft(monkeypatch, (1, "", REFUSED), (1, "", REFUSED))
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
-        fc.add_frame_counter("rcv0", ["02:00:00:00:00:01"])
+        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
-        fc.find_frame_counter("rcv0")
+        fc.find_frame_counter(RCV0)
 
 
 def test_without_nft_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(TrafficgenError, match=r"nft: not found.*Install nftables"):
-        fc.add_frame_counter("rcv0", ["02:00:00:00:00:01"])
+        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
 
 
 def test_an_interface_nftables_cannot_quote():
     with pytest.raises(TrafficgenError, match="cannot name this interface"):
-        fc.add_frame_counter('a"b', ["02:00:00:00:00:01"])
+        fc.add_frame_counter(Interface('a"b'), ["02:00:00:00:00:01"])
 
 
 def test_no_addresses():
     with pytest.raises(TrafficgenError, match="no source MAC address"):
-        fc.add_frame_counter("rcv0", [])
+        fc.add_frame_counter(RCV0, [])
 
 
 def test_names_that_are_not_ascii_have_tables_of_their_own():
@@ -174,4 +176,4 @@ def test_names_that_are_not_ascii_have_tables_of_their_own():
 @pytest.mark.parametrize("name", ["a*", "*", "a\\b"])
 def test_a_name_that_would_stand_for_others(name):
     with pytest.raises(TrafficgenError, match="cannot name this interface"):
-        fc.add_frame_counter(name, ["02:00:00:00:00:01"])
+        fc.add_frame_counter(Interface(name), ["02:00:00:00:00:01"])

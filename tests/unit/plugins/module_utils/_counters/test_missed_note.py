@@ -11,7 +11,9 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import PREFIX, MissedNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note as notes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
+LO = Interface("lo")
 MACS = ["02:00:00:00:00:01", "02:00:00:00:00:03"]
 
 
@@ -22,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_what_the_next_run_knows(folder):
-    note = MissedNote("lo", None)
+    note = MissedNote(LO)
     assert note.seconds(MACS) is None
     note.write(MACS)
     assert 0 <= note.seconds(["02:00:00:00:00:03"]) < 1
@@ -35,7 +37,7 @@ def test_what_the_next_run_knows(folder):
 
 
 def test_the_time_counts_from_the_end_of_the_run(folder):
-    note = MissedNote("lo", None)
+    note = MissedNote(LO)
     note.still_missing()
     assert list(folder.iterdir()) == []  # all had arrived
     note.write(MACS)
@@ -50,7 +52,7 @@ def test_the_time_counts_from_the_end_of_the_run(folder):
 
 @pytest.mark.parametrize("state", [{}, {"at": "now"}, {"at": None, "macs": 7}])
 def test_a_note_that_is_none(folder, state):
-    note = MissedNote("lo", None)
+    note = MissedNote(LO)
     note._note.write(state)
     assert note.seconds(MACS) is None
 
@@ -60,12 +62,12 @@ def test_old_notes_do_not_gather(folder):
     for path in (old, other):
         path.write_text("{}")
         os.utime(path, (time.time() - 4000,) * 2)
-    MissedNote("lo", None).write(MACS)
+    MissedNote(LO).write(MACS)
     assert not old.exists() and other.exists()
 
 
 def test_a_folder_it_cannot_write_to(folder, monkeypatch):
     monkeypatch.setattr(notes, "FOLDER", str(folder / "none"))
-    note = MissedNote("lo", None)
+    note = MissedNote(LO)
     note.write(MACS)
     assert note.seconds(MACS) is None

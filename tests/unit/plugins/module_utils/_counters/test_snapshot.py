@@ -104,7 +104,9 @@ class Host:
         return Completed(tuple(argv), status, stdout, stderr)
 
     def snapshot(self, interface=None, netns=None):
-        return snapshots.snapshot(interface or self.link["ifname"], netns, root=str(self.sys), proc=str(self.proc))
+        return snapshots.snapshot(
+            Interface(interface or self.link["ifname"], netns), root=str(self.sys), proc=str(self.proc)
+        )
 
 
 @pytest.fixture
@@ -203,7 +205,7 @@ def test_no_such_interface_names_the_near_ones(host):
 @pytest.mark.parametrize("name", ["", "-s", "a b", "a/b", "../x", "x" * 200])
 def test_what_is_no_name_of_an_interface(host, name):
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
-        snapshots.snapshot(name)
+        snapshots.snapshot(Interface(name))
 
 
 def test_counters_that_lag_behind_are_waited_for(host, monkeypatch):
@@ -249,7 +251,7 @@ class Frames:
         monkeypatch.setattr(snapshots, "read_frame_counter", lambda old, *a: {**old, "packets": 9})
         monkeypatch.setattr(snapshots, "remove_frame_counter", self.remove)
 
-    def add(self, interface, macs, netns):
+    def add(self, interface, macs):
         self.done.append("add")
         self.counter = {"source": "s", "packets": 0, "bytes": None, "macs": macs, "table": "t", "handle": 1}
         return self.counter
@@ -260,7 +262,7 @@ class Frames:
 
 
 def observe(host, **arguments):
-    return snapshots.observe("rcv0", root=str(host.sys), proc=str(host.proc), **arguments)
+    return snapshots.observe(Interface("rcv0"), root=str(host.sys), proc=str(host.proc), **arguments)
 
 
 def test_rings_and_flow_control(host):
@@ -271,7 +273,7 @@ def test_rings_and_flow_control(host):
 
 
 def count(macs=(MAC,), **arguments):
-    return snapshots.set_frame_counter("rcv0", None, macs, **{"present": True, **arguments})
+    return snapshots.set_frame_counter(Interface("rcv0"), macs, **{"present": True, **arguments})
 
 
 def test_a_counter_is_set_up_kept_replaced_and_removed(host, monkeypatch):
@@ -397,7 +399,7 @@ def test_a_second_snapshot_asks_for_the_counters_alone(host):
     host.nic("ixgbe")
     first = host.snapshot()
     host.asked.clear()
-    later = snapshots.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)
+    later = snapshots.snapshot(Interface("ens17"), root=str(host.sys), proc=str(host.proc), like=first)
     assert host.asked == [["ip", "-j"], ["ethtool", "-S"]]
     assert {key: later[key] for key in later if key not in ("time", "monotonic")} == {
         key: first[key] for key in first if key not in ("time", "monotonic")
@@ -407,7 +409,9 @@ def test_a_second_snapshot_asks_for_the_counters_alone(host):
 def test_an_interface_replaced_since_is_looked_at_again(host):
     host.nic("ixgbe")
     first = {**host.snapshot(), "ifindex": 99, "driver": "e1000"}
-    assert snapshots.snapshot("ens17", root=str(host.sys), proc=str(host.proc), like=first)["driver"] == "ixgbe"
+    assert (
+        snapshots.snapshot(Interface("ens17"), root=str(host.sys), proc=str(host.proc), like=first)["driver"] == "ixgbe"
+    )
 
 
 @pytest.mark.parametrize(("subsystem", "drops"), [(("0x1af4", "0x1100"), None), (("0x8086", "0x001e"), 7)])
@@ -422,7 +426,7 @@ def test_an_emulated_e1000_counts_missed_frames_with_no_frame_about(host, subsys
 def test_no_name_of_an_interface_reaches_a_program(monkeypatch, name):
     monkeypatch.setattr(link, "run", lambda *_arguments, **_more: pytest.fail("it was run"))
     with pytest.raises(TrafficgenError, match="not a name of an interface"):
-        snapshots.snapshot(name)
+        snapshots.snapshot(Interface(name))
 
 
 def test_a_counter_of_too_many_digits_is_none():

@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap impor
     uses,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import UNIT_FILE, Host
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_host import (
     ESTABLISHED,
@@ -182,7 +183,7 @@ def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(
     ip = tmp_path / "tools/ip"
     in_there = "case $* in 'netns exec there '*route*) echo '[]'; exit;; 'netns exec there '*) cat there; exit;; esac\n"
     ip.write_text(ip.read_text().replace("case", f"{in_there}case"))
-    assert uses.managed(host, ["v7", "snd0"], "there") == {
+    assert uses.managed(host, [Interface("v7", "there"), Interface("snd0", "there")]) == {
         "v7": "it leaves through eth0, and the default route is on eth0"
     }
 

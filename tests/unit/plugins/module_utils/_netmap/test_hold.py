@@ -8,6 +8,9 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+
+ENS17 = Interface("ens17")
 
 
 class Port:
@@ -99,7 +102,7 @@ def clock(monkeypatch):
 def wait(clock, script, monkeypatch, delay=0.0, stop=1e9):
     monkeypatch.setattr(Link, "script", script)
     began = clock.now
-    hold.Hold(Port(), "ens17", None).wait_for_link(Waiting(clock, stop), delay)
+    hold.Hold(Port(), ENS17).wait_for_link(Waiting(clock, stop), delay)
     return clock.now - began
 
 
@@ -131,17 +134,17 @@ def test_a_signal_ends_the_wait(clock, monkeypatch):
 def test_the_rings_drain(clock, monkeypatch):
     port = Port()
     port.frames = 95
-    assert hold.Hold(port, "ens17", None).drain() == 0
+    assert hold.Hold(port, ENS17).drain() == 0
     monkeypatch.setattr(port, "waiting", lambda: 3)
     began = clock.now
-    assert hold.Hold(port, "ens17", None).drain() == 3
+    assert hold.Hold(port, ENS17).drain() == 3
     assert clock.now - began == pytest.approx(2, abs=0.03)
 
 
 def test_it_is_let_go_of_however_the_block_ends(monkeypatch):
     port = Port()
     monkeypatch.setattr(hold, "Port", lambda netns: port)
-    with pytest.raises(ZeroDivisionError), hold.held("ens17", "ns"):
+    with pytest.raises(ZeroDivisionError), hold.held(Interface("ens17", "ns")):
         port.events.append("run")
         raise ZeroDivisionError
     assert port.events == ["take ens17", "run", "close"]

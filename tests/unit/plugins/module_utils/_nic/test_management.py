@@ -23,6 +23,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.manageme
     touched,
     why_not,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
 def link(name, *addresses, flags=("BROADCAST", "MULTICAST", "UP", "LOWER_UP"), kind=None, **more):
@@ -336,8 +337,8 @@ def test_the_guards_message(monkeypatch):
         TrafficgenError,
         match=r"^eth0: this host is managed over it: the default route is on eth0\. .*allow_management_interface: true",
     ):
-        management.guard("eth0")
-    management.guard("eth1")
+        management.guard(Interface("eth0"))
+    management.guard(Interface("eth1"))
 
 
 def test_the_guard_asks_for_the_ways(monkeypatch):
@@ -348,8 +349,8 @@ def test_the_guard_asks_for_the_ways(monkeypatch):
     ]
     answers(monkeypatch, {None: ([link("eth0", "192.0.2.10"), link("eth7", "198.51.100.1")], [])}, connections)
     with pytest.raises(TrafficgenError, match=r"^eth7: .*the answers to the SSH client 203\.0\.113\.77 leave by eth7"):
-        management.guard("eth7")
-    management.guard("eth0")
+        management.guard(Interface("eth7"))
+    management.guard(Interface("eth0"))
 
 
 def test_the_guard_of_a_vlan_moved_to_a_namespace(monkeypatch):
@@ -363,5 +364,5 @@ def test_the_guard_of_a_vlan_moved_to_a_namespace(monkeypatch):
         TrafficgenError,
         match=r"^v7: .*it leaves through eth0, and the SSH connection came in at 192\.0\.2\.10, on eth0",
     ):
-        management.guard("v7", "test")
-    management.guard("snd0", "test")
+        management.guard(Interface("v7", "test"))
+    management.guard(Interface("snd0", "test"))

@@ -94,20 +94,22 @@ class Host:
             **state,
         }
 
-    def snapshot(self, interface, netns=None, *, test_frames=None, like=None):
-        if interface not in self.links:
-            raise TrafficgenError("no such interface", on=interface)
-        self.events.append(f"snapshot {interface}")
+    def snapshot(self, interface, *, test_frames=None, like=None):
+        name = interface.name
+        if name not in self.links:
+            raise TrafficgenError("no such interface", on=name)
+        self.events.append(f"snapshot {name}")
         counted = self.read(test_frames) if test_frames else None
-        return {**self.links[interface], "test_frames": counted, "time": time.time(), "monotonic": time.monotonic()}
+        now = {"time": time.time(), "monotonic": time.monotonic()}
+        return {**self.links[name], "netns": interface.netns, "test_frames": counted, **now}
 
     def sends(self, *counts):
         """What the sender's MAC counts, from the first look at it on."""
         real, left = self.snapshot, itertools.chain([0, *counts[:-1]], itertools.repeat(counts[-1]))
 
-        def snapshot(interface, netns=None, **options):
-            state = real(interface, netns, **options)
-            tx = {**MAC, "packets": next(left)} if interface == "v0" else None
+        def snapshot(interface, **options):
+            state = real(interface, **options)
+            tx = {**MAC, "packets": next(left)} if interface.name == "v0" else None
             return {**state, "mac": {"tx": tx, "rx": None, "reason": ""}}
 
         self.snapshot = snapshot
@@ -118,14 +120,14 @@ class Host:
         self.counted = itertools.chain(counts, itertools.repeat(counts[-1]))
         self.sends(0, sent)
 
-    def add_counter(self, interface, macs, netns=None):
+    def add_counter(self, interface, macs):
         self.events.append(f"add {' '.join(macs)}")
         return {"source": "a counter", "packets": 0, "bytes": None, "macs": macs, "table": "t", "handle": 1}
 
-    def read(self, counter, interface=None, netns=None):
+    def read(self, counter, interface=None):
         return {**counter, "packets": next(self.counted, counter["packets"])}
 
-    def remove(self, interface, netns=None):
+    def remove(self, interface):
         self.events.append("remove")
 
     @contextlib.contextmanager
@@ -164,8 +166,8 @@ class Host:
         self.events.append("put back")
 
     @contextlib.contextmanager
-    def held(self, interface, netns):
-        self.events.append(f"take {interface}")
+    def held(self, interface):
+        self.events.append(f"take {interface.name}")
         yield self
         self.events.append("let go")
 
@@ -254,11 +256,11 @@ def host(monkeypatch, pcap_of):
     replace(runs, only_run="only_run", held="held", Link="link", wait_for_link="wait_for_nic")
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")
-    monkeypatch.setattr(receiver, "MissedNote", lambda interface, netns: host)
-    monkeypatch.setattr(runs.sender_queue, "read_queue", lambda interface, netns: host.queue)
+    monkeypatch.setattr(receiver, "MissedNote", lambda interface: host)
+    monkeypatch.setattr(runs.sender_queue, "read_queue", lambda interface: host.queue)
     monkeypatch.setattr(plans.state, "read", lambda interface: host.nic)
     monkeypatch.setattr(runs.settings, "recover", lambda interface: host.recovered)
-    monkeypatch.setattr(plans, "guard", lambda interface, netns: host.events.append(f"guard {interface}"))
+    monkeypatch.setattr(plans, "guard", lambda interface: host.events.append(f"guard {interface.name}"))
     monkeypatch.setattr(installed, "require", lambda: None)
     monkeypatch.setattr(installed, "version", lambda: "55D5E1C7")
     monkeypatch.setattr(runs, "Watch", lambda: REAL_WATCH(()))

@@ -131,7 +131,7 @@ def test_netmaps_names_point_to_the_injection_method(name):
     ],
 )
 def test_what_the_kernel_takes_for_a_name_is_taken(name):
-    assert request(interface=name).interface == name
+    assert request(interface=name).sender.name == name
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,11 @@ def test_a_trouble_of_a_moment_ends_nothing():
 def test_an_interface_lost_in_the_run_costs_no_result(host):
     real, calls = host.snapshot, []
 
-    def lost(interface, netns=None, **options):
+    def lost(interface, **options):
         calls.append(interface)
         if len(calls) == 3:
-            raise TrafficgenError("no such interface", on=interface)
-        return real(interface, netns, **options)
+            raise TrafficgenError("no such interface", on=interface.name)
+        return real(interface, **options)
 
     host.snapshot = lost
     outcome = host.run()
@@ -279,8 +279,8 @@ def test_frames_that_never_cease_need_not_come_between_the_last_two_looks(host, 
 
 
 def test_a_counter_that_goes_before_the_first_frame(host):
-    def gone(counter, interface, netns):
-        raise TrafficgenError("the frame counter is gone", on=interface)
+    def gone(counter, interface):
+        raise TrafficgenError("the frame counter is gone", on=interface.name)
 
     host.add("r0")
     host.read = gone
@@ -291,11 +291,11 @@ def test_a_counter_that_goes_before_the_first_frame(host):
 def test_a_mac_that_counts_is_waited_for_as_well(host):
     host.add("r0", driver="ixgbe", mac={"tx": None, "rx": MAC, "reason": ""})
     real, counts = host.snapshot, itertools.chain([500, 500, 100500], itertools.repeat(194033))
-    host.add_counter = lambda interface, macs, netns: None
+    host.add_counter = lambda interface, macs: None
 
-    def snapshot(interface, netns=None, **options):
-        state = real(interface, netns, **options)
-        if interface == "r0":
+    def snapshot(interface, **options):
+        state = real(interface, **options)
+        if interface.name == "r0":
             state["mac"] = {**state["mac"], "rx": {**MAC, "packets": next(counts)}}
         return state
 
@@ -327,7 +327,7 @@ def test_what_stays_in_the_senders_queue_is_told(host, monkeypatch):
 
 
 def test_without_a_frame_counter_the_reason_is_said(host):
-    def refuse(interface, macs, netns=None):
+    def refuse(interface, macs):
         raise TrafficgenError("not found, or not executable", on="nft")
 
     host.add("r0")
@@ -349,7 +349,7 @@ def test_too_many_source_addresses_are_said(host, tmp_path):
 
 
 def test_a_counter_that_cannot_be_removed_costs_no_result(host):
-    def fail(interface, netns=None):
+    def fail(interface):
         raise TrafficgenError("the frame counter could not be removed", on="r0")
 
     host.add("r0")
