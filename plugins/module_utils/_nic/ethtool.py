@@ -4,7 +4,8 @@
 """An interface's flow control and ring sizes, read and set as ``ethtool -a``, ``-A``, ``-g`` and ``-G`` do, and its
 driver: by SIOCETHTOOL.
 
-Numbers and structures are from linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam). Many drivers
+Numbers and structures are from linux/ethtool.h (ethtool_drvinfo, ethtool_pauseparam, ethtool_ringparam,
+ethtool_channels). Many drivers
 reset the port when one of these is set.
 """
 
@@ -23,8 +24,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 _SIOCETHTOOL = 0x8946
-_GET_DRIVER, _GET_RINGS, _SET_RINGS, _GET_PAUSE, _SET_PAUSE = 0x03, 0x10, 0x11, 0x12, 0x13
-_DRIVER_FIELDS, _PAUSE_FIELDS, _RING_FIELDS = 48, 3, 8  # of 32 bits, after the command
+_GET_DRIVER, _GET_RINGS, _SET_RINGS, _GET_PAUSE, _SET_PAUSE, _GET_CHANNELS = 0x03, 0x10, 0x11, 0x12, 0x13, 0x3C
+_DRIVER_FIELDS, _PAUSE_FIELDS, _RING_FIELDS, _CHANNEL_FIELDS = 48, 3, 8, 8  # of 32 bits, after the command
 _NAME, _BUS_INFO = slice(0, 32), slice(96, 128)  # bytes of the first
 _IFREQ = struct.Struct("16sP16x")
 # Errors of a driver without this setting, and of an interface that is gone.
@@ -48,6 +49,15 @@ class RingSizes:
     tx: int
     rx_most: int
     tx_most: int
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Queues that have an interrupt of their own: for receiving, for sending, and those for both."""
+
+    rx: int
+    tx: int
+    combined: int
 
 
 def read_driver(interface: Interface) -> tuple[str, str]:
@@ -74,6 +84,12 @@ def read_rings(interface: Interface) -> RingSizes | None:
     if values is None or (not values[0] and not values[3]):
         return None
     return RingSizes(rx=values[4], tx=values[7], rx_most=values[0], tx_most=values[3])
+
+
+def read_channels(interface: Interface) -> Channels | None:
+    """The channels of an interface, as ``ethtool -l`` tells of them; None where the driver tells of none."""
+    values = _get(_GET_CHANNELS, _CHANNEL_FIELDS, interface)
+    return None if values is None else Channels(rx=values[4], tx=values[5], combined=values[7])
 
 
 def set_rings(rx: int, tx: int, interface: Interface) -> None:

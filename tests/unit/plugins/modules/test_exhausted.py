@@ -118,6 +118,7 @@ def test_an_error_nobody_foresaw(number, remedy):
         ("pcap_info", "summarize", {"path": "/x"}),
         ("pcap", "make_pcap", {"path": "/x", "streams": [{"layers": []}]}),
         ("netmap_info", "info", {}),
+        ("xdp_info", "info", {"interface": "lo"}),
         ("tcpreplay_info", "find_executable", {}),
     ],
 )

@@ -23,6 +23,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.modules import (
     pcap,
     pcap_info,
     tcpreplay,
+    xdp_info,
 )
 
 # The kernel takes all of these for names of interfaces, and so does everything that a run calls.
@@ -130,6 +131,8 @@ def test_interfaces(hostile, ask):
         assert (sent["counters"]["verdict"], sent["counters"]["loss_ratio"]) == ("consistent", 0)
     found = ask(netmap_info, interfaces=INTERFACES + UNQUOTABLE, netns=hostile.sender)["netmap_info"]
     assert sorted(found["interfaces"]) == sorted(INTERFACES + UNQUOTABLE)
+    for name in INTERFACES + UNQUOTABLE:
+        assert ask(xdp_info, interface=name, netns=hostile.sender)["xdp_info"]["interface"] == name
 
 
 def test_interfaces_that_nftables_cannot_name(hostile, ask, refusal):

@@ -30,8 +30,10 @@ class Nic:
             0,
             256,
         ]  # rx_max, rx_mini_max, rx_jumbo_max, tx_max; rx, rx_mini, rx_jumbo, tx
+        # max_rx, max_tx, max_other, max_combined; rx, tx, other, combined
+        self.channels = [0, 0, 1, 63, 2, 1, 1, 16]
         self.refuses = 0
-        self.refused = (0x03, 0x10, 0x11, 0x12, 0x13)
+        self.refused = (0x03, 0x10, 0x11, 0x12, 0x13, 0x3C)
 
     def ioctl(self, there, number, request):
         assert number == 0x8946
@@ -40,11 +42,13 @@ class Nic:
         command = ctypes.c_uint32.from_address(address).value
         if self.refuses and command in self.refused:
             raise OSError(self.refuses, "no")
-        values = {0x12: self.pause, 0x13: self.pause, 0x10: self.rings, 0x11: self.rings}.get(command)
+        values = {0x12: self.pause, 0x13: self.pause, 0x10: self.rings, 0x11: self.rings, 0x3C: self.channels}.get(
+            command
+        )
         if command == 0x03:
             told = struct.pack("32s32s32s32s", b"ixgbe", b"5.1", b"0x80", b"0000:00:10.0")
             ctypes.memmove(address + 4, told, len(told))
-        elif command in (0x12, 0x10):
+        elif command in (0x12, 0x10, 0x3C):
             ctypes.memmove(address + 4, struct.pack(f"={len(values)}I", *values), 4 * len(values))
         else:
             values[:] = struct.unpack(f"={len(values)}I", ctypes.string_at(address + 4, 4 * len(values)))
@@ -68,6 +72,12 @@ def test_rings(nic):
     nic.rings[5] = 7
     ethtool.set_rings(1024, 2048, Interface("ens17"))
     assert nic.rings == [4096, 0, 0, 2048, 1024, 7, 0, 2048]
+
+
+def test_channels(nic):
+    assert ethtool.read_channels(Interface("ens17")) == ethtool.Channels(rx=2, tx=1, combined=16)
+    nic.refuses = errno.EOPNOTSUPP
+    assert ethtool.read_channels(Interface("ens17")) is None
 
 
 def test_the_driver(nic):

@@ -24,8 +24,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink 
 )
 
 little = pytest.mark.skipif(sys.byteorder != "little", reason="the bytes were recorded on x86_64")
-# Recorded with Wireshark's names: NETDEV_CMD_DEV_GET of a veth (ifindex 4), answered in request 2.
-VETH = bytes.fromhex(
+# NETDEV_CMD_DEV_GET of a virtio_net (ifindex 4), as the second request was answered.
+VIRTIO = bytes.fromhex(
     "48000000140000000200000000000000"
     "01010000"
     "0800010004000000"
@@ -89,7 +89,7 @@ DONE = struct.pack("=i", 0)
 
 @little
 def test_a_recorded_message():
-    [one] = netlink.messages(VETH)
+    [one] = netlink.messages(VIRTIO)
     assert (one.kind, one.sequence) == (20, 2)
     found = netlink.genl_attributes(one.payload)
     assert {kind: netlink.number(value) for kind, value in found.items()} == {1: 4, 3: 43, 5: 0, 6: 0, 4: 1}
@@ -106,7 +106,7 @@ def test_attributes_are_padded_and_their_flags_are_none_of_their_type():
 def test_bytes_that_end_too_early_end_the_list(cut):
     data = attribute(1, b"abc\0") + attribute(2, b"0123456789abcdef")
     assert len(list(every_attribute(data[:cut]))) <= 2
-    list(netlink.messages(VETH[:cut]))
+    list(netlink.messages(VIRTIO[:cut]))
     assert list(every_attribute(b"\0\0\1\0")) == []
 
 
