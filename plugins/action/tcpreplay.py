@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import ends_with_ansible, returns_errors
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import (
     SETTING,
     Pace,
@@ -56,7 +56,8 @@ class ActionModule(ActionBase):
         if result.get("skipped"):
             return result
         wrap_async = self._task.async_val and not self._connection.has_native_async
-        with self._lines(task_vars or {}):
+        # What is to run in the background goes on without Ansible.
+        with contextlib.nullcontext() if wrap_async else ends_with_ansible(), self._lines(task_vars or {}):
             result = merge_hash(result, self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)

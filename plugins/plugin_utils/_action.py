@@ -1,12 +1,17 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action's ``run`` whose errors are results: text, and no template."""
+"""What our actions have in common: errors are results, and a worker ends with Ansible."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -15,6 +20,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 Run = Callable[..., dict[str, Any]]
+_LOOK = 1.0  # seconds from one look at Ansible's main process to the next
 
 
 def returns_errors(run: Run) -> Run:
@@ -35,3 +41,26 @@ def returns_errors(run: Run) -> Run:
             return {"unreachable": True, "msg": to_text(error)}
 
     return returns
+
+
+@contextlib.contextmanager
+def ends_with_ansible() -> Iterator[None]:
+    """Kill this worker within a second if Ansible's main process is gone, for as long as the block lasts.
+
+    A main process that is killed (``kill -9``, out of memory) leaves its workers behind: they wait for their modules,
+    and a module that has a reader goes on. Without the worker the connection closes, and the module notices that.
+    """
+    main = multiprocessing.parent_process()
+    ended = threading.Event()
+
+    def look(pid: int | None) -> None:
+        while not ended.wait(_LOOK):
+            if os.getppid() != pid:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    if main is not None:
+        threading.Thread(target=look, args=(main.pid,), name="ends_with_ansible", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()

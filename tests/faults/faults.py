@@ -455,6 +455,13 @@ FAULTS = [
         next_run_mends=True,
     ),
     Fault("SIGKILL to Ansible", kill(Lab.ansibles, signal.SIGKILL), ENDLESS, without_result=True),
+    Fault(
+        "SIGKILL to Ansible's main process alone",
+        kill(lambda lab: lab.ansibles()[0], signal.SIGKILL),
+        ENDLESS,
+        without_result=True,
+        bound=5.0,
+    ),
     Fault("SIGINT to Ansible", kill(lambda lab: lab.ansibles()[0], signal.SIGINT), ENDLESS, without_result=True),
     # What happens to the interface and around it meanwhile
     Fault("the interface is set down", ip("link", "set", "a0", "down"), ENDLESS, says("a0: it was set down"), bound=8),

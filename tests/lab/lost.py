@@ -261,6 +261,9 @@ CASES = {
     "kill-alone": Case(
         "the same without ControlPersist", lambda run: run.kill(run.ansible(), signal.SIGKILL), SOON, persist=False
     ),
+    "kill-main": Case(
+        "ansible-playbook is killed, its workers are left", lambda run: os.kill(run.process.pid, signal.SIGKILL), SOON
+    ),
     "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON, persist=False),
     # Nothing tells of these two before the run's timeout.
     "cut": Case("the network drops every packet", Run.cut, 15 + 15, timeout=15, after=Run.mend),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run Ansible, and tell when it printed which line.
 
-watch.py [--terminal] [--kill | --enough LINES] NETNS COMMAND...: prints JSON,
+watch.py [--terminal] [--kill | --kill-main | --enough LINES] NETNS COMMAND...: prints JSON,
 {"status": its exit status, "lines": [[seconds before its end, line]...]}.
 With --kill it is killed at the first line about a run, with all its workers, but not the module: "gone" is how many
 seconds later tcpreplay was gone from the namespace.
@@ -28,6 +28,7 @@ from pathlib import Path
 parser = argparse.ArgumentParser()
 parser.add_argument("--terminal", action="store_true")
 parser.add_argument("--kill", action="store_true")
+parser.add_argument("--kill-main", action="store_true")
 parser.add_argument("--enough", type=int, metavar="LINES")
 parser.add_argument("netns")
 parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -56,7 +57,7 @@ def kill() -> float:
         if "python" in os.readlink(f"/proc/{above}/exe"):
             victims.append(above)
         above = parent(above)
-    for pid in reversed(victims):
+    for pid in [ansible.pid] if options.kill_main else reversed(victims):
         os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     while Path(f"/proc/{tcpreplay}").exists() and time.monotonic() < killed + 10:
@@ -76,7 +77,11 @@ try:
     with open(reading, encoding="utf-8", errors="replace") as output:
         for line in output:
             lines.append((time.monotonic(), re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()))
-            if "sending: [" in line:
+            if options.kill_main and "TASK [One run]" in line:
+                while not senders():
+                    time.sleep(0.1)
+                gone = kill()
+            elif "sending: [" in line:
                 if options.kill and gone is None:
                     gone = kill()
                 elif options.enough:
