@@ -22,7 +22,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import VARIABLE
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import ends_with_ansible, returns_errors
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._progress_lines import (
     SETTING,

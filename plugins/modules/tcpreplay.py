@@ -666,9 +666,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.outcome import Outcome
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS, SETTINGS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.run import carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import Outcome
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import INJECTION_METHODS, SETTINGS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import carry_out
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "pcaps": {"type": "list", "elements": "path", "required": True},

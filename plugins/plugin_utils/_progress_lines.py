@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import FCS, Size, from_pps
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import KEY
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import KEY
 
 SETTING = "trafficgen_progress_interval"
 # On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end

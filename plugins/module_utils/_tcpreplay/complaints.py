@@ -15,7 +15,7 @@ import signal
 from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap import ETHERNET_REMEDY
 
 _NETMAP_LOAD = (
     "Load netmap on this host (role wirespeed.trafficgen.netmap, or `insmod /lib/modules/$(uname -r)/extra/netmap.ko`),"

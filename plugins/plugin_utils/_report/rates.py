@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import REACHED
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
     NUMBER,
     TEXT,

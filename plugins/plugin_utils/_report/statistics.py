@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import REACHED
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import as_text, dig, is_number
 
 # The worst first: a group of repeats has the worst verdict of its trials.

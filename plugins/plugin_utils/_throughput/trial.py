@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile, reconcile_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import REACHED
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 
 # How the message of a trial begins whose host could not be reached.
 GONE = "the host went away"

@@ -20,8 +20,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import plan as plans
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 STAND_IN = str(Path(__file__).resolve().parents[4] / "fixtures/stand_in_tcpreplay.sh")

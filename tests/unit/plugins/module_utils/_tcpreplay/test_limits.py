@@ -11,10 +11,10 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import plan_rate
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import limits
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import Traffic
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.outcome import how_it_ended
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import limits
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import Traffic
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import how_it_ended
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}

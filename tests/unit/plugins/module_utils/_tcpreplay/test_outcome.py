@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
 
 
 # On the wire 42 and 60 bytes are 64, and 1514 are 1518 (IEEE 802.3); on the line, 20 more each.

@@ -18,9 +18,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import open_pcaps
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import plan as plans
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import run as runs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import parse_request
 
 
 def test_a_rate_is_asked_for_the_frames_that_are_to_be_sent(host, pcap_of):

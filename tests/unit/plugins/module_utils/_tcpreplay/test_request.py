@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, plan_rate
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import request as requests
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import check_presets
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import request as requests
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import check_presets
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}

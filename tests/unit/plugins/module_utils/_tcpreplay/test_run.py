@@ -21,7 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters imp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import Arrival
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sender_queue import Queue
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
 
 
 def test_a_run_through_netmap(host, check_tree, stand_in):

@@ -18,7 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     Size,
     from_pps,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
 
 WITHOUT_END = 3600  # the timeout in seconds where nothing tells when a run should be over
 _LATE = 0.1  # seconds by which a common start may be missed

@@ -38,7 +38,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     Size,
     plan_rate,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     Traffic,
     check_frames,
     check_memory,
@@ -49,8 +49,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.li
     longest_untagged,
     packets_to_send,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import check_pcap
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap import check_pcap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import (
     Request,
     build_argv,
     options_used,

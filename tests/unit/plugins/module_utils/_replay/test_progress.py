@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import progress as progresses
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import Progress, seconds_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import progress as progresses
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress, seconds_left
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 RECORDED = FIXTURES / "tcpreplay_output" / "stats.stdout"

@@ -42,26 +42,26 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary
     SOURCE_MACS_LIMIT,
     all_addressed_to,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     check_frames,
     check_ready,
     expected_seconds,
     packets_to_send,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.outcome import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import (
     Ended,
     Outcome,
     outcome_of,
     run_tree,
     said_by,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import (
     Plan,
     make_plan,
     online_cpus,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.progress import VARIABLE, Progress, remove
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request, parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import VARIABLE, Progress, remove
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request, parse_request
 
 _GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up

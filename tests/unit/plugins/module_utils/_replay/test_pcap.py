@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.pcap import ETHERNET_REMEDY, check_pcap
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap import ETHERNET_REMEDY, check_pcap
 
 FRAME = bytes.fromhex("0200000000020200000000010800") + bytes(46)
 IPV4 = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 48, 1, 0, 64, 17, 0, b"\xc6\x12\0\1", b"\xc6\x12\0\2") + bytes(28)

@@ -1,21 +1,21 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/rate. What tcpreplay says was recorded from 4.4.3 on a veth, of frames of 60 bytes."""
+"""Tests of _replay/rate. What tcpreplay says was recorded from 4.4.3 on a veth, of frames of 60 bytes."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_UNITS, Size, plan_rate
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import (
     Recorded,
     elapsed,
     measured,
     missed,
     reached,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
 
 SIXTY = Size.of(60)
 PPS_2 = """\

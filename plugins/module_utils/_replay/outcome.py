@@ -27,21 +27,21 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     SHORTEST_WIRE,
     Size,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.complaints import Uncounted, explain
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     Traffic,
     in_flight,
     packets_to_send,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import Plan
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rate import (
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import (
     Recorded,
     measured,
     missed,
     reached,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import Request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.complaints import Uncounted, explain
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
 
 
 @dataclass
