@@ -473,6 +473,10 @@ run:
   returned: success, or when a run failed
   type: dict
   contains:
+    engine:
+      description: What sent, here always V(tcpreplay).
+      version_added: 0.2.0
+      type: str
     command:
       description:
         - The command line, one word each.
@@ -665,71 +669,37 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import Outcome
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import INJECTION_METHODS, SETTINGS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import answer
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.engine import carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "pcaps": {"type": "list", "elements": "path", "required": True},
-    "interface": {"type": "str", "required": True},
-    "netns": {"type": "str"},
-    "rx_interface": {"type": "str"},
-    "rx_netns": {"type": "str"},
+    **ARGUMENTS,
     "injection_method": {"type": "str", "default": "auto", "choices": list(INJECTION_METHODS)},
-    "mbps": {"type": "float"},
-    "l2_mbps": {"type": "float"},
-    "l1_mbps": {"type": "float"},
-    "pps": {"type": "float"},
-    "line_rate_percent": {"type": "float"},
-    "multiplier": {"type": "float"},
-    "topspeed": {"type": "bool"},
-    "strict_rate": {"type": "bool", "default": False},
-    "loop": {"type": "int", "default": 1},
     "duration": {"type": "int"},
-    "limit": {"type": "int"},
     "preload": {"type": "bool", "default": True},
     "flow_stats": {"type": "bool", "default": True},
     "unique_ip": {"type": "bool", "default": False},
     "stats_interval": {"type": "int", "default": 1},
     "netmap_delay": {"type": "int"},
     "hold": {"type": "bool", "default": True},
-    "link_speed_mbps": {"type": "int"},
-    "cpu_list": {"type": "str"},
-    "receive_wait": {"type": "float", "default": 2.0},
-    "settle": {"type": "float", "default": 5.0},
-    "start_at": {"type": "float"},
-    "timeout": {"type": "int"},
-    "lock_timeout": {"type": "int", "default": 0},
-    "offloads": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
-    "flow_control": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
-    "tx_ring_size": {"type": "int"},
-    "rx_ring_size": {"type": "int"},
-    "allow_management_interface": {"type": "bool", "default": False},
     "fact_name": {"type": "str", "default": "tcpreplay"},
     "executable": {"type": "path"},
     "extra_args": {"type": "list", "elements": "str", "default": []},
 }
-PRINTED = 16000
 
 
 def main() -> None:
     """Send, and return what came of it."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    outcome, error = Outcome({}), None
-    try:
-        outcome = carry_out(module.params, check_mode=module.check_mode, warn=module.warn)
-        error = outcome.error
-    except (TrafficgenError, OSError) as refused:
-        error = as_ours(refused)
-    result = dict(outcome.tree)
-    if error is not None:
-        if outcome.printed is not None:
-            result["stdout"], result["stderr"] = (text[-PRINTED:] for text in outcome.printed)
-        module.fail_json(msg=error.message, changed=outcome.printed is not None, **result)
-    if not module.check_mode:
-        result["ansible_facts"] = {module.params["fact_name"]: outcome.tree}
-    module.exit_json(changed=True, **result)
+    result = answer(
+        lambda: carry_out(module.params, check_mode=module.check_mode, warn=module.warn),
+        None if module.check_mode else module.params["fact_name"],
+    )
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

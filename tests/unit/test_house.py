@@ -17,7 +17,7 @@ PLUGINS = ROOT / "plugins"
 CODE = sorted(path for path in PLUGINS.rglob("*.py") if "__pycache__" not in path.parts)
 # Each room uses those that stand before it, never one that stands behind it. What names an interface and a namespace
 # is for all.
-ROOMS = ["_host", "_nic", "_netmap", "_counters", "_traffic", "_pcap", "_tcpreplay"]
+ROOMS = ["_host", "_nic", "_netmap", "_counters", "_traffic", "_pcap", "_replay", "_tcpreplay"]
 MOST_FILES, MOST_LINES = 14, 450
 LONGER = {
     "plugins/modules/tcpreplay.py": "its documentation: Ansible wants it in the module's own file",
@@ -35,6 +35,12 @@ def test_a_room_uses_no_room_behind_it(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and room_of(node.module or "") and not node.module.endswith("._nic.names"):
             assert ROOMS.index(room_of(node.module)) <= own, f"line {node.lineno}: {node.module}"
+
+
+def test_one_engine_knows_nothing_of_another():
+    for path in CODE:
+        if room_of(str(path)) == "_xdp":
+            assert "module_utils._tcpreplay" not in path.read_text(encoding="utf-8"), path
 
 
 def test_no_room_is_too_full():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,6 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import account
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import in_netns
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import PcapSummary, repeated_frames
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
@@ -27,9 +22,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     SHORTEST_WIRE,
     Size,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.engine import LOST, Engine, Sent
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     Traffic,
-    in_flight,
     packets_to_send,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan
@@ -40,14 +35,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate 
     reached,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.complaints import Uncounted, explain
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
 
 
 @dataclass
 class Outcome:
-    """What the module returns. ``tree``: the result tree; ``error``: the run failed, and how; ``printed``: by
-    tcpreplay, if it ran."""
+    """What the module returns. ``tree``: the result tree; ``error``: the run failed, and how; ``printed``: by the
+    engine's program, if it ran."""
 
     tree: dict[str, Any]
     error: TrafficgenError | None = None
@@ -56,34 +49,30 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that tcpreplay has ended, and what was counted of it. ``nic``: what the interface was set to meanwhile;
-    ``stats`` and ``complaint``: what tcpreplay said."""
+    """A run that its engine has ended, and what was counted of it. ``nic``: what the interface was set to
+    meanwhile."""
 
-    plan: Plan
+    engine: Engine
     nic: NicState
-    done: Supervised
-    stats: dict[str, Any]
-    complaint: TrafficgenError | None
+    sent: Sent
     before: dict[str, Any]
     after: dict[str, Any] | None
     receiver: Receiver | None
 
 
 def run_tree(
-    plan: Plan, nic: NicState | None = None, done: Supervised | None = None, ended_by: str | None = None
+    engine: Engine, nic: NicState | None = None, sent: Sent | None = None, ended_by: str | None = None
 ) -> dict[str, Any]:
     """The ``run`` part of the result; without a run, what is known before.
 
     :param nic: what the interface was set to while it ran.
     """
-    nic = nic or plan.nic
+    plan, nic = engine.plan, nic or engine.plan.nic
     return {
-        "command": list(done.argv) if done else in_netns(plan.argv, plan.request.sender.netns),
+        "engine": engine.name,
         "requested": plan.rate.requested,
         "capped": plan.rate.capped,
         "rate_reached": None,
-        "injection_method": plan.injection_method,
-        "netmap_mode": plan.netmap_mode,
         "interface": plan.request.sender.name,
         "netns": plan.request.sender.netns,
         "driver": plan.link["driver"],
@@ -99,21 +88,14 @@ def run_tree(
         "frames": frames_tree(plan.summaries),
         "mac_address": plan.link["mac_address"],
         "edited_by": plan.request.edited_by,
-        "in_flight_frames": in_flight(
-            plan.injection_method,
-            plan.traffic.bytes / plan.traffic.packets,
-            None if nic.rings is None else nic.rings.tx,
-            _socket_buffer(),
-        ),
-        "tcpreplay_version": plan.version.version,
-        "netmap_version": installed.version() if plan.netmap else None,
         "kernel": os.uname().release,
         "receive_wait": plan.request.receive_wait,
         "settle": plan.request.settle,
-        "started": done.started if done else None,
-        "ended": done.finished if done else None,
-        "exit_status": done.status if done else None,
+        "started": sent.started if sent else None,
+        "ended": sent.finished if sent else None,
+        "exit_status": sent.status if sent else None,
         "ended_by": ended_by,
+        **engine.describe(nic),
     }
 
 
@@ -130,88 +112,53 @@ def frames_tree(summaries: Sequence[PcapSummary]) -> dict[str, Any]:
     }
 
 
-def said_by(plan: Plan, done: Supervised) -> tuple[dict[str, Any], TrafficgenError | None]:
-    """What tcpreplay said, and what it complained of."""
-    try:
-        stats = parse(done.stdout, done.stderr, exit_status=done.status)
-        return stats, explain(done.stderr, done.status, nothing_sent=not stats["packets"], on=plan.request.sender.name)
-    except TrafficgenError as unreadable:
-        return parse("", done.stderr), unreadable
-
-
 def outcome_of(run: Ended, warn: Callable[[str], None]) -> Outcome:
     """What came of it, with a warning for what was not as it was asked for."""
-    plan, done, stats, complaint = run.plan, run.done, run.stats, run.complaint
-    request, receiver = plan.request, run.receiver
+    engine, sent, receiver = run.engine, run.sent, run.receiver
+    plan, request, sender = engine.plan, engine.plan.request, engine.sender
+    stats, complaint = sent.stats, sent.complaint
     to_send = packets_to_send(request, plan.traffic)
-    if complaint and (isinstance(complaint, Uncounted) or (done.status == 0 and (stats["packets"] or -1) >= to_send)):
-        # It complained, and yet sent it all, or whatever it sent.
+    if complaint and sent.harmless:
         warn(complaint.message)
         complaint = None
-    if done.ended in ("gone from its namespace", "set down"):
+    if sent.ended in LOST:
         complaint = TrafficgenError(
-            f"it was {done.ended} while tcpreplay sent, which was ended",
+            f"it was {sent.ended} while {sender} sent, which was ended",
             on=request.sender.name,
             remedy="See who did that, and send again.",
         )
     ended_by = how_it_ended(
-        request, plan.traffic, stats, ended=done.ended, exit_status=done.status, failed=complaint is not None
+        request, plan.traffic, stats, ended=sent.ended, exit_status=sent.status, failed=complaint is not None
     )
-    # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for, and no
-    # complaint.
-    error = complaint if ended_by == "error" else _not_ended_well(plan, done, stats, ended_by, complaint)
+    error = complaint
+    if ended_by in ("timeout", "user"):
+        # An interrupt it did not expect yet ends it without a word, and so does SIGKILL: that is what was asked for,
+        # and no complaint.
+        when = f"its timeout of {plan.timeout:g} s was over" if ended_by == "timeout" else "it was told to stop"
+        error = engine.not_ended_well(sent, when)
     if ended_by == "timeout" and error is None:
-        warn(f"tcpreplay was interrupted after the timeout of {plan.timeout:g} s, before it had sent all.")
-    if ended_by == "completed" and error is None and not request.unique_ip and stats["packets"] < to_send:
-        warn(f"tcpreplay ended by itself after {stats['packets']} of {to_send:g} packets.")
-    size, recorded = _sent(plan, stats)
-    speeds = measured(stats, size, plan.link_speed_mbps)
+        warn(f"{sender} was interrupted after the timeout of {plan.timeout:g} s, before it had sent all.")
+    if ended_by == "completed" and error is None and not request.skips and stats["packets"] < to_send:
+        warn(f"{sender} ended by itself after {stats['packets']} of {to_send:g} packets.")
+    size, recorded = _frames_sent(plan, stats)
+    speeds = measured(stats, size, plan.link_speed_mbps, sender)
     share = reached(plan.rate, speeds, stats, recorded)
     if error is None and (told := missed(plan.rate, share, speeds, recorded)):
         warn(told)
-    run_part = {**run_tree(plan, run.nic, done, ended_by), "rate_reached": share}
+    run_part = {**run_tree(engine, run.nic, sent, ended_by), "rate_reached": share}
     rx = (receiver.before, receiver.after) if receiver else (None, None)
     counters = account(
         stats, speeds, run_part, run.before, run.after, *rx, addressed=bool(receiver and receiver.addressed)
     )
     tree = {"stats": stats, "rates": speeds, "run": run_part, "counters": counters}
-    return Outcome(tree, error, (done.stdout, done.stderr))
+    return Outcome(tree, error, sent.printed)
 
 
-def _not_ended_well(
-    plan: Plan, done: Supervised, stats: Mapping[str, Any], ended_by: str, complaint: TrafficgenError | None
-) -> TrafficgenError | None:
-    """The error of a run that was stopped and did not stop as it should, or that had not sent anything by then."""
-    if ended_by not in ("timeout", "user"):
-        return complaint
-    when = f"its timeout of {plan.timeout:g} s was over" if ended_by == "timeout" else "it was told to stop"
-    if done.killed:
-        return TrafficgenError(
-            f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known",
-            on=plan.request.sender.name,
-            remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds it.",
-        )
-    if done.status == -signal.SIGTERM:
-        return TrafficgenError(
-            "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known",
-            on=plan.request.sender.name,
-            remedy="End it by SIGINT, or the task.",
-        )
-    if not stats["packets"]:
-        return TrafficgenError(
-            f"tcpreplay had sent nothing when {when}",
-            on=plan.request.sender.name,
-            said=complaint.said if complaint else "",
-            remedy="Raise timeout; it may still have been reading the pcaps (preload: false saves that).",
-        )
-    return None
-
-
-def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded | None]:
+def _frames_sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded | None]:
     """The mean size of the frames that were sent, and for the recorded speed the time they should have taken; None
     where not known.
 
-    tcpreplay tells how many there were, and their bytes. Where these are not the bytes of the pcaps' first frames it
+    The engine tells how many there were, and their bytes. Where these are not the bytes of the pcaps' first frames it
     left some out (extra_args, unique_ip, failed writes), and nobody knows which; their padding is known even so where
     all frames have it, or none.
     """
@@ -236,19 +183,10 @@ def _sent(plan: Plan, stats: Mapping[str, Any]) -> tuple[Size | None, Recorded |
     if frames.bytes != size:
         return known, None
     known = Size(frames.bytes / packets, frames.wire_bytes / packets)
-    if not recorded or "maxsleep" in plan.request.extra.options:
+    if not recorded or plan.request.cuts_pauses:
         return known, None
-    pauses = [
-        plan.request.extra.loop_delay * ((some.packets - 1) // plan.traffic.packets) for some in (frames, following)
-    ]
+    pauses = [plan.request.loop_delay * ((some.packets - 1) // plan.traffic.packets) for some in (frames, following)]
     return known, Recorded(frames.seconds + pauses[0], following.seconds + pauses[1])
-
-
-def _socket_buffer(proc: str = "/proc") -> int:
-    """The bytes of a socket's send buffer, which tcpreplay leaves as it is; the kernel's default where that cannot be
-    read."""
-    said = read_text(f"{proc}/sys/net/core/wmem_default")
-    return int(said) if said.isdecimal() else 212992
 
 
 def how_it_ended(
@@ -257,12 +195,12 @@ def how_it_ended(
     """``run.ended_by``.
 
     :param ended: how the supervisor saw it end: ``exited``, ``timeout``, ``signal``, ``gone``;
-        ``gone from its namespace`` or ``set down``, the interface.
+        or one of :data:`LOST`, the interface.
     :param failed: an error is known besides.
     """
     if ended == "timeout":
         return "timeout"
-    if ended in ("gone from its namespace", "set down"):
+    if ended in LOST:
         return "error"
     # Exit status 0 also where it got SIGINT; before it has set its handler, SIGINT ends it.
     if ended in ("signal", "gone") or stats["interrupted"] or exit_status in (-2, -15):
@@ -270,7 +208,7 @@ def how_it_ended(
     if failed or exit_status != 0:
         return "error"
     sent = stats["packets"] or 0
-    in_pcaps = math.nan if request.extra.selects else traffic.packets * request.loop if request.loop else math.inf
+    in_pcaps = math.nan if request.selects else traffic.packets * request.loop if request.loop else math.inf
     if request.limit is not None and sent >= request.limit and in_pcaps != request.limit:
         return "limit"
     if request.duration is not None:

@@ -1,13 +1,12 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run will do: everything it needs is looked at, what would go wrong is refused, nothing is changed."""
+"""What a run will do: everything it needs is looked at, what would go wrong is refused, nothing is changed. The part
+that all engines share."""
 
 from __future__ import annotations
 
 import math
-import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import guard
@@ -41,73 +38,63 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     Traffic,
     check_frames,
-    check_memory,
-    check_pacing,
     check_start,
     default_timeout,
-    expected_seconds,
     longest_untagged,
     packets_to_send,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap import check_pcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import (
     Request,
-    build_argv,
-    options_used,
     parse_cpus,
-)
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
-    REMEDY,
-    VersionInfo,
-    netmap_verdict,
-    parse_version,
-    require_option,
 )
 
 SHORT_LINK_LIMIT = 10.0  # seconds for a link that is coming up where nobody has used the port just now
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run that may begin: what was asked for, what was found, what follows."""
+class Found:
+    """What was asked for, what the pcaps and interfaces were found to be, and the rate that follows."""
 
     request: Request
     pcaps: Sequence[OpenedPcap]
     summaries: list[PcapSummary]
     traffic: Traffic
-    version: VersionInfo
-    injection_method: str | None
-    netmap_mode: str | None
-    netmap_delay: int
-    hold: bool
     link: dict[str, Any]
     link_speed_mbps: int | None
     rx_link: dict[str, Any] | None
     nic: NicState
     settings: Settings
     rate: RatePlan
-    argv: list[str]
+
+
+@dataclass(frozen=True)
+class Plan(Found):
+    """A run that may begin. ``expected``: seconds it should take; ``timeout``: after which it is ended."""
+
+    expected: float
     timeout: float
 
     @property
     def netmap(self) -> bool:
         """It is sent through netmap."""
-        return self.injection_method == "netmap"
+        return False
 
 
-def make_plan(
-    request: Request, pcaps: Sequence[OpenedPcap], warn: Callable[[str], None], link_limit: float | None = None
-) -> Plan:
-    """Look at everything the run needs, and refuse what would go wrong.
+def look(
+    request: Request,
+    pcaps: Sequence[OpenedPcap],
+    warn: Callable[[str], None],
+    link_limit: float | None = None,
+    *,
+    netmap: bool = False,
+) -> Found:
+    """Look at the pcaps and the interfaces of a run, and refuse what no engine could send.
 
     :param pcaps: those of the request, opened.
     :param link_limit: seconds for a link that is coming up; 10 by default, where nobody has used the port just now.
+    :param netmap: the frames go through netmap, which does not ask for the MTU.
     """
-    executable = find_executable(request.executable, REMEDY)
-    check_presets(executable)
-    answer = run([executable, "--version"])
-    version = parse_version(answer.stdout + answer.stderr)
-    method = _injection_method(request, version, warn)
     summaries = [
         summarize(one.path, flows=False, source_macs=request.receiver is not None, opened=one.file) for one in pcaps
     ]
@@ -123,13 +110,8 @@ def make_plan(
         _check_receiver(rx_link, link)
     if not request.allow_management_interface:
         guard(request.sender)
-    nic, settings = state.read(request.sender), _settings(request)
+    nic, settings = state.read(request.sender), _settings(request, netmap=netmap)
     check_settings(nic, settings, request.sender)
-    mode = installed.mode(link["driver"]) if method == "netmap" else None
-    hold = method == "netmap" and request.hold
-    delay = (
-        0 if hold else request.netmap_delay if request.netmap_delay is not None else installed.DELAY.get(mode or "", 0)
-    )
     speed = request.link_speed_mbps or link["speed_mbps"]
     rate = plan_rate(
         request.rate_form,
@@ -138,51 +120,39 @@ def make_plan(
         speed,
         strict=request.strict_rate,
     )
-    argv = build_argv(request, rate, executable, delay)
-    for option in options_used(argv):
-        require_option(version, option)
-    untagged = longest_untagged(link["mtu"])
-    tagged = all(
-        max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file) for one, pcap in zip(summaries, pcaps)
-    )
-    check_frames(request, traffic, link["mtu"], tagged=tagged, netmap_buffer=installed.buffer_size())
-    check_memory(request, traffic, _available_memory())
-    if request.extra.editing:
-        warn(
-            f"extra_args change the frames as they are sent (--{', --'.join(request.extra.editing)}): sizes, requested"
-            " rates and sha256 are those of the pcaps."
+    if not netmap:
+        untagged = longest_untagged(link["mtu"])
+        tagged = all(
+            max(one.sizes) <= untagged or all_tagged(one.path, untagged, pcap.file)
+            for one, pcap in zip(summaries, pcaps)
         )
-    coarse = check_pacing(request, rate, traffic, version.release)
-    if coarse:
-        warn(coarse)
-    timeout = request.timeout or default_timeout(expected_seconds(request, rate, traffic, delay))
-    check_start(request.start_at, time.time(), timeout)
-    return Plan(
+        check_frames(request, traffic, link["mtu"], tagged=tagged)
+    return Found(
         request=request,
         pcaps=pcaps,
         summaries=summaries,
         traffic=traffic,
-        version=version,
-        injection_method=method,
-        netmap_mode=mode,
-        netmap_delay=delay,
-        hold=hold,
         link=link,
         link_speed_mbps=speed,
         rx_link=rx_link,
         nic=nic,
         settings=settings,
         rate=rate,
-        argv=argv,
-        timeout=timeout,
     )
 
 
-def _settings(request: Request) -> Settings:
+def time_limit(request: Request, expected: float) -> float:
+    """The timeout of a run that should take so many seconds; a start that is over, or further away, is refused."""
+    timeout = request.timeout or default_timeout(expected)
+    check_start(request.start_at, time.time(), timeout)
+    return timeout
+
+
+def _settings(request: Request, *, netmap: bool) -> Settings:
     """What the run changes of its interface. Through netmap the port is reset anyway, by the kernel's path it need not
     be."""
     off = {
-        name: value == "off" or (value == "auto" and request.injection_method == "netmap")
+        name: value == "off" or (value == "auto" and netmap)
         for name, value in (("offloads", request.offloads), ("flow_control", request.flow_control))
     }
     return Settings(
@@ -221,44 +191,10 @@ def _size_to_send(
 ) -> Size:
     """The mean size of the frames that the run is to send: with ``limit`` those may be the first ones only."""
     packets = packets_to_send(request, traffic)
-    if (
-        request.extra.selects
-        or not math.isfinite(packets)
-        or len({size for one in summaries for size in one.sizes}) == 1
-    ):
+    if request.selects or not math.isfinite(packets) or len({size for one in summaries for size in one.sizes}) == 1:
         return traffic.size
     frames = repeated_frames(summaries, int(packets), opened=[one.file for one in pcaps])
     return Size(frames.bytes / packets, frames.wire_bytes / packets)
-
-
-def _injection_method(request: Request, version: VersionInfo, warn: Callable[[str], None]) -> str | None:
-    """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was
-    built.
-
-    That order is src/common/sendpacket.c's: PF_PACKET on every Linux, unless a build was forced to another.
-    """
-    asked = request.injection_method
-    if asked == "netmap":
-        require_option(version, "netmap")
-        usable, reason = netmap_verdict(version)
-        if usable is False:
-            raise TrafficgenError(
-                f"the netmap of tcpreplay {version.version} does not work: {reason}", on="injection_method netmap"
-            )
-        if usable is None:
-            warn(f"Whether the netmap of tcpreplay {version.version} works is not known: {reason}.")
-        installed.require()
-        return asked
-    if asked == "af_xdp":
-        require_option(version, "xdp")
-        return asked
-    if asked == "pf_packet" and version.default_injection_method != asked:
-        raise TrafficgenError(
-            f"this tcpreplay was built to send by {version.default_injection_method}",
-            on="injection_method pf_packet",
-            remedy="Take injection_method: auto, or another tcpreplay by executable.",
-        )
-    return version.default_injection_method
 
 
 def _check_link(link: Mapping[str, Any], request: Request) -> None:
@@ -298,21 +234,3 @@ def online_cpus(root: str = "/sys") -> frozenset[int]:
     """The CPUs of this host; none where that cannot be read."""
     said = read_text(f"{root}/devices/system/cpu/online")
     return parse_cpus(said, frozenset()) if said else frozenset()
-
-
-def _available_memory(proc: str = "/proc") -> int | None:
-    """MemAvailable in bytes: what can be had without swapping."""
-    found = re.search(r"^MemAvailable:\s*(\d+) kB", read_text(f"{proc}/meminfo"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def check_presets(executable: str) -> None:
-    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
-    found in."""
-    presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
-    if os.path.lexists(presets):
-        raise TrafficgenError(
-            "tcpreplay takes options from it that nobody checks",
-            on=presets,
-            remedy="Remove it, and give the options as parameters.",
-        )

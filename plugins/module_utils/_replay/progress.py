@@ -14,16 +14,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import unfinished, write_whole
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import last_measures
 
 VARIABLE = "TRAFFICGEN_PROGRESS"
 KEY = "trafficgen_progress"  # what the plugin knows the line by, among what a login shell may print
 _EVERY = 1.0  # seconds from one writing to the next
-_KEPT = 4096  # bytes of the output: a pair of lines has 200 at most
 
 
 def seconds_left(
@@ -37,7 +35,7 @@ def seconds_left(
 ) -> float | None:
     """How long the run still lasts, about; None where nothing tells.
 
-    :param elapsed: seconds since tcpreplay was started.
+    :param elapsed: seconds since the sender was started.
     :param sample: its last measures, at ``sampled_at`` on the same clock.
     :param to_send: packets; infinity or NaN where they are not known.
     :param expected: seconds, from what was asked for: good for as long as nothing is measured.
@@ -78,10 +76,9 @@ class Progress:
         self._path = path
         self._padding = padding
         self._bounds = {"to_send": to_send, "duration": duration, "expected": expected}
-        self._printed = b""
         self._began: float | None = None
         self._next = 0.0
-        self._sample: dict[str, Any] | None = None
+        self._sample: Mapping[str, Any] | None = None
         self._sampled_at = 0.0
 
     def __enter__(self) -> Progress:
@@ -90,18 +87,20 @@ class Progress:
     def __exit__(self, *exc_info: object) -> None:
         remove(self._path)
 
-    def listen(self, printed: bytes) -> None:
-        """Take what tcpreplay printed, which may be nothing, and write where it is time to."""
+    def tell(self, measure: Callable[[], Mapping[str, Any] | None]) -> None:
+        """Write how far the run is, where it is time to.
+
+        :param measure: asks for the packets, bytes and seconds sent by now; None where they are not known.
+        """
         if self._path is None:
             return
-        self._printed = (self._printed + printed)[-_KEPT:]
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         if now < self._next:
             return
         self._next = now + _EVERY
         elapsed = now - self._began
-        sample = last_measures(self._printed.decode("utf-8", "backslashreplace"))
+        sample = measure()
         if sample is not None and sample != self._sample:
             self._sample, self._sampled_at = sample, elapsed
         left = seconds_left(elapsed, self._sample, self._sampled_at, **self._bounds)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rate of a run: what tcpreplay's figures tell of it, and whether it is the one asked for. Pure."""
+"""The rate of a run: what the engine's figures tell of it, and whether it is the one asked for. Pure."""
 
 from __future__ import annotations
 
@@ -45,15 +45,18 @@ def elapsed(stats: Mapping[str, Any]) -> float | None:
     return min(told)[1]
 
 
-def measured(stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float | None) -> dict[str, Any]:
+def measured(
+    stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float | None, sender: str = "tcpreplay"
+) -> dict[str, Any]:
     """The ``rates`` tree of a run, with the ``reason`` where something of it cannot be known.
 
     :param size: the mean of what was sent; None where it is not known which frames those were.
+    :param sender: what sent, for the user.
     """
     packets, seconds = stats["packets"], elapsed(stats)
     reason = ""
     if not packets:
-        reason = "tcpreplay printed no statistics" if packets is None else "nothing was sent"
+        reason = f"{sender} printed no statistics" if packets is None else "nothing was sent"
     elif packets == 1:
         reason = "one frame has no rate"
     elif seconds is None or seconds < SHORTEST:
@@ -68,7 +71,7 @@ def measured(stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float
         tree["frame_mbps"] = pps * stats["bytes"] / packets * 8 / 1e6
         reason = (
             "some of the pcaps' frames are padded on a line, and which of them were sent is not known: the bytes that"
-            " tcpreplay counts are not those of the first ones"
+            f" {sender} counts are not those of the first ones"
         )
     return {**tree, "reason": _sentence(reason)}
 

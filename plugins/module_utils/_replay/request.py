@@ -1,12 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is asked to do: the module's parameters checked, the command line of tcpreplay, how long it should take.
-Pure.
-
-What tcpreplay does with an option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def,
-src/tcpreplay_api.c, src/send_packets.c).
-"""
+"""What a run is asked to do, whichever engine sends: the parameters that all have, and their checks. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ import keyword
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -28,21 +23,45 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
     RATE_FORMS,
-    RatePlan,
     positive,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import (
-    ExtraArgs,
-    check_extra_args,
-)
 
-INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
 # Of offloads and flow control; auto: off through netmap, which resets the port anyway.
 SETTINGS = ("auto", "off", "keep")
-MAX_FILES = 1024  # src/defines.h
+# The parameters that mean the same in every module that replays. Of the fact's name the default differs, and of the
+# duration the type.
+ARGUMENTS: dict[str, Any] = {
+    "pcaps": {"type": "list", "elements": "path", "required": True},
+    "interface": {"type": "str", "required": True},
+    "netns": {"type": "str"},
+    "rx_interface": {"type": "str"},
+    "rx_netns": {"type": "str"},
+    "mbps": {"type": "float"},
+    "l2_mbps": {"type": "float"},
+    "l1_mbps": {"type": "float"},
+    "pps": {"type": "float"},
+    "line_rate_percent": {"type": "float"},
+    "multiplier": {"type": "float"},
+    "topspeed": {"type": "bool"},
+    "strict_rate": {"type": "bool", "default": False},
+    "loop": {"type": "int", "default": 1},
+    "limit": {"type": "int"},
+    "link_speed_mbps": {"type": "int"},
+    "cpu_list": {"type": "str"},
+    "receive_wait": {"type": "float", "default": 2.0},
+    "settle": {"type": "float", "default": 5.0},
+    "start_at": {"type": "float"},
+    "timeout": {"type": "int"},
+    "lock_timeout": {"type": "int", "default": 0},
+    "offloads": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
+    "flow_control": {"type": "str", "default": "auto", "choices": list(SETTINGS)},
+    "tx_ring_size": {"type": "int"},
+    "rx_ring_size": {"type": "int"},
+    "allow_management_interface": {"type": "bool", "default": False},
+}
 _LOWEST = {
-    **dict.fromkeys(("loop", "stats_interval", "netmap_delay", "lock_timeout"), 0),
-    **dict.fromkeys(("duration", "limit", "link_speed_mbps", "timeout", "tx_ring_size", "rx_ring_size"), 1),
+    **dict.fromkeys(("loop", "lock_timeout"), 0),
+    **dict.fromkeys(("limit", "link_speed_mbps", "timeout", "tx_ring_size", "rx_ring_size"), 1),
 }
 
 
@@ -53,19 +72,12 @@ class Request:
     pcaps: tuple[str, ...]
     sender: Interface
     receiver: Interface | None
-    injection_method: str
     rate_form: str | None
     rate: float | None
     strict_rate: bool
     loop: int
-    duration: int | None
+    duration: float | None
     limit: int | None
-    preload: bool
-    flow_stats: bool
-    unique_ip: bool
-    stats_interval: int
-    netmap_delay: int | None
-    hold: bool
     receive_wait: float
     settle: float
     link_speed_mbps: int | None
@@ -79,24 +91,31 @@ class Request:
     rx_ring_size: int | None
     allow_management_interface: bool
     fact_name: str
-    executable: str
-    extra: ExtraArgs
 
     @property
     def edited_by(self) -> list[str]:
         """The options by which the frames that are sent differ from those in the pcaps."""
-        return [*self.extra.editing, *(["unique-ip"] if self.unique_ip else [])]
+        return []
 
+    @property
+    def selects(self) -> bool:
+        """Not all frames of the pcaps are sent, and nobody knows how many are."""
+        return False
 
-def check_sender(name: str) -> str:
-    """tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device."""
-    if re.match(r"netmap:|vale[^\s:]*:", name):
-        raise TrafficgenError(
-            "not a name of an interface",
-            on=f"interface {name!r}",
-            remedy="Give the interface's own name, and injection_method: netmap.",
-        )
-    return check_interface(name, "interface", LONGEST)
+    @property
+    def skips(self) -> bool:
+        """It may end by itself before it has sent all."""
+        return False
+
+    @property
+    def loop_delay(self) -> float:
+        """Seconds between two passes."""
+        return 0.0
+
+    @property
+    def cuts_pauses(self) -> bool:
+        """The recorded times are not kept to."""
+        return False
 
 
 def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
@@ -125,10 +144,18 @@ def parse_cpus(text: str, online: frozenset[int]) -> frozenset[int]:
     return frozenset(cpus)
 
 
-def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> Request:
-    """Check the module's parameters, each on its own and one against the other.
+def check_lowest(params: Mapping[str, Any], lowest: Mapping[str, int]) -> None:
+    """Refuse a number below the least that its parameter may have."""
+    for name, least in lowest.items():
+        if params[name] is not None and params[name] < least:
+            raise TrafficgenError(f"must be {least} at least", on=f"{name} {params[name]}")
+
+
+def parse_shared(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """Check the parameters that all modules have, each on its own and one against the other.
 
     :param online: the host's CPUs.
+    :returns: the fields of a :class:`Request`.
     :raises TrafficgenError: naming the parameter.
     """
     forms = [form for form in RATE_FORMS if params[form] is not None and params[form] is not False]
@@ -138,80 +165,32 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     rate = None if form is None else positive(params[form], form) if form != "topspeed" else 1.0
     if not params["pcaps"]:
         raise TrafficgenError("names no file", on="pcaps", remedy="Give one pcap at least.")
-    if len(params["pcaps"]) > MAX_FILES:
-        raise TrafficgenError(
-            f"names {len(params['pcaps'])} files, and tcpreplay takes {MAX_FILES}",
-            on="pcaps",
-            remedy="Merge them (`mergecap -F pcap -w OUT IN...`).",
-        )
-    for name, least in _LOWEST.items():
-        if params[name] is not None and params[name] < least:
-            raise TrafficgenError(f"must be {least} at least", on=f"{name} {params[name]}")
+    check_lowest(params, _LOWEST)
     if params["loop"] == 0 and params["duration"] is None and params["limit"] is None:
         raise TrafficgenError("would never end", on="loop 0", remedy="Give duration or limit as well.")
-    if params["unique_ip"] and params["loop"] == 1:
-        raise TrafficgenError(
-            "changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0."
-        )
     if params["rx_netns"] is not None and params["rx_interface"] is None:
         raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
     check_receive_wait(params["receive_wait"])
     check_receive_wait(params["settle"], "settle")
-    extra = check_extra_args(params["extra_args"])
-    if extra.rewriting_sources and params["rx_interface"] is not None:
-        raise TrafficgenError(
-            f"--{extra.rewriting_sources[0]} rewrites the source MAC addresses by which rx_interface counts",
-            on="extra_args",
-            remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
-        )
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):
         raise TrafficgenError("not a time", on=f"start_at {params['start_at']}", remedy="Give seconds since the epoch.")
-    fact, executable = params["fact_name"], params["executable"] or "tcpreplay"
+    fact, rx_interface, cpus = params["fact_name"], params["rx_interface"], params["cpu_list"]
     if not fact.isidentifier() or keyword.iskeyword(fact) or not fact.isascii():
         raise TrafficgenError("not a name of a variable", on=f"fact_name {fact!r}", remedy="Use letters, digits and _.")
-    rx_interface, cpus = params["rx_interface"], params["cpu_list"]
     given = {one.name: params[one.name] for one in fields(Request) if one.name in params}
-    checked = {
+    return {
+        **given,
         # Absolute, so that none begins with a dash; "-" alone would be the standard input.
         "pcaps": tuple(os.path.abspath(path) for path in params["pcaps"]),
-        "sender": Interface(check_sender(params["interface"]), check_netns(params["netns"], "netns")),
+        "sender": Interface(
+            check_interface(params["interface"], "interface", LONGEST), check_netns(params["netns"], "netns")
+        ),
         "receiver": None
         if rx_interface is None
         else Interface(
             check_interface(rx_interface, "rx_interface", LONGEST), check_netns(params["rx_netns"], "rx_netns")
         ),
-        "executable": os.path.abspath(executable) if "/" in executable else executable,
+        "rate_form": form,
+        "rate": rate,
+        "cpus": None if cpus is None else parse_cpus(cpus, online),
     }
-    return Request(
-        **{**given, **checked},
-        rate_form=form,
-        rate=rate,
-        cpus=None if cpus is None else parse_cpus(cpus, online),
-        extra=extra,
-    )
-
-
-def build_argv(request: Request, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:
-    """tcpreplay's command line.
-
-    :param plan: what the rate is asked for with.
-    """
-    netmap, stats = request.injection_method == "netmap", request.stats_interval
-    options = (
-        (f"--duration={request.duration}", request.duration is not None),
-        (f"--limit={request.limit}", request.limit is not None),
-        ("--preload-pcap", request.preload),
-        ("--no-flow-stats", not request.flow_stats),
-        ("--unique-ip", request.unique_ip),
-        (f"--stats={stats}", stats),  # --stats=0 would print after every pass
-        ("--netmap", netmap),
-        (f"--nm-delay={netmap_delay}", netmap),
-        ("--xdp", request.injection_method == "af_xdp"),
-    )
-    first = [executable, f"--intf1={request.sender.name}", *plan.argv, f"--loop={request.loop}"]
-    return [*first, *(option for option, wanted in options if wanted), *request.extra.argv, *request.pcaps]
-
-
-def options_used(argv: Sequence[str]) -> list[str]:
-    """The long names of the options in a command line of :func:`build_argv`."""
-    return [word[2:].partition("=")[0] for word in argv if word.startswith("--")]

@@ -1,10 +1,9 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of tcpreplay, from the parameters to the result tree. The parts are elsewhere; here is the order they come
-in.
+"""One run, from the parameters to the result tree. The parts are elsewhere; here is the order they come in.
 
-Everything that can be refused is refused before anything is changed; nothing but tcpreplay works while it sends.
+Everything that can be refused is refused before anything is changed; nothing but the engine works while it sends.
 """
 
 from __future__ import annotations
@@ -15,70 +14,66 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import sender_queue
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evidence import frames_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import snapshot
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import (
     no_process_left,
     undo_even_if_killed,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised, Watch, supervise
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import held
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, Link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import COUNTING, SENDING, only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
-    OpenedPcap,
-    open_pcaps,
-    with_paths,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap, open_pcaps
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import (
     SOURCE_MACS_LIMIT,
     all_addressed_to,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
-    check_frames,
-    check_ready,
-    expected_seconds,
-    packets_to_send,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.engine import Engine, Sent
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import check_ready, packets_to_send
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import (
     Ended,
     Outcome,
     outcome_of,
     run_tree,
-    said_by,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import (
-    Plan,
-    make_plan,
-    online_cpus,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan, online_cpus
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import VARIABLE, Progress, remove
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request, parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
 
-_GRACE = 3.0  # seconds from SIGINT to SIGKILL
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
 _QUEUE_LIMIT = 2.0  # seconds for the sender's queue where timeout leaves it fewer
+_PRINTED = 16000  # characters of what a program printed that a failed run returns
+
+# Makes a plan of a request and its opened pcaps, with a time limit for a link that is coming up, and the engine of it.
+EngineOf = Callable[[Any, Sequence[OpenedPcap], Callable[[str], None], "float | None"], Engine]
+RequestOf = Callable[[Mapping[str, Any], "frozenset[int]"], Request]
 
 
-def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_mode: bool = False) -> Outcome:
+def carry_out(
+    params: Mapping[str, Any],
+    request_of: RequestOf,
+    engine_of: EngineOf,
+    *,
+    warn: Callable[[str], None],
+    check_mode: bool = False,
+) -> Outcome:
     """Do one run, or in check mode only plan it.
 
     :param warn: takes the warnings as they come, a sentence each.
     """
     progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
-    request = parse_request(params, online_cpus())
+    request = request_of(params, online_cpus())
     with contextlib.ExitStack() as stack:
         if check_mode:
-            plan = make_plan(request, open_pcaps(request.pcaps, stack), warn)
-            return Outcome({"stats": None, "rates": None, "run": run_tree(plan), "counters": None})
+            engine = engine_of(request, open_pcaps(request.pcaps, stack), warn, None)
+            return Outcome({"stats": None, "rates": None, "run": run_tree(engine), "counters": None})
         stack.callback(remove, progress_file)  # Ansible may be gone before it is written
         locks = stack.enter_context(_locked(request))
         recovered = settings.recover(request.sender)
@@ -86,8 +81,29 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
             warn(text)
         # Where another run has just let go of the port, its link takes as long as it needs.
         link_limit = LINK_LIMIT if recovered or request.lock_timeout else None
-        plan = make_plan(request, open_pcaps(request.pcaps, stack), warn, link_limit)
-        return execute(plan, locks, warn, progress_file)
+        engine = engine_of(request, open_pcaps(request.pcaps, stack), warn, link_limit)
+        return execute(engine, locks, warn, progress_file)
+
+
+def answer(do: Callable[[], Outcome], fact_name: str | None) -> dict[str, Any]:
+    """What a module returns of a run; ``failed`` where it is to fail.
+
+    :param fact_name: of the fact; None where none is set.
+    """
+    outcome, error = Outcome({}), None
+    try:
+        outcome = do()
+        error = outcome.error
+    except (TrafficgenError, OSError) as refused:
+        error = as_ours(refused)
+    result = {**outcome.tree, "changed": True}
+    if error is not None:
+        if outcome.printed is not None:
+            result["stdout"], result["stderr"] = (text[-_PRINTED:] for text in outcome.printed)
+        return {**result, "failed": True, "msg": error.message, "changed": outcome.printed is not None}
+    if fact_name is not None:
+        result["ansible_facts"] = {fact_name: outcome.tree}
+    return result
 
 
 @contextlib.contextmanager
@@ -103,27 +119,29 @@ def _locked(request: Request) -> Iterator[list[int]]:
             yield [sending, counting]
 
 
-def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progress_file: str | None = None) -> Outcome:
+def execute(
+    engine: Engine, locks: Sequence[int], warn: Callable[[str], None], progress_file: str | None = None
+) -> Outcome:
     """Send, count, and make the result of it, whatever became of it.
 
     :param locks: what nobody else may have before all that was started and changed here is gone and put back.
     """
-    request, start_at, sender = plan.request, plan.request.start_at, plan.request.sender
+    plan = engine.plan
+    start_at, sender = plan.request.start_at, plan.request.sender
     receiver = _receiver(plan, warn)
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(Watch())
-        # What forks a process of its own comes before the hold: who has netmap's memory mapped, holds the interface.
+        # What forks a process of its own comes before the engine takes the interface: who has netmap's memory mapped,
+        # holds it.
         give_pause_back = stack.enter_context(
             settings.left_as_found(plan.nic, plan.settings, sender, warn, netmap=plan.netmap, pass_fds=locks)
         )
         if receiver:
             stack.enter_context(undo_even_if_killed(receiver.remove, locks))
         mark = stack.enter_context(no_process_left(locks))
-        hold = stack.enter_context(held(sender)) if plan.hold else None
-        if hold:
-            check_frames(request, plan.traffic, plan.link["mtu"], netmap_buffer=hold.buffer_size)
-            hold.wait_for_link(watch, request.netmap_delay or 0)
-        nic = _nic_while_sending(plan, watch, warn, link_is_up=hold is not None)
+        taken = engine.take(stack, watch)
+        nic = _nic_while_sending(plan, watch, warn, link_is_up=taken)
+        engine.load(stack, watch, locks)
         if start_at is not None:
             watch.sleep_until(start_at - _SET_UP)
         if receiver:
@@ -135,37 +153,21 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
             watch.sleep_until(start_at)
             check_ready(start_at, time.time())
         if watch.why() is not None:
-            raise TrafficgenError("it was told to stop before it began", on="tcpreplay", said=_why_stopped(watch))
+            raise TrafficgenError("it was told to stop before it began", on=engine.sender, said=_why_stopped(watch))
         if receiver:
             receiver.begin()
-        argv = [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)]
         with _progress(plan, progress_file) as progress, Link(sender) as link:
-            done = supervise(
-                argv,
-                watch,
-                timeout=plan.timeout,
-                netns=sender.netns,
-                cpus=request.cpus,
-                grace=_GRACE + 2 * plan.netmap_delay,
-                listen=progress.listen,
-                stop=_Lost(link).why,
-                mark=mark,
-                pass_fds=[*locks, *(one.file.fileno() for one in plan.pcaps)],
-            )
-        done = _with_paths(done, plan.pcaps)
+            sent = engine.send(watch, progress, stop=_Lost(link).why, mark=mark, locks=locks)
         altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]
-        if done.ended == "gone":
-            raise TrafficgenError("Ansible has gone away, so tcpreplay was ended", on=sender.name)
-        if hold and (left := hold.drain()):
-            warn(f"{left} frames were still in the rings of {sender.name} when it was let go, and did not leave.")
-        stats, complaint = said_by(plan, done)
-        after, left_at = _after(plan, done, stats, before, watch, warn)
+        if sent.ended == "gone":
+            raise TrafficgenError(f"Ansible has gone away, so {engine.sender} was ended", on=sender.name)
+        after, left_at = _after(plan, sent, before, watch, warn)
         if receiver:
-            how = {"injection_method": plan.injection_method, "netmap_mode": plan.netmap_mode}
-            receiver.finish(watch, frames_left(stats, how, before, after), left_at, done.finished - done.started)
-        if hold:
+            left = frames_left(sent.stats, engine.describe(nic), before, after)
+            receiver.finish(watch, left, left_at, sent.finished - sent.started)
+        if taken:
             give_pause_back()
-    outcome = outcome_of(Ended(plan, nic, done, stats, complaint, before, after, receiver), warn)
+    outcome = outcome_of(Ended(engine, nic, sent, before, after, receiver), warn)
     for pcap, error in zip(outcome.tree["run"]["pcaps"], altered):
         if error is not None:
             pcap["sha256"] = None
@@ -173,19 +175,9 @@ def execute(plan: Plan, locks: Sequence[int], warn: Callable[[str], None], progr
     return outcome
 
 
-def _with_paths(done: Supervised, pcaps: Sequence[OpenedPcap]) -> Supervised:
-    """A run that names the pcaps by their paths, where tcpreplay was given descriptors."""
-    return replace(
-        done,
-        argv=tuple(with_paths(word, pcaps) for word in done.argv),
-        stdout=with_paths(done.stdout, pcaps),
-        stderr=with_paths(done.stderr, pcaps),
-    )
-
-
 class _Lost:
-    """Whether the interface is gone or set down, and not for a moment only: tcpreplay 4.4.3 would go on trying, as fast
-    as it can."""
+    """Whether the interface is gone or set down, and not for a moment only: tcpreplay 4.4.3, for one, would go on
+    trying, as fast as it can."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -203,7 +195,7 @@ def _progress(plan: Plan, path: str | None) -> Progress:
         path,
         to_send=packets_to_send(request, plan.traffic),
         duration=request.duration,
-        expected=expected_seconds(request, plan.rate, plan.traffic, plan.netmap_delay),
+        expected=plan.expected,
         padding=plan.traffic.size.padding,
     )
 
@@ -225,8 +217,7 @@ def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *,
 
 def _after(
     plan: Plan,
-    done: Supervised,
-    stats: Mapping[str, Any],
+    sent: Sent,
     before: dict[str, Any],
     watch: Watch,
     warn: Callable[[str], None],
@@ -247,9 +238,9 @@ def _after(
         # netmap's frames pass the kernel's queue by; its own rings were waited for.
         return None if plan.netmap else sender_queue.read_queue(sender)
 
-    until = ended + max(_QUEUE_LIMIT, plan.timeout - (done.finished - done.started))
+    until = ended + max(_QUEUE_LIMIT, plan.timeout - (sent.finished - sent.started))
     try:
-        waiting = sender_queue.wait_until_left(left, queue, watch, claimed=stats["packets"], until=until)
+        waiting = sender_queue.wait_until_left(left, queue, watch, claimed=sent.stats["packets"], until=until)
     except TrafficgenError as error:
         warn(f"The sender's counters after the run are not known: {error.message}")
         return None, ended

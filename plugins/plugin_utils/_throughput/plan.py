@@ -20,7 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     plan_rate,
     positive,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import INJECTION_METHODS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import progress as progresses
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress, seconds_left
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.listener import Listener
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 RECORDED = FIXTURES / "tcpreplay_output" / "stats.stdout"
@@ -60,7 +61,8 @@ def test_what_is_written(tmp_path, monkeypatch):
     before = os.umask(0o077)
     try:
         with Progress(str(path), **bounds(), padding=18.0) as progress:
-            progress.listen(b"")
+            listen = Listener(progress).listen
+            listen(b"")
             assert json.loads(path.read_text()) == {
                 "trafficgen_progress": 1,
                 "elapsed": 0.0,
@@ -71,9 +73,9 @@ def test_what_is_written(tmp_path, monkeypatch):
             # Cut anywhere, as a pipe may: a pair of lines counts when it is whole.
             text = RECORDED.read_bytes()
             cut = text.index(b"Rated:") + 9
-            progress.listen(text[:cut])
+            listen(text[:cut])
             assert json.loads(path.read_text())["sample"] is None
-            progress.listen(text[cut:])
+            listen(text[cut:])
             read = json.loads(path.read_text())
             assert os.listdir(tmp_path / "folder") == ["progress"]
             # Whoever owns the folder may be another user.
@@ -88,17 +90,19 @@ def test_what_is_written(tmp_path, monkeypatch):
 def test_it_is_written_once_a_second(tmp_path):
     path = tmp_path / "progress"
     with Progress(str(path), **bounds()) as progress:
-        progress.listen(b"")
+        listen = Listener(progress).listen
+        listen(b"")
         path.unlink()
-        progress.listen(RECORDED.read_bytes())
+        listen(RECORDED.read_bytes())
         assert not path.exists()
 
 
 def test_without_a_path_or_a_folder_the_run_goes_on(tmp_path):
     for path in (None, str(tmp_path / "gone" / "progress"), "/proc/progress"):
         with Progress(path, **bounds()) as progress:
-            progress.listen(b"")
-            progress.listen(RECORDED.read_bytes())
+            listen = Listener(progress).listen
+            listen(b"")
+            listen(RECORDED.read_bytes())
     assert os.listdir(tmp_path) == []
 
 
@@ -107,7 +111,8 @@ def test_no_link_is_followed(tmp_path):
     (tmp_path / "other").write_text("theirs")
     (tmp_path / "folder" / ".progress.new").symlink_to(tmp_path / "other")
     with Progress(str(tmp_path / "folder" / "progress"), **bounds()) as progress:
-        progress.listen(b"")
+        listen = Listener(progress).listen
+        listen(b"")
     assert (tmp_path / "other").read_text() == "theirs"
 
 
@@ -117,7 +122,8 @@ def test_the_folder_goes_too_where_it_is_empty(tmp_path):
     (tmp_path / "used" / "AnsiballZ_tcpreplay.py").touch()
     for name in ("empty", "used"):
         with Progress(str(tmp_path / name / "progress"), **bounds()) as progress:
-            progress.listen(b"")
+            listen = Listener(progress).listen
+            listen(b"")
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
         "used",
         "used/AnsiballZ_tcpreplay.py",
@@ -139,7 +145,9 @@ def test_a_run_is_listened_to(tmp_path):
     looking = threading.Thread(target=look)
     with Watch(()) as watch, Progress(str(path), **bounds()) as progress:
         looking.start()
-        done = supervise([str(FIXTURES / "stand_in_tcpreplay.sh"), "wait"], watch, timeout=2.5, listen=progress.listen)
+        done = supervise(
+            [str(FIXTURES / "stand_in_tcpreplay.sh"), "wait"], watch, timeout=2.5, listen=Listener(progress).listen
+        )
     looking.join()
     assert "Test start" in done.stdout
     assert seen[0]["elapsed"] == 0.0

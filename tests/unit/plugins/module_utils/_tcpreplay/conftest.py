@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine as engines
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 STAND_IN = str(Path(__file__).resolve().parents[4] / "fixtures/stand_in_tcpreplay.sh")
@@ -61,7 +62,7 @@ class Host:
 
     def run(self, *, check_mode=False, **given):
         self.warnings = []
-        return runs.carry_out({**self.params, **given}, check_mode=check_mode, warn=self.warnings.append)
+        return engines.carry_out({**self.params, **given}, check_mode=check_mode, warn=self.warnings.append)
 
     def plan(self, **given):
         return self.run(check_mode=True, **given)
@@ -253,7 +254,8 @@ def host(monkeypatch, pcap_of):
     for module in (plans, runs, receiver):
         replace(module, snapshot="snapshot")
     replace(receiver, add_frame_counter="add_counter", read_frame_counter="read", remove_frame_counter="remove")
-    replace(runs, only_run="only_run", held="held", Link="link", wait_for_link="wait_for_nic")
+    replace(runs, only_run="only_run", Link="link", wait_for_link="wait_for_nic")
+    replace(engines, held="held")
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")
     monkeypatch.setattr(receiver, "MissedNote", lambda interface: host)
@@ -284,7 +286,8 @@ def says(monkeypatch):
 
 # DESIGN's result tree.
 _KEYS = {
-    "run": "command requested capped rate_reached injection_method netmap_mode interface netns driver link_speed_mbps"
+    "run": "engine"
+    " command requested capped rate_reached injection_method netmap_mode interface netns driver link_speed_mbps"
     " mtu offloads flow_control ring_sizes pcaps edited_by in_flight_frames frames mac_address receive_wait settle"
     " tcpreplay_version netmap_version kernel started ended exit_status ended_by",
     "stats": "packets bytes seconds bytes_per_second mbps pps flows flows_per_second flow_packets non_flow_packets"

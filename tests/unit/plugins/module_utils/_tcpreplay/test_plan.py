@@ -19,8 +19,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import open_pcaps
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine as engines
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import plan as own_plans
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import parse_request
 
 
 def test_a_rate_is_asked_for_the_frames_that_are_to_be_sent(host, pcap_of):
@@ -162,6 +163,12 @@ def test_a_long_frame_needs_a_vlan_tag(host, pcap_of):
     assert host.warnings == []
 
 
+def test_netmap_asks_for_its_buffers_and_not_for_the_mtu(host, pcap_of):
+    host.plan(injection_method="netmap", pcaps=[pcap_of([2048])])
+    with pytest.raises(TrafficgenError, match="netmap would cut frames of 2049 bytes: its buffers have 2048"):
+        host.plan(injection_method="netmap", pcaps=[pcap_of([2049])])
+
+
 def test_pcaps_that_cannot_be_sent_are_refused(host, tmp_path, pcap_of):
     cases = {
         pcap_of([], "empty.pcap"): "has no packets in it",
@@ -200,14 +207,14 @@ def test_the_timeout_where_time_goes_back(host, tmp_path):
         warnings = []
         request = parse_request({**host.params, "multiplier": multiplier})
         with contextlib.ExitStack() as stack:
-            plan = plans.make_plan(request, open_pcaps(request.pcaps, stack), warnings.append)
+            plan = own_plans.make_plan(request, open_pcaps(request.pcaps, stack), warnings.append)
         assert plan.traffic.seconds == 50.1
         assert plan.timeout == math.ceil(waits * 1.5 + 30 + 4 / 200_000 * 1.5)
         assert any("time goes back 1 times" in text for text in warnings)
 
 
 def test_what_does_not_fit_into_memory_is_refused(host, monkeypatch):
-    monkeypatch.setattr(plans, "_available_memory", lambda: 1000)
+    monkeypatch.setattr(own_plans, "_available_memory", lambda: 1000)
     with pytest.raises(TrafficgenError, match="preload: would take"):
         host.run()
     assert host.run(preload=False).error is None
@@ -227,7 +234,7 @@ def test_the_guard_can_be_told_to_stand_aside(host):
 
 def test_check_mode_runs_nothing(host, monkeypatch, stand_in):
     keys = set(host.run().tree["run"])
-    monkeypatch.setattr(runs, "supervise", None)
+    monkeypatch.setattr(engines, "supervise", None)
     host.add("r0")
     host.events.clear()
     tree = host.plan(rx_interface="r0").tree

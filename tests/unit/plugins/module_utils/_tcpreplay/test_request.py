@@ -11,8 +11,9 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, plan_rate
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import request as requests
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import check_presets
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import parse_cpus
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import request as requests
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import check_presets
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
@@ -142,7 +143,7 @@ def test_lists_of_cpus(text, cpus):
 
 
 def test_a_cpu_named_often_is_one():
-    assert requests.parse_cpus("3,0-2,1-4,2,0", frozenset()) == {0, 1, 2, 3, 4}
+    assert parse_cpus("3,0-2,1-4,2,0", frozenset()) == {0, 1, 2, 3, 4}
 
 
 # tcpreplay-edit(1) of 4.4.3. What rewrites the source MAC address makes a receiver count none of the frames.

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run of tcpreplay is asked to do: its own parameters checked, and its command line. Pure.
+
+What tcpreplay does with an option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def,
+src/tcpreplay_api.c, src/send_packets.c).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import (
+    Request,
+    check_lowest,
+    parse_shared,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import (
+    ExtraArgs,
+    check_extra_args,
+)
+
+INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
+MAX_FILES = 1024  # src/defines.h
+_LOWEST = {"stats_interval": 0, "netmap_delay": 0, "duration": 1}
+_OWN = ("injection_method", "preload", "flow_stats", "unique_ip", "stats_interval", "netmap_delay", "hold")
+
+
+@dataclass(frozen=True)
+class TcpreplayRequest(Request):
+    """One run of tcpreplay, as the parameters ask for it."""
+
+    injection_method: str
+    preload: bool
+    flow_stats: bool
+    unique_ip: bool
+    stats_interval: int
+    netmap_delay: int | None
+    hold: bool
+    executable: str
+    extra: ExtraArgs
+
+    @property
+    def edited_by(self) -> list[str]:
+        """The options by which the frames that are sent differ from those in the pcaps."""
+        return [*self.extra.editing, *(["unique-ip"] if self.unique_ip else [])]
+
+    @property
+    def selects(self) -> bool:
+        """The options choose among the frames of the pcaps."""
+        return self.extra.selects
+
+    @property
+    def skips(self) -> bool:
+        """It may end by itself before it has sent all."""
+        return self.unique_ip
+
+    @property
+    def loop_delay(self) -> float:
+        """Seconds between two passes."""
+        return self.extra.loop_delay
+
+    @property
+    def cuts_pauses(self) -> bool:
+        """The recorded times are not kept to."""
+        return "maxsleep" in self.extra.options
+
+
+def check_not_netmaps(name: str) -> None:
+    """tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device."""
+    if re.match(r"netmap:|vale[^\s:]*:", name):
+        raise TrafficgenError(
+            "not a name of an interface",
+            on=f"interface {name!r}",
+            remedy="Give the interface's own name, and injection_method: netmap.",
+        )
+
+
+def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> TcpreplayRequest:
+    """Check the module's parameters, each on its own and one against the other.
+
+    :param online: the host's CPUs.
+    :raises TrafficgenError: naming the parameter.
+    """
+    check_not_netmaps(params["interface"])
+    shared = parse_shared(params, online)
+    if len(params["pcaps"]) > MAX_FILES:
+        raise TrafficgenError(
+            f"names {len(params['pcaps'])} files, and tcpreplay takes {MAX_FILES}",
+            on="pcaps",
+            remedy="Merge them (`mergecap -F pcap -w OUT IN...`).",
+        )
+    check_lowest(params, _LOWEST)
+    if params["unique_ip"] and params["loop"] == 1:
+        raise TrafficgenError(
+            "changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0."
+        )
+    extra = check_extra_args(params["extra_args"])
+    if extra.rewriting_sources and params["rx_interface"] is not None:
+        raise TrafficgenError(
+            f"--{extra.rewriting_sources[0]} rewrites the source MAC addresses by which rx_interface counts",
+            on="extra_args",
+            remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
+        )
+    executable = params["executable"] or "tcpreplay"
+    return TcpreplayRequest(
+        **shared,
+        **{name: params[name] for name in _OWN},
+        executable=os.path.abspath(executable) if "/" in executable else executable,
+        extra=extra,
+    )
+
+
+def build_argv(request: TcpreplayRequest, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:
+    """tcpreplay's command line.
+
+    :param plan: what the rate is asked for with.
+    """
+    netmap, stats = request.injection_method == "netmap", request.stats_interval
+    options = (
+        (f"--duration={request.duration}", request.duration is not None),
+        (f"--limit={request.limit}", request.limit is not None),
+        ("--preload-pcap", request.preload),
+        ("--no-flow-stats", not request.flow_stats),
+        ("--unique-ip", request.unique_ip),
+        (f"--stats={stats}", stats),  # --stats=0 would print after every pass
+        ("--netmap", netmap),
+        (f"--nm-delay={netmap_delay}", netmap),
+        ("--xdp", request.injection_method == "af_xdp"),
+    )
+    first = [executable, f"--intf1={request.sender.name}", *plan.argv, f"--loop={request.loop}"]
+    return [*first, *(option for option, wanted in options if wanted), *request.extra.argv, *request.pcaps]
+
+
+def options_used(argv: Sequence[str]) -> list[str]:
+    """The long names of the options in a command line of :func:`build_argv`."""
+    return [word[2:].partition("=")[0] for word in argv if word.startswith("--")]
