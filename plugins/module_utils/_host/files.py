@@ -24,6 +24,23 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return (read_bytes(path) or b"").decode("utf-8", "replace").strip()
 
 
+def entries(folder: str | os.PathLike[str]) -> list[str]:
+    """The sorted names in a folder; none if it cannot be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def open_files(process: str | os.PathLike[str]) -> list[str]:
+    """What a process has open, by its folder below /proc: paths, ``socket:[INODE]`` and the like."""
+    found = []
+    for descriptor in entries(os.path.join(process, "fd")):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(os.path.join(process, "fd", descriptor)))
+    return found
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file; empty where it cannot be read."""
     digest = hashlib.sha256()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import write_whole
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import entries, write_whole
 
 SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
@@ -117,8 +117,7 @@ def is_loaded(host: Host, module: str = "netmap") -> bool:
 
 def holders(host: Host, module: str = "netmap") -> list[str]:
     """The modules that use one: of netmap, its native drivers."""
-    folder = host.path(f"/sys/module/{module.replace('-', '_')}/holders")
-    return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return entries(host.path(f"/sys/module/{module.replace('-', '_')}/holders"))
 
 
 def devices_of(host: Host, module: str) -> list[str]:
@@ -140,8 +139,7 @@ def driver_of(host: Host, address: str) -> str:
 
 def interfaces_of(host: Host, address: str) -> list[str]:
     """The network interfaces of a device."""
-    folder = pci(host, address) / "net"
-    return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return entries(pci(host, address) / "net")
 
 
 @contextlib.contextmanager

@@ -9,19 +9,20 @@ same facts.
 
 from __future__ import annotations
 
-import gzip
+import functools
 import json
 import lzma
 import os
 import re
 import struct
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import entries, read_bytes, read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, must
 
 ROLE = "role wirespeed.trafficgen.netmap"
@@ -38,7 +39,11 @@ _EMULATED_ONLY = 2  # of the parameter admode; 0 takes what there is, 1 native o
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 # An ELF note NT_GNU_BUILD_ID: the sizes of name and content, its type, its name, then SHA-1.
 _BUILD_ID = re.compile(re.escape(struct.pack("=3I", 4, 20, 3)) + rb"GNU\0(.{20})", re.DOTALL)
-_UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+# Not the module gzip, which the command would load at every start for this alone.
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".xz": lzma.decompress,
+    ".gz": functools.partial(zlib.decompress, wbits=zlib.MAX_WBITS | 16),
+}
 
 
 def loaded(root: str = "/") -> bool:
@@ -132,9 +137,9 @@ def parameters(root: str = "/") -> dict[str, Any]:
     """The parameters of the loaded module, numbers as numbers. One that cannot be read is None."""
     folder = Path(root, "sys/module/netmap/parameters")
     found: dict[str, Any] = {}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        said = read_text(file)
-        found[file.name] = int(said) if re.fullmatch(r"-?\d+", said) else said or None
+    for name in entries(folder):
+        said = read_text(folder / name)
+        found[name] = int(said) if re.fullmatch(r"-?\d+", said) else said or None
     return found
 
 
@@ -217,7 +222,7 @@ def _unpacked(file: Path) -> bytes:
     data = read_bytes(file) or b""
     try:
         return _UNPACK.get(file.suffix, bytes)(data)
-    except (OSError, EOFError, lzma.LZMAError):
+    except (zlib.error, lzma.LZMAError):
         return b""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import open_files, read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import (
     Host,
     devices_of,
@@ -36,16 +36,13 @@ def use_problem(host: Host) -> str:
 
 def have_open(host: Host, files: Iterable[str]) -> list[str]:
     """The processes that have any of these open, by what /proc calls them."""
-    files, who = set(files), []
-    for folder in (
-        sorted(glob.glob(str(host.path("/proc/[0-9]*"))), key=lambda path: int(Path(path).name)) if files else ()
-    ):
-        for link in glob.glob(f"{folder}/fd/*"):
-            with contextlib.suppress(OSError):
-                if os.readlink(link) in files:
-                    who.append(f"{read_text(Path(folder) / 'comm')} (process {Path(folder).name})")
-                    break
-    return who
+    files = set(files)
+    processes = map(Path, glob.glob(str(host.path("/proc/[0-9]*"))) if files else ())
+    return [
+        f"{read_text(process / 'comm')} (process {process.name})"
+        for process in sorted(processes, key=lambda path: int(path.name))
+        if files.intersection(open_files(process))
+    ]
 
 
 def runs(host: Host, proc: str = "/proc") -> dict[str, str]:

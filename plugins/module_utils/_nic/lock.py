@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import entries, open_files, read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
@@ -120,7 +120,9 @@ def holders(name: str, netns: str | None = None, proc: str = "/proc") -> str:
     stat = read_text(os.path.join(proc, "stat")).splitlines()
     boot = next((int(line.split()[1]) for line in stat if line.startswith("btime ")), 0)
     found = [
-        _process(proc, pid) for pid in os.listdir(proc) if pid.isdigit() and _has_open(proc, pid, f"socket:[{inode}]")
+        _process(proc, pid)
+        for pid in entries(proc)
+        if pid.isdigit() and f"socket:[{inode}]" in open_files(os.path.join(proc, pid))
     ]
     # A module's keepers are copies of it.
     programs = {one.pid: one.name for one in found}
@@ -150,13 +152,3 @@ def _process(proc: str, pid: str) -> _Process:
         if len(fields) > 19
         else _Process(int(pid), "?", 0, 0)
     )
-
-
-def _has_open(proc: str, pid: str, link: str) -> bool:
-    folder = os.path.join(proc, pid, "fd")
-    with contextlib.suppress(OSError):
-        for descriptor in os.listdir(folder):
-            with contextlib.suppress(OSError):
-                if os.readlink(os.path.join(folder, descriptor)) == link:
-                    return True
-    return False

@@ -23,12 +23,18 @@ from typing import Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import (
+    entries,
+    open_files,
+    read_bytes,
+    read_text,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # Routes of these kinds lead nowhere.
 _NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
 # SSH servers, by the names of their processes: OpenSSH's, since 9.8 also its second one, and a small one.
-_SERVERS = frozenset((b"sshd", b"sshd-session", b"dropbear"))
+_SERVERS = frozenset(("sshd", "sshd-session", "dropbear"))
 _SSH_PORT = 22
 _ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
 
@@ -223,23 +229,25 @@ def _own_connections(proc: str) -> list[Connection]:
     seen: set[int] = set()
     while pid > 0 and pid not in seen:
         seen.add(pid)
-        for variable in _bytes(os.path.join(proc, str(pid), "environ")).split(b"\0"):
+        for variable in (read_bytes(os.path.join(proc, str(pid), "environ")) or b"").split(b"\0"):
             name, _equals, value = variable.partition(b"=")
             words = value.decode("ascii", "replace").split()
             if name == b"SSH_CONNECTION" and len(words) == 4:
                 found.append(Connection(_normal(words[2]), _normal(words[0])))
         # The program's name is in brackets and may itself contain brackets. After it: state, parent.
-        fields = _bytes(os.path.join(proc, str(pid), "stat")).rpartition(b")")[2].split()
+        fields = read_text(os.path.join(proc, str(pid), "stat")).rpartition(")")[2].split()
         pid = int(fields[1]) if len(fields) > 1 else 0
     return list(dict.fromkeys(found))
 
 
 def _other_connections(proc: str) -> list[Connection]:
     """Incoming TCP connections of SSH servers, or to port 22 if the server's sockets cannot be read."""
-    sockets = {inode for pid in _entries(proc) if pid.isdigit() for inode in _servers_sockets(os.path.join(proc, pid))}
+    processes = (os.path.join(proc, pid) for pid in entries(proc) if pid.isdigit())
+    servers = (process for process in processes if read_text(os.path.join(process, "comm")) in _SERVERS)
+    sockets = {file for server in servers for file in open_files(server)}
     rows = []
     for table in ("tcp", "tcp6"):
-        lines = _bytes(os.path.join(proc, "self", "net", table)).decode("ascii", "replace").splitlines()[1:]
+        lines = read_text(os.path.join(proc, "self", "net", table)).splitlines()[1:]
         # sl, local address, remote address, state, queues, timer, retransmissions, uid, timeout, inode (proc(5)).
         rows += [fields for line in lines if len(fields := line.split()) > 9]
     # A server's other connections are forwarded ones, which go out.
@@ -247,28 +255,14 @@ def _other_connections(proc: str) -> list[Connection]:
     found = [
         Connection(_from_hex(local), _from_hex(remote), own=False)
         for _number, local, remote, state, *more in rows
-        if state == _ESTABLISHED and (_port(local) == _SSH_PORT or (_port(local) in listens and more[5] in sockets))
+        if state == _ESTABLISHED
+        and (_port(local) == _SSH_PORT or (_port(local) in listens and f"socket:[{more[5]}]" in sockets))
     ]
     return list(dict.fromkeys(found))
 
 
 def _port(text: str) -> int:
     return int(text.partition(":")[2], 16)
-
-
-def _servers_sockets(folder: str) -> list[str]:
-    """The inodes of the sockets of a process, if that is an SSH server."""
-    if _bytes(os.path.join(folder, "comm")).strip() not in _SERVERS:
-        return []
-    found = []
-    for descriptor in _entries(os.path.join(folder, "fd")):
-        try:
-            target = os.readlink(os.path.join(folder, "fd", descriptor))
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            found.append(target[len("socket:[") : -1])
-    return found
 
 
 def _ways(connections: Iterable[Connection]) -> list[Way]:
@@ -336,18 +330,3 @@ def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
         )
     entries = json.loads(done.stdout or "[]")
     return [entry for entry in entries if entry]
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def _entries(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

@@ -21,21 +21,19 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
     RingSizes,
-    read_pause,
     set_rings,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import (
-    PAUSE_LIMIT,
-    PAUSE_STEP,
     NicState,
     Undo,
     put_back,
     read,
     set_any_pause,
     turn_off,
+    wait_for_pause,
 )
 
 _LAST_BREATH = 0.5  # seconds until tcpreplay, killed with this process, has released the NIC too
@@ -102,12 +100,8 @@ def verify(settings: Settings, interface: Interface, warn: Callable[[str], None]
 
     :raises TrafficgenError: flow control is on although the user asked for off.
     """
-    until = time.monotonic() + PAUSE_LIMIT
-    while settings.flow_control_off and time.monotonic() < until:
-        pause = read_pause(interface)
-        if pause is None or not (pause.rx or pause.tx):
-            break
-        time.sleep(PAUSE_STEP)
+    if settings.flow_control_off:
+        wait_for_pause(interface, lambda pause: pause is None or not (pause.rx or pause.tx))
     now = read(interface)
     if settings.flow_control_off and now.pauses:
         error = TrafficgenError(

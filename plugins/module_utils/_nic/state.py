@@ -26,7 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 
 # ixgbe and others report the active flow control, which follows the setting once the link is up
 # (ixgbe_get_pauseparam()).
-PAUSE_LIMIT, PAUSE_STEP = 2.0, 0.05
+_PAUSE_LIMIT, _PAUSE_STEP = 2.0, 0.05
 
 # The offloads a run may turn off, as `ethtool -k` names them: those tcpreplay turns off for netmap
 # (src/common/netmap.c), and those that merge or change arriving frames.
@@ -152,6 +152,14 @@ def set_any_pause(wanted: Pause, interface: Interface) -> None:
         set_pause(Pause(not wanted.autoneg, wanted.rx, wanted.tx), interface)
 
 
+def wait_for_pause(interface: Interface, is_set: Callable[[Pause | None], bool]) -> Pause | None:
+    """An interface's flow control as soon as ``is_set`` accepts it, or as it is when the time is over."""
+    until = time.monotonic() + _PAUSE_LIMIT
+    while not is_set(pause := read_pause(interface)) and time.monotonic() < until:
+        time.sleep(_PAUSE_STEP)
+    return pause
+
+
 def put_back(undo: Undo, interface: Interface) -> list[str]:
     """Restore an interface's settings. Returns a sentence on each that could not be restored.
 
@@ -253,9 +261,7 @@ def _put_pause_back(before: NicState, now: NicState, interface: Interface) -> No
 
 
 def _see_pause(before: NicState, now: NicState, interface: Interface) -> None:
-    until = time.monotonic() + PAUSE_LIMIT
-    while (after := read_pause(interface)) != before.pause and time.monotonic() < until:
-        time.sleep(PAUSE_STEP)
+    after = wait_for_pause(interface, lambda pause: pause == before.pause)
     if before.pause is not None and after != before.pause:
         was = before.pause
         words = " ".join(

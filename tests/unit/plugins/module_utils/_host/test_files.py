@@ -17,6 +17,13 @@ def test_a_small_file_is_read(tmp_path):
     assert files.sha256(there) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+def test_what_a_process_has_open(tmp_path):
+    with (tmp_path / "file").open("w") as file:
+        assert str(tmp_path / "file") in files.open_files("/proc/self")
+    assert file.name not in files.open_files("/proc/self")
+    assert (files.open_files(tmp_path), files.entries(tmp_path), files.entries(tmp_path / "no")) == ([], ["file"], [])
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o755])
 def test_a_file_is_written_whole_and_through_no_link(tmp_path, mode):
     path, stranger = tmp_path / "file", tmp_path / "stranger"

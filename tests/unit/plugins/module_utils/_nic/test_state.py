@@ -294,9 +294,9 @@ def driver(monkeypatch):
     driver = Driver()
     driver.asked.clear()
     for module in (_nic_state, _nic_settings):
-        monkeypatch.setattr(module, "read_pause", driver.read_pause)
         monkeypatch.setattr(module, "time", driver)
         monkeypatch.setattr(module, "read", driver.read)
+    monkeypatch.setattr(_nic_state, "read_pause", driver.read_pause)
     monkeypatch.setattr(_nic_state, "set_pause", driver.set_pause)
     monkeypatch.setattr(_nic_state, "wait_for_link", driver.wait_for_link)
     return driver
