@@ -13,8 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import check_netns
@@ -29,8 +28,7 @@ _PATIENCE = 1.0  # seconds for a process to be had
 _Started = TypeVar("_Started")
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     """A program that has ended. ``status`` is its exit status, negative for the signal that ended it."""
 
     argv: tuple[str, ...]

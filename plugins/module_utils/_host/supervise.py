@@ -21,7 +21,6 @@ from typing import IO, Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import MARK, UNKILLABLE, end_marked
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import (
-    Completed,
     c_locale,
     find_executable,
     in_netns,
@@ -32,14 +31,18 @@ _DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
 
 
 @dataclass(frozen=True)
-class Supervised(Completed):
+class Supervised:
     """A long program that has ended, and how.
 
-    ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was told to stop), ``gone`` (nobody waits for
-    the result), or what the caller's ``stop`` said.
+    ``status``: as of :class:`Completed`. ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was
+    told to stop), ``gone`` (nobody waits for the result), or what the caller's ``stop`` said.
     ``killed``: it did not heed SIGINT. ``started``, ``finished``: epoch seconds.
     """
 
+    argv: tuple[str, ...]
+    status: int
+    stdout: str
+    stderr: str
     ended: str
     killed: bool
     started: float

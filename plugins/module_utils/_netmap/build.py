@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import re
 import shutil
@@ -175,7 +174,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         "srcversion": modinfo(modules["netmap"], "srcversion") or None,
         "signer": modinfo(modules["netmap"], "signer") or None,
         "seconds": round(time.monotonic() - started, 1),
-        "built": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "built": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
     }
     install(host, settings, kernel, modules, apps, stamp)
     clear_objects(folder)
