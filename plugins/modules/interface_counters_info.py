@@ -57,7 +57,7 @@ options:
       O(receive_wait) seconds.
     type: int
 notes:
-  - Needs C(ip) of iproute2. Without C(ethtool) only the kernel's counters are read, not those of the MAC.
+  - Needs C(nft), and with O(netns) C(ip) of iproute2, to read a frame counter. All else is asked of the kernel.
   - Only the MAC counts netmap's frames, which pass the kernel by. Read the counters while netmap still holds the port,
     since closing it resets the port.
 seealso:
@@ -198,7 +198,7 @@ kernel:
   returned: success
   sample: {rx_packets: 64511, tx_packets: 0, rx_bytes: 5031858, tx_bytes: 0, rx_dropped: 0, rx_missed_errors: 0}
 ethtool:
-  description: C(ethtool -S), name to value; empty without C(ethtool), or where the driver has no such counters.
+  description: What C(ethtool -S) shows, name to value; empty where the driver has no such counters.
   type: dict
   returned: success
 mac:

@@ -38,7 +38,7 @@ options:
       - A named network namespace (C(ip netns)) the interfaces are in.
     type: str
 requirements:
-  - iproute2, ethtool, kmod
+  - kmod
 notes:
   - Needs root.
 seealso:

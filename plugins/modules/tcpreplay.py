@@ -305,7 +305,7 @@ options:
     default: []
 requirements:
   - tcpreplay 4.1.1 or later
-  - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
+  - iproute2 (on EL C(iproute) and C(iproute-tc)), to run tcpreplay in O(netns) and to restore what netmap changed
   - nftables, for O(rx_interface)
 notes:
   - After the run, however it ended, the module restores the settings of O(interface), that is offloads, ring sizes,

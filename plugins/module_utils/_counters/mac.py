@@ -143,7 +143,6 @@ def mac_counters(
     ethtool: Mapping[str, int],
     kernel: Mapping[str, int],
     *,
-    ethtool_missing: bool = False,
     virtual_function: bool = False,
 ) -> dict[str, Any]:
     """What proves the sending and the receiving on this interface.
@@ -168,12 +167,6 @@ def mac_counters(
     if known is None:
         why = WHY_NOT.get(name, f"the driver {driver or '(unknown)'} is not one of those whose MAC counters are known")
         return {"tx": None, "rx": None, "reason": why}
-    if ethtool_missing:
-        return {
-            "tx": None,
-            "rx": None,
-            "reason": f"ethtool is not installed on this host, so the MAC counters of {name} cannot be read",
-        }
     tx_side = _side(name, known.tx, known.tx_bytes, ethtool)
     rx_side = _side(name, known.rx, known.rx_bytes, ethtool)
     if rx_side is not None:

@@ -6,7 +6,6 @@ yet."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import Stopping
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import open_route
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.rtnetlink import link, root_qdisc
 
 _STEP = 0.1  # seconds
 _STUCK = 2.0  # seconds in which nothing of a queue leaves
@@ -30,24 +30,16 @@ class Queue:
 
 
 def read_queue(interface: Interface) -> Queue | None:
-    """What waits there now, None where nobody knows: ``tc`` is not installed, or the interface is gone.
+    """What waits there now, None where nobody knows: it has no queue, or is gone.
 
     The root's own count has those of its classes in it (sch_tree_qlen and mq_dump() in net/sched).
     """
     try:
-        done = run(["tc", "-s", "-j", "qdisc", "show", "dev", interface.name], netns=interface.netns)
-    except TrafficgenError:
+        with open_route(interface.netns) as route:
+            found = root_qdisc(route, link(route, interface.name)["ifindex"])
+    except (OSError, TrafficgenError):
         return None
-    return parse_queue(done.stdout) if done.status == 0 else None
-
-
-def parse_queue(printed: str) -> Queue | None:
-    """The root's queue of ``tc -s -j qdisc show dev IF``."""
-    try:
-        roots = [entry for entry in json.loads(printed) if entry.get("root")]
-        return Queue(int(roots[0]["qlen"]), str(roots[0]["kind"]))
-    except (ValueError, TypeError, AttributeError, LookupError):
-        return None
+    return None if found is None else Queue(frames=found[1], kind=found[0])
 
 
 def wait_until_left(

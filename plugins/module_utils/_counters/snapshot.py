@@ -11,7 +11,6 @@ in ``mac``; the count of test frames in ``frame_counter``.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,16 +43,17 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import (
     DEVICE_KEYS,
-    ask_ethtool,
     device_folder,
     device_of,
     miscounts,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_pause, read_rings
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
+    read_pause,
+    read_rings,
+    read_statistics,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
-
-_IP_NAMES = {"frame_errors": "frame_errors", "missed_errors": "missed_errors", "otherhost": "otherhost_dropped"}
 
 
 def snapshot(
@@ -71,11 +71,11 @@ def snapshot(
     :param root: where /sys is; ``proc``: where /proc is.
     :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
     :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there,
-    which leaves out
-        most of the programs. Of another interface of that name it is not.
+    which
+        is not asked again then. Of another interface of that name it is not.
     :returns: the tree that ``interface_counters_info`` documents in its RETURN.
     """
-    state = ip_link(interface)
+    state = read_link(interface)
     interface = interface._replace(name=state["ifname"])
     if like is not None and like["ifindex"] == state["ifindex"]:
         device_is = {key: like[key] for key in DEVICE_KEYS}
@@ -86,13 +86,11 @@ def snapshot(
     lag = refresh_seconds(driver)
     if lag:
         time.sleep(lag)
-        state = ip_link(interface)
+        state = read_link(interface)
     counted = read_frame_counter(test_frames, interface) if test_frames else None
-    ethtool_found, printed = ask_ethtool(interface, "-S")
-    statistics = parse_statistics(printed)
+    statistics = read_statistics(interface)
     now, monotonic = time.time(), time.monotonic()
-    kernel = kernel_counters(state)
-    flags = state.get("flags", [])
+    kernel, flags = state["counters"], state["flags"]
     return {
         "interface": interface.name,
         "netns": interface.netns,
@@ -101,7 +99,7 @@ def snapshot(
         **device_is,
         "up": "UP" in flags,
         "carrier": "LOWER_UP" in flags,
-        "carrier_changes": state.get("stats64", {}).get("tx", {}).get("carrier_changes", 0),
+        "carrier_changes": state.get("carrier_changes", 0),
         "mtu": state["mtu"],
         "mac_address": state.get("address"),
         "link_type": state.get("link_type"),
@@ -115,7 +113,6 @@ def snapshot(
             driver,
             statistics,
             kernel,
-            ethtool_missing=not ethtool_found,
             virtual_function=bool(device and (device / "physfn").exists()),
         ),
         "host_drops": {
@@ -169,7 +166,7 @@ def set_frame_counter(
     interface: Interface, macs: Sequence[str], *, present: bool, check_mode: bool = False
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """One call of the module frame_counter: the counter before, and after."""
-    link = ip_link(interface)
+    link = read_link(interface)
     interface = interface._replace(name=link["ifname"])
     before = find_frame_counter(interface)
     if not present:
@@ -238,35 +235,6 @@ def _wait(
         sending=max(0.0, time.monotonic() - since["monotonic"]),
         others=0 if counter else OTHERS,
     )
-
-
-def parse_statistics(output: str) -> dict[str, int]:
-    """``ethtool -S``: name to value. A name that comes twice (a queue's block in some drivers) gets ``#2`` and so
-    on."""
-    statistics: dict[str, int] = {}
-    seen: dict[str, int] = {}
-    for line in output.splitlines():
-        name, colon, value = line.rpartition(":")
-        name, value = name.strip(), value.strip()
-        if not colon or not name or not re.fullmatch(r"-?\d{1,20}", value):
-            continue
-        seen[name] = seen.get(name, 0) + 1
-        statistics[name if seen[name] == 1 else f"{name}#{seen[name]}"] = int(value)
-    return statistics
-
-
-def kernel_counters(state: Mapping[str, Any]) -> dict[str, int]:
-    """The counters of one entry of ``ip -j -s -s link show``, named as in /sys/class/net/IF/statistics."""
-    kernel: dict[str, int] = {}
-    for side, counters in sorted(state.get("stats64", {}).items()):
-        for name, value in counters.items():
-            if name == "multicast":
-                kernel["multicast"] = value
-            elif name == "collisions":
-                kernel["collisions"] = value
-            elif name != "carrier_changes":
-                kernel[f"{side}_{_IP_NAMES.get(name, name)}"] = value
-    return kernel
 
 
 def _softnet_dropped(proc: str) -> int:

@@ -15,7 +15,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import DEVICE, Port
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import interfaces_of, ip_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import interfaces_of, read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 _TOLD = ("path", "vermagic", "srcversion", "build_id", "signer")  # of a build
@@ -65,7 +65,7 @@ def info(
 
 
 def _describe(interface: Interface, port: Port | None, root: str) -> dict[str, Any]:
-    driver = find_driver(ip_link(interface), interface.netns, os.path.join(root, "sys"))
+    driver = find_driver(read_link(interface), interface.netns, os.path.join(root, "sys"))
     if port is None:
         return {"driver": driver, "mode": None, **_NO_RINGS, "reason": "netmap is not loaded"}
     try:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
+    read_driver,
+    read_features,
+    read_speed,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # Drivers of hypervisors: the speed they report is not a line's.
@@ -36,7 +38,7 @@ def table_driver(driver: str | None) -> str:
 
 
 def find_driver(state: Mapping[str, Any], netns: str | None, root: str = "/sys") -> str | None:
-    """The driver of an interface as the kernel knows it. ``state``: what ``ip_link`` returned."""
+    """The driver of an interface as the kernel knows it. ``state``: what ``read_link`` returned."""
     return _identify(state, netns, root)[1]
 
 
@@ -44,9 +46,10 @@ def device_of(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[d
     """The values of ``DEVICE_KEYS`` for an interface, and its device's folder below /sys."""
     interface = Interface(state["ifname"], netns)
     device, driver, bus_info = _identify(state, netns, root)
-    there, settings = ask_ethtool(interface)
-    speed = _speed(device, driver, settings if there else None)
-    merging = _merging(ask_ethtool(interface, "-k")[1])
+    no_line = device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver)
+    speed = None if no_line else read_speed(interface)
+    on, _wanted = read_features(interface)
+    merging = [short for name, short in _MERGING.items() if name in on]
     return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
 
 
@@ -55,43 +58,6 @@ def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[P
     said, bus_info = read_driver(Interface(state["ifname"], netns))
     device = device_folder(state, netns, bus_info or None, root)
     return device, _driver(device, said, state), bus_info or None
-
-
-def ask_ethtool(interface: Interface, *question: str) -> tuple[bool, str]:
-    """Whether ethtool is installed, and what it printed: nothing where the device does not support the query."""
-    try:
-        done = run(["ethtool", *question, interface.name], netns=interface.netns)
-    except TrafficgenError as error:
-        if error.on == "ethtool":
-            return False, ""
-        raise
-    return True, done.stdout if done.status == 0 else ""
-
-
-def parse_features(output: str) -> tuple[list[str], dict[str, bool]]:
-    """Parse ``ethtool -k``: the features that are on, and for each that can be set whether it is requested. A feature
-    that only sums up the indented ones below it is left out.
-
-    ``off [requested on]``: requested, but off as long as another feature that it needs is off.
-    """
-    on: dict[str, None] = {}
-    wanted: dict[str, bool] = {}
-    sum_of_others = ""
-    for line in output.splitlines():
-        found = re.fullmatch(r"(\s*)([\w-]+): (on|off)(?: \[(fixed|requested on|requested off)\])?\s*", line)
-        if not found:
-            continue
-        indent, name, value, note = found.groups()
-        if indent and sum_of_others:
-            wanted.pop(sum_of_others, None)
-            on.pop(sum_of_others, None)
-        elif not indent:
-            sum_of_others = name
-        if value == "on":
-            on[name] = None
-        if note != "fixed":
-            wanted[name] = {"requested on": True, "requested off": False}.get(note or "", value == "on")
-    return list(on), wanted
 
 
 def device_folder(state: Mapping[str, Any], netns: str | None, bus_info: str | None, root: str) -> Path | None:
@@ -123,22 +89,6 @@ def _driver(device: Path | None, said: str, state: Mapping[str, Any]) -> str | N
     return kind
 
 
-def _speed(device: Path | None, driver: str | None, settings: str | None) -> int | None:
-    """The line's speed in Mbps. None without a link, and for a virtual NIC, whatever its driver says."""
-    if device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver):
-        return None
-    if settings is None:
-        said = read_text(device.parent / "speed") if device.name == "device" else ""
-        return int(said) if said.isdigit() and int(said) > 0 else None
-    return parse_speed(settings)
-
-
-def parse_speed(settings: str) -> int | None:
-    """The speed in Mbps that ``ethtool IF`` prints; None if unknown."""
-    found = re.search(r"^[ \t]*Speed:[ \t]*(\d{1,9})Mb/s", settings, re.MULTILINE)
-    return int(found[1]) if found else None
-
-
 def _emulated(device: Path, driver: str | None) -> bool:
     """Whether the NIC is emulated: told by its PCI subsystem."""
     try:
@@ -153,8 +103,3 @@ def miscounts(device: Path | None, driver: str | None) -> bool:
     """Whether the port's count of missed frames is wrong. The e1000 driver sums up a register that a real NIC clears on
     reading. QEMU's does not, so the sum grows every two seconds without any frame."""
     return device is not None and table_driver(driver) == "e1000" and _emulated(device, driver)
-
-
-def _merging(features: str) -> list[str]:
-    on, _wanted = parse_features(features)
-    return [short for name, short in _MERGING.items() if name in on]

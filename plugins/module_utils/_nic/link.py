@@ -1,23 +1,26 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interfaces as the kernel lists them (``ip link``), and a check for link up that is cheap enough to poll."""
+"""Interfaces as the kernel lists them, and a check for link up that is cheap enough to poll."""
 
 from __future__ import annotations
 
 import difflib
-import json
+import errno
 import socket
-import struct
 import time
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import rtnetlink
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import table_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import (
+    LONGEST,
+    Interface,
+    check_interface,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
@@ -27,35 +30,37 @@ _STEP, _STEADY = 0.02, 0.1
 # (ice_set_pauseparam() and i40e_set_pauseparam() in the drivers' ethtool files).
 _LATE, _LATE_STEADY = frozenset(("ice", "i40e")), 2.0
 
-# rtnetlink(7): struct ifinfomsg, whose flags are the interface's.
-_IFINFO = struct.Struct("=BxHiII")
-_GET_LINK = 18
+# linux/if.h
 _UP = 1  # IFF_UP
 _RUNNING = 0x10040  # IFF_LOWER_UP and IFF_RUNNING
 
 
-def ip_link(interface: Interface) -> dict[str, Any]:
-    """What ``ip`` says of an interface: its entry, with the counters.
+def open_route(netns: str | None) -> Netlink:
+    """A socket for :mod:`rtnetlink`'s questions about a network namespace."""
+    with inside(netns):
+        return Netlink(ROUTE)
+
+
+def read_link(interface: Interface) -> dict[str, Any]:
+    """A link's state and counters, as :func:`rtnetlink.parse_link` has them.
 
     :raises TrafficgenError: where there is no such interface, naming those that there are.
     """
     check_interface(interface.name)
-    done = run(["ip", "-j", "-s", "-s", "-d", "link", "show", "dev", interface.name], netns=interface.netns)
-    if done.status == 0:
-        for entry in json.loads(done.stdout or "[]"):
-            if "ifname" in entry:
-                found: dict[str, Any] = entry
-                return found
-    if done.status == 0 or "does not exist" in done.stderr or "Cannot find device" in done.stderr:
-        raise _no_such_interface(interface)
-    raise TrafficgenError("its state could not be read", on=interface.name, said=done.stderr)
+    with open_route(interface.netns) as route:
+        try:
+            return rtnetlink.link(route, interface.name)
+        except OSError as error:
+            # A kernel without alternative names knows no such attribute.
+            if error.errno == errno.ENODEV or len(interface.name.encode()) > LONGEST:
+                raise _no_such_interface(interface, route) from None
+            raise TrafficgenError(
+                "its state could not be read", on=interface.name, said=error.strerror or str(error)
+            ) from error
 
 
-def _no_such_interface(interface: Interface) -> TrafficgenError:
-    done = run(["ip", "-j", "link", "show"], netns=interface.netns)
-    names = (
-        [entry["ifname"] for entry in json.loads(done.stdout or "[]") if "ifname" in entry] if done.status == 0 else []
-    )
+def _no_such_interface(interface: Interface, route: Netlink) -> TrafficgenError:
+    names = [link["ifname"] for link in rtnetlink.links(route)]
     near = difflib.get_close_matches(interface.name, names, n=3, cutoff=0.5)
     where = f"network namespace {interface.netns}" if interface.netns else "this host's own network namespace"
     remedy = f"Did you mean {' or '.join(near)}?" if near else ""
@@ -67,14 +72,8 @@ def _no_such_interface(interface: Interface) -> TrafficgenError:
 
 def interfaces_of(netns: str | None = None) -> list[str]:
     """The names of the interfaces in a network namespace, loopback left out."""
-    done = run(["ip", "-j", "link", "show"], netns=netns)
-    if done.status != 0:
-        raise TrafficgenError("its interfaces could not be listed", on=netns or "this host", said=done.stderr)
-    return [
-        entry["ifname"]
-        for entry in json.loads(done.stdout or "[]")
-        if "ifname" in entry and entry.get("link_type") != "loopback"
-    ]
+    with open_route(netns) as route:
+        return [link["ifname"] for link in rtnetlink.links(route) if link["link_type"] != "loopback"]
 
 
 class Link:
@@ -84,11 +83,10 @@ class Link:
         self._interface = interface.name
         with inside(interface.netns):
             try:
-                index = socket.if_nametoindex(interface.name)
+                self._index = socket.if_nametoindex(interface.name)
             except OSError as error:
                 raise self._unreadable(error.strerror or str(error)) from error
-            self._netlink = Netlink(ROUTE)
-        self._request = _IFINFO.pack(0, 0, index, 0, 0)
+        self._netlink = open_route(interface.netns)
 
     def __enter__(self) -> Link:
         return self
@@ -113,11 +111,9 @@ class Link:
 
     def _flags(self) -> int:
         try:
-            answer = self._netlink.ask(_GET_LINK, self._request)
+            return rtnetlink.flags(self._netlink, self._index)
         except OSError as error:
             raise self._unreadable(error.strerror or str(error)) from error
-        flags: int = _IFINFO.unpack_from(answer)[3]
-        return flags
 
     def _unreadable(self, said: str) -> TrafficgenError:
         return TrafficgenError("its state cannot be read", on=self._interface, said=said)

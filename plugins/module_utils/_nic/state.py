@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -12,16 +13,19 @@ from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver, parse_features
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
     Pause,
     RingSizes,
+    kernels_name,
+    read_features,
     read_pause,
     read_rings,
+    set_features,
     set_pause,
     set_rings,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, ip_link, wait_for_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, read_link, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 # ixgbe and others report the active flow control, which follows the setting once the link is up
@@ -34,21 +38,6 @@ _TCPREPLAYS = "rx-checksumming|tx-checksum.*|tcp-segmentation-offload|tx-tcp.*|g
 _OFFLOADS = re.compile(
     _TCPREPLAYS + "|generic-receive-offload|large-receive-offload|rx-gro-hw|rx-vlan-offload|tx-vlan-offload"
 )
-# `ethtool -K` takes the kernel's feature names, but for these it has its own words, and `ethtool -k` prints another
-# name.
-_WORDS = {
-    "rx-checksumming": "rx",
-    "tx-checksumming": "tx",
-    "scatter-gather": "sg",
-    "tcp-segmentation-offload": "tso",
-    "generic-segmentation-offload": "gso",
-    "generic-receive-offload": "gro",
-    "large-receive-offload": "lro",
-    "rx-vlan-offload": "rxvlan",
-    "tx-vlan-offload": "txvlan",
-    "ntuple-filters": "ntuple",
-    "receive-hashing": "rxhash",
-}
 
 
 @dataclass(frozen=True)
@@ -104,21 +93,16 @@ class Undo:
     pause_given_back: bool = False
 
 
-def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> list[str]:
-    """The words for ``ethtool -K IF`` that make ``now`` what it was before."""
-    return [
-        word
-        for name, value in before.items()
-        if name in now and now[name] != value
-        for word in (_WORDS.get(name, name), "on" if value else "off")
-    ]
+def to_change(now: Mapping[str, bool], before: Mapping[str, bool]) -> dict[str, bool]:
+    """The features to set so that ``now`` is what it was before."""
+    return {name: value for name, value in before.items() if name in now and now[name] != value}
 
 
 def read(interface: Interface) -> NicState:
     """An interface's settings now."""
-    link = ip_link(interface)
+    link = read_link(interface)
     flags = link.get("flags", [])
-    on, wanted = _features(interface)
+    on, wanted = read_features(interface)
     return NicState(
         ifindex=link["ifindex"],
         driver=find_driver(link, interface.netns) or "",
@@ -135,10 +119,8 @@ def read(interface: Interface) -> NicState:
 
 def turn_off(features: list[str], interface: Interface) -> None:
     """Turn off as many as the driver allows. ``ethtool -K`` fails only if it allows none, so the status is ignored."""
-    run(
-        ["ethtool", "-K", interface.name, *to_change(dict.fromkeys(features, True), dict.fromkeys(features, False))],
-        netns=interface.netns,
-    )
+    with contextlib.suppress(TrafficgenError):  # what is on is read afterwards
+        set_features(dict.fromkeys(features, False), interface)
 
 
 def set_any_pause(wanted: Pause, interface: Interface) -> None:
@@ -211,16 +193,17 @@ def _put_rings_back(before: NicState, now: NicState, interface: Interface) -> No
 
 
 def _put_features_back(before: NicState, now: NicState, interface: Interface) -> None:
-    words = to_change(now.wanted, before.wanted)
-    if not words:
+    wanted = to_change(now.wanted, before.wanted)
+    if not wanted:
         return
-    _run(["ethtool", "-K", interface.name, *words], interface)
-    left = to_change(_features(interface)[1], before.wanted)
+    set_features(wanted, interface)
+    left = to_change(read_features(interface)[1], before.wanted)
     if left:
+        words = " ".join(f"{kernels_name(name)} {'on' if value else 'off'}" for name, value in left.items())
         raise TrafficgenError(
             "its offloads are not all as they were before the run",
             on=interface.name,
-            remedy=f"Try `ethtool -K {interface.name} {' '.join(left)}`.",
+            remedy=f"Try `ethtool -K {interface.name} {words}`.",
         )
 
 
@@ -239,11 +222,11 @@ def _put_link_back(before: NicState, now: NicState, interface: Interface) -> Non
 def _put_qdisc_back(before: NicState, now: NicState, interface: Interface) -> None:
     """netmap's emulated mode installs its own qdisc and leaves a pfifo behind. Deleting that brings back the kernel's
     default for this interface."""
-    if now.qdisc == before.qdisc or ip_link(interface).get("qdisc", "") == before.qdisc:
+    if now.qdisc == before.qdisc or read_link(interface).get("qdisc", "") == before.qdisc:
         return
     find_executable("tc", "Install iproute2 (iproute-tc on EL), so that the qdisc can be put back.")
     _run(["tc", "qdisc", "delete", "dev", interface.name, "root"], interface)
-    after = ip_link(interface).get("qdisc", "")
+    after = read_link(interface).get("qdisc", "")
     if after != before.qdisc:
         raise TrafficgenError(
             f"netmap replaced its root qdisc {before.qdisc}, and now it is {after}",
@@ -284,12 +267,7 @@ def _see_link_up(before: NicState, now: NicState, interface: Interface) -> None:
         )
 
 
-def _features(interface: Interface) -> tuple[list[str], dict[str, bool]]:
-    return parse_features(_run(["ethtool", "-k", interface.name], interface))
-
-
-def _run(argv: list[str], interface: Interface) -> str:
+def _run(argv: list[str], interface: Interface) -> None:
     done = run(argv, netns=interface.netns)
     if done.status != 0:
         raise TrafficgenError(f"`{' '.join(argv)}` failed", on=interface.name, said=done.stderr)
-    return done.stdout

@@ -4,8 +4,8 @@
 """What a port and its kernel can do with AF_XDP, and what is there already. All of it is asked of the kernel; no
 driver is known here.
 
-Numbers and structures are those of linux/netdev.h (its names: Documentation/netlink/specs/netdev.yaml), linux/if_link.h
-(IFLA_XDP) and linux/xdp_diag.h.
+Numbers and structures are those of linux/netdev.h (its names: Documentation/netlink/specs/netdev.yaml) and
+linux/xdp_diag.h.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_channels
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import ip_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import (
     GENERIC,
-    ROUTE,
     SOCK_DIAG,
     Netlink,
     attribute,
@@ -42,9 +41,6 @@ AF_XDP = 44
 FEATURES = ("basic", "redirect", "ndo-xmit", "xsk-zerocopy", "hw-offload", "rx-sg", "ndo-xmit-sg")
 ZERO_COPY = "xsk-zerocopy"
 _DEV_GET, _DEV_IFINDEX, _DEV_FEATURES, _DEV_SEGMENTS = 1, 1, 3, 4  # NETDEV_CMD_DEV_GET, NETDEV_A_DEV_*
-_GET_LINK, _IFINFO, _IFLA_XDP = 18, struct.Struct("=BxHiII"), 43
-# IFLA_XDP_DRV_PROG_ID and its like, by where the program runs: in the driver, in the kernel behind it, in the NIC.
-_PROGRAMS = {5: "driver", 6: "generic", 7: "offload"}
 _DIAG_BY_FAMILY, _SHOW_INFO, _SHOW_UMEM = 20, 1, 4
 _DIAG_REQUEST = struct.Struct("=BBxxIIQ")  # struct xdp_diag_req: family, protocol, inode, what to show, cookie
 _DIAG_MESSAGE = struct.Struct("=BBxxIQ")  # struct xdp_diag_msg: family, type, inode, cookie
@@ -72,7 +68,7 @@ class Socket(NamedTuple):
 
 def info(interface: Interface, root: str = "/") -> dict[str, Any]:
     """What ``xdp_info`` returns."""
-    link = ip_link(interface)
+    link = read_link(interface)
     interface = Interface(link["ifname"], interface.netns)
     driver = find_driver(link, interface.netns, os.path.join(root, "sys"))
     there = has_af_xdp()
@@ -91,7 +87,7 @@ def info(interface: Interface, root: str = "/") -> dict[str, Any]:
         "zero_copy_max_segments": told.segments if told else None,
         "zero_copy": can,
         "reason": reason,
-        "programs": programs_of(link["ifindex"], interface),
+        "programs": link.get("xdp", []),
         "netmap": has_netmap(link.get("qdisc", ""), root),
         "sockets": _described(sockets_of(link["ifindex"], interface), os.path.join(root, "proc")),
     }
@@ -150,20 +146,6 @@ def parse_features(answer: bytes) -> Told:
         FEATURES[bit] if bit < len(FEATURES) else f"bit-{bit}" for bit in range(bits.bit_length()) if bits >> bit & 1
     ]
     return Told(names, number(found.get(_DEV_SEGMENTS, b"")))
-
-
-def programs_of(ifindex: int, interface: Interface) -> list[dict[str, Any]]:
-    """The XDP programs on the port: where each runs, and its number."""
-    with inside(interface.netns):
-        route = Netlink(ROUTE)
-    with route:
-        return parse_programs(route.ask(_GET_LINK, _IFINFO.pack(0, 0, ifindex, 0, 0)))
-
-
-def parse_programs(answer: bytes) -> list[dict[str, Any]]:
-    """The answer to RTM_GETLINK."""
-    found = attributes(attributes(answer[_IFINFO.size :]).get(_IFLA_XDP, b""))
-    return [{"mode": mode, "id": number(found[kind])} for kind, mode in _PROGRAMS.items() if kind in found]
 
 
 def sockets_of(ifindex: int, interface: Interface) -> list[Socket] | None:

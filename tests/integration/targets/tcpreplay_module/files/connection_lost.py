@@ -19,7 +19,7 @@ NETNS, COMMAND = sys.argv[1], sys.argv[2:]
 
 
 def senders() -> list[int]:
-    """What sends in the namespace. The module asks ip and ethtool there too."""
+    """What sends in the namespace. The module calls ip there too."""
     pids = subprocess.run(["ip", "netns", "pids", NETNS], capture_output=True, text=True, check=True).stdout.split()
     names = subprocess.run(
         ["ps", "-o", "pid=,comm=", "-p", ",".join(pids) or "0"], capture_output=True, text=True, check=False

@@ -36,7 +36,7 @@ options = parser.parse_args()
 
 
 def senders() -> list[int]:
-    """What sends in the namespace. The module asks ip and ethtool there too."""
+    """What sends in the namespace. The module calls ip there too."""
     pids = subprocess.run(
         ["ip", "netns", "pids", options.netns], capture_output=True, text=True, check=True
     ).stdout.split()

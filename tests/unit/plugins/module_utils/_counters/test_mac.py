@@ -68,7 +68,7 @@ def test_the_counters_of_each_driver(driver, ethtool, tx, rx, sizes):
 
 
 def test_a_veth_proves_what_it_sent_and_nothing_of_what_it_received():
-    mac = mac_counters("veth", {}, KERNEL, ethtool_missing=True)
+    mac = mac_counters("veth", {}, KERNEL)
     assert mac["tx"] == {"source": "veth tx_packets", "packets": 7, "bytes": 700}
     assert mac["rx"] is None
     assert "peer's tx_packets" in mac["reason"]
@@ -94,12 +94,6 @@ def test_a_missing_name_is_named():
     assert mac["tx"]["packets"] == 10
     assert mac["rx"] is None
     assert "rx_pkts_nic" in mac["reason"]
-
-
-def test_without_ethtool():
-    mac = mac_counters("ixgbe", {}, KERNEL, ethtool_missing=True)
-    assert (mac["tx"], mac["rx"]) == (None, None)
-    assert "ethtool is not installed" in mac["reason"]
 
 
 @pytest.mark.parametrize(

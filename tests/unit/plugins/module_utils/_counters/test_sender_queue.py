@@ -3,35 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import pytest
-
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sender_queue import (
     Queue,
-    parse_queue,
     wait_until_left,
 )
-
-# tc 6.1 (Debian 12), `tc -s -j qdisc show dev s0`, shortened.
-NOQUEUE = """[{"kind":"noqueue","handle":"0:","root":true,"refcnt":2,"options":{},
-"bytes":0,"packets":0,"drops":0,"backlog":0,"qlen":0}]"""
-MQ = """[{"kind":"mq","handle":"0:","root":true,"options":{},"bytes":900,"packets":9,"backlog":240,"qlen":3},
-{"kind":"fq_codel","handle":"0:","parent":":2","options":{"limit":10240},"bytes":0,"packets":0,"backlog":240,"qlen":3}]"""
-
-
-@pytest.mark.parametrize(
-    ("printed", "queue"),
-    [
-        (NOQUEUE, Queue(0, "noqueue")),
-        (MQ, Queue(3, "mq")),
-        ("", None),
-        ("[]", None),
-        ("{}", None),
-        ('[{"root":true}]', None),
-        ("[1]", None),
-    ],
-)
-def test_what_tc_says(printed, queue):
-    assert parse_queue(printed) == queue
 
 
 class Clock:

@@ -231,7 +231,7 @@ class Port:
 def links(monkeypatch):
     links = {"ens17": "ixgbe", "ens18": "bnx2", "v0": "veth"}
     monkeypatch.setattr(info, "interfaces_of", lambda netns: sorted(links))
-    monkeypatch.setattr(info, "ip_link", lambda interface: {"ifname": interface.name})
+    monkeypatch.setattr(info, "read_link", lambda interface: {"ifname": interface.name})
     monkeypatch.setattr(info, "find_driver", lambda link, netns, root: links[link["ifname"]])
     monkeypatch.setattr(info, "Port", Port)
     return links

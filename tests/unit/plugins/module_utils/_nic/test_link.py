@@ -70,6 +70,28 @@ def test_a_link_that_is_not_there():
         links.Link(Interface("nosuchif0"))
 
 
+@pytest.mark.parametrize("name", ["", "-s", "a b", "a/b", "../x", "x" * 200, "*", "a\0b", "a\x1bb", "--help", "a\nb"])
+def test_what_is_no_name_of_an_interface_is_not_asked_for(monkeypatch, name):
+    monkeypatch.setattr(links, "open_route", lambda netns: pytest.fail("it was asked for"))
+    with pytest.raises(TrafficgenError, match="not a name of an interface"):
+        links.read_link(Interface(name))
+
+
+def test_no_such_interface_names_the_near_ones(netns):
+    said = rf"tag0: no such interface in network namespace {netns}\. Did you mean tga0 or tga1\? Also there: lo\."
+    with pytest.raises(TrafficgenError, match=said):
+        links.read_link(Interface("tag0", netns))
+    with pytest.raises(TrafficgenError, match=r"no such interface in network namespace .* There: lo, tga0, tga1\."):
+        links.read_link(Interface("a-name-that-only-an-alternative-one-can-have", netns))
+    assert links.interfaces_of(netns) == ["tga1", "tga0"] or links.interfaces_of(netns) == ["tga0", "tga1"]
+
+
+def test_an_alternative_name(netns):
+    name = "a-name-that-only-an-alternative-one-can-have"
+    subprocess.run(["ip", "-n", netns, "link", "property", "add", "dev", "tga0", "altname", name], check=True)
+    assert links.read_link(Interface(name, netns))["ifname"] == "tga0"
+
+
 @pytest.fixture
 def netns():
     name = f"tglink{os.getpid()}"

@@ -36,8 +36,12 @@ def test_only_what_differs_is_changed():
         "rx-all": True,
         "new": True,
     }
-    assert _nic_state.to_change(now, before) == ["rx", "on", "tx-checksum-ip-generic", "on", "rx-all", "off"]
-    assert _nic_state.to_change(before, before) == []
+    assert _nic_state.to_change(now, before) == {
+        "rx-checksumming": True,
+        "tx-checksum-ip-generic": True,
+        "rx-all": False,
+    }
+    assert _nic_state.to_change(before, before) == {}
 
 
 @pytest.fixture

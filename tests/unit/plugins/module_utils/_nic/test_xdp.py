@@ -65,18 +65,6 @@ def test_zero_copy(there, told, can, reason):
     assert reason in found[1]
 
 
-def test_programs():
-    def answer(*attached):
-        inner = attribute(2, b"\1") + b"".join(attribute(kind, struct.pack("=I", number)) for kind, number in attached)
-        return bytes(16) + attribute(3, b"v0\0") + attribute(43 | 0x8000, inner)
-
-    assert xdp.parse_programs(answer()) == []
-    assert xdp.parse_programs(bytes(16) + attribute(3, b"v0\0")) == []
-    # IFLA_XDP_PROG_ID comes with the one of the mode.
-    assert xdp.parse_programs(answer((4, 7), (6, 7))) == [{"mode": "generic", "id": 7}]
-    assert xdp.parse_programs(answer((5, 8), (7, 9))) == [{"mode": "driver", "id": 8}, {"mode": "offload", "id": 9}]
-
-
 def bound(inode, ifindex, queue, flags=None):
     """struct xdp_diag_msg with XDP_DIAG_INFO and XDP_DIAG_UMEM, by linux/xdp_diag.h."""
     message = struct.pack("=BBHI2I", 44, 3, 0, inode, 5, 0) + attribute(1, struct.pack("=II", ifindex, queue))
