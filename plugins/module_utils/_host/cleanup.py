@@ -11,7 +11,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
@@ -104,16 +104,22 @@ def _keep(reading: int, undo: Callable[[], None], pass_fds: Sequence[int]) -> No
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        # Nobody shall wait for our end of Ansible's pipes, nor we for our own writing end.
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor not in (reading, null, *pass_fds):
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        for descriptor in {0, 1, 2} - {reading, null}:
-            os.dup2(null, descriptor)
+        # Our own writing end, too: we would wait for it.
+        keep_only([reading, *pass_fds])
         if not os.read(reading, 4):
             undo()
     except BaseException:  # there is nobody to tell
         os._exit(1)
     os._exit(0)
+
+
+def keep_only(descriptors: Collection[int]) -> None:
+    """Close all others, of a process that was forked and goes on for itself: nobody shall wait for its end of Ansible's
+    pipes. Its standard streams lead nowhere then."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor not in (null, *descriptors):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+    for descriptor in {0, 1, 2} - {null, *descriptors}:
+        os.dup2(null, descriptor)

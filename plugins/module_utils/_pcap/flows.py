@@ -319,6 +319,11 @@ class FlowCounter:
         self._families = [family, *self._families][: self._FAMILIES]
         return family
 
+    def key(self, block: bytes, offset: int, length: int) -> bytes | None:
+        """What :func:`flow_key` says of the frame of ``length`` bytes at ``offset`` in ``block``. Counts nothing."""
+        shape = self._shape(block, offset, length)
+        return shape.key(block, offset) if shape.has_key else None
+
     def add(self, block: bytes, offset: int, length: int) -> None:
         """Count the frame of ``length`` bytes at ``offset`` in ``block``."""
         shape = self._shape(block, offset, length)
