@@ -16,7 +16,7 @@ _MASK = 0xFFFFFFFF  # of the rings' counters
 _BREATH = 2e-5  # seconds until the kernel may have room again
 
 
-class Rings:
+class SendRings:
     """A worker's frames on their way. ``submitted``: frames that have gone to the ring; ``completed``: that the kernel
     is done with. No more are under way than the ring has room for."""
 

@@ -22,7 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.feed import Feed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.figures import Figures
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import QueueSocket
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.rings import Rings
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.rings import SendRings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.schedule import Schedule
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import XdpStream
 
@@ -32,7 +32,7 @@ _STALLED = 5.0  # seconds without a frame completed
 _SPIN = 1e-4  # seconds before a frame is due in which its worker does not sleep: a wake-up may take as long
 _NAP = 0.05  # seconds of sleep at most, so that it sees that it is to stop
 _READING = 3e-4  # seconds that reading a small block takes, amply
-_OVERTIME = 0.005  # seconds after the duration in which what was due before its end still goes
+_OVERTIME = 0.008  # seconds after the duration in which what was due before its end still goes
 
 _REASONS = {
     errno.ENETDOWN: "its interface was set down",
@@ -139,7 +139,7 @@ class _Run:
     ) -> None:
         self._queue, self._figures, self._stop, self._feed, self._start = queue, figures, stop, feed, start
         self._schedule = Schedule(stream)
-        self._rings = Rings(queue, figures)
+        self._rings = SendRings(queue, figures)
         # Frames that are due then are sent no more.
         self._end = float("inf") if stream.duration is None else stream.duration
         self._progress, self._completed = start, 0
