@@ -102,7 +102,7 @@ def test_files_larger_than_the_memory_for_them(stream, lab, send, monkeypatch):
     with lab.capture() as capture:
         assert packets(send(stream(frames, loop=3, limit=7001))) == 7001
         assert [capture.recv(4096) for _frame in range(7001)] == (frames * 3)[:7001]
-    assert packets(send(stream(frames, loop=0, duration=0.2, pps=30_000.0, workers=2))) == 6000
+    assert packets(send(stream(frames, loop=0, limit=6000, pps=30_000.0, workers=2))) == 6000
     assert lab.came == 13_001
 
 
