@@ -76,7 +76,7 @@ END
 # --- What is looked at ---
 # What is tested is the roles; mitogen only makes a task take a seventh of the time. It goes to the playbook's folder, in there as well.
 strategy_plugins=$(python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')/plugins/strategy
-mkdir -p "$root$here" "$root${here%/tests/dnf}/playbooks"
+mkdir -p "$root$here" "$root${here%/tests/dnf}/playbooks" "$root$HOME"
 run() {
     ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$strategy_plugins ansible-playbook -i "$folder/hosts" -i "$here/refusals.yml" "$@"
 }
@@ -125,8 +125,9 @@ refused() {
     cat "$folder/said"
 }
 
+# Without what Ansible itself leaves in the home folder, which is the one of this side.
 files() {
-    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp -o -path ./root -o -path ./var/cache -o -path ./var/log \
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp -o -path ./root -o -path ".$HOME" -o -path ./var/cache -o -path ./var/log \
         -o -path ./var/lib/dnf -o -path ./var/lib/rpm -o -name __pycache__ \) -prune -o -print | sort)
 }
 
