@@ -58,8 +58,6 @@ options:
       - Whether to fail if a run is under way or a process has netmap open.
     type: bool
     default: false
-requirements:
-  - iproute2
 notes:
   - Needs root.
 seealso:
@@ -85,6 +83,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import folder_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import busy, managed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import open_route
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
 
 
@@ -113,8 +112,13 @@ def main() -> None:
 
 def against(host: Host, given: Mapping[str, Any]) -> list[str]:
     """What stands against work on ``host``, a sentence each."""
+    netns = given["netns"] or None
     asked = [] if given["allow_management_interface"] else given["interfaces"]
-    found = managed(host, [Interface(check_interface(name), given["netns"] or None) for name in asked])
+    interfaces = [Interface(check_interface(name), netns) for name in asked]
+    found = {}
+    if interfaces:
+        with open_route(netns) as route:
+            found = managed(host, interfaces, route)
     problems = [
         f"{name}: this host is managed over it: {why}. {given['remedy']}".strip() for name, why in found.items()
     ]

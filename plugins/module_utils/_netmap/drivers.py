@@ -31,6 +31,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import device_problem, reload_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import links_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
 # How long a device may take to get its stock driver at boot, and its new driver at any time.
 BIND_SECONDS = 30
@@ -196,7 +197,8 @@ def set_up(host: Host, address: str, up: bool) -> None:
 
 def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
     """The own MAC address of each device, of all its ports; without those that cannot be told."""
-    links = links_of() if addresses else []
+    with Netlink(ROUTE) as route:
+        links = links_of(route) if addresses else []
     own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in links}
     found = {
         address: " ".join(filter(None, (own.get(name) for name in interfaces_of(host, address))))

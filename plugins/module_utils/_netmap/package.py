@@ -22,6 +22,8 @@ PARTS = (
     "_host.files",
     "_nic.management",
     "_nic.names",
+    "_nic.netlink",
+    "_nic.rtnetlink",
     "_netmap.build",
     "_netmap.drivers",
     "_netmap.host",

@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host 
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import why_managed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
 
 def use_problem(host: Host) -> str:
@@ -99,7 +100,9 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
     # Settings of an earlier release of the role do not have it.
     if not names or settings.get("allow_management_interface"):
         return ""
-    for name, why in managed(host, map(Interface, names)).items():
+    with Netlink(ROUTE) as route:
+        found = managed(host, map(Interface, names), route)
+    for name, why in found.items():
         return (
             f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports"
             " only; or set netmap_allow_management_interface: true, and expect to lose the connection."
@@ -107,7 +110,10 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
     return ""
 
 
-def managed(host: Host, interfaces: Iterable[Interface]) -> dict[str, str]:
-    """Those of the interfaces that this host is managed over, each with the reason."""
+def managed(host: Host, interfaces: Iterable[Interface], route: Netlink) -> dict[str, str]:
+    """Those of the interfaces that this host is managed over, each with the reason.
+
+    :param route: asks rtnetlink in their namespace.
+    """
     proc = str(host.path("/proc"))
-    return {one.name: why for one in interfaces if (why := why_managed(one, proc))}
+    return {one.name: why for one in interfaces if (why := why_managed(one, route, proc))}

@@ -14,28 +14,31 @@ this process descends from: that one cannot be found from a daemon (async) or an
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import ipaddress
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import (
     entries,
     open_files,
     read_bytes,
     read_text,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import rtnetlink
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
 # Routes of these kinds lead nowhere.
 _NO_WAY = frozenset(("unreachable", "blackhole", "prohibit", "throw"))
 # SSH servers, by the names of their processes: OpenSSH's, since 9.8 also its second one, and a small one.
 _SERVERS = frozenset(("sshd", "sshd-session", "dropbear"))
 _SSH_PORT = 22
+_IPV4, _IPV6 = 2, 10  # AF_INET, AF_INET6
 _ESTABLISHED, _LISTENS = "01", "0A"  # net/tcp_states.h
 
 
@@ -54,53 +57,53 @@ class Way(NamedTuple):
     interface: str
 
 
-def guard(interface: Interface) -> None:
-    """Raise :class:`TrafficgenError` where the host is managed over ``interface``."""
-    if reason := why_managed(interface):
-        raise TrafficgenError(
-            f"this host is managed over it: {reason}",
-            on=interface.name,
-            remedy=(
-                "Send on another interface; or set allow_management_interface: true, and expect to lose the connection."
-            ),
-        )
-
-
-def why_managed(interface: Interface, proc: str = "/proc") -> str:
+def why_managed(interface: Interface, route: Netlink, proc: str = "/proc") -> str:
     """Why the host is managed over ``interface``; empty if it is not.
 
     In a namespace of its own an only address proves nothing.
+
+    :param route: asks rtnetlink in the interface's namespace.
+    :raises TrafficgenError: where the kernel gives no answer; then nothing may be taken for free.
     """
-    links = links_of(interface.netns)
+    links = links_of(route)
     connections = ssh_connections(proc)
-    reason = _why_not(interface, links, connections)
+    reason = _why_not(interface, route, links, connections)
     elsewhere = ports_elsewhere(interface.name, links) if interface.netns and not reason else []
     if elsewhere:
         # Assume the lower interface is here: such a VLAN is made here and then moved to a test's namespace.
-        here = links_of()
-        for link in here:
-            if link.get("ifindex") in elsewhere and (found := _why_not(Interface(link["ifname"]), here, connections)):
-                reason = f"it leaves through {link['ifname']}, and {found}"
+        with Netlink(ROUTE) as own:
+            here = links_of(own)
+            for link in here:
+                if link["ifindex"] in elsewhere and (
+                    found := _why_not(Interface(link["ifname"]), own, here, connections)
+                ):
+                    reason = f"it leaves through {link['ifname']}, and {found}"
     return reason
 
 
-def links_of(netns: str | None = None) -> list[dict[str, Any]]:
-    """What ``ip -j -d addr show`` says of a namespace's interfaces."""
-    return _ip(["addr", "show"], netns)
+def links_of(route: Netlink) -> list[dict[str, Any]]:
+    """A namespace's links, each with its addresses, as ``ip -j -d addr show`` has them."""
+    with _answered("links and addresses"):
+        links, addresses = rtnetlink.links(route), rtnetlink.addresses(route)
+    return [{**link, "addr_info": addresses.get(link["ifindex"], [])} for link in links]
 
 
-def _why_not(interface: Interface, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection]) -> str:
-    netns = interface.netns
+def _why_not(
+    interface: Interface, route: Netlink, links: Sequence[Mapping[str, Any]], connections: Sequence[Connection]
+) -> str:
+    whole_host = interface.netns is None
+    names = {link["ifindex"]: link["ifname"] for link in links}
     return why_not(
         interface.name,
         links,
         [
-            *_ip(["-4", "route", "show", "table", "all", "default"], netns),
-            *_ip(["-6", "route", "show", "table", "all", "default"], netns),
+            {"type": one["type"], "nexthops": [{"dev": names.get(index)} for index in one["ways"]]}
+            for family in (_IPV4, _IPV6)
+            for one in _default_routes(route, family)
         ],
         connections,
-        _ways(connections) if netns is None else [],
-        whole_host=netns is None,
+        _ways(connections, route, names) if whole_host else [],
+        whole_host=whole_host,
     )
 
 
@@ -115,7 +118,7 @@ def why_not(
 ) -> str:
     """Why not to send on ``interface``; empty if there is no reason. Pure.
 
-    :param links: what ``ip -j -d addr show`` says; ``routes``: the default routes, of all tables and both families.
+    :param links: what :func:`links_of` says; ``routes``: the default routes, of all tables and both families.
     :param ssh: the SSH connections to this host; ``ways``: the ways their answers take.
     :param whole_host: the links are the host's own, so an only address there is the host's only one.
     """
@@ -265,23 +268,33 @@ def _port(text: str) -> int:
     return int(text.partition(":")[2], 16)
 
 
-def _ways(connections: Iterable[Connection]) -> list[Way]:
-    """The interfaces by which answers to SSH clients leave; the kernel resolves them, so policy routing counts."""
-    asked = "".join(
-        f"route get {peer} from {at}\n"
-        for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections)
-        # A link-local address has no way but its own interface.
-        if _is_address(at) and _is_address(peer) and not ipaddress.ip_address(peer).is_link_local
-    )
-    # -force: go on after a route that is gone. The exit status then says nothing.
-    answers = run(["ip", "-j", "-force", "-batch", "-"], stdin=asked).stdout if asked else ""
-    found = []
-    for line in answers.splitlines():
+def _default_routes(route: Netlink, family: int) -> list[dict[str, Any]]:
+    with _answered("default routes"):
         try:
-            entries = json.loads(line)
-        except ValueError:
+            return rtnetlink.default_routes(route, family)
+        except OSError as error:
+            # A kernel without IPv6 has no such routes.
+            if family == _IPV6 and error.errno in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
+                return []
+            raise
+
+
+def _ways(connections: Iterable[Connection], route: Netlink, names: Mapping[int, str]) -> list[Way]:
+    """The interfaces by which answers to SSH clients leave; the kernel resolves them, so policy routing counts."""
+    found = []
+    for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections):
+        # A link-local address has no way but its own interface.
+        if not _is_address(at) or not _is_address(peer) or ipaddress.ip_address(peer).is_link_local:
             continue
-        found += [Way(entry["dst"], entry["dev"]) for entry in entries if "dst" in entry and "dev" in entry]
+        with _answered(f"the route to {peer}"):
+            try:
+                index = rtnetlink.way(route, peer, at)
+            except OSError as error:
+                if error.errno is None:
+                    raise
+                continue  # a route that is gone
+        if index is not None and index in names:
+            found.append(Way(peer, names[index]))
     return found
 
 
@@ -319,14 +332,11 @@ def _addresses(link: Mapping[str, Any], scope: str | None = None) -> list[str]:
     ]
 
 
-def _ip(arguments: list[str], netns: str | None) -> list[dict[str, Any]]:
-    done = run(["ip", "-j", "-d", *arguments], netns=netns)
-    if done.status != 0:
-        # A kernel without IPv6 has no such routes.
-        if "-6" in arguments:
-            return []
+@contextlib.contextmanager
+def _answered(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise TrafficgenError(
-            "the guard of the management interface got no answer", on=" ".join(done.argv), said=done.stderr
-        )
-    entries = json.loads(done.stdout or "[]")
-    return [entry for entry in entries if entry]
+            "the guard of the management interface got no answer", on=what, said=error.strerror or str(error)
+        ) from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import open_files, read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import find_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_channels
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
@@ -183,20 +183,9 @@ def _described(sockets: list[Socket] | None, proc: str) -> list[dict[str, Any]] 
     who: dict[str, list[dict[str, Any]]] = {f"socket:[{one.inode}]": [] for one in sockets}
     for folder in sorted(Path(proc).glob("[0-9]*"), key=lambda path: int(path.name)):
         process = {"pid": int(folder.name), "name": read_text(folder / "comm")}
-        for target in _open_files(folder / "fd") & who.keys():
+        for target in who.keys() & open_files(folder):
             who[target].append(process)
     return [{**one._asdict(), "processes": who[f"socket:[{one.inode}]"]} for one in sockets]
-
-
-def _open_files(folder: Path) -> set[str]:
-    """What a process has open; nothing of one that has gone, or that is not for this user to see."""
-    found = set()
-    try:
-        for descriptor in os.listdir(folder):
-            found.add(os.readlink(folder / descriptor))
-    except OSError:
-        pass
-    return found
 
 
 def queues(interface: Interface, link: dict[str, Any], root: str = "/") -> dict[str, int | None]:

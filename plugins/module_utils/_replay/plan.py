@@ -17,8 +17,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sna
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.guard import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import wait_for_link
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings, check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (

@@ -6,7 +6,7 @@ uses."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import commands
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import (
     build,
     drivers,
@@ -32,6 +31,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.ma
     LO,
     PEER,
     PEER6,
+    Kernel,
     link,
     opened,
     process,
@@ -60,7 +60,7 @@ SETTINGS = {
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Three ports of one kind, each with its index; ip says what is in the files ``links``, ``routes`` and ``ways``."""
+    """Three ports of one kind, each with its index, and a made-up kernel that tells of its links and routes."""
     root = tmp_path / "root"
     for number, (address, name) in enumerate(((MANAGEMENT, "eth0"), (TEST, "tg0"), (OTHER, "tg1")), 2):
         device = root / f"sys/bus/pci/devices/{address}"
@@ -72,27 +72,23 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (interface / "device").symlink_to(device)
     process(root, os.getpid(), 1)
     (root / "proc/net").mkdir()
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "ip").write_text(
-        f"#!/bin/sh\ncd {tmp_path}\ncase $* in *-6*) echo '[]';; *-batch*) cat > asked; cat ways; exit 1;; *route*) cat"
-        " routes;; *) cat links;; esac\n"
-    )
-    (tools / "ip").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
-    says(tmp_path)
-    return Host(str(root), running="6.6.6")
+    made_up = Host(str(root), running="6.6.6")
+    made_up.kernel = Kernel(monkeypatch)
+    for part in (drivers, uses):
+        monkeypatch.setattr(part, "Netlink", lambda protocol: contextlib.nullcontext())
+    monkeypatch.setattr(host_check, "open_route", contextlib.nullcontext)
+    says(made_up)
+    return made_up
 
 
-def says(tmp_path: Path, *links: dict[str, Any], routes: tuple[dict[str, Any], ...] = ()) -> None:
+def says(host: Any, *links: dict[str, Any], routes: tuple[dict[str, Any], ...] = ()) -> None:
     default = [
         LO,
         link("eth0", "192.0.2.10", address="02:00:00:00:00:01"),
         link("tg0", address="02:00:00:00:00:10"),
         link("tg1"),
     ]
-    (tmp_path / "links").write_text(json.dumps(list(links) or default))
-    (tmp_path / "routes").write_text(json.dumps(list(routes)))
+    host.kernel.says(*(links or default), routes=routes)
 
 
 def native(host: Any, *addresses: str) -> None:
@@ -121,8 +117,8 @@ def sending(host: Any, index: int, inode: int, where: str = "net") -> None:
     )
 
 
-def test_a_management_port_is_not_given_to_a_native_driver(host: Any, tmp_path: Path) -> None:
-    says(tmp_path, *VLAN, routes=(route("eth0.5"),))
+def test_a_management_port_is_not_given_to_a_native_driver(host: Any) -> None:
+    says(host, *VLAN, routes=(route("eth0.5"),))
     asked = {**SETTINGS, "native_devices": ["eth0", TEST]}
     addresses, problems = program.resolve_devices(host, asked)
     assert addresses == [MANAGEMENT, TEST] and len(problems) == 1
@@ -133,18 +129,16 @@ def test_a_management_port_is_not_given_to_a_native_driver(host: Any, tmp_path: 
     assert program.resolve_devices(host, {**asked, "allow_management_interface": True})[1] == []
 
 
-def test_the_connection_behind_sudo_protects_a_port(host: Any, tmp_path: Path) -> None:
+def test_the_connection_behind_sudo_protects_a_port(host: Any) -> None:
     (host.path(f"/proc/{os.getpid()}") / "environ").write_bytes(b"SSH_CONNECTION=192.0.2.77 5 192.0.2.10 22\0")
-    (tmp_path / "ways").touch()
     assert "eth0: the SSH connection came in at 192.0.2.10" in uses.protected_problem(host, SETTINGS, MANAGEMENT)
     assert uses.protected_problem(host, SETTINGS, TEST) == ""
 
 
-def test_another_session_protects_a_port_from_the_unit(host: Any, tmp_path: Path) -> None:
+def test_another_session_protects_a_port_from_the_unit(host: Any) -> None:
     """The unit descends from no session, also where ``systemctl restart`` was typed in one."""
     native(host, MANAGEMENT)
-    says(tmp_path, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
-    (tmp_path / "ways").touch()
+    says(host, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
     assert uses.reload_problem(host, SETTINGS) == ""
     sockets(host.root, ("192.0.2.10", 22, PEER, 40000, ESTABLISHED, 7))
     with pytest.raises(TrafficgenError, match=r"eth0: an SSH connection came in at 192\.0\.2\.10, on eth0"):
@@ -152,38 +146,28 @@ def test_another_session_protects_a_port_from_the_unit(host: Any, tmp_path: Path
     assert uses.reload_problem(host, {**SETTINGS, "allow_management_interface": True}) == ""
 
 
-def test_the_way_of_the_answers_protects_a_port(host: Any, tmp_path: Path) -> None:
-    says(tmp_path, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
+def test_the_way_of_the_answers_protects_a_port(host: Any) -> None:
+    says(host, LO, link("eth0", "192.0.2.10"), link("tg0", "198.51.100.1"))
     sockets(
         host.root,
         ("192.0.2.10", 22, PEER, 40000, ESTABLISHED, 7),
         ("2001:db8::10", 22, PEER6, 40000, ESTABLISHED, 7),
         ("fe80::1", 22, "fe80::77", 40000, ESTABLISHED, 7),
     )
-    # What ip -j -batch says: a line each, and nothing of one that cannot be reached.
-    answer = {"dst": PEER, "from": "192.0.2.10", "gateway": "192.0.2.1", "dev": "tg0", "flags": []}
-    (tmp_path / "ways").write_text(f"{json.dumps([answer])}\nnonsense\n[{{}}]\n")
+    host.kernel.ways = {PEER: "tg0"}  # the other cannot be reached
     assert f"tg0: the answers to the SSH client {PEER} leave by tg0." in uses.protected_problem(host, SETTINGS, TEST)
     assert uses.protected_problem(host, SETTINGS, OTHER) == ""
-    assert (
-        tmp_path / "asked"
-    ).read_text() == f"route get {PEER} from 192.0.2.10\nroute get {PEER6} from 2001:db8::10\n"
+    assert host.kernel.asked[:2] == [("192.0.2.10", PEER), ("2001:db8::10", PEER6)]
 
 
-def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(
-    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commands, "NETNS_FOLDER", str(tmp_path))
+def test_a_vlan_moved_to_a_namespace_leaves_through_the_port_here(host: Any) -> None:
     there = [
         link("v7", kind="vlan", link_index=2, link_netnsid=0),
         link("snd0", kind="veth", link_index=2, link_netnsid=0),
     ]
-    says(tmp_path, LO, link("eth0", "192.0.2.10", ifindex=2), link("tg0", ifindex=3), routes=(route("eth0"),))
-    (tmp_path / "there").write_text(json.dumps(there))
-    ip = tmp_path / "tools/ip"
-    in_there = "case $* in 'netns exec there '*route*) echo '[]'; exit;; 'netns exec there '*) cat there; exit;; esac\n"
-    ip.write_text(ip.read_text().replace("case", f"{in_there}case"))
-    assert uses.managed(host, [Interface("v7", "there"), Interface("snd0", "there")]) == {
+    says(host, LO, link("eth0", "192.0.2.10", ifindex=2), link("tg0", ifindex=3), routes=(route("eth0"),))
+    host.kernel.says(*there, netns="there")
+    assert uses.managed(host, [Interface("v7", "there"), Interface("snd0", "there")], "there") == {
         "v7": "it leaves through eth0, and the default route is on eth0"
     }
 
@@ -329,27 +313,27 @@ def test_the_unit_lets_the_guard_see() -> None:
     assert not {*hiding, "User", "DynamicUser"} & set(unit)
 
 
-def test_a_device_that_was_changed_for_another_is_not_taken(host: Any, tmp_path: Path) -> None:
+def test_a_device_that_was_changed_for_another_is_not_taken(host: Any) -> None:
     """Before the network is up there is nothing else to tell a management port by."""
     noted = {**SETTINGS, "native_macs": drivers.macs(host, [TEST])}
     assert noted["native_macs"] == {TEST: "02:00:00:00:00:10"}
-    says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99"))
+    says(host, LO, link("tg0", address="02:00:00:00:00:99"))
     with pytest.raises(
         TrafficgenError, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, and had 02:00:00:00:00:10"
     ):
         drivers.take(host, noted, "6.6.6", TEST)
     # A bond gives its ports its own, and one of another netns shows none.
-    says(tmp_path, LO, link("tg0", address="02:00:00:00:00:99", permaddr="02:00:00:00:00:10"))
+    says(host, LO, link("tg0", address="02:00:00:00:00:99", permaddr="02:00:00:00:00:10"))
     assert drivers.another_device(host, noted, TEST) == ""
     assert drivers.another_device(host, SETTINGS, TEST) == ""
-    says(tmp_path, LO)
+    says(host, LO)
     assert drivers.another_device(host, noted, TEST) == ""
 
 
-def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> None:
-    (tmp_path / "tools/ip").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+def test_without_an_answer_of_the_kernel_nothing_is_taken(host: Any) -> None:
+    host.kernel.refuses = OSError("broken")
     with pytest.raises(
-        TrafficgenError, match=r"ip -j -d addr show: the guard of the management interface got no answer: broken"
+        TrafficgenError, match=r"links and addresses: the guard of the management interface got no answer: broken"
     ):
         drivers.take(host, SETTINGS, "6.6.6", TEST)
 
@@ -357,7 +341,7 @@ def test_without_an_answer_of_ip_nothing_is_taken(host: Any, tmp_path: Path) -> 
 # --- For other roles ---
 
 
-def test_what_other_roles_ask(host: Any, tmp_path: Path) -> None:
+def test_what_other_roles_ask(host: Any) -> None:
     asked = {
         "interfaces": ["eth0", "tg0"],
         "netns": None,

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import guard as guards
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import management
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.guard import guard
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import (
     Connection,
     Way,
@@ -24,6 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.manageme
     why_not,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_host import Kernel
 
 
 def link(name, *addresses, flags=("BROADCAST", "MULTICAST", "UP", "LOWER_UP"), kind=None, **more):
@@ -312,57 +315,84 @@ def test_all_connections_to_ssh_servers(tmp_path):
     assert len(ssh_connections(root)) == 4
 
 
-def answers(monkeypatch, tables, connections=()):
-    """The guard's ``ip`` answers by namespace: addresses, IPv4 default routes, ways."""
+@pytest.fixture
+def kernel(monkeypatch):
+    monkeypatch.setattr(guards, "open_route", contextlib.nullcontext)
+    return Kernel(monkeypatch)
 
-    def run(argv, *, netns=None, stdin=None, **_options):
-        links, routes = tables[netns]
-        if "addr" in argv:
-            return Completed(tuple(argv), 0, json.dumps(links), "")
-        if "-4" in argv:
-            return Completed(tuple(argv), 0, json.dumps([*routes, {}]), "")
-        if "-batch" in argv:
-            assert netns is None
-            said = [f'[{{"dst":"{line.split()[2]}","dev":"eth7","flags":[]}}]\n' for line in stdin.splitlines()]
-            return Completed(tuple(argv), 1, "".join(said), "RTNETLINK answers: Network is unreachable")
-        return Completed(tuple(argv), 1, "", "Error: ipv6: FIB table does not exist.")
 
-    monkeypatch.setattr(management, "run", run)
+def connected(monkeypatch, *connections):
     monkeypatch.setattr(management, "ssh_connections", lambda _proc: list(connections))
 
 
-def test_the_guards_message(monkeypatch):
-    answers(monkeypatch, {None: ([link("eth0"), link("eth1")], [{"dst": "default", "dev": "eth0", "flags": []}])})
+def test_the_guards_message(monkeypatch, kernel):
+    connected(monkeypatch)
+    kernel.says(link("eth0"), link("eth1"), routes=[{"dst": "default", "dev": "eth0", "flags": []}])
     with pytest.raises(
         TrafficgenError,
         match=r"^eth0: this host is managed over it: the default route is on eth0\. .*allow_management_interface: true",
     ):
-        management.guard(Interface("eth0"))
-    management.guard(Interface("eth1"))
+        guard(Interface("eth0"))
+    guard(Interface("eth1"))
 
 
-def test_the_guard_asks_for_the_ways(monkeypatch):
-    connections = [
+def test_the_guard_asks_for_the_ways(monkeypatch, kernel):
+    connected(
+        monkeypatch,
         Connection("203.0.113.9", "203.0.113.77"),
+        Connection("203.0.113.9", "203.0.113.78"),
         Connection("fe80::1%eth1", "fe80::77%eth1"),
         Connection("UNKNOWN", "UNKNOWN"),
-    ]
-    answers(monkeypatch, {None: ([link("eth0", "192.0.2.10"), link("eth7", "198.51.100.1")], [])}, connections)
+    )
+    kernel.says(link("eth0", "192.0.2.10"), link("eth7", "198.51.100.1"))
+    kernel.ways = {"203.0.113.77": "eth7"}
     with pytest.raises(TrafficgenError, match=r"^eth7: .*the answers to the SSH client 203\.0\.113\.77 leave by eth7"):
-        management.guard(Interface("eth7"))
-    management.guard(Interface("eth0"))
+        guard(Interface("eth7"))
+    # The route to the second is gone.
+    assert kernel.asked == [("203.0.113.9", "203.0.113.77"), ("203.0.113.9", "203.0.113.78")]
+    guard(Interface("eth0"))
 
 
-def test_the_guard_of_a_vlan_moved_to_a_namespace(monkeypatch):
-    there = [
+def test_the_guard_of_a_vlan_moved_to_a_namespace(monkeypatch, kernel):
+    connected(monkeypatch, Connection("192.0.2.10", "192.0.2.77"))
+    kernel.says(
         link("v7", kind="vlan", link_index=2, link_netnsid=0),
         link("snd0", kind="veth", link_index=2, link_netnsid=0),
-    ]
-    here = [link("eth0", "192.0.2.10", ifindex=2), link("eth1", "198.51.100.1", ifindex=3)]
-    answers(monkeypatch, {"test": (there, []), None: (here, [])}, [Connection("192.0.2.10", "192.0.2.77")])
+        netns="test",
+    )
+    kernel.says(link("eth0", "192.0.2.10", ifindex=2), link("eth1", "198.51.100.1", ifindex=3))
     with pytest.raises(
         TrafficgenError,
         match=r"^v7: .*it leaves through eth0, and the SSH connection came in at 192\.0\.2\.10, on eth0",
     ):
-        management.guard(Interface("v7", "test"))
-    management.guard(Interface("snd0", "test"))
+        guard(Interface("v7", "test"))
+    guard(Interface("snd0", "test"))
+
+
+@pytest.mark.parametrize("asked_for", ["links", "addresses", "default_routes", "way"])
+def test_without_an_answer_nothing_is_free(monkeypatch, kernel, asked_for):
+    connected(monkeypatch, Connection("192.0.2.10", "192.0.2.77"))
+    kernel.says(link("eth0", "192.0.2.10"), link("eth1", "198.51.100.1"))
+    guard(Interface("eth1"))
+
+    def refuse(*_given):
+        raise OSError("what was to be listed was changed again and again meanwhile")
+
+    monkeypatch.setattr(kernel, asked_for, refuse)
+    with pytest.raises(TrafficgenError, match=r"the guard of the management interface got no answer: .*again"):
+        guard(Interface("eth1"))
+
+
+@pytest.mark.parametrize(("family", "number"), [(2, errno.EAFNOSUPPORT), (10, errno.EPERM)])
+def test_only_ipv6_may_be_missing(monkeypatch, kernel, family, number):
+    connected(monkeypatch)
+    kernel.says(link("eth0", "192.0.2.10"), link("eth1", "198.51.100.1"))
+
+    def routes(netns, asked):
+        if asked == family:
+            raise OSError(number, os.strerror(number))
+        return []
+
+    monkeypatch.setattr(kernel, "default_routes", routes)
+    with pytest.raises(TrafficgenError, match=r"^default routes: the guard of the management interface got no answer"):
+        guard(Interface("eth1"))
