@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for frames that a device holds back. Pure: the counter and the clock are handed in.
+"""Waiting for frames that a device holds back. Pure: counter and clock are arguments.
 
-RFC 2544 section 23 waits two seconds after the last frame for late ones. Here nobody waits once every frame has
-arrived, and as long as frames keep coming they are waited for, but not without end.
+RFC 2544 section 23 waits two seconds after the last frame for late ones. Here the wait ends once every frame has
+arrived, and goes on, up to a limit, as long as frames keep coming.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 RECEIVE_WAIT = 2.0  # seconds
 SETTLE = 5.0  # seconds from the end of a trial to the next, by the same section
 _MOST = 3600  # seconds
-# The longest wait where frames keep coming, in receive_waits. One that sends for longer is waited for that long: a
-# device that has not emptied its buffers by then forwards less than half of what it is given.
+# The longest wait while frames keep coming, in receive_waits, or the time of sending if that is longer: a device that
+# has not emptied its buffers by then forwards less than half of what it is given.
 _LONGEST = 5
-# Others' frames that a MAC counts during one receive_wait do not keep it from being quiet.
+# A port counts as quiet if its MAC counted no more than so many foreign frames during one receive_wait.
 OTHERS = 10
 _FIRST_STEP, _LAST_STEP, _SLOWER = 0.02, 0.1, 1.5  # seconds, seconds, and a factor
-_TOLD_TO_STOP = 0.3  # seconds for what is on its way through a host, where nobody is to be kept waiting
+_TOLD_TO_STOP = 0.3  # seconds for frames still inside a host, if the user wants no wait
 
 
 def check_receive_wait(seconds: float, name: str = "receive_wait") -> None:
-    """Refuse a wait that is none, or that would not end within an hour."""
+    """Refuse a wait that is negative, not a number or longer than an hour."""
     if not 0 <= seconds <= _MOST:
         raise TrafficgenError(f"must be 0 to {_MOST} seconds", on=f"{name} {seconds:g}")
 
 
 class Stopping(Protocol):
-    """What :class:`Watch` is to a wait: whether it is time to stop, and a sleep that ends when it is."""
+    """The part of :class:`Watch` that a wait uses: a reason to stop, and a sleep that ends early for it."""
 
     def why(self) -> str | None:
         """Why it is time to stop, or None."""
@@ -48,7 +48,7 @@ class Stopping(Protocol):
 
 
 class Patient:
-    """A wait that nobody has stopped."""
+    """A wait that nobody stops."""
 
     def why(self) -> str | None:
         """Nothing stops it."""
@@ -67,8 +67,8 @@ class Arrival:
     """How the wait for a run's frames ended.
 
     ``ended``: ``all``, as many as were expected had come; ``quiet``, none came for ``receive_wait`` seconds; ``limit``,
-    they were still coming after the longest wait; ``stopped``, it was told to stop. ``in_time``: those that had come
-    ``receive_wait`` seconds after the last one left; None where the wait was over before that.
+    they were still coming after the longest wait; ``stopped``, it was told to stop. ``in_time``: the frames that came
+    within ``receive_wait`` seconds after the last one left; None if the wait ended earlier.
     """
 
     ended: str
@@ -78,9 +78,9 @@ class Arrival:
     in_time: int | None
 
     def tree(self, counted: int | None) -> dict[str, Any]:
-        """As ``arrival`` of a snapshot has it.
+        """The value of ``arrival`` in a snapshot.
 
-        :param counted: how many frames had come in the end; None where others' frames are among them.
+        :param counted: how many frames had come in the end; None if it includes foreign frames.
         """
         late = None if counted is None else 0 if self.in_time is None else max(0, counted - self.in_time)
         return {
@@ -105,11 +105,11 @@ def wait_for_frames(
 ) -> Arrival:
     """Wait until ``expected`` frames have arrived, or none has come for ``receive_wait`` seconds. It always ends.
 
-    :param count: asks the receiver's counter.
-    :param expected: how many frames left; None where that is not known.
-    :param left_at: when the last one did, on ``clock``; now by default.
-    :param sending: the seconds they were sent in, which the wait may take where frames keep coming.
-    :param others: how many frames during ``receive_wait`` are none at all, where the counter counts others' as well.
+    :param count: reads the receiver's counter.
+    :param expected: how many frames left; None if unknown.
+    :param left_at: when the last one left, on ``clock``; now by default.
+    :param sending: how many seconds the run sent; the wait may last as long while frames keep coming.
+    :param others: if the counter counts foreign frames, so many during ``receive_wait`` count as no frame.
     """
     began = clock()
     left_at = began if left_at is None else left_at
@@ -141,9 +141,9 @@ def wait_for_frames(
 
 
 def earlier(arrived: int, *, still_coming: bool, missed: float | None = None) -> Mapping[str, Any]:
-    """As ``earlier`` of the receiver's first snapshot has it: frames of the test's addresses that came before its first
-    one was sent.
+    """The value of ``earlier`` in the receiver's first snapshot: frames with the test's addresses that came before its
+    first one was sent.
 
-    :param missed: how many seconds before that a run ended that missed frames, where that is less than :data:`SETTLE`.
+    :param missed: how many seconds before that a run with missing frames ended, if less than :data:`SETTLE`.
     """
     return {"packets": arrived, "still_coming": still_coming, "missed_seconds": missed}

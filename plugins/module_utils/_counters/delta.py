@@ -19,10 +19,9 @@ _SNAPSHOT_KEYS = (
 def delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What happened on an interface between two snapshots.
 
-    A counter that went backwards was reset, and how much it counted nobody knows: it becomes None and is named in
-    ``resets``.
+    A counter that went backwards was reset, so its count is unknown: it becomes None and is named in ``resets``.
 
-    :raises TrafficgenError: the two are not snapshots of one interface in that order, within one boot of one host.
+    :raises TrafficgenError: they are not of one interface, in this order, within one boot of one host.
     """
     check_pair(before, after)
     seconds = after["monotonic"] - before["monotonic"]
@@ -70,7 +69,7 @@ def delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]
     if old and new:
         if old["table"] != new["table"] or old["handle"] != new["handle"] or new["packets"] < old["packets"]:
             raise TrafficgenError("the frame counter is not the same one before and after", on=after["interface"])
-        # Counters of 0.1.0 have packets alone.
+        # Counters of 0.1.0 have packets only.
         counts = [name for name in ("packets", "layer3_bytes", "others") if name in old and name in new]
         frames = {**new, **{name: new[name] - old[name] for name in counts}}
     drops = difference(before["host_drops"], after["host_drops"], "host_drops.")

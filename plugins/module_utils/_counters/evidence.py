@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the two ends counted of a run: the sender's device, and the receiver. Pure."""
+"""What the sender's device and the receiver counted in a run. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
 # A port's own frames are counted with the test's. A link that has come up brings IPv6's: two MLD reports (RFC 3810,
 # section 9.1), an address's probe (RFC 4862, section 5.1), a router solicitation (RFC 4861, section 10). Then one a
 # second at most: ARP's and ND's retries (RFC 4861: RETRANS_TIMER), LACP's fast rate (IEEE 802.1AX); STP and LLDP are
-# slower. So many more than the test's are put down to them, but never more than a hundredth of the test's frames.
+# slower. A surplus up to that number is attributed to them, but never more than a hundredth of the test's frames.
 OTHER_FRAMES = 4
 OTHERS_A_SECOND = 1
 OTHER_SHARE = 0.01
 
 # Interfaces that hand every frame to the kernel, whatever its destination address.
 _GIVEN_ALL = frozenset({"veth", "lo", "tun"})
-# Those that hand on every frame in promiscuous mode; a port whose MAC is known (in ``mac``) does so as well. A
-# macvlan does not (tried), a guest's port has a switch of the host's before it, and a tunnel has its other end.
+# Those that hand on every frame in promiscuous mode; so does a port whose MAC is known (in ``mac``). A macvlan does not
+# (tried), a guest's port is behind the host's switch, and a tunnel delivers only what its other end sends.
 _PROMISCUOUS = frozenset({"bridge", "bonding", "team"})
 
 
@@ -31,16 +31,13 @@ _PROMISCUOUS = frozenset({"bridge", "bonding", "team"})
 class Received:
     """What a receiver proves.
 
-    ``exact``: only test frames are counted; a MAC counts every frame of its port.
-    ``host_drops``: frames its host dropped; ``uncounted``: those of them that it may have dropped before ``packets``
-    counted them, which spoils a verdict. None where nobody knows.
-    ``arrival``: how it was waited for (``Arrival.tree``); ``earlier``: what came before the first frame was sent; None
-    where nobody looked.
-    ``others``: frames from other source addresses that arrived beside an exact count; None where they are not counted
-    apart.
-    ``blind``: why a count of nothing does not prove that nothing came; empty where it does.
-    ``layer3_bytes``: its bytes behind the Ethernet header and the outermost VLAN tag. ``macs``: the ones it counts.
-    ``seconds``: from the reading before the run to the one after it; None for a bare number.
+    ``exact``: only test frames are counted; a MAC counts every frame of its port. ``host_drops``: frames its host
+    dropped; ``uncounted``: those that may have been dropped before ``packets`` counted them, which prevents a verdict;
+    None if unknown. ``arrival``: how the wait ended (``Arrival.tree``); ``earlier``: what came before the first frame
+    was sent; None if not checked. ``others``: frames from other source addresses; None if not counted separately.
+    ``blind``: why a count of 0 does not prove that nothing came; empty if it does. ``layer3_bytes``: bytes after the
+    Ethernet header and the outermost VLAN tag. ``macs``: the source addresses it counts. ``seconds``: between the
+    readings before and after the run; None for a bare number.
     """
 
     source: str
@@ -59,7 +56,7 @@ class Received:
     seconds: float | None = None
 
     def tree(self) -> dict[str, Any]:
-        """As ``counters.rx`` has it."""
+        """The value of ``counters.rx``."""
         late = self.arrival["late_packets"] if self.arrival else None
         return {
             "source": self.source,
@@ -73,7 +70,7 @@ class Received:
 def frames_left(
     stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> int | None:
-    """How many of the test's frames left, so far as anybody knows: those a receiver is waited for."""
+    """How many of the test's frames left, as far as known: the receiver waits for so many."""
     tx, _why = sent_by(stats, run, before, after)
     known = [count for count in (stats.get("packets"), tx["packets"] if tx else None) if count is not None]
     return min(known) if known else None
@@ -82,7 +79,7 @@ def frames_left(
 def sent_by(
     stats: Mapping[str, Any], run: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, str]:
-    """What the sending device counted, or None and why: a count that a reset has cut short is none."""
+    """What the sending device counted, or None and the reason, such as a counter reset during the run."""
     if before is None or after is None:
         return None, "the counters of the sending interface were not taken"
     change = delta(before, after)
@@ -94,8 +91,8 @@ def sent_by(
     claimed = stats.get("packets")
     if claimed is None or tx["packets"] >= claimed:
         return tx, ""
-    # netmap's native mode takes a port out of the kernel's hands and gives it back: the driver resets it both times,
-    # and what the MAC counted since the driver last asked is lost.
+    # netmap's native mode takes the port from the kernel and gives it back. The driver resets it both times, and what
+    # the MAC counted since the driver's last reading is lost.
     if change["carrier_changes"]:
         why = (
             f"{tx['source']} counted {tx['packets']} of {claimed}, but the link went down or up in between: the port"
@@ -111,7 +108,7 @@ def sent_by(
 def received_by(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, *, addressed: bool = False
 ) -> tuple[Received | None, str]:
-    """What the receiver counted: its own count of test frames, else its MAC's; or None and why, empty where there is no
+    """What the receiver counted: its count of test frames, else its MAC's. Or None and the reason, empty without a
     receiver."""
     if before is None or after is None:
         return None, ""
@@ -119,8 +116,8 @@ def received_by(
     drops = change["host_drops"]
     nic, kernel = drops["nic"], drops["kernel"] or 0
     if after["driver"] in SOFTWARE_TX:
-        # The rx_dropped of these also grows for frames that were counted and that no protocol wanted. What they lose
-        # before the ingress hook, they lose for a full backlog, which the host counts as well.
+        # The rx_dropped of these also counts frames that arrived and that no protocol wanted. Before the ingress hook
+        # they lose frames only to a full backlog, which the host counts as well.
         kernel = min(kernel, drops["softnet"] or 0)
     frames, mac = change["test_frames"], change["mac"]["rx"]
     both = None if nic is None else nic + kernel
@@ -154,11 +151,11 @@ def received_by(
 def _may_be_blind(
     after: Mapping[str, Any], change: Mapping[str, Any], frames: Mapping[str, Any] | None, *, addressed: bool
 ) -> str:
-    """Why the counter may have seen nothing of frames that reached its interface; empty where it sees every one.
+    """Why the counter may have missed frames that reached its interface; empty if it sees every one.
 
     The ingress hook comes behind XDP and tc, and before a bridge, bond or macvlan takes the frame from its port
-    (__netif_receive_skb_core() in net/core/dev.c). What tc or nftables drops there before the counter is lost, as if on
-    the way: tests make a device of known loss so.
+    (__netif_receive_skb_core() in net/core/dev.c). What tc or nftables drops before the counter counts as lost on the
+    way: tests build a device of known loss like this.
     """
     came = change["kernel"].get("rx_packets")
     if frames is not None and came is not None and after.get("xdp"):
@@ -182,10 +179,10 @@ def _may_be_blind(
 
 
 def usual_others(seconds: float) -> int:
-    """How many frames of others a port sends or receives in a time."""
+    """How many foreign frames a port may send or receive in this time."""
     return OTHER_FRAMES + int(seconds * OTHERS_A_SECOND)
 
 
 def others_tolerated(frames: int, seconds: float) -> int:
-    """How many frames more than a test's ``frames`` are put down to others: one at least."""
+    """Up to how many frames above a test's ``frames`` count as foreign: at least one."""
     return min(usual_others(seconds), max(1, int(frames * OTHER_SHARE)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many of a test's frames were lost, and when that cannot be said. Pure."""
+"""How many of a test's frames were lost, or why that is unknown. Pure."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
     VLAN_TAG,
 )
 
-# A loss is the device's when the receiving host dropped at most this share of it.
+# A loss counts as the device's if the receiving host dropped at most this share of it.
 HOST_SHARE = 0.01
 
 
 class Loss:
     """The loss of a run whose sending is proven.
 
-    ``packets``: how many of the test's frames that left did not arrive; None where that is not known.
-    ``of``: how many left; ``ratio``: the share of them that was lost.
-    ``is_the_devices``: it is known, and the receiving host has no share in it.
-    ``notes``: what the verdict and it rest on, in words.
+    ``packets``: how many of the test's frames left and did not arrive; None if unknown. ``of``: how many left;
+    ``ratio``: the lost share of them. ``is_the_devices``: known, and not the receiving host's own drops. ``notes``: the
+    evidence in words.
 
     :param tx: what the sending device counted, if anything proves it.
-    :param notes: what was found of the sending.
+    :param notes: findings about the sending.
     """
 
     def __init__(
@@ -62,20 +61,20 @@ class Loss:
         return None if missing and self._may_have_come_unseen(missing) else missing
 
     def _missing(self) -> int | None:
-        """How many fewer arrived than left. More: None, but for others' frames within the tolerance."""
+        """How many fewer arrived than left. None if more arrived, unless the surplus is within the tolerance for
+        foreign frames."""
         tx, rx = self._tx, self._rx
-        # A MAC, or a command, counts others' frames too, and so what left with them. Of those lost, no more than it
-        # sent are the test's.
+        # A MAC or a command also counts foreign frames, so compare with all that left. At most the test's own can be
+        # lost.
         base = self.of if tx is None or rx.exact else int(tx["packets"])
         if rx.packets <= base:
             return min(base - rx.packets, self.of)
         more = rx.packets - base
         if rx.exact:
-            # What left of the sender's queue since it was counted.
+            # Frames that left the sender's queue after it was counted.
             if tx is not None and tx.get("queued") and more <= tx["queued"]["packets"]:
                 return 0
-            # The device's count may be the better one: an interrupted tcpreplay stopped counting before its last
-            # frames.
+            # The device's count may be better: an interrupted tcpreplay does not count its last frames.
             if tx is not None and rx.packets <= tx["packets"]:
                 self.notes.append(
                     f"{more} of these arrived from the test's source MAC addresses: its last ones when interrupted, the"
@@ -96,7 +95,7 @@ class Loss:
         return None
 
     def _still_under_way(self, missing: int) -> bool:
-        """Whether frames may be neither lost nor counted yet, or some that were counted are an earlier run's."""
+        """Whether frames may still be on their way, or counted frames may belong to an earlier run."""
         tx, rx, notes = self._tx, self._rx, self.notes
         if rx.earlier and rx.earlier["still_coming"]:
             notes.append(
@@ -144,8 +143,8 @@ class Loss:
         return False
 
     def _doubled(self, missing: int) -> bool:
-        """Whether the bytes that arrived are not those of the frames that left: some may have come twice, and as many
-        more are lost."""
+        """Whether the bytes that arrived do not match the frames that left: some may have been doubled and as many
+        lost."""
         run, rx = self._run, self._rx
         frames, count, size = run.get("frames"), self._stats.get("packets"), self._stats.get("bytes")
         if not frames or not size or not count or not rx.packets or rx.layer3_bytes is None or rx.merging:
@@ -162,8 +161,7 @@ class Loss:
             return False
         header = ETHERNET_HEADER + (VLAN_TAG if frames["vlan_tagged"] == "all" else 0)
         per_pass = sum(one["packets"] for one in run.get("pcaps") or ())
-        # Frames below 60 bytes are padded by a NIC, and are not on a veth. Which of them a pass that ended early has
-        # sent is not known.
+        # A NIC pads frames below 60 bytes, a veth does not. If a pass ended early, it is unknown which of them it sent.
         padding = frames["padding"] * -(-count // per_pass) if per_pass else count * SHORTEST_FRAME
         fewer = size - header * count - rx.layer3_bytes
         if not missing and per_pass and not count % per_pass:
@@ -184,7 +182,7 @@ class Loss:
         return not fits
 
     def _may_have_come_unseen(self, missing: int) -> bool:
-        """Whether frames that the receiver did not count may yet have arrived."""
+        """Whether frames may have arrived that the receiver did not count."""
         rx, most = self._rx, usual_others(self._seconds)
         if rx.blind and rx.packets <= (0 if rx.exact else most):
             counted = f"only {rx.packets}" if rx.packets else "none"
@@ -195,7 +193,7 @@ class Loss:
             return True
         if not rx.others:
             return False
-        # So few are anybody's; but in a run of few frames, these may be them.
+        # So few foreign frames are normal, but in a short run they may be the test's.
         few = rx.others <= most
         unseen = rx.others >= missing and most > OTHER_SHARE * self.of if few else rx.others > HOST_SHARE * missing
         told = ", which are others'"
@@ -211,7 +209,7 @@ class Loss:
         return unseen
 
     def _own_frames(self) -> None:
-        """Say how many lost frames others' may hide: the sending port's own, from the address that is counted, or
+        """Note how many lost frames may be hidden by foreign ones: the sending port's own from a counted address, or
         anybody's."""
         tx, rx = self._tx, self._rx
         if not rx.exact:
@@ -229,9 +227,9 @@ class Loss:
             )
 
     def _host_has_a_share(self, loss: int) -> bool:
-        """Whether the loss cannot be laid at the door of the device under test."""
+        """Whether the device under test may not be the cause of the loss."""
         rx = self._rx
-        # However many frames are merged into one, that one is counted.
+        # Frames merged into one count as one.
         if rx.merging and rx.packets:
             self.notes.append(
                 f"the receiver merges frames before it counts them ({', '.join(rx.merging)}), so the {loss} lost"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which counter of which driver is the MAC's own: what really went onto the line, or came from it.
+"""Which counter of each driver is the MAC's own: what really went onto the line or came from it.
 
 The kernel's own counters (/sys/class/net, ``ip -s link``) do not see the frames of netmap, and some drivers fill
 ``tx_packets`` of ``ethtool -S`` from them too. A driver that is not in this table proves nothing here. The names were
@@ -28,14 +28,14 @@ class MacCounters:
 
     tx: tuple[str, ...]
     rx: tuple[str, ...]
-    # None where it is not known whether the FCS is in it.
+    # None if it is unknown whether it includes the FCS.
     tx_bytes: str | None = None
     rx_bytes: str | None = None
-    # Good frames that reached the port and that the host had no room for.
+    # Good frames that reached the port and found no buffer.
     host_drops: tuple[str, ...] = ()
-    # Whether rx contains the host_drops. Where we do not know, False: a loss is then not laid at the device's door.
+    # Whether rx includes host_drops. False if unknown: a loss is then not attributed to the device.
     drops_counted: bool = False
-    # Seconds after which the values are fresh, where the driver does not ask the MAC when it is asked.
+    # How many seconds the values may be old, if the driver does not read the MAC on each query.
     refresh: float = 0.0
 
 
@@ -102,8 +102,8 @@ TABLE: Mapping[str, MacCounters] = {
     "r8169": MacCounters(tx=("tx_packets",), rx=("rx_packets",), host_drops=("rx_missed",)),
 }
 
-# Software drivers whose tx_packets counts what the other side took, and tx_dropped the rest: drivers/net/veth.c
-# (veth_xmit) and drivers/net/loopback.c (loopback_xmit) count only what netif_rx() accepted.
+# Software drivers: tx_packets counts what the other side accepted, tx_dropped the rest: drivers/net/veth.c (veth_xmit)
+# and drivers/net/loopback.c (loopback_xmit) count only what netif_rx() accepted.
 SOFTWARE_TX = frozenset({"veth", "lo"})
 
 WHY_NOT: Mapping[str, str] = {
@@ -125,13 +125,13 @@ WHY_NOT: Mapping[str, str] = {
 
 
 def refresh_seconds(driver: str | None) -> float:
-    """How long the driver's counters may lag behind the MAC."""
+    """How many seconds the driver's counters may lag behind the MAC."""
     known = TABLE.get(table_driver(driver))
     return known.refresh if known else 0.0
 
 
 def nic_drops(driver: str | None, ethtool: Mapping[str, int], kernel: Mapping[str, int]) -> int:
-    """Good frames that reached the port and that the host had no room for: the driver's names, else the kernel's
+    """Good frames that reached the port and found no buffer: by the driver's names, else the kernel's
     rx_missed_errors."""
     known = TABLE.get(table_driver(driver))
     found = [ethtool[name] for name in known.host_drops if name in ethtool] if known else []
@@ -149,9 +149,7 @@ def mac_counters(
 
     :param ethtool: ``ethtool -S``, name to value; empty where the driver has none.
     :returns: ``{tx: {source, packets, bytes}, rx: {source, packets, bytes, drops_counted}, reason}``. ``tx`` and ``rx``
-    are
-        None where nothing proves them, and ``reason`` then says why. Bytes are frame bytes (no FCS), None where the
-        driver's are not known.
+        are None if nothing proves them, and ``reason`` says why. Bytes are frame bytes (no FCS), None if unknown.
     """
     name = table_driver(driver)
     if name in SOFTWARE_TX:

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The note of a run that missed frames, for the next one on the same receiver: they may yet come, and would be counted
-to it.
+"""A note of a run with missing frames, for the next run on the same receiver: late frames would count as its own.
 
-It lies in /run beside the notes of settings, from the first frame of a run until all have arrived. The next run on the
-receiver replaces it, and removes it when its own frames have all arrived.
+It is in /run beside the notes of settings, from a run's first frame until all have arrived. The next run on the
+receiver replaces it.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import n
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 PREFIX = "wirespeed.trafficgen.missed-"
-_OLD = 3600.0  # seconds after which a note, of an interface that may be gone, is of no use
+_OLD = 3600.0  # seconds after which a note is of no use; its interface may be gone
 
 
 class MissedNote:
     """The note of one receiver.
 
-    :raises TrafficgenError: where there is no such interface.
+    :raises TrafficgenError: there is no such interface.
     """
 
     def __init__(self, interface: Interface) -> None:
         self._note = note.NicNote(interface, PREFIX)
 
     def seconds(self, macs: Sequence[str] | None) -> float | None:
-        """How long ago a run that missed frames of some of these addresses ended; None where there was none since the
-        host was booted.
+        """How long ago a run with missing frames from one of these addresses ended; None without one since the last
+        boot.
 
-        :param macs: None where every address is counted.
+        :param macs: None if every address is counted.
         """
         state = self._note.read()
         if state is None or not isinstance(state.get("at"), float):
@@ -47,13 +46,13 @@ class MissedNote:
         return max(0.0, time.monotonic() - float(state["at"]))
 
     def write(self, macs: Sequence[str] | None) -> None:
-        """From now on frames of these addresses may be missing. Where it cannot be written, the next run does not
-        know."""
+        """Note that from now on frames of these addresses may be missing. If it cannot be written, the next run does
+        not know."""
         _forget_old()
         self._note.write({"at": time.monotonic(), "macs": None if macs is None else list(macs)})
 
     def still_missing(self) -> None:
-        """The run is over, and frames are missing if the note is still there: the time counts from now."""
+        """The run is over. If the note is still there, frames are missing, and the time counts from now."""
         state: dict[str, Any] | None = self._note.read()
         if state is not None:
             self._note.write({**state, "at": time.monotonic()})

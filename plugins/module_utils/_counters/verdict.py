@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the counters prove of a run: the ``counters`` tree, from snapshots of the sender and the receiver. Pure.
 
-tcpreplay counts the frames it handed to a socket or a ring. Whether they left is told by the sender's device, whether
-they arrived by a receiver. The verdict is on tcpreplay's own figures:
+tcpreplay counts the frames it handed to a socket or a ring. The sender's device tells whether they left, a receiver
+whether they arrived. The verdict is about tcpreplay's own figures:
 
 - ``consistent``: the device sent what tcpreplay says, or a receiver counted every frame of it.
 - ``short``: the device sent fewer.
-- ``impossible``: at that L1 rate the frames do not fit onto the line.
-- ``unknown``: nothing proves it; or what was lost cannot be told from what the receiving host itself dropped.
+- ``impossible``: more than the line's rate at L1.
+- ``unknown``: nothing proves it, or the loss may be the receiving host's own drops.
 
-Loss is of the test's own frames, between two counters that each prove something; else it is None.
+Loss counts the test's own frames only, between two counters that each prove something; else it is None.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 
 # Clocks: a port may be 100 ppm off (IEEE 802.3), the host's clock as much, tcpreplay's figures are rounded.
 LINE_TOLERANCE = 1e-3
-# Frames handed over but not on the line yet when tcpreplay looks at the clock, in the socket's buffer, the queue and
-# the ring: where the run does not say how many there may be, the most slots a ring of the known drivers has. Of a run
-# of a second or more never more than a share, so that no rate 1 % above the line passes.
+# Frames handed over but not on the line yet when tcpreplay reads the clock: in the socket's buffer, the queue and the
+# ring. If the run does not say how many, the largest ring of the known drivers. In a run of a second or more at most a
+# share, so that no rate 1 % above the line passes.
 IN_FLIGHT = 4096
 IN_FLIGHT_SHARE = 0.008
 # A run that was interrupted may have counted a frame it did not send, or the other way round.
@@ -54,11 +54,11 @@ def account(
 ) -> dict[str, Any]:
     """The ``counters`` tree of a run: ``{tx, rx, loss_packets, loss_ratio, verdict, reason}``.
 
-    :param addressed: all the frames are known to be addressed to the receiving interface, or to everybody.
+    :param addressed: all frames are known to be addressed to the receiving interface, or to a group that includes it.
 
-    ``loss_packets`` is tx minus rx of the test's frames: frames of others that the device sent too are not among them.
-    It contains what the receiving host dropped before it counted; ``rx.host_drops`` tells how much that may be, and
-    where it is more than 1 % of the loss, the loss is not the device's and the verdict ``unknown``.
+    ``loss_packets`` is tx minus rx of the test's frames, without foreign frames that the device also sent. It includes
+    what the receiving host dropped before it counted: up to ``rx.host_drops``. If that is more than 1 % of the loss,
+    the loss is not the device's and the verdict is ``unknown``.
     """
     tx, why = sent_by(stats or {}, run or {}, tx_before, tx_after)
     received, rx_why = received_by(rx_before, rx_after, addressed=addressed)
@@ -72,10 +72,9 @@ def reconcile(
     tx_before: Mapping[str, Any] | None = None,
     tx_after: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A copy of a run's result with ``counters`` filled in from a receiver's snapshots, and the sender's where they are
-    given.
+    """A copy of a run's result with ``counters`` filled in from a receiver's snapshots, and the sender's if given.
 
-    Without the sender's, what the run itself found of its device stands.
+    Without the sender's, the run's own evidence of its device stays.
     """
     if not isinstance(result, Mapping) or not all(
         isinstance(result.get(key), Mapping) for key in ("stats", "rates", "run", "counters")
@@ -104,7 +103,7 @@ def reconcile(
 
 
 def _with_received(result: Mapping[str, Any], received: Received | None, rx_why: str) -> dict[str, Any]:
-    """A copy of a run's result with a verdict on what was received; what the run itself found of its device stands."""
+    """A copy of a run's result with a verdict on what was received; the run's own evidence of its device stays."""
     stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     tx = earlier.get("tx")
     why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
@@ -114,13 +113,13 @@ def _with_received(result: Mapping[str, Any], received: Received | None, rx_why:
 def reconcile_count(
     result: Mapping[str, Any], source: str, packets: int, receive_wait: float | None = None
 ) -> dict[str, Any]:
-    """As :func:`reconcile`, with a bare number: how many frames, the test's or others', ``source`` counted at the
+    """Like :func:`reconcile`, with a bare number: how many frames, foreign ones included, ``source`` counted at the
     receiver meanwhile.
 
-    A number says nothing of what its host dropped: ``rx.host_drops`` is None. It is taken to count before that, as a
+    A number does not say what its host dropped: ``rx.host_drops`` is None. It is assumed to count before that, as a
     router's port does.
 
-    :param receive_wait: for how many seconds without a frame it was waited for; None where nobody says.
+    :param receive_wait: the wait ended after so many seconds without a frame; None if unknown.
     """
     if packets < 0:
         raise TrafficgenError(
@@ -165,7 +164,7 @@ def _judge(
 def _verdict_on_sending(
     stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: Received | None
 ) -> tuple[str, str]:
-    """The verdict on what tcpreplay counts, and what it rests on, in words."""
+    """The verdict on tcpreplay's count, and the evidence in words."""
     claimed = stats.get("packets")
     if claimed is None:
         return "unknown", "tcpreplay printed no statistics"
@@ -205,8 +204,7 @@ def _verdict_on_sending(
 def _verdict_on_rate(
     stats: Mapping[str, Any], rates: Mapping[str, Any], run: Mapping[str, Any], verdict: str
 ) -> tuple[str, str]:
-    """``impossible`` where more frames were counted than a line of that speed carries in the time; and why, in
-    words."""
+    """``impossible`` if more frames were counted than a line of that speed carries in the time; and why, in words."""
     line, rate = run.get("link_speed_mbps"), rates.get("l1_mbps")
     claimed = stats.get("packets")
     if not line or not rate or not claimed or rate <= line * (1 + LINE_TOLERANCE):

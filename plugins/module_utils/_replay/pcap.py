@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tcpreplay makes of a pcap: what it cannot send is refused before a frame has left, what it sends otherwise is
-told. Pure.
+"""How tcpreplay treats a pcap. What it cannot send is refused before a frame has left; what it changes is a note. Pure.
 
 Read in upstream's sources at v4.4.2 to v4.5.5 (safe_pcap_next() in src/common/utils.c, send_packets() in
 src/send_packets.c), and tried with 4.4.3 on Linux 6.18, where packet_snd() of the kernel refuses frames of 1 to 13
@@ -33,10 +32,10 @@ _FILTER = "Leave them out: `tshark -r IN -Y '{}' -F nsecpcap -w OUT` (Wireshark)
 
 
 def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
-    """Refuse a pcap that tcpreplay cannot send whole.
+    """Refuse a pcap that tcpreplay cannot send completely.
 
-    :param recorded_speed: the times in the file are what the run is paced by.
-    :returns: a sentence on each thing that is sent otherwise than one would think.
+    :param recorded_speed: the run is paced by the times in the file.
+    :returns: a sentence on each thing that is sent differently than expected.
     """
     if one.link_type != LINKTYPE_ETHERNET:
         raise TrafficgenError(

@@ -162,28 +162,27 @@ _KNOWN = (
 _UNCOUNTED = re.compile(r"unsupported DLT type: [^\n]{0,80}\(0x1\)")
 _PATTERNS = [re.compile(known.pattern) for known in _KNOWN]
 
-# An error proper: its text, which may follow on the next line, to the end.
+# A real error: its text to the end, which may begin on the next line.
 _FATAL = re.compile(r"(?:Fatal Error|Failed|tcpreplay error|ERROR)(?: in .{1,200} line \d{1,6})?: ?([\s\S]{1,2000})")
 _ORIGIN = re.compile(r"From [^\s]{1,80} line \d{1,6}:\s?")
-_READ = 20000  # characters from the head and from the tail: a run may print a warning for every frame it cannot send
+_READ = 20000  # characters of the head and of the tail: a run may print a warning for every frame it cannot send
 
 
 class Uncounted(TrafficgenError):
-    """A complaint about what is counted, not about what is sent: no error of the run."""
+    """A complaint about the statistics, not about sending: not an error of the run."""
 
 
 def explain(
     stderr: str, exit_status: int | None, *, nothing_sent: bool = False, on: str = "tcpreplay"
 ) -> TrafficgenError | None:
-    """The error a run ended in, ready to be raised; None for a run that ended well.
+    """The error a run ended with, ready to raise; None for a run that ended well.
 
-    tcpreplay ends with status 0 also where it could send no frame at all: too large ones, an interface that went down,
-    an empty pcap. So a known complaint is an error whatever the status, and the caller, who knows what was sent, may
-    judge it less.
+    tcpreplay exits with status 0 even if it could send no frame at all: frames too large, interface down, empty pcap.
+    So a known complaint is an error whatever the status. The caller knows what was sent and may lower it to a warning.
 
-    :param exit_status: negative for the signal that ended it; None where it is not known.
-    :param nothing_sent: it printed no statistics, so it sent no byte.
-    :param on: the object to name: the interface, say.
+    :param exit_status: negative for the signal that ended it; None if unknown.
+    :param nothing_sent: it printed no statistics, which means that it sent no byte.
+    :param on: the object that the error names, such as the interface.
     """
     text = stderr if len(stderr) <= 2 * _READ else f"{stderr[:_READ]}\n{stderr[-_READ:]}"
     for pattern, known in zip(_PATTERNS, _KNOWN):
@@ -226,7 +225,7 @@ def explain(
 
 
 def _said(text: str, found: re.Match[str]) -> str:
-    """The line or lines the complaint stands in, without the place in the source."""
+    """The lines of the complaint, without the place in the source."""
     start = text.rfind("\n", 0, found.start()) + 1
     end = text.find("\n", found.end())
     line = text[start : end if end >= 0 else len(text)]

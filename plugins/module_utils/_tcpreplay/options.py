@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tcpreplay's options: since when it has them, and which of them ``extra_args`` may use. Pure."""
+"""tcpreplay's options: the first version with each, and which of them ``extra_args`` may use. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 class Option(NamedTuple):
     """An option of tcpreplay or tcpreplay-edit.
 
-    ``since``: the first version with it, by upstream's tags; ``needs``: what must be compiled in besides.
-    ``parameter``: what the module has in its place; ``refused``: why ``extra_args`` cannot have it either.
-    ``edits``: it makes other frames of those in the pcaps; ``rewrites_source``: even their source MAC addresses, by
-    which a receiver counts.
+    ``since``: the first version with it, by upstream's tags; ``needs``: what must be compiled in. ``parameter``: the
+    module's parameter for it; ``refused``: why ``extra_args`` cannot use it. ``edits``: it changes the pcaps' frames;
+    ``rewrites_source``: even their source MAC addresses, by which a receiver counts.
     """
 
     name: str
@@ -39,8 +38,8 @@ _ONE = "the module sends on one interface"
 _NOTHING = "it sends nothing"
 _HEADERS = "it sends other headers than Ethernet's"
 
-# By name. A beginning of a name that is not unique stands for the first one here: what has a parameter, then what is
-# refused. tcpreplay-edit's are those of src/tcpedit/tcpedit_opts.def, 4.4.3.
+# By name. An ambiguous abbreviation stands for the first match here: first options with a parameter, then refused ones.
+# tcpreplay-edit's are from src/tcpedit/tcpedit_opts.def, 4.4.3.
 OPTIONS = {
     option.name: option
     for option in (
@@ -113,14 +112,14 @@ OPTIONS = {
 }
 _BY_LETTER = {option.short: option for option in OPTIONS.values() if option.short}
 
-# What tcpdump may be asked for, which prints the frames for --verbose: flags without a value, that change only what it
-# prints. Others name files it reads and writes, programs it starts, users it becomes, and it runs as root.
+# Flags for tcpdump, which prints the frames for --verbose: those without a value that change only the output. It runs
+# as root, and other flags name files to read or write, programs to start, users to become.
 _DECODE = re.compile(r"(?:\s*-[AbefKnNqStuvxX]+(?=\s|$))*\s*")
 
 
 @dataclass(frozen=True)
 class ExtraArgs:
-    """``extra_args``, checked. ``options``: what they ask for, by the long names."""
+    """``extra_args``, checked. ``options``: by their long names."""
 
     argv: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
@@ -132,7 +131,7 @@ class ExtraArgs:
 
     @property
     def editing(self) -> list[str]:
-        """Those that make other frames of those in the pcaps."""
+        """Those that change the pcaps' frames."""
         return sorted(name for name in self.options if name in OPTIONS and OPTIONS[name].edits)
 
     @property
@@ -142,20 +141,20 @@ class ExtraArgs:
 
     @property
     def selects(self) -> bool:
-        """They leave frames out, so that what is in the pcaps does not tell what a pass sends."""
+        """They skip frames, so the pcaps do not tell what a pass sends."""
         return not {"include", "exclude"}.isdisjoint(self.options)
 
     def _seconds(self, option: str, unit: float) -> float:
-        """A delay in seconds; 0 where it is no number, which tcpreplay refuses itself."""
+        """A delay in seconds; 0 if it is not a number, which tcpreplay itself refuses."""
         text = self.options.get(option, "")
         return int(text) * unit if re.fullmatch(r"[0-9]{1,18}", text) else 0.0
 
 
 def check_extra_args(words: Sequence[str]) -> ExtraArgs:
-    """Refuse what collides with a parameter, in every spelling the option parser (GNU AutoOpts) takes.
+    """Refuse what collides with a parameter, in every spelling that the option parser (GNU AutoOpts) accepts.
 
-    It takes an unambiguous beginning of a long name, any case, ``_`` for ``-``, a value after ``=`` or as the next
-    word; short options glued to each other and to a value. An option that is not known here passes, as ``--name`` or
+    It accepts unambiguous abbreviations of a long name, any case, ``_`` for ``-``, a value after ``=`` or as the next
+    word, and short options joined to each other and to a value. An unknown option passes, as ``--name`` or
     ``--name=value``.
     """
     options: dict[str, str] = {}
@@ -191,7 +190,7 @@ def _refused(what: str, word: str, remedy: str = "", said: str = "") -> Trafficg
 
 
 def _passable(word: str) -> str:
-    """A word that a program can be given: one that ends at no zero byte, and has a form in bytes."""
+    """Check that a word can be a program's argument: without a zero byte, and encodable."""
     try:
         if b"\0" in os.fsencode(word):
             raise ValueError("it holds a zero byte")
@@ -201,7 +200,7 @@ def _passable(word: str) -> str:
 
 
 def _by_name(text: str, word: str) -> Option:
-    """The option of this long name, or of this beginning of one."""
+    """The option with this long name or abbreviation."""
     name = text.lower().replace("_", "-")
     if not name:
         raise _refused("not an option", word)
@@ -210,7 +209,7 @@ def _by_name(text: str, word: str) -> Option:
     if exact and not (exact.parameter or exact.refused):
         return exact
     if name.startswith("enet") and (rewriting := [option for option in begun if option.rewrites_source]):
-        return rewriting[0]  # which of them, depends on the version
+        return rewriting[0]  # which one depends on the version
     for option in begun:
         _allowed(option, word)
     return begun[0] if len(begun) == 1 else Option(name)

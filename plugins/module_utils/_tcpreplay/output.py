@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tcpreplay prints of a run, as the ``stats`` tree. Versions 4.0 to 4.6; pure.
+"""Parse tcpreplay's output into the ``stats`` tree. Versions 4.0 to 4.6; pure.
 
 The forms are those of ``packet_stats()`` (src/common/utils.c), ``flow_stats()`` (src/tcpreplay.c) and
 ``sendpacket_getstat()`` (src/common/sendpacket.c) at upstream's tags v4.0.0 to v4.6.0-beta2.
@@ -21,9 +21,8 @@ _TERMINAL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
 
-# What tcpreplay writes to stderr in the course of a good run. Where both streams went into one pipe these pieces stand
-# anywhere, a line of stdout begins or breaks at them, and without them it is whole again. No piece may swallow a line
-# of statistics.
+# What tcpreplay writes to stderr during a good run. If both streams share a pipe, these pieces may stand inside a line
+# of stdout, which is whole again without them. No pattern may swallow a line of statistics.
 _STDERR = re.compile(
     r"Switching network driver for [^\s]{1,80} to (?:netmap bypass|normal) mode\.\.\.[ ]?"
     r"|(?:done|failed)!\n"
@@ -34,7 +33,7 @@ _STDERR = re.compile(
 _STATISTICS = ("Actual:", "Rated:", "Flows:", "Statistics for")
 _INTERRUPTED = re.compile(r"User interrupt\.\.\.|sendpacket_abort|Unable to send packet: User abort")
 
-# Words may be set apart by any white space: a log's indent, wrapping and line ends are not tcpreplay's.
+# Accept any white space between words: a log has its own indent, wrapping and line ends.
 _INTEGER = r"(\d{1,20})"
 _DECIMAL = r"(\d{1,20}\.\d{1,6})"
 
@@ -59,7 +58,7 @@ _LABEL = _words(
     r"(Successful packets|Failed packets|Truncated packets|Retried packets \(ENOBUFS\)|Retried packets \(EAGAIN\)):"
 )
 _COUNTER = re.compile(_LABEL + rf"(?:\s{{1,40}}{_INTEGER}{_WHOLE})?")
-# The beginning of a line of _RATE, whatever became of its rest.
+# The beginning of a line of _RATE, whatever follows.
 _BEGUN = re.compile(r"Actual:\s{1,40}[\d.,'_-]{1,40}\s{1,40}packets|Rated:\s{1,40}[\d.,'_-]{1,40}\s{1,40}Bps")
 _STARTED, _COMPLETE = re.compile(r"Test start:\s{1,40}\d"), re.compile(r"Test complete:\s{1,40}\d")
 # 3.x: bytes a second, called bps, and Mbps of 2^20 bits.
@@ -70,7 +69,7 @@ _AGAIN = re.compile(
     rf"""["']stdout_lines["']:\s{{0,9}}\[(?:\s{{0,200}}{_STRING}(?:\s{{0,9}},\s{{0,200}}{_STRING})*)?\s{{0,200}}\]"""
 )
 _ONCE = re.compile(r"""["']stdout["']:\s{0,9}["']""")
-# What of a line's beginning differs from line to line of one run: times, and counts.
+# The parts of a prefix that differ between the lines of one run: times and counts.
 _CHANGING = re.compile(
     r"\d{4}-\d\d-\d\d(?:T[\d:.]{5,20}Z?)?|\d{1,2}:\d\d:\d\d[.,\d]{0,10}|:\d{1,9}:(?=\s|$)|\d{9,20}(?:\.\d{1,9})?"
 )
@@ -85,7 +84,7 @@ _COUNTERS = {
     "Retried packets (EAGAIN)": "retried_eagain",
 }
 _MOST_DEVICES = 2  # --intf1 and --intf2
-# What follows where a line of the statistics was not the last one.
+# What follows a statistics line that is not the last one.
 _MORE = re.compile(r"Actual:|Rated:|Flows:|Statistics for")
 _AFTER_ACTUAL = re.compile(r"Actual:|Flows:|Statistics for")
 _MEASURES = ("packets", "bytes", "seconds", "bytes_per_second", "mbps", "pps")
@@ -101,7 +100,7 @@ def _without_stderr(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A whole pair of lines, where it starts and ends, and where its ``Rated:`` stands."""
+    """A complete pair of lines: where it starts and ends, and where its ``Rated:`` is."""
 
     measures: dict[str, Any]
     start: int
@@ -110,7 +109,7 @@ class _Pair:
 
 
 def _pairs(text: str) -> list[_Pair]:
-    """Each whole pair of lines. A log's own prefixes may stand between the two."""
+    """Each complete pair of lines. A log's own prefix may stand between the two."""
     found = []
     actual = None
     for line in _RATE.finditer(text):
@@ -120,8 +119,8 @@ def _pairs(text: str) -> list[_Pair]:
             packets, size, seconds, full_stop = actual.groups()[:4]
             whole, fraction = seconds.split(".")
             if full_stop and len(fraction) == 2:
-                # Up to 4.1.2, whose line ends with a full stop, the two digits are a count of tenths: "1.05" is a
-                # second and a half.
+                # Up to 4.1.2 (its line ends with a full stop) the two digits count tenths: "1.05" is a second and a
+                # half.
                 seconds = f"{whole}.{int(fraction)}"
             values = (int(packets), int(size), *map(float, (seconds, *line.groups()[4:])))
             found.append(_Pair(dict(zip(_MEASURES, values)), actual.start(), line.start(), line.end()))
@@ -130,13 +129,13 @@ def _pairs(text: str) -> list[_Pair]:
 
 
 def last_measures(text: str) -> dict[str, Any] | None:
-    """The last whole pair of lines in what tcpreplay printed so far; its beginning may be missing."""
+    """The last complete pair of lines in tcpreplay's output so far; the output's beginning may be missing."""
     pairs = _pairs(_without_stderr(_without_terminal(text)))
     return pairs[-1].measures if pairs else None
 
 
 def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
-    """What is said of each device from ``start`` on; ``ending`` as of :func:`_ending`."""
+    """The statistics of each device after ``start``; ``ending``: from :func:`_ending`."""
     devices: list[dict[str, Any]] = []
     heads = list(_DEVICE.finditer(text, start))
     for head, following in zip(heads, [*heads[1:], None]):
@@ -145,7 +144,7 @@ def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
             label = _COUNTERS[" ".join(found[1].split())]
             if found[2] is None and text[found.end() :].strip():
                 raise _unreadable(text, found.start())
-            if device[label] is not None:  # lines of two runs by turns
+            if device[label] is not None:  # interleaved lines of two runs
                 raise _several()
             device[label] = _integer(found[2])
         devices.append(device)
@@ -155,13 +154,12 @@ def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
 
 
 def _ending(text: str, pairs: Sequence[_Pair]) -> str:
-    """The sign that ends a statistic in another tool's quotation, such as a quote, as it stands behind ``Rated:``; else
-    nothing."""
+    """The character after ``Rated:`` with which a quoting tool ends a line, such as a quotation mark; else empty."""
     if not pairs:
         return ""
     rest = text[pairs[-1].end : pairs[-1].end + 80].partition("\n")[0]
     sign = rest.strip()[:1]
-    # What follows after a space, or goes on in letters, is a line that lost its end.
+    # A space or letters after it mean that the line lost its end.
     return "" if sign.isalnum() else sign
 
 
@@ -196,7 +194,7 @@ def _unreadable(text: str, at: int) -> TrafficgenError:
 
 
 def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
-    """Where lines come from, by what another tool has put before them: a host, a container, a file, a process."""
+    """The source of lines, by the prefix another tool has put before them: host, container, file or process."""
     found = set()
     for start in starts:
         before = text[max(0, start - 200) : start].rpartition("\n")[2]
@@ -209,9 +207,9 @@ def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
 
 
 def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
-    """Raise :class:`TrafficgenError` where the text holds more than one run, or a line of one that is not whole.
+    """Raise :class:`TrafficgenError` if the text holds more than one run or an incomplete line.
 
-    :return: whether it is known to be one. Pairs of lines without --stats' own lines may be samples, or several runs.
+    :return: whether it is known to be one run. Pairs of lines without those of --stats may be samples or several runs.
     """
     if _THREE.search(text):
         raise TrafficgenError(
@@ -226,7 +224,7 @@ def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
         at = begun.start()
         if at in whole:
             continue
-        # At its very beginning and end a log may be cut: what a killed run printed, or `tail`.
+        # A log may be cut at its very beginning or end: by `tail`, or because the run was killed.
         if at not in lines and _MORE.search(text, begun.end()):
             raise _unreadable(text, at)
         if at in lines and (
@@ -254,7 +252,7 @@ def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
 
 @dataclass(frozen=True)
 class Log:
-    """A log as read. ``one_run``: False where its pairs of lines may be one run's samples, or several runs."""
+    """A log as read. ``one_run``: False if its pairs of lines may be one run's samples or several runs."""
 
     stats: dict[str, Any]
     one_run: bool
@@ -266,20 +264,18 @@ def parse(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> d
 
 
 def read_log(stdout: str, stderr: str = "", *, exit_status: int | None = None) -> Log:
-    """What tcpreplay said of one run.
+    """The statistics that tcpreplay printed for one run.
 
-    ``pps`` is the rate tcpreplay printed; packets divided by seconds is not it, as the seconds have but two decimals.
+    ``pps`` is the rate tcpreplay printed. Packets divided by seconds differ, as the seconds have only two decimals.
     ``Mbps`` counts the bytes in the pcap and is cut, not rounded. Of several ``Actual:``/``Rated:`` pairs
     (``--stats``), each cumulative, the last is the total and the others are the samples. After an interrupt the devices
     may count one packet less than ``packets``.
 
-    :param stdout: what it printed; or the whole of a log in which the two streams were mixed, or which another tool has
-    quoted.
-    :param stderr: its other stream, read for the signs of an interrupt only.
-    :param exit_status: of a run that has ended. tcpreplay prints no statistics exactly when it sent no byte, so for
-    status 0
-        ``packets`` and ``bytes`` are then 0; else what it sent is unknown, and they are null as all other measures are.
-    :raises TrafficgenError: where the text holds more than one run, or a line that cannot be read whole.
+    :param stdout: its output; or a whole log with both streams mixed, or as quoted by another tool.
+    :param stderr: its other stream, read only for signs of an interrupt.
+    :param exit_status: of a run that has ended. tcpreplay prints no statistics exactly if it sent no byte. So without
+        statistics ``packets`` and ``bytes`` are 0 for status 0, else unknown: null, as all other measures.
+    :raises TrafficgenError: the text holds more than one run, or a line that cannot be parsed.
     """
     log = _without_terminal(stdout)
     text = _without_stderr(_AGAIN.sub("", log) if _ONCE.search(log) else log)

@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``tcpreplay --version`` says of a binary, and what follows from it: its options, and whether its netmap can be
-used."""
+"""Parse ``tcpreplay --version``: which options a binary has, and whether its netmap works."""
 
 from __future__ import annotations
 
@@ -57,12 +56,11 @@ class VersionInfo:
 
     @property
     def netmap(self) -> bool:
-        """Netmap was compiled in. That says nothing of the running kernel, nor that it works: see
-        :func:`netmap_verdict`."""
+        """Netmap was compiled in. The running kernel may lack it, and it may be broken: see :func:`netmap_verdict`."""
         return "netmap" in self.injection_methods
 
     def as_result(self) -> dict[str, Any]:
-        """The tree the module ``tcpreplay_info`` returns of it."""
+        """The tree that the module ``tcpreplay_info`` returns."""
         return {
             "version": self.version,
             "build": {
@@ -86,9 +84,9 @@ _HEAD = re.compile(
 
 
 def parse_version(text: str) -> VersionInfo:
-    """The meaning of what ``tcpreplay --version`` printed (4.0 to 4.6, on stderr).
+    """Parse the output of ``tcpreplay --version`` (4.0 to 4.6, on stderr).
 
-    :raises TrafficgenError: where it is not tcpreplay's.
+    :raises TrafficgenError: it is not tcpreplay's.
     """
     head = _HEAD.search(text)
     if not head:
@@ -128,7 +126,7 @@ def parse_version(text: str) -> VersionInfo:
 
 
 def require_option(info: VersionInfo, name: str) -> None:
-    """Refuse a binary that does not know the long option ``name`` (without its dashes), and say what it lacks."""
+    """Refuse a binary without the long option ``name`` (given without dashes), and say what it lacks."""
     option = OPTIONS.get(name, Option(name))
     if info.release < option.since:
         raise TrafficgenError(
@@ -144,18 +142,18 @@ def require_option(info: VersionInfo, name: str) -> None:
         )
 
 
-# A release's name, as upstream's tags have it behind their v: 4.4.2, 4.5.0-beta2.
+# A release's name, as in upstream's tags after the v: 4.4.2, 4.5.0-beta2.
 _RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?:[-_.]?(?:alpha|beta|rc)[0-9]{0,3})?")
 
 
 def release_of(name: str) -> tuple[int, int, int] | None:
-    """The three numbers of a release's name, None for what is no such name (``v4.4.2``, ``4.4``, ``latest``)."""
+    """The three numbers of a release's name; None for anything else (``v4.4.2``, ``4.4``, ``latest``)."""
     found = _RELEASE.fullmatch(name)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
-    """Whether ``--netmap`` of this binary works on a network card (None: not known), and why."""
+    """Whether this binary's ``--netmap`` works on a network card (None: unknown), and why."""
     if not info.netmap:
         return False, "built without netmap"
     # A build from git between 4.4.3 and 4.4.4 still calls itself 4.4.3.
@@ -165,7 +163,7 @@ def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
 
 
 def netmap_of_release(release: tuple[int, int, int]) -> tuple[bool | None, str]:
-    """Whether ``--netmap`` of a release that was built with it works on a network card (None: not known), and why.
+    """Whether a release's ``--netmap``, if built in, works on a network card (None: unknown), and why.
 
     VALE ports of the broken versions work, so a test on VALE alone cannot tell.
     """
