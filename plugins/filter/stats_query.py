@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the expression gives. Null where it selects nothing.
+  description: The expression's value. Null if it selects nothing.
   type: raw
 """
 

@@ -11,28 +11,28 @@ short_description: Describe a generator for a throughput result
 version_added: 0.2.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
-  - Makes of facts, of what modules returned and of what tuned-adm printed the entry of a host in a throughput result.
+  - Builds a host's entry in a throughput result from facts, modules' results and the output of C(tuned-adm).
 positional: _input
 options:
   _input:
     description:
       - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters_info)), C(tcpreplay)
         (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
-        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(tuned), what C(tuned-adm active) printed.
+        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(tuned), the output of C(tuned-adm active).
     type: dict
     required: true
   asked:
-    description: The traffic as asked for.
+    description: The requested traffic.
     type: list
     elements: dict
     required: true
   made:
-    description: Of each traffic, what was registered of M(wirespeed.trafficgen.pcap), skipped or not.
+    description: The registered result of M(wirespeed.trafficgen.pcap) for each traffic, skipped or not.
     type: list
     elements: dict
     required: true
   looked:
-    description: Of each traffic, what was registered of M(wirespeed.trafficgen.pcap_info), skipped or not.
+    description: The registered result of M(wirespeed.trafficgen.pcap_info) for each traffic, skipped or not.
     type: list
     elements: dict
     required: true
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(host), as in the result file, C(traffic) with its sizes, and C(netmap), whether it can be used.
+  description: C(host) as in the result file, C(traffic) with its sizes, and C(netmap) with whether it can be used.
   type: dict
 """
 

@@ -11,10 +11,10 @@ module: netmap_setup
 short_description: Build, install and load netmap, or remove it
 version_added: 0.2.0
 description:
-  - The work of the role P(wirespeed.trafficgen.netmap#role), which makes its O(settings) of the role's variables and
-    checks them first. Use the role.
-  - Builds for each kernel that has no build with these settings. A build is verified before it replaces anything.
-    Where it cannot be built, installed or loaded, what was there before is back in place.
+  - Used by the role P(wirespeed.trafficgen.netmap#role), which checks its variables and passes them in O(settings). Use
+    the role, not this module.
+  - Builds netmap for each kernel without a build of these settings. A build is verified before it replaces anything.
+    If building, installing or loading fails, the previous state is restored.
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
@@ -30,27 +30,27 @@ attributes:
 options:
   state:
     description:
-      - Whether netmap is to be on the host.
+      - Whether netmap should be on the host.
       - V(absent) unloads it, and removes the modules, the source and every file of the role.
     type: str
     choices: [present, absent]
     default: present
   settings:
     description:
-      - The role's variables, by their names without C(netmap_). They are kept in C(/etc/trafficgen-netmap.json), for
-        the boot unit and for kernel updates.
+      - The role's variables, without C(netmap_) in their names. They are stored in C(/etc/trafficgen-netmap.json), for
+        the boot unit and kernel updates.
     type: dict
     required: true
   files:
     description:
-      - The files that are installed together with the modules, the contents by path.
+      - The files to install with the modules, as a dictionary from path to content.
     type: dict
     default: {}
 requirements:
-  - git, make, gcc, kmod and the headers of each kernel (the role P(wirespeed.trafficgen.dev_tools#role) brings them)
+  - git, make, gcc, kmod and the headers of each kernel (the role P(wirespeed.trafficgen.dev_tools#role) installs them)
 notes:
-  - It takes root.
-  - An external driver's archive is downloaded where a build is due.
+  - Needs root.
+  - Downloads external drivers' archives only when it builds.
 seealso:
   - module: wirespeed.trafficgen.netmap_info
 """
@@ -65,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 build:
-  description: The kernels that netmap was built for, or would be in check mode.
+  description: The kernels that netmap was built for. In check mode, those it would be built for.
   returned: success, O(state=present)
   type: list
   elements: str
@@ -80,16 +80,16 @@ files:
   type: list
   elements: str
 prune:
-  description: The kernels that are gone, whose builds were removed, or would be.
+  description: The removed kernels for which netmap's builds were removed, or would be.
   returned: success, O(state=present)
   type: list
   elements: str
 start:
-  description: Whether the boot unit has something to load now, since the running kernel is among those built for.
+  description: Whether the boot unit can load netmap now, because there is a build for the running kernel.
   returned: success, O(state=present)
   type: bool
 missing_drivers:
-  description: Of each kernel, the native drivers that were asked for and did not build.
+  description: The requested native drivers that were not built, by kernel.
   returned: success, O(state=present)
   type: dict
   sample: {5.14.0-570.17.1.el9_6.x86_64: [ixgbe]}

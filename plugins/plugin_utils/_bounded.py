@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work of unknown cost, such as a user's expression, in a child process with a bound of time and memory: the controller
-survives it."""
+"""Run work of unknown cost, such as a user's expression, in a child process with limited time and memory, so that the
+controller survives."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 
 CPU_SECONDS = 10
-MEMORY = 1 << 30  # bytes, beside what the controller has taken already
+MEMORY = 1 << 30  # bytes, on top of what the controller already uses
 ANSWER = 64 << 20  # bytes of the answer, as JSON
 _WAIT = 12  # times the CPU time: a busy machine is slow
 _BLOCK = 1 << 16
 
 
 def bounded(work: Callable[[], Any], *, cpu_seconds: int = CPU_SECONDS, memory: int = MEMORY) -> Any:
-    """What ``work()`` gives, plain data as JSON has it.
+    """The value of ``work()``: plain data, as in JSON.
 
-    :raises TrafficgenError: it raised one; or anything else, which is named; or it went beyond a bound.
+    :raises TrafficgenError: it raised any error, or exceeded a limit.
     """
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -41,7 +41,7 @@ def bounded(work: Callable[[], Any], *, cpu_seconds: int = CPU_SECONDS, memory: 
         text = _read(reading, time.monotonic() + cpu_seconds * _WAIT)
     finally:
         os.close(reading)
-        os.kill(child, signal.SIGKILL)  # where it has ended, it is a zombie until the next line
+        os.kill(child, signal.SIGKILL)  # if it has ended, it is a zombie until the next line
         status = os.waitpid(child, 0)[1]
     if text is None:
         raise TrafficgenError(
@@ -56,7 +56,7 @@ def bounded(work: Callable[[], Any], *, cpu_seconds: int = CPU_SECONDS, memory: 
 
 
 def _child(work: Callable[[], Any], writing: int, cpu_seconds: int, memory: int) -> None:
-    """Work, answer, and end. It never returns: the rest of the program is the parent's."""
+    """Do the work, write the answer and exit. Never returns: the rest of the program belongs to the parent."""
     status = 1
     try:
         _limit(cpu_seconds, memory)
@@ -88,16 +88,16 @@ def _limit(cpu_seconds: int, memory: int) -> None:
 
 
 def _size() -> int:
-    """The bytes of address space that this process has."""
+    """The bytes of this process's address space."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:  # a controller that is no Linux
+    except OSError:  # the controller does not run Linux
         return 4 << 30
 
 
 def _read(reading: int, until: float) -> bytes | None:
-    """All that the child writes; None where it takes too long, or writes too much."""
+    """The child's whole output; None if it takes too long or writes too much."""
     parts: list[bytes] = []
     total = 0
     while total <= ANSWER:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines that the action plugin tcpreplay shows while a run lasts: what they say, and when. Pure."""
+"""The lines that the action plugin tcpreplay shows during a run: their text and their times. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import KEY
 
 SETTING = "trafficgen_progress_interval"
-# On a terminal, and in a log: seconds from one line to the next, about how many lines a run may have, and where its end
-# is not known, by which factor each line comes later than the one before at least.
+# For a terminal, and for a log: seconds between lines, the rough maximum of lines in a run, and, for a run without a
+# known end, the factor by which the gaps grow at least.
 _TERMINAL = (5.0, 20, 1.5)
 _LOG = (30.0, 5, 2.0)
-_ENDS = 1.0  # what ends sooner than that needs no line
-_SHORTEST = 0.2  # seconds between two samples whose difference is a rate: tcpreplay's have two decimals
+_ENDS = 1.0  # a shorter run needs no line
+_SHORTEST = 0.2  # minimum seconds between two samples to compute a rate: tcpreplay prints two decimals
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What tcpreplay counted since its start."""
+    """tcpreplay's counts since its start."""
 
     packets: int = 0
     bytes: int = 0
@@ -34,10 +34,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """What the module wrote: ``elapsed`` and ``left`` in seconds, ``left`` and ``sample`` None where they are not
-    known.
+    """The module's report: ``elapsed`` and ``left`` in seconds; ``left`` and ``sample`` are None if unknown.
 
-    ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps.
+    ``padding``: the mean bytes added to a frame on the wire.
     """
 
     elapsed: float
@@ -47,7 +46,7 @@ class Report:
 
 
 def interval(setting: object) -> float | None:
-    """Seconds from the setting, None where it is not set. Raises ValueError."""
+    """Seconds from the setting; None if not set. Raises ValueError."""
     if setting is None:
         return None
     try:
@@ -62,7 +61,7 @@ def interval(setting: object) -> float | None:
 
 
 def parse(printed: str) -> Report | None:
-    """The report in what the file's reader printed, which a login shell may have added to. None where there is none."""
+    """The report in the output of the file's reader, to which a login shell may have added text. None without one."""
     for line in reversed(printed.splitlines()):
         try:
             read = json.loads(line)
@@ -90,22 +89,22 @@ def _number(value: object) -> bool:
 
 
 class Pace:
-    """When a line is due.
+    """Decides when a line is due.
 
-    :param asked: seconds, where the user has set them; then a log gets as many lines as a terminal.
-    :param hosts: how many hosts run at once: together they show no more than a line a second.
+    :param asked: the user's seconds, if set; then a log gets as many lines as a terminal.
+    :param hosts: how many hosts run at once: together they show at most one line per second.
     """
 
     def __init__(self, asked: float | None, *, terminal: bool, hosts: int = 1) -> None:
         usual, self._most, self._factor = _TERMINAL if terminal or asked is not None else _LOG
-        # Not below a second: the module writes once a second.
+        # At least a second: the module writes once per second.
         self.interval = max(usual if asked is None else asked, float(hosts), 1.0)
-        self.wait = self.interval  # seconds until it is worth looking again
+        self.wait = self.interval  # seconds until the next look
         self._last = 0.0
 
     def due(self, report: Report) -> bool:
-        """Whether to show this one; then it counts as shown."""
-        # With no end in sight ever farther apart, so that an hour has hardly more of them than a minute.
+        """Whether to show this report; if so, it counts as shown."""
+        # Without a known end the gaps grow, so that an hour has few more lines than a minute.
         step = self._last * (self._factor - 1) if report.left is None else (report.elapsed + report.left) / self._most
         step = max(self.interval, step)
         # The reports come about a second apart.
@@ -117,7 +116,7 @@ class Pace:
 
 
 def line(where: str, report: Report, before: Sample) -> str:
-    """One line. The rates are those since the sample ``before``, and left out where there is no later one."""
+    """One line, with the rates since the sample ``before``, or without rates if there is no later one."""
     parts = [span(report.elapsed)]
     if report.sample is not None and (seconds := report.sample.seconds - before.seconds) >= _SHORTEST:
         packets, size = report.sample.packets - before.packets, report.sample.bytes - before.bytes
@@ -133,7 +132,7 @@ def line(where: str, report: Report, before: Sample) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time to be read in passing."""
+    """A short form of a duration."""
     whole = round(seconds)
     if whole < 100:
         return f"{whole} s"

@@ -110,7 +110,7 @@ def _injection_method(request: TcpreplayRequest, version: VersionInfo, warn: Cal
     """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was
     built.
 
-    That order is src/common/sendpacket.c's: PF_PACKET on every Linux, unless a build was forced to another.
+    The order is in src/common/sendpacket.c: PF_PACKET on every Linux, unless the build was forced to another.
     """
     asked = request.injection_method
     if asked == "netmap":

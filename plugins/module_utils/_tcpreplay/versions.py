@@ -35,7 +35,7 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class VersionInfo:
-    """What a tcpreplay binary says of itself. Null: it does not say.
+    """What a tcpreplay binary reports about itself; null if it does not.
 
     ``version`` as printed, ``release`` its three numbers, ``build`` the git description it was built from.
     ``injection_methods``: the default one first.

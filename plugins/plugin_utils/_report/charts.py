@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The charts of a report as SVG, by pygal.
 
-What pygal brings for a page of its own (a style sheet and a script in each chart, which are more than the chart) is
-taken out: the page has one style sheet, with colours that follow dark mode and paper. What is told apart by colour is
-told apart by shape, too: dashes and marks on lines, patterns in bars.
+pygal puts a style sheet and a script into each chart, larger than the chart itself. We remove them: the page has one
+style sheet, with colours for dark mode and paper. Colours are never the only difference: lines also have dashes and
+marks, bars have patterns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
 
 STYLES = 6  # colours, dashes, marks and patterns in the page's style sheet
 
-# So wide that on a phone, where it is drawn at about this width, the text is still to be read.
+# About the width of a phone, so that the text is readable there.
 _WIDTH, _HEIGHT = 420, 230
 _LETTER, _LINE = 6.6, 12  # of a label, in the same unit
 _MOST_LINES = 3
@@ -34,12 +34,12 @@ MARKS = (
     "M0-4 3.6 2.6h-7.2z",  # triangle
     "M0-4 4 0 0 4-4 0z",  # diamond
     "M-3.5-3.5 3.5 3.5M-3.5 3.5 3.5-3.5",  # cross
-    "M0 4 3.6-2.6h-7.2z",  # triangle, on its head
+    "M0 4 3.6-2.6h-7.2z",  # triangle, upside down
 )
 
 
 def short(value: float) -> str:
-    """A figure for an axis: ``1.2M``, ``500k``, ``0``."""
+    """A number for an axis: ``1.2M``, ``500k``, ``0``."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.4g}{letter}"
@@ -57,7 +57,8 @@ def ticks(top: float) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Steps of 1, 2 and 5 times a power of ten around ``low`` and ``high``; of ten alone where these are many."""
+    """Steps of 1, 2 and 5 times a power of ten around ``low`` and ``high``; only powers of ten if that gives too
+    many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = [digit * 10.0**decade for decade in decades for digit in ((1, 2, 5) if len(decades) <= 4 else (1,))]
     below = max(step for step in steps if step <= low * (1 + 1e-9))
@@ -66,7 +67,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def svg(chart: Chart) -> str:
-    """One chart as an ``<svg>`` element, for a page that has the style sheet."""
+    """One chart as an ``<svg>`` element, for a page with the style sheet."""
     drawn = {"lines": _lines, "bars": _bars, "steps": _steps}[chart.kind](chart)
     root = drawn.render_tree()
     _levels(root, chart)
@@ -76,15 +77,15 @@ def svg(chart: Chart) -> str:
 
 
 def _values(chart: Chart) -> list[float]:
-    """What the axis of values has to hold."""
+    """The values that the axis must cover."""
     points = [point for series in chart.series for point in series.points if point is not None]
     drawn = [point[2] for point in points] if chart.kind == "bars" else [y for _dummy, y in points]
-    # Above a level there is room for its label, and for a bar that is as high.
+    # Leave room above a level for its label, and for a bar as high as it.
     return [*drawn, *(level * (1 if chart.kind == "steps" else 1.08) for _dummy, level in chart.levels)]
 
 
 def logarithmic(chart: Chart) -> bool:
-    """A search goes over decades, and ends in steps that a linear axis would not tell apart."""
+    """Logarithmic for searches: they span decades and end in steps too small for a linear axis."""
     values = _values(chart)
     return chart.kind == "steps" and bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
 
@@ -96,7 +97,7 @@ def axis(chart: Chart) -> list[float]:
 
 
 def place(chart: Chart, value: float) -> float:
-    """Where a value stands on the axis. pygal's own logarithmic axes are always two."""
+    """A value's place on the axis. pygal's own logarithmic mode would make both axes logarithmic."""
     return math.log10(value) if logarithmic(chart) else value
 
 
@@ -108,7 +109,7 @@ def _options(chart: Chart) -> dict[str, Any]:
         "js": (),
         "css": (),
         "style": require("pygal").style.Style(**_FONTS),
-        "show_legend": False,  # the page's own, in HTML, wraps on a phone
+        "show_legend": False,  # the page has its own in HTML, which wraps on a phone
         "x_title": chart.x_title or None,
         "include_x_axis": not logarithmic(chart),
         "y_labels": [{"value": place(chart, value), "label": short(value)} for value in labels],
@@ -172,8 +173,7 @@ def _bars(chart: Chart) -> Any:
 
 
 def _labels(chart: Chart) -> list[list[str]]:
-    """The names below the bars, each in as many lines as its room asks for; the words below the chart have them
-    whole."""
+    """The names below the bars, wrapped to their width; the text below the chart has the full names."""
     room = max(3, int((_WIDTH - 60) / max(1, len(chart.categories)) / _LETTER))
     made = []
     for name in chart.categories:
@@ -201,14 +201,14 @@ def _wrap(root: Any, chart: Chart) -> None:
 
 
 def _levels(root: Any, chart: Chart) -> None:
-    """The horizontal lines, which pygal has not: line rate, bounds."""
+    """The horizontal lines, which pygal lacks: line rate, bounds."""
     plot = next(group for group in root.iter("g") if group.get("class") == "plot")
     width = float(plot.find("rect").get("width"))
     for index, (label, value) in enumerate(chart.levels):
         y = _height_of(plot, chart, value)
         group = ElementTree.SubElement(plot, "g", {"class": f"level level-{index}"})
         ElementTree.SubElement(group, "path", {"d": f"M0 {y:.1f} h{width:.1f}"})
-        # The first above its line, the second below: bounds of a search lie close together.
+        # The first label above its line, the second below: a search's bounds are close together.
         below = index % 2 == 1 or y < 14
         ElementTree.SubElement(
             group, "text", {"x": f"{width - 4:.1f}", "y": f"{y + (12 if below else -4):.1f}"}
@@ -216,7 +216,7 @@ def _levels(root: Any, chart: Chart) -> None:
 
 
 def _height_of(plot: Any, chart: Chart, value: float) -> float:
-    """Where a value lies, by the lines that pygal drew for the lowest and the highest step of the axis."""
+    """A value's height, from the lines that pygal drew for the lowest and highest step of the axis."""
     group = next(group for group in plot.iter("g") if str(group.get("class")).startswith("axis y"))
     drawn = [path for path in group.iter("path") if {"guide", "axis"} & set(path.get("class").split())]
     lines = [float(re.split("[ ,]", path.get("d"))[1]) for path in drawn]
@@ -226,7 +226,7 @@ def _height_of(plot: Any, chart: Chart, value: float) -> float:
 
 
 def _shape(element: Any, style: int) -> None:
-    """The dots of a series as marks of its shape, which the page defines once."""
+    """The dots of a series as marks of its shape, defined once on the page."""
     for dots in [group for group in element.iter("g") if group.get("class") == "dots"]:
         dot = dots.find("circle")
         dots.tag, dots.attrib = "use", {"href": f"#m{style}", "x": dot.get("cx"), "y": dot.get("cy")}
@@ -234,7 +234,7 @@ def _shape(element: Any, style: int) -> None:
 
 
 def _lean(root: Any, chart: Chart) -> str:
-    """The chart without what the page does not need, with marks told apart by shape, and a name for screen readers."""
+    """The chart without parts the page does not need, with different marks, and a name for screen readers."""
     styles = {f"serie-{index}": series.style % STYLES for index, series in enumerate(chart.series)}
     for parent in list(root.iter()):
         for child in list(parent):

@@ -56,7 +56,7 @@ RULE = (
     "Differences are between medians, against A. One is marked (▲ ▼, bold) only if both results have at least two "
     "repeats and their ranges do not touch. Any other may be chance."
 )
-# It differs from run to run, and says nothing of how the run was made.
+# It differs from run to run, and does not describe the setting.
 _NOT_COMPARED = ("Clock against the controller's",)
 
 _Key = tuple[str, str, str, str]  # traffic, host or "", method, rate
@@ -74,7 +74,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Compared:
-    """All that the parts of the page are made from. ``other``: traffic that only shares its name, with the reason."""
+    """The input for the parts of the page. ``other``: traffic that shares only its name, with the reason."""
 
     entries: list[_Entry]
     by_host: bool
@@ -116,7 +116,7 @@ def compare_page(values: Sequence[Any]) -> Page:
 
 
 def _compared(results: Sequence[dict[str, Any]]) -> _Compared:
-    # Where each result has one host only, that is the one, whatever its name.
+    # If each result has only one host, compare those, whatever their names.
     by_host = any(len({str(trial["host"]) for trial in result["trials"]}) > 1 for result in results)
     entries = []
     for index, result in enumerate(results):
@@ -132,7 +132,7 @@ def _compared(results: Sequence[dict[str, Any]]) -> _Compared:
 
 
 def _other_traffic(entries: Sequence[_Entry]) -> dict[str, str]:
-    """The traffic that only shares its name, with what is said of it."""
+    """The traffic that shares only its name, with the sentence on it."""
     found = {}
     for name in dict.fromkeys(name for entry in entries for name in entry.traffic):
         hashed = [(entry.letter, dig(entry.traffic.get(name), "sha256")) for entry in entries]
@@ -159,7 +159,7 @@ def _no_difference(why: str) -> _Difference:
 
 
 def _difference(every: _Compared, entry: _Entry, key: _Key) -> _Difference:
-    """The difference of an entry's rate to the first's."""
+    """The difference between an entry's rate and the first's."""
     medians = []
     for one in (every.base, entry):
         group = one.groups.get(key)
@@ -381,7 +381,7 @@ def _criteria_sections(every: _Compared) -> list[Section]:
 
 
 def _settings(every: _Compared) -> dict[str, list[str]]:
-    """Each setting by its name, with its value in each result."""
+    """Each setting's value in each result, by name."""
     of_each: list[dict[str, str]] = []
     for entry in every.entries:
         result = entry.result

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as one HTML file that needs nothing else: no network, no script, charts as SVG in it."""
+"""A report as a single HTML file: no network, no script, charts as inline SVG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.chart
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Page, Series
 
 _FOLDER = Path(__file__).parent
-# What fills a bar besides its colour.
+# The patterns of the bars.
 _PATTERNS = (
     '<path d="M0 0h6v6h-6z" stroke="none"/>',
     '<path d="M0 6 6 0M-1 1 1-1M5 7 7 5" stroke-width="2"/>',
@@ -52,7 +52,7 @@ def to_html(page: Page) -> str:
     text = environment.get_template("report.html.j2").render(
         page=page,
         sections=sections,
-        # Both are texts of the collection's own; nothing that a user or a host said is in them.
+        # Both are the collection's own text; nothing in them comes from a user or a host.
         css=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         patterns=[Markup(body) for body in _PATTERNS],  # noqa: S704
         marks=MARKS,
@@ -75,7 +75,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 
 def inert(text: str) -> str:
-    """Text in which Ansible finds no template of its own, whatever a name in a result holds. The same to who reads HTML
+    """Text that Ansible does not take for a template, whatever a name in a result contains. It reads the same as HTML
     or Markdown."""
     for mark in ("{{", "{%", "{#"):
         text = text.replace(mark, "&#123;" * mark.count("{") + mark.lstrip("{"))

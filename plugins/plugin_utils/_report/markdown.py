@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report as Markdown, with the tables of GitHub's kind. What a chart shows stands in words. Pure."""
+"""A report as Markdown with GitHub's tables. Charts become text. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Iterable
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Cell, Page, Section, Table
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH, one_line
 
-# An underscore within a word is none to Markdown; escaping it would only make names hard to read.
+# Markdown ignores an underscore within a word; escaping it would only make names hard to read.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&{}!$]|(?<![^\W_])_|_(?![^\W_])")
 _BEGINS_LIST = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+=])")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "{": "&#123;", "}": "&#125;"}
 
 
 def escape(text: str) -> str:
-    """Text that means itself in Markdown, in one line, also within a cell of a table."""
+    """Text escaped for Markdown, in one line, also for a table's cell."""
     line = "".join(character if character.isprintable() else " " for character in one_line(text))
     line = _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), line)
     return _BEGINS_LIST.sub(lambda match: f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}", line)
 
 
 def code(text: str) -> str:
-    """Text as a code span within a cell of a table."""
+    """Text as a code span in a table's cell."""
     line = one_line(text)
-    if not line.isprintable() or any(mark in line for mark in ("{{", "{%", "{#")):  # no entity can be written in code
+    if not line.isprintable() or any(mark in line for mark in ("{{", "{%", "{#")):  # code cannot contain entities
         return escape(text)
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)

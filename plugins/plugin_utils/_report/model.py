@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a report is made of: sections with sentences, tables and charts. Pure."""
+"""The parts of a report: sections with sentences, tables and charts. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH
 
-TEXT, NUMBER = "text", "number"  # kinds of columns: numbers are set to the right
+TEXT, NUMBER = "text", "number"  # kinds of columns: numbers are right-aligned
 
 _Row = TypeVar("_Row")
 
@@ -29,7 +29,7 @@ class Cell:
 
     @property
     def long(self) -> bool:
-        """Whether a word of it, such as a hash, is so long that it has to be broken."""
+        """Whether it has a word, such as a hash, that is too long for one line."""
         return self.look != "code" and any(len(word) > 24 for word in self.text.split())
 
 
@@ -40,7 +40,8 @@ def no_figure(why: str, *notes: str) -> Cell:
 
 @dataclass(frozen=True)
 class Column(Generic[_Row]):
-    """A column: its heading, its kind, and its cell of a row's item. A cell of text alone may be the text."""
+    """A column: its heading, its kind, and the function that makes its cell from a row's item. A plain cell may be a
+    string."""
 
     heading: str
     kind: str
@@ -48,13 +49,13 @@ class Column(Generic[_Row]):
 
 
 def host_column(many_hosts: bool, host: Callable[[_Row], str]) -> list[Column[_Row]]:
-    """The column of hosts, where there are several."""
+    """The column of hosts, if there are several."""
     return [Column("Host", TEXT, host)] if many_hosts else []
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table. The first column is the rows' header; ``numeric`` are the columns set to the right."""
+    """A table. The first column is the row header; ``numeric``: the right-aligned columns."""
 
     caption: str
     columns: Sequence[str]
@@ -63,7 +64,7 @@ class Table:
 
     @classmethod
     def of(cls, caption: str, columns: Sequence[Column[_Row]], items: Iterable[_Row]) -> Table:
-        """The table with a row for each item."""
+        """A table with a row for each item."""
         made = ([column.cell(item) for column in columns] for item in items)
         rows = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in made]
         numeric = [index for index, column in enumerate(columns) if column.kind == NUMBER]
@@ -86,7 +87,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one way: ``points`` are (x, y), or for bars (value, low, high) or None a category."""
+    """One series: ``points`` are (x, y); for bars, (value, low, high) or None for each category."""
 
     label: str
     style: int  # picks colour and shape
@@ -95,7 +96,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of ``kind`` lines, bars or steps. ``text`` says in words what it shows, for those who do not see it."""
+    """A chart of ``kind`` lines, bars or steps. ``text`` describes it for readers who cannot see it."""
 
     kind: str
     title: str
@@ -109,7 +110,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. ``folded``: closed until asked for on a screen, open on paper."""
+    """A part of the page. ``folded``: collapsed on a screen, open on paper."""
 
     title: str
     text: Sequence[str] = ()
@@ -120,7 +121,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole report. ``passed`` is the answer; None for a comparison, which has none of its own."""
+    """The whole report. ``passed`` is the answer; None for a comparison."""
 
     title: str
     passed: bool | None

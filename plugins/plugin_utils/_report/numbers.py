@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbers and words of a report, formatted here and nowhere else: HTML and Markdown cannot disagree. Pure."""
+"""All number formats of a report, so that HTML and Markdown agree. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def number(value: Any, decimals: int = 0) -> str:
-    """``1,602,567`` or ``9,843.95``; a dash for None and for what is no finite number."""
+    """``1,602,567`` or ``9,843.95``; a dash for None and anything but a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return DASH
     text = f"{value:,.{decimals}f}"
@@ -24,7 +24,7 @@ def number(value: Any, decimals: int = 0) -> str:
 
 
 def pps_figure(value: Any) -> str:
-    """Frames per second: ``14,880,952``; below a thousand with the decimals it bears."""
+    """Frames per second: ``14,880,952``; below a thousand with useful decimals."""
     return number(value, 0 if not is_number(value) or abs(value) >= 1000 or value == 0 else 2)
 
 
@@ -34,7 +34,7 @@ def mbps_figure(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A percentage: ``100`` and ``0`` only where it is that exactly."""
+    """A percentage: ``100`` and ``0`` only for exact values."""
     if not is_number(value):
         return DASH
     if value in (0, 100):
@@ -57,7 +57,7 @@ def change(value: float) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no truth value."""
+    """Whether it is a finite number and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -88,7 +88,7 @@ def count(what: int, word: str) -> str:
 
 
 def rate_label(rate: Any) -> str:
-    """How a rate was asked for, in words."""
+    """A requested rate in words."""
     if not isinstance(rate, Mapping) or not rate:
         return "recorded speed"
     form, value = next(iter(rate.items()))
@@ -107,7 +107,7 @@ def rate_label(rate: Any) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value as text: a dash for None, yes and no, JSON for what is nested."""
+    """A value as text: a dash for None, yes and no, JSON for nested values."""
     if value is None or value == "":
         return DASH
     if isinstance(value, bool):
@@ -120,7 +120,7 @@ def as_text(value: Any) -> str:
 
 
 def dig(tree: Any, *names: str) -> Any:
-    """The value at a path of keys; None where any of them is missing."""
+    """The value at a path of keys; None if one of them is missing."""
     for name in names:
         if not isinstance(tree, Mapping):
             return None
@@ -134,7 +134,7 @@ def one_line(text: str) -> str:
 
 
 def low_to_high(low: Any, high: Any, shown: Callable[[Any], str]) -> str:
-    """``LOW..HIGH``, or nothing where both look the same."""
+    """``LOW..HIGH``; empty if both look the same."""
     if low is None or high is None or shown(low) == shown(high):
         return ""
     return f"{shown(low).removesuffix(' %')}..{shown(high)}"

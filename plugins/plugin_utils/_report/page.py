@@ -45,7 +45,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.r
 def page(value: Any) -> Page:
     """The page of a result, or of a list of them.
 
-    :raises TrafficgenError: something in it is no result of schema 1.
+    :raises TrafficgenError: a part of it is not a result of schema 1.
     """
     if isinstance(value, (Mapping, str, bytes)) or not isinstance(value, Sequence):
         return _result_page(value)
@@ -85,7 +85,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
 
 
 def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
-    """What the test was, in sentences."""
+    """The test in sentences."""
     asked = [f"Traffic: {', '.join(str(entry['name']) for entry in result['traffic']) or DASH}."]
     if found:
         methods, rates, hosts = (

@@ -24,13 +24,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
     steps_of,
 )
 
-MAX_CHARTS = 48  # of a kind: a fleet's page must still open on a phone
-MAX_LINES = 12  # of a method in one chart: more cannot be told apart
+MAX_CHARTS = 48  # charts of a kind: a fleet's page must still open on a phone
+MAX_LINES = 12  # lines of a method in one chart: more cannot be told apart
 MAX_BARS = 48  # traffic in one chart
 
 
 def left_out(left: int) -> list[str]:
-    """A sentence on charts that are not drawn, if there are any."""
+    """A sentence on charts that are not drawn, if any."""
     return [f"Only the first {MAX_CHARTS} charts are drawn, {left} are left out."] if left > 0 else []
 
 
@@ -70,7 +70,7 @@ def _at(what: str, group: Group, many_hosts: bool) -> str:
 
 
 def bars(label: str, style: int, names: Sequence[str], by_traffic: Mapping[str, Group]) -> tuple[Series, str] | None:
-    """The bars of one method, a traffic each, and the same in words; None where there is no rate to be quoted."""
+    """The bars of one method, one for each traffic, and the same in words; None if no rate can be quoted."""
     points: list[tuple[float | None, float | None, float | None] | None] = []
     told = []
     for name in names:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of rates: what was sent and lost, what netmap brings, and the totals of a fleet. Pure."""
+"""The tables of rates: sent and lost, netmap's gain, and a fleet's totals. Pure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _UNITS = (("pps", "pps", pps_figure), ("L1 Mbps", "l1_mbps", mbps_figure), ("L2 
 
 
 def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) -> list[Section]:
-    """What was measured: netmap against the kernel path, each group's rates, and the fleet's."""
+    """The measurements: netmap against the kernel path, each group's rates, and the fleet's."""
     sections = [_netmap_section(found, many_hosts)] if found else []
     by_traffic = grouped(found, lambda group: group.traffic)
     tables = [_rate_table(name, rows, found, many_hosts) for name, rows in by_traffic.items()]
@@ -74,7 +74,7 @@ def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) ->
 
 
 def netmap_in_one_sentence(found: Groups) -> list[str]:
-    """What netmap brings, over all that was measured: only gains that nothing is to be said against."""
+    """netmap's gain over the whole result, from sound comparisons only."""
     gains = [(group, gain(group, _kernel_of(group, found))) for group in found if group.used_method == NETMAP]
     if not gains:
         return []
@@ -98,7 +98,7 @@ def _kernel_of(group: Group, found: Groups) -> Group | None:
 
 
 def _netmap_section(found: Groups, many_hosts: bool) -> Section:
-    """What netmap brings, a line per traffic and rate, where it can be said."""
+    """netmap's gain, a line for each traffic and rate that allow a comparison."""
     rows = [group for group in found if group.used_method == NETMAP]
     if not rows:
         text = "No trial used netmap, so there is nothing to compare with the kernel path."
@@ -178,7 +178,7 @@ def _asked_cell(group: Group, shares: bool = True) -> Cell:
     if shares and group.reached is not None and group.reached < REACHED:
         detail = _sent_of(group.reached, group.capped)
     elif shares and missed:
-        # The median trial is none of them.
+        # None of them is the median trial.
         least = min(missed, key=lambda trial: trial["run"]["rate_reached"])
         said = f"{len(missed)} of {count(len(group.ok), 'trial')} missed the rate asked for: {missed_rate(least)}"
         notes.append(f"{_mark(group, True)}: {said} in trial {as_text(least['number'])}")
@@ -192,7 +192,7 @@ def _sent_of(reached: float, capped: bool) -> str:
 
 
 def missed_rate(trial: Mapping[str, Any]) -> str:
-    """How much of the rate asked for a trial sent, where it missed it; else empty."""
+    """How much of the requested rate a trial sent, if it missed it; else empty."""
     reached = dig(trial, "run", "rate_reached")
     return _sent_of(reached, dig(trial, "run", "capped") is True) if is_number(reached) and reached < REACHED else ""
 
@@ -265,7 +265,7 @@ def _loss_cell(group: Group) -> Cell:
     total = sum(value for value in dropped if is_number(value))
     if total:
         notes.append(f"the receiving host dropped {number(total)} frames itself; the device did not lose these")
-    # More arrived than was sent is possible where the two are read at two moments; it is shown as it is.
+    # More may arrive than was sent if the two are read at different moments; show it as it is.
     return _figure_cell(ratios, share, "", *notes, look="warn" if ratios.high and ratios.high > 0 else "")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the searches for the largest rate found, their trials, and the chart of their steps. Pure."""
+"""The searches for the highest rate: results, trials, and a chart of the steps. Pure."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
 
 _Search = Mapping[str, Any]  # an entry of the result's searches
 
-# What a trial of a search is: within its goal, beyond it, or no evidence of either; with words and style (green circle,
-# orange, grey).
+# The kinds of a search's trials: goal met, goal missed, or no evidence; with words and style (green circle, orange,
+# grey).
 MET, MISSED, NO_PROOF = "goal met", "goal missed", "no proof"
 _STEPS = {MET: ("met the goal", 2, "good"), MISSED: ("missed it", 1, "bad"), NO_PROOF: ("proved nothing", 3, "warn")}
-# What a search was stopped by. A generator's limit says nothing of the device.
+# What stopped a search. A generator's limit says nothing about the device.
 _LIMITS = {"device": "the device's limit", "generator": "the generator's limit", "max_pps": "the highest rate allowed"}
-# Why there is no rate that did not meet the goal.
+# Why no rate missed the goal.
 _NO_UPPER = {
     "max_pps": "no rate above max_pps was tried",
     "generator": "the generator could not send fast enough to reach the device's limit",
@@ -52,7 +52,7 @@ _NO_UPPER = {
 
 
 def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
-    """What each search found."""
+    """The result of each search."""
 
     def found_pps(entry: _Search) -> Cell:
         cell = found(entry, "lower_pps", pps_figure)
@@ -135,7 +135,7 @@ def _title(entry: _Search, many_hosts: bool) -> str:
 
 
 def step_outcome(trial: Mapping[str, Any], entry: _Search) -> str:
-    """Whether a trial of a search met its goal; or that it proves nothing."""
+    """Whether a trial of a search met the goal, missed it or proves nothing."""
     ratio, goals = dig(trial, "loss_ratio"), entry.get("goals")
     if dig(trial, "valid") is False or not is_number(ratio):
         return NO_PROOF
@@ -174,7 +174,7 @@ def search_trials(entry: _Search, many_hosts: bool) -> Table:
 
 
 def step_sections(searches: Sequence[_Search], many_hosts: bool) -> list[Section]:
-    """The charts of the searches' steps, if there are any."""
+    """The charts of the searches' steps, if any."""
     charts = [chart for chart in (_chart(entry, many_hosts) for entry in searches) if chart]
     text = ["Each mark is a trial at the rate asked for, in the order tried.", *left_out(len(charts) - MAX_CHARTS)]
     return [Section("Search steps", text, charts=charts[:MAX_CHARTS])] if charts else []

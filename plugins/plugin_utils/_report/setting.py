@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The setting of a test: its hosts, its traffic, the role's variables; and each trial. Pure."""
+"""A test's setting (hosts, traffic, the role's variables) and each trial. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _HOSTS = 4  # so many columns fit on paper
 
 
 def setting_sections(result: Mapping[str, Any]) -> list[Section]:
-    """Under what the test was made, and all of its trials."""
+    """The test's setting and all of its trials."""
     made = [Section("The setting", tables=[*_host_tables(result["hosts"]), _traffic_table(result)])]
     streams = [entry for entry in result["traffic"] if entry.get("streams")]
     if streams:
@@ -60,7 +60,7 @@ def setting_sections(result: Mapping[str, Any]) -> list[Section]:
 
 
 def host_settings(host: Mapping[str, Any]) -> dict[str, str]:
-    """What is known of a host, in words."""
+    """A host in words."""
 
     def have(*names: str, none: str = DASH) -> str:
         value = dig(host, *names)
@@ -235,5 +235,5 @@ def _command_cell(trial: Mapping[str, Any]) -> Cell:
 
 
 def command_line(command: Any) -> str:
-    """A command as a shell would take it."""
+    """A command with a shell's quoting."""
     return " ".join(shlex.quote(str(word)) for word in command) if isinstance(command, list) else as_text(command)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A result of the role throughput as figures: repeats put together, gains, rates between samples. Pure.
+"""The figures of a result of the role throughput: groups of repeats, gains, rates between samples. Pure.
 
 Each figure is a median over the repeats, with the lowest and the highest.
 """
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import as_text, dig, is_number
 
-# The worst first: a group of repeats has the worst verdict of its trials.
+# Worst first: a group of repeats gets the worst verdict of its trials.
 VERDICTS = ("impossible", "short", "unknown", "consistent")
 UNQUOTABLE = ("impossible", "short")
 VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consistent": "good"}
@@ -31,8 +31,7 @@ NETMAP = "netmap"
 
 @dataclass(frozen=True)
 class Figure:
-    """One quantity over the repeats: median, lowest, highest, and over how many; ``median`` None where nobody knows
-    it."""
+    """One quantity over the repeats: median, lowest, highest, and how many values; ``median``: None if unknown."""
 
     median: float | None
     low: float | None
@@ -41,7 +40,7 @@ class Figure:
 
 
 def figure(values: Iterable[Any]) -> Figure:
-    """The figure of the values that are numbers."""
+    """The figure of those values that are numbers."""
     known = [value for value in values if is_number(value)]
     if not known:
         return Figure(None, None, None, 0)
@@ -49,8 +48,8 @@ def figure(values: Iterable[Any]) -> Figure:
 
 
 def method_label(asked: str, used: str, mode: str) -> str:
-    """How a method is called that was asked for, with the one used and its ``mode``, native or emulated, empty where
-    nothing was sent."""
+    """The label of a requested method, with the one used and its ``mode`` (native, emulated, or empty if nothing was
+    sent)."""
     label = used
     if used == KERNEL:
         label = "kernel path (pf_packet)"
@@ -60,7 +59,7 @@ def method_label(asked: str, used: str, mode: str) -> str:
 
 
 def search_method(entry: Mapping[str, Any]) -> str:
-    """The same of a search, by what its trials say of themselves."""
+    """The same for a search, from its trials."""
     asked = as_text(entry.get("injection_method"))
     trials = [trial for trial in entry.get("trials") or [] if dig(trial, "injection_method")]
     used = " and ".join(sorted({str(trial["injection_method"]) for trial in trials})) or asked
@@ -83,7 +82,7 @@ class Group:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What tells it from other groups."""
+        """What distinguishes it from other groups."""
         return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
 
     @cached_property
@@ -98,7 +97,7 @@ class Group:
 
     @cached_property
     def used_method(self) -> str:
-        """The method that sent the frames, as the runs say; the one asked for where no run says."""
+        """The method that sent the frames, from the runs; the requested one if no run names it."""
         used = sorted(
             {str(dig(trial, "run", "injection_method")) for trial in self.ok if dig(trial, "run", "injection_method")}
         )
@@ -106,12 +105,12 @@ class Group:
 
     @property
     def method(self) -> str:
-        """How the method is called at each figure: netmap says whether it was native or emulated."""
+        """The method's label at each figure: for netmap with native or emulated."""
         return method_label(self.asked_method, self.used_method, self.mode)
 
     @cached_property
     def mode(self) -> str:
-        """Native or emulated, as the runs say."""
+        """Native or emulated, from the runs."""
         return _modes(dig(trial, "run", "netmap_mode") for trial in self.ok)
 
     @cached_property
@@ -122,32 +121,32 @@ class Group:
 
     @property
     def quotable(self) -> bool:
-        """Whether its verdict lets its rate be quoted."""
+        """Whether its verdict allows quoting the rate."""
         return self.verdict not in UNQUOTABLE
 
     @property
     def capped(self) -> bool:
-        """Whether more was asked for than the line takes."""
+        """Whether the request was above line rate."""
         return any(dig(trial, "run", "capped") is True for trial in self.ok)
 
     def figure(self, *names: str) -> Figure:
-        """A quantity of the trials' trees, such as ``rates``, ``pps``."""
+        """A quantity from the trials' trees, such as ``rates``, ``pps``."""
         return figure(dig(trial, *names) for trial in self.ok)
 
     @property
     def link_speed(self) -> float | None:
-        """The line's Mbit/s, None where the link has none."""
+        """The line's Mbit/s; None if the link has none."""
         speeds = [dig(trial, "run", "link_speed_mbps") for trial in self.ok]
         return next((float(speed) for speed in speeds if is_number(speed) and speed > 0), None)
 
     @cached_property
     def reached(self) -> float | None:
-        """The share of the rate asked for that the median trial sent, as the runs have it."""
+        """The share of the requested rate that the median trial sent."""
         return self.figure("run", "rate_reached").median
 
 
 def rate_key(rate: Any) -> str:
-    """The same for the same rate, also where one was read as 10 and another as 10.0."""
+    """A key for a rate; equal for 10 and 10.0."""
     if not isinstance(rate, Mapping) or not rate:
         return "recorded"
     form, value = next(iter(rate.items()))
@@ -155,8 +154,7 @@ def rate_key(rate: Any) -> str:
 
 
 class Groups(list[Group]):
-    """The groups of a result, and which are of the same traffic, host and rate. Found by a key: there may be
-    thousands."""
+    """The groups of a result, with an index by traffic, host and rate: there may be thousands."""
 
     def beside(self, group: Group) -> list[Group]:
         """The groups of a group's traffic, host and rate, itself among them."""
@@ -176,7 +174,7 @@ _Key = TypeVar("_Key")
 
 
 def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
-    """The items by a key, in the order in which the keys are met."""
+    """The items by a key, in order of first appearance."""
     found: dict[_Key, list[_Item]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
@@ -184,7 +182,7 @@ def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, 
 
 
 def groups(result: Mapping[str, Any]) -> Groups:
-    """The groups of a result, traffic by traffic in the order asked for; warm-ups are not among the trials."""
+    """The groups of a result, in the requested order of traffic, without warm-ups."""
     order = {entry["name"]: index for index, entry in reversed(list(enumerate(result["traffic"])))}
     found: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for trial in result["trials"]:
@@ -211,10 +209,10 @@ def groups(result: Mapping[str, Any]) -> Groups:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a method brings over the kernel path: the ratio of the medians, or None and why."""
+    """A method's gain over the kernel path: the ratio of the medians, or None and why."""
 
     ratio: float | None
-    reason: str = ""  # beside a ratio: what it does not say
+    reason: str = ""  # a caveat beside a ratio
 
 
 def gain(group: Group, kernel: Group | None) -> Gain:
@@ -230,7 +228,7 @@ def gain(group: Group, kernel: Group | None) -> Gain:
     if not mine.median or not other.median:
         return Gain(None, "no gain: a rate is unknown")
     ratio = mine.median / other.median
-    # Such a trial was held by that rate, not by the path.
+    # Such a trial was limited by the requested rate, not by the path.
     if all(side.reached is not None and side.reached >= REACHED for side in (group, kernel)):
         return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
     reasons = []
@@ -244,8 +242,7 @@ def gain(group: Group, kernel: Group | None) -> Gain:
 
 
 def apart(one: Figure, other: Figure) -> bool:
-    """Whether two figures differ by more than their repeats do: each has two at least, and their ranges do not
-    touch."""
+    """Whether two figures differ by more than their repeats: each has at least two, and the ranges do not touch."""
     if one.n < 2 or other.n < 2 or None in (one.low, one.high, other.low, other.high):
         return False
     return one.low > other.high or one.high < other.low  # type: ignore[operator]
@@ -270,7 +267,7 @@ def steps_of(trial: Mapping[str, Any]) -> list[tuple[float, float, float]]:
         if not is_number(sent):
             continue
         end = sent / mean if is_number(mean) and mean > 0 else seconds
-        # The last sample may be the total itself, or a few ms before it: a rate over so short a time is noise.
+        # The last sample may be the total itself, or a few ms before it: too short for a rate.
         if not is_number(end) or end - begin < 0.1 or sent < packets:
             continue
         made.append((begin, float(end), (sent - packets) / (end - begin)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JMESPath over results, and criteria: expressions that a run of trials passes or fails by."""
+"""JMESPath over results, and criteria: expressions that decide whether a run of trials passes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _REMEDY = "See https://jmespath.org/specification.html."
 
 
 def query(expression: Any, data: Any) -> Any:
-    """What the expression gives over the data."""
+    """The expression's value for the data."""
     return _bounded(expression, lambda: _parse(expression).search(plain_data(data)))
 
 
 def _bounded(expression: Any, work: Callable[[], Any]) -> Any:
-    """An expression may be one that never ends, takes all memory, or raises anything: :mod:`_bounded`."""
+    """Evaluate in a bounded child (:mod:`_bounded`): an expression may never end, use all memory, or raise anything."""
     require("jmespath")
     if not isinstance(expression, str):
         raise TrafficgenError(f"the expression is a string, not {type(expression).__name__}")
@@ -34,7 +34,7 @@ def _bounded(expression: Any, work: Callable[[], Any]) -> Any:
 
 
 def _said(work: Callable[[], Any]) -> Any:
-    """An error of the library's own speaks for itself, without the name of its class."""
+    """The library's own errors need no class name."""
     try:
         return work()
     except require("jmespath").exceptions.JMESPathError as error:
@@ -50,7 +50,7 @@ def _parse(expression: str) -> Any:
 
 
 def check_criteria(criteria: Any) -> list[dict[str, str]]:
-    """The criteria as ``{name, expression}``, each with a name of its own and an expression that parses."""
+    """The criteria as ``{name, expression}``, with unique names and valid expressions."""
     if not isinstance(criteria, Sequence) or isinstance(criteria, str):
         raise TrafficgenError(
             "not a list of criteria", on="throughput_criteria", remedy="Each is {name: ..., expression: ...}."
@@ -75,8 +75,8 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
 
 
 def judge_criteria(criteria: Any, data: Any) -> list[dict[str, Any]]:
-    """Each criterion as ``{name, expression, passed, error}``: passed only where it yields true, an error where it
-    yields no answer."""
+    """Each criterion as ``{name, expression, passed, error}``: passed only if it yields true; an error if it yields
+    neither true nor false."""
     checked = check_criteria(criteria)
     bare = plain_data(data) if checked else None
     return [_judged(one, bare) for one in checked]
@@ -91,7 +91,7 @@ def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
 
 
 def _answer(expression: str, data: Any) -> tuple[bool, str | None]:
-    """Whether it is met, and why it is no answer."""
+    """Whether it is met, and why it gives no answer."""
     compiled = _parse(expression)
     value = compiled.search(data)
     if value is None or _selects_nothing(compiled.parsed, data):
@@ -102,15 +102,14 @@ def _answer(expression: str, data: Any) -> tuple[bool, str | None]:
     return False, f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
 
 
-# What these say of nothing is an answer.
+# These answer even for nothing.
 _OF_NOTHING = ("length", "not_null", "type")
 
 
 def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
-    """Whether a part that the answer is made of selects nothing, which a comparison, a negation or a function would
-    turn into a pass.
+    """Whether a part of the answer selects nothing. A comparison, negation or function would turn that into a pass.
 
-    Only where the answer is made (and, or, not, comparison, function), not within a filter, where a field may well be
+    Only parts of the answer itself count (and, or, not, comparison, function), not of a filter, where a field may be
     null.
     """
     kind, children = node["type"], node["children"]
@@ -126,8 +125,7 @@ def _selects_nothing(node: Mapping[str, Any], data: Any) -> bool:
 
 
 def _is_nothing(node: Mapping[str, Any], data: Any, nothing: Sequence[Any]) -> bool:
-    """Whether the part's value is one of ``nothing``, or is made of what selects nothing. What is written out was
-    meant."""
+    """Whether the part's value is one of ``nothing``, or made of parts that select nothing. A literal is intended."""
     if node["type"] in ("literal", "expref"):
         return False
     return _value(node, data) in nothing or _selects_nothing(node, data)

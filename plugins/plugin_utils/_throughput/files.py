@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a throughput test on the controller: results read, and what is made of them written, each by itself.
+"""The files of a throughput test on the controller: reads results and writes each report separately.
 
-The result is written before anything is made of it, so that nothing that judges or reports can lose it.
+The result is written first, so that an error in a criterion or report cannot lose it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESULT = "result.json"
 _AGAIN = (
     "Make room, then run the playbook wirespeed.trafficgen.report with report_results set to the folder of the results."
 )
-# By their kinds: the file, and what makes it of a result or a list of results.
+# By kind: the file, and the function that makes it from a result or a list of results.
 REPORTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "markdown": ("report.md", lambda results: to_markdown(page(results))),
     "html": ("report.html", lambda results: to_html(page(results))),
@@ -37,8 +37,8 @@ REPORTS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def read(where: str) -> tuple[dict[str, Any], bool]:
-    """A result, and whether it was put together now, of a record: ``where`` is a result file, a record, or the folder
-    of either."""
+    """A result, and whether it was made from a record just now. ``where``: a result file, a record, or the folder of
+    either."""
     at = Path(where)
     if at.is_dir():
         log, result = at / record.FILE, at / RESULT
@@ -66,7 +66,7 @@ def read(where: str) -> tuple[dict[str, Any], bool]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file, all of it or nothing."""
+    """Write a file as a whole or not at all."""
     made = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -95,8 +95,7 @@ def write_result(path: Path, result: Mapping[str, Any]) -> None:
 def write_reports(
     results: Sequence[Mapping[str, Any]], folder: Path, kinds: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Write the reports of one result, or of several compared: the files, and a sentence for each that could not be
-    made."""
+    """Write the reports of one result, or of a comparison. Returns the files, and a sentence for each that failed."""
     written: list[str] = []
     problems: list[str] = []
     for kind in kinds:
@@ -106,7 +105,7 @@ def write_reports(
         except TrafficgenError as error:
             problems.append(f"{name} could not be made: {error.message}")
         except Exception as error:
-            # Not one of ours: a fault of this collection or of a library. It takes nothing else with it.
+            # A bug in this collection or a library must not stop the other reports.
             problems.append(f"{name} could not be made: {type(error).__name__}: {' '.join(str(error).split())}.")
         else:
             written.append(name)
@@ -114,7 +113,7 @@ def write_reports(
 
 
 def finish(folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
-    """Write all of a test whose record is in the folder, the result first.
+    """Write all files of the test in a record's folder, the result first.
 
     :return: ``{result, written, problems}``.
     """
@@ -128,8 +127,8 @@ def finish(folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
 
 
 def report(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
-    """Write the reports of one result, or of several compared, to a folder. One that is put together now, of a record,
-    is written, too.
+    """Write the reports of one result, or of a comparison, to a folder. Also writes a result that was made from a
+    record just now.
 
     :return: ``{results, written, problems}``.
     """

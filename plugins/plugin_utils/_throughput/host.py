@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's entry in a result: what it is, and the traffic on it."""
+"""A host's entry in a result: the host and its traffic."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def host(
         "receiver": _described(receiver),
         "kernel": facts.get("kernel"),
         "distribution": f"{facts.get('distribution', '?')} {facts.get('distribution_version', '')}".strip(),
-        # number, maker, model, for each CPU; on some architectures less
+        # for each CPU: number, vendor, model; fewer on some architectures
         "cpu": {
             "model": processor[2] if len(processor) > 2 else (processor[-1] if processor else None),
             "count": count,
@@ -69,7 +69,7 @@ def host(
 
 
 def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
-    """``{usable, reason}``: whether a host can send through netmap, and if not, why."""
+    """``{usable, reason}``: whether a host can send through netmap, and why not."""
     if tcpreplay["netmap"]["usable"] is False:
         return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
     if not netmap["loaded"]:
@@ -88,13 +88,13 @@ def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def parse_tuned(text: str) -> str | None:
-    """The profile that ``tuned-adm active`` names; None where tuned is not there or has none."""
+    """The profile that ``tuned-adm active`` names; None without tuned or a profile."""
     found = re.search(r"^Current active profile: (\S+)", text, re.MULTILINE)
     return found[1] if found else None
 
 
 def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A host's traffic, from what was asked for and what pcap or pcap_info returned."""
+    """A host's traffic, from the request and the result of pcap or pcap_info."""
     if not found["packets"]:
         raise TrafficgenError(
             "has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."

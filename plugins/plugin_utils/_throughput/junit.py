@@ -20,8 +20,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(result: Mapping[str, Any]) -> str:
-    """The XML. A criterion not met and a search that found nothing are failures; what failed itself, or gave no answer,
-    is an error.
+    """The XML. An unmet criterion and a search without a find are failures. A failed trial or a criterion without an
+    answer is an error.
 
     :raises TrafficgenError: it is no result of schema 1.
     """
@@ -37,7 +37,7 @@ def junit(result: Mapping[str, Any]) -> str:
             if outcome is not None:
                 case.result = [outcome]
             made.append(case)
-        one.add_testcases(made)  # one by one, it would count all of them each time
+        one.add_testcases(made)  # one at a time would count all of them each time
         if cases:
             suites.add_testsuite(one)
 
@@ -80,5 +80,5 @@ def _criterion(one: Mapping[str, Any], library: Any) -> Any:
 
 
 def _clean(text: Any) -> str:
-    """Without the characters that XML has no way to write."""
+    """Remove the characters that XML cannot hold."""
     return _NOT_XML.sub("?", str(text))

@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what was asked for to the trials: traffic x methods x rates x repeats, in this order, with warm-ups, and the
-time they take."""
+"""The trials of a test: traffic x methods x rates x repeats, in this order, with warm-ups, and how long they take."""
 
 from __future__ import annotations
 
@@ -29,25 +28,25 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     check_settings,
 )
 
-# What the estimate adds, in seconds, each seen on a machine with two slow cores: what is done once, before and after; a
-# trial's preparation and end; netmap taking a port and giving it back.
+# Seconds that the estimate adds, as measured with two slow cores: for the setup and end of the test; for those of a
+# trial; for netmap to take and return a port.
 ONCE = 15.0
 A_TRIAL = 1.5
 NETMAP = 3.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-# What to set in the role, in place of the parameters that a remedy names.
+# The role's variables for the parameters that a remedy names.
 _IN_THE_ROLE = {
     "Give max_pps, or wire_frame_size and link_speed_mbps.": "Set throughput_search_options.max_pps, or"
     " throughput_link_speed_mbps.",
     "Give link_speed_mbps.": "Set throughput_link_speed_mbps, or ask for another kind of rate.",
 }
-# Settings of a search are checked before the port and the frames are known: no rate is above this line.
+# A line above all rates, to check a search's settings before port and frames are known.
 _ANY_LINE = {"wire_frame_size": 64, "link_speed_mbps": 1e9}
 
 
 def check_traffic(traffic: Any) -> list[dict[str, Any]]:
-    """The traffic as asked for, each ``{name, streams | pcap, rates, ip_size}``, or an error."""
+    """The requested traffic, each ``{name, streams | pcap, rates, ip_size}``, or an error."""
     checked: list[dict[str, Any]] = []
     for number, one in enumerate(_filled(traffic, "throughput_traffic", "traffic"), 1):
         on = f"throughput_traffic, entry {number}"
@@ -86,7 +85,7 @@ def check_traffic(traffic: Any) -> list[dict[str, Any]]:
 
 
 def check_rates(rates: Any, on: str = "throughput_rates") -> list[dict[str, Any]]:
-    """The rates, each a dictionary with one of tcpreplay's rate parameters as its only key."""
+    """The rates, each a dictionary with one key, a rate parameter of the module tcpreplay."""
     return [_rate(one, f"{on}, entry {number}") for number, one in enumerate(_filled(rates, on, "rate"), 1)]
 
 
@@ -105,7 +104,7 @@ def _rate(one: Any, on: str) -> dict[str, Any]:
 
 
 def check_methods(methods: Any) -> list[str]:
-    """The injection methods, known and each once."""
+    """The injection methods: known, and each only once."""
     checked = [str(method) for method in _filled(methods, "throughput_methods", "injection method")]
     unknown = [method for method in checked if method not in INJECTION_METHODS]
     if unknown:
@@ -128,7 +127,7 @@ def _filled(value: Any, on: str, what: str) -> Sequence[Any]:
 
 
 def whole_number(value: Any, on: str, least: int) -> int:
-    """``value`` as a whole number from ``least`` on."""
+    """``value`` as a whole number, at least ``least``."""
     try:
         number = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError):
@@ -153,18 +152,16 @@ def plan(
     strict: bool = False,
     hosts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The trials of the whole run, and how long they take.
+    """All trials of the run, and how long they take.
 
-    :param methods: injection methods, None for the default one, and netmap besides on the hosts that have it.
-    :param margin: seconds that a common start of several hosts is set ahead.
+    :param methods: injection methods; None for the default one, plus netmap on hosts that have it.
+    :param margin: seconds between the start of a trial's tasks and a common start of several hosts.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
     :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size,
-    wire_frame_size}]}``. Without it,
-        what was asked for is checked, and the plan is that of one host that has netmap; how long a search takes is not
-        known then.
+    wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host with netmap; how long a
+    search takes is then unknown.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
-    rate, repeat,
-        duration, hosts}``; a warm-up's number is that of the trial that follows.
+    rate, repeat, duration, hosts}``; a warm-up has the number of the trial that follows.
     """
     asked = check_traffic(traffic)
     general = check_rates(rates) if search is None and any(one["rates"] is None for one in asked) else []
@@ -220,7 +217,7 @@ def plan(
 def _methods_of(
     explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """Which hosts a method is tried on, and a sentence for each host that is left out."""
+    """The hosts to test a method on, and a sentence for each host that is left out."""
     if explicit is not None:
         return {method: list(hosts) for method in explicit}, []
     able = [name for name, one in hosts.items() if one["netmap"]["usable"]]
@@ -234,15 +231,15 @@ def _methods_of(
 
 
 def _of_role(remedy: str) -> str:
-    """A remedy in the role's variables."""
+    """A remedy that names the role's variables."""
     return _IN_THE_ROLE.get(remedy, remedy.replace("strict_rate", "throughput_strict_rate"))
 
 
 def _check_reachable(
     asked: list[dict[str, Any]], general: list[dict[str, Any]], hosts: Mapping[str, Mapping[str, Any]], strict: bool
 ) -> None:
-    """Refuse now what a trial would refuse: a rate above the line with ``strict``, percent of no line, a rate too slow
-    to hold."""
+    """Refuse now what a trial would refuse: a rate above the line with ``strict``, a percentage without a line rate, a
+    rate that is too slow."""
     for name, host in hosts.items():
         found = {
             one["name"]: Size.of_means(one["frame_size"], one["wire_frame_size"]) for one in host.get("traffic", ())
@@ -261,8 +258,8 @@ def _check_reachable(
 def _estimate_search(
     hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]
 ) -> tuple[int, float]:
-    """How many trials and seconds the longest search takes where the device is steady, each host's and traffic's
-    settings being checked."""
+    """How many trials and seconds the longest search takes on a steady device. Checks the settings for each host and
+    traffic."""
     most = (0, 0.0)
     for name, host in hosts.items():
         for one in host.get("traffic", ()):
@@ -276,7 +273,7 @@ def _estimate_search(
 
 
 def check_search(where: str, search: str, options: Mapping[str, Any]) -> SearchSettings:
-    """The settings of a search as the role was given them, checked; ``where`` begins what an error is on."""
+    """Check the role's settings of a search; ``where``: the beginning of the object that an error names."""
     try:
         return check_settings(search, **options)
     except TypeError as error:
@@ -287,14 +284,14 @@ def check_search(where: str, search: str, options: Mapping[str, Any]) -> SearchS
 
 
 def ip_overhead(streams: Sequence[Mapping[str, Any]]) -> int | None:
-    """The bytes of a frame around its IP packet: Ethernet's header and VLAN tags. None where that is not the same, or
-    no IP is in it."""
+    """The bytes of a frame around its IP packet: Ethernet header and VLAN tags. None if they differ or there is no
+    IP."""
     found = {_overhead(_layers(one)) for one in streams}
     return found.pop() if len(found) == 1 else None
 
 
 def _layers(stream: Mapping[str, Any]) -> Sequence[Any]:
-    """The layers a stream has: its own, or its preset's, to which it cannot add any."""
+    """A stream's layers: its own, or its preset's, which it cannot extend."""
     return (PRESETS.get(stream["preset"], {}) if stream.get("preset") else stream).get("layers") or ()
 
 
@@ -311,14 +308,14 @@ def _overhead(layers: Iterable[Any]) -> int | None:
 
 
 def int_if_whole(value: float) -> int | float:
-    """An int where it is one: a size that all frames have."""
+    """An int if it is a whole number: all frames have this size."""
     return int(value) if value == int(value) else value
 
 
 def sizes(one: Mapping[str, Any], counted: Mapping[Any, int]) -> dict[str, Any]:
     """``{ip_size, frame_size, wire_frame_size}`` of checked traffic, in bytes, mean where they differ.
 
-    :param counted: how many frames there are of each length in the pcap.
+    :param counted: how many frames of each length the pcap has.
     """
     size = Size.of(counted)
     frame = size.frame

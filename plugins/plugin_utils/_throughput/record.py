@@ -1,18 +1,17 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a throughput test: a file of a line of JSON for each trial, written when the trial has been made.
+"""The record of a throughput test: a file with a line of JSON for each trial, written right after the trial.
 
-It is the one source of the result. Whatever ends a test, SIGKILL or a full disk, the trials that were made are in it.
+It is the only source of the result. However a test ends, even by SIGKILL or a full disk, its finished trials are in it.
 Its lines:
 
 - ``{"plan": {...}}``, the first: all that is known before the first trial (:data:`_throughput.schema.PLAN`).
-- ``{"trial": {...}}``, as in the result; of a search ``{"step": {asked_pps, duration}, "trial": {...}}``. A later one
-  of the same host and number takes the place of an earlier one, as when all hosts try again because one has missed the
-  common start.
+- ``{"trial": {...}}``, as in the result; of a search ``{"step": {asked_pps, duration}, "trial": {...}}``. A later line
+  replaces an earlier one of the same host and number, as when all hosts repeat because one missed the common start.
 - ``{"resumed": TIME, "made": N}`` and ``{"ended": TIME, "broke": {HOST: WHY}}``.
 
-A line is written at once and synced. A last line that is not whole, as after SIGKILL or a power cut, is none.
+A line is written in one piece and synced. An incomplete last line, as after SIGKILL or a power cut, is ignored.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ _NO_ROOM = (
 
 
 def clean(value: Any) -> Any:
-    """The value as JSON of our own schema has it: plain types, no half characters, and null for a number beyond all
-    counters."""
+    """The value in our schema's JSON: plain types, no lone surrogates, and null for a number larger than any
+    counter."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -61,12 +60,12 @@ def clean(value: Any) -> Any:
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
-    """Add a line: all of it or nothing, and on the disk when this returns."""
+    """Add a line, complete or not at all, and on disk when this returns."""
     _write(path, entry, os.O_RDWR)
 
 
 def begin(path: Path, plan: Mapping[str, Any]) -> Path | None:
-    """Begin a record. Of an earlier one there that is unfinished the new name is returned: it is kept."""
+    """Begin a record. An unfinished earlier one is kept under a new name, which is returned."""
     kept = None
     if path.exists():
         kept = _put_aside(path)
@@ -109,7 +108,7 @@ def _write(path: Path, entry: Mapping[str, Any], flags: int) -> None:
 
 
 def _whole_lines(file: int) -> int:
-    """Where the last whole line ends."""
+    """Where the last complete line ends."""
     end = os.lseek(file, 0, os.SEEK_END)
     while end:
         begin = max(0, end - _BLOCK)
@@ -144,7 +143,7 @@ _Search = tuple[str, str, str]
 
 @dataclass
 class Record:
-    """What is in a record. ``trials`` by host and number; ``steps`` of searches by host, traffic and method, then by
+    """A record's content. ``trials`` by host and number; ``steps`` of searches by host, traffic and method, then by
     number."""
 
     plan: dict[str, Any]
@@ -154,7 +153,7 @@ class Record:
     ended: dict[str, Any] | None = None
 
     def add(self, entry: Mapping[str, Any], on: str) -> None:
-        """Take in a line."""
+        """Add a line's content."""
         self.ended = None
         if "trial" in entry:
             trial = entry["trial"]
@@ -189,7 +188,7 @@ class Record:
         return found
 
     def todo(self) -> list[dict[str, Any]]:
-        """The planned trials that are not made on all of their hosts, each kind with its warm-up."""
+        """The planned trials that some of their hosts have not made, each kind with its warm-up."""
         planned = self.plan["plan"]["trials"]
         missing = [
             item
@@ -201,16 +200,16 @@ class Record:
         return [item for item in planned if (_kind(item) in kinds if item["warmup"] else item["number"] in numbers)]
 
     def planned(self) -> int:
-        """How many trials, or searches, there are to be, each host's for itself."""
+        """How many trials, or searches, are planned, summed over the hosts."""
         plan = self.plan["plan"]
         return sum(len(item["hosts"]) for item in plan["searches"] or plan["trials"] if not item.get("warmup"))
 
     def made(self) -> int:
-        """How many trials, or trials of searches, there are."""
+        """How many trials, or trials of searches, are recorded."""
         return len(self.trials) + sum(map(len, self.steps.values()))
 
     def left(self) -> bool:
-        """Whether it has not come to its end, be it that all is there that was planned."""
+        """Whether the test has not ended, even if all planned trials are there."""
         plan = self.plan["plan"]
         return self.ended is None and (bool(plan["searches"]) or bool(self.todo()))
 
@@ -220,10 +219,10 @@ def _kind(item: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def read(path: Path) -> Record:
-    """The record in a file, without a last line that is torn."""
+    """The record in a file, without an incomplete last line."""
     with _explained(path, "cannot be read", "Name the results' folder of a throughput test, or a trials.jsonl."):
         lines = path.read_bytes().split(b"\n")
-    torn = lines.pop()  # what follows the last line's end: nothing, or a part of a line
+    torn = lines.pop()  # after the last line's end: nothing, or part of a line
     if lines and not torn and _entry(lines[-1]) is None:
         lines.pop()  # after a power cut there may be anything
     if not lines:
@@ -263,7 +262,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 # --- Going on ---
 
-# What a setting is called where it is set.
+# The user's name for a setting.
 _OF_HOST = (
     (("interface", "name"), "throughput_interface"),
     (("interface", "netns"), "throughput_netns"),
@@ -278,12 +277,12 @@ _OF_HOST = (
     (("tcpreplay",), "its tcpreplay"),
     (("netmap",), "its netmap"),
 )
-# These say nothing of how a trial is made: how far ahead hosts agree to begin.
+# These do not change a trial: how far ahead hosts agree to start.
 _FREE = ("start_margin",)
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """How a test that is to go on is another than the one that was begun, in words of the role's variables; both are
+    """The differences between a test to resume and the one that was started, named by the role's variables; both are
     plans."""
     found = _values("throughput_name", before["name"], now["name"])
     if before["collection_version"] != now["collection_version"]:
@@ -348,7 +347,7 @@ def _host(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 
 def resume(path: Path, plan: Mapping[str, Any]) -> Record:
-    """The record that a test goes on with; :class:`TrafficgenError` where it is another test's."""
+    """The record of the test to resume; :class:`TrafficgenError` if it is another test's."""
     record = read(path)
     different = differences(record.plan, clean(plan))
     if different:

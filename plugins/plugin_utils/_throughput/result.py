@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The result of a throughput run, schema version 1 (docs/result-schema.md): put together, totalled over the fleet, read
-back."""
+"""The result of a throughput run, schema version 1 (docs/result-schema.md): made from trials, summed over the fleet,
+read back."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ SETTLE = 5.0  # seconds before the next trial (RFC 2544, section 23)
 
 
 def load(text: str, on: str = "the result") -> dict[str, Any]:
-    """A result file's content, checked to be one; ``on`` names it in errors."""
+    """A result file's content, checked; ``on``: its name in errors."""
     again = "Name a result.json of the role throughput."
     if not text.strip():
         raise TrafficgenError("is empty", on=on, remedy=again)
     try:
         result = schema.parse(text, on)
     except json.JSONDecodeError as error:
-        # A file that was cut short ends in the middle: what is missing is missing at its end.
+        # A truncated file parses up to its end.
         whole = text.strip()
         cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
         what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
@@ -55,7 +55,7 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
 
 
 def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
-    """A result, in whatever containers, as plain data; :class:`TrafficgenError` for anything else."""
+    """A result as plain data, whatever its containers' types; :class:`TrafficgenError` for anything else."""
     if not isinstance(value, Mapping):
         kind = {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.strip("_"))
         raise TrafficgenError(
@@ -93,7 +93,7 @@ def _check(result: Any, on: str) -> None:
 
 
 def of_record(record: Record) -> dict[str, Any]:
-    """The result of what is in a record. Its criteria are not judged."""
+    """The result of a record, before its criteria are judged."""
     plan = record.plan
     broke = (record.ended or {}).get("broke", {})
     searched = [
@@ -162,12 +162,11 @@ def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | N
 
 
 def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a run. Its criteria are not judged.
+    """The result of a run, before its criteria are judged.
 
-    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as asked for,
-    ``hosts`` (by name
-        ``{host, traffic, trials, searches, broke}``, the last being why the host ended early, if it did), ``plan``,
-        ``criteria``; ``unfinished``, ``{made, planned, what}`` where the run has not come to its end.
+    :param material: ``name``, ``ansible_version``, ``started``, ``ended``, ``settings``, ``traffic`` as requested,
+        ``hosts`` (by name ``{host, traffic, trials, searches, broke}``; ``broke``: why the host ended early, if it
+        did), ``plan``, ``criteria``; ``unfinished``: ``{made, planned, what}`` if the run has not ended.
     """
     plan, hosts, unfinished = material["plan"], material["hosts"], material.get("unfinished")
     planned = _planned(plan)
@@ -202,8 +201,8 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judged(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The result with its criteria judged, whatever they raise. Of an unfinished run none is: it is not known what they
-    will be of."""
+    """The result with its criteria judged, whatever they raise. Those of an unfinished run are not judged: trials are
+    missing."""
     if result["unfinished"] or not result["criteria"]:
         return dict(result)
     asked = [{key: one[key] for key in ("name", "expression")} for one in result["criteria"]]
@@ -216,7 +215,7 @@ def judged(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_criteria(result: Mapping[str, Any], criteria: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result with the answers of its criteria, what makes the play fail, and whether it has passed."""
+    """The result with the answers of its criteria, the reasons to fail the play, and whether it passed."""
     found = {**result, "criteria": criteria}
     found["failures"] = failures(found)
     found["passed"] = not found["failures"]
@@ -235,8 +234,7 @@ def _traffic(asked: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str
 
 
 def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each wait that is shorter than RFC 2544, section 23, has it, where somebody counts what
-    arrives."""
+    """A sentence for each wait shorter than RFC 2544, section 23, says, if there is a receiver."""
     if not any(host["host"].get("receiver") for host in hosts.values()):
         return []
     given = {key: value for key, value in settings.items() if is_number(value)}  # a record may have been edited
@@ -256,7 +254,7 @@ def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) 
 
 
 def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each traffic that is not the same file on all hosts: it can be a pcap of the hosts' own."""
+    """A sentence for each traffic whose pcap differs between hosts: users may bring their own."""
     seen: dict[str, dict[str, list[str]]] = {}
     for name, host in hosts.items():
         for each in host.get("traffic", ()):
@@ -277,7 +275,7 @@ def _planned(plan: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]
 
 
 def _is_of(planned: Mapping[tuple[str, int], Mapping[str, Any]], host: str, one: Mapping[str, Any]) -> bool:
-    """Whether a trial is one of this plan's, and not of another run's."""
+    """Whether a trial belongs to this plan and not to another run."""
     item = planned.get((host, one["number"]))
     return (
         item is not None
@@ -293,7 +291,7 @@ def _ended(one: Mapping[str, Any]) -> float:
 def _never_ended(
     plan: Mapping[str, Any], hosts: Mapping[str, Any], searches: Sequence[Mapping[str, Any]], search: str | None
 ) -> list[dict[str, Any]]:
-    """The planned searches of which nothing is known: a host was lost in them, or before."""
+    """The planned searches without a result: their host was lost during or before them."""
     done = {(one["host"], one["traffic"]["name"], one["injection_method"]) for one in searches}
     return [
         {
@@ -318,7 +316,7 @@ def _never_ended(
 def _never_run(
     plan: Mapping[str, Any], hosts: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The planned trials of which nothing is known: the host was lost before them."""
+    """The planned trials without a result: their host was lost before them."""
     done = {(one["host"], one["number"]) for one in trials}
     gone = {one["host"]: one["number"] for one in reversed(trials) if one["error"] and one["error"].startswith(GONE)}
     lost = []
@@ -338,7 +336,7 @@ def _sizes_of(traffic: str, host: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def collection_version() -> str:
-    """The version of this collection, as installed or in a clone; ``unknown`` where neither says."""
+    """The version of this collection, as installed or from a clone; else ``unknown``."""
     top = Path(__file__).parents[3]
     for name, pattern in (("MANIFEST.json", r'"version": "([^"]+)"'), ("galaxy.yml", r"^version: (\S+)")):
         with contextlib.suppress(OSError):
@@ -349,7 +347,7 @@ def collection_version() -> str:
 
 
 def trial_seconds(trials: Iterable[Mapping[str, Any]], searches: Iterable[Mapping[str, Any]] = ()) -> float:
-    """The sum of the trials' own time; of trials that were started together, the longest."""
+    """The sum of the trials' time; of trials started together, the longest counts."""
     longest: dict[int, float] = {}
     for one in trials:
         run = one["run"] or {}
@@ -363,8 +361,7 @@ def trial_seconds(trials: Iterable[Mapping[str, Any]], searches: Iterable[Mappin
 
 
 def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Totals over the hosts that were started together, one entry a trial number. A host that failed is not among its
-    hosts."""
+    """Totals over the hosts that were started together, one entry per trial number. Failed hosts are left out."""
     together: dict[int, list[Mapping[str, Any]]] = {}
     for one in trials:
         together.setdefault(one["number"], []).append(one)
@@ -391,8 +388,7 @@ def fleet(trials: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _base(one: Mapping[str, Any]) -> int | None:
-    """What the loss is a share of: the frames that left. A counter of all frames at the receiver is held against all
-    that left."""
+    """The frames that left, of which the loss is a share. If the receiver counts all frames, all that left."""
     loss, ratio = one["counters"]["loss_packets"], one["counters"]["loss_ratio"]
     if loss and ratio:
         return round(float(loss) / float(ratio))
@@ -403,17 +399,17 @@ def _base(one: Mapping[str, Any]) -> int | None:
 
 
 def _total(values: Sequence[Any]) -> Any:
-    """The sum, None where one of them is not known, or there is none."""
+    """The sum; None if one of them is unknown or there are none."""
     return None if not values or any(value is None for value in values) else sum(values)
 
 
 def unfinished_words(unfinished: Mapping[str, Any]) -> str:
-    """How far a test has come, in a sentence."""
+    """A sentence on how far a test got."""
     return f"The test is unfinished: {unfinished['made']} of {unfinished['planned']} {unfinished['what']} were made."
 
 
 def failures(result: Mapping[str, Any]) -> list[str]:
-    """What makes the play fail, a sentence each."""
+    """The reasons to fail the play, a sentence each."""
     found = []
     if result["unfinished"]:
         found.append(f"{unfinished_words(result['unfinished'])} Set throughput_resume to go on with it.")

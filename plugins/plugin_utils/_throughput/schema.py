@@ -114,8 +114,8 @@ def _plainer(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Kind:
-    """A value of some types; ``words`` say what it should be. ``parts``: of a dictionary; ``each``: of all the entries
-    of a list or dictionary. ``null``: whether it may be null."""
+    """A value of one of some types; ``words``: its name in errors. ``parts``: the kinds of a dictionary's values;
+    ``each``: the kind of all entries of a list or dictionary. ``null``: whether it may be null."""
 
     words: str
     types: tuple[type, ...]
@@ -232,7 +232,7 @@ _OF_TRIAL = {
     **_TREE,
 }
 _ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT}
-# Of a trial that did not fail, what a fleet's totals are made of.
+# The parts of a successful trial that a fleet's totals need.
 OK_TRIAL = _dict(
     {
         "start_delay_seconds": _NUMBER_OR_NOT,

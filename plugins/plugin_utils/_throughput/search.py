@@ -1,25 +1,25 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The search for the largest rate at which a device loses no more than a goal allows. Pure: trials in, the next trial
+"""The search for the highest rate at which a device loses no more than a goal allows. Pure: trials in, the next trial
 or the answer out.
 
 The search is FD.io's library MLRsearch 1.2, which follows draft-05 of what became RFC 9971
-(https://csit.fd.io/cdocs/methodology/measurements/data_plane_throughput/mlr_search/). It wants to call a function that
-measures. Ours replays the trials measured so far, and stops the search where they run out: what it was asked for then
-is the next trial. So no state is kept between two steps but the list of trials.
+(https://csit.fd.io/cdocs/methodology/measurements/data_plane_throughput/mlr_search/). It calls a function that
+measures. Ours replays the trials measured so far, and stops the search when they run out: the trial requested then is
+the next one. So the list of trials is the only state between two steps.
 
-The library is deterministic, but for its time limit, which looks at the clock. That limit is set to infinity: what
-bounds a search is the number of its trials. Its sums of time are of the trials' durations as asked.
+The library is deterministic except for its time limit, which reads the clock. We set that to infinity and limit the
+number of trials instead. It adds up the trials' requested durations.
 
 What a trial proves (the library's MeasurementResult counts frames that were not sent as lost, and so does FD.io's
 CSIT):
 
-- The rate asked for was sent, within a tolerance: the loss is the device's.
-- Less was sent. That is no loss, but it is no proof for the rate asked either. Where the generator has sent clearly
-  more before, the trial is asked for again. Else what was not sent is lost to the library, which leads it down to what
-  the generator can send; which of the two it was is told apart again in the answer.
-- What was lost is not known, or more was sent than asked, or the trial ended early: no evidence, and the search has
+- The requested rate was sent, within a tolerance: the loss is the device's.
+- Less was sent. That is not a loss, but proves nothing for the requested rate. If the generator has sent clearly more
+  before, the trial is repeated. Otherwise the library counts unsent frames as lost, which leads it down to what the
+  generator can send; the answer tells the two apart again.
+- The loss is unknown, or more was sent than requested, or the trial ended early: no evidence, and the search has
   failed.
 
 A rate in the answer is never above what a trial sent at that rate.
@@ -53,10 +53,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     read_trial,
 )
 
-# Between two asked rates there is more; a rate that went through YAML and back is nearer.
+# Tolerance for a rate that went through YAML and back; two requested rates differ by more.
 _SAME_RATE = 1e-6
-# How often a rate is tried that was not sent, though the generator has sent clearly more before: a hiccup is not its
-# limit.
+# How often to try a rate that was not reached although the generator has sent clearly more: a hiccup is not its limit.
 _ATTEMPTS = 3
 _CLEARLY = 1.1
 
@@ -68,11 +67,11 @@ def _for_library(trial: SearchTrial, short: bool, load: float, goal: Goal) -> di
     """The arguments of the library's MeasurementResult."""
     figures: dict[str, Any] = {"intended_duration": float(trial.duration), "intended_load": load}
     if not short:
-        # As sent: frames missing within the tolerance are not lost.
+        # Count as sent: frames missing within the tolerance are not lost.
         return {**figures, "offered_count": trial.sent, "loss_count": trial.lost}
     intended = max(1, round(trial.asked_pps * trial.duration))
     forwarded = round(intended * (trial.pps or 0.0) / trial.asked_pps * (1 - (trial.loss_ratio or 0.0)))
-    # Where the goal allows more than is missing, the trial still is no proof.
+    # The trial proves nothing even if the goal allows more loss than is missing.
     lost = max(intended - forwarded, math.floor(intended * goal.loss_ratio) + 1)
     return {**figures, "offered_count": intended, "loss_count": min(intended, lost)}
 
@@ -99,7 +98,7 @@ def _version() -> str:
 def _controller(library: Any, settings: SearchSettings) -> tuple[Any, Any]:
     """The library's search and its one goal."""
     goal = settings.goal
-    # Without targets before the final one, each trial is of full length: the plain search.
+    # Without intermediate targets each trial has full length: the plain search.
     preceding = 0 if goal.initial_duration == goal.duration_sum else 2
     wanted = library.SearchGoal(
         loss_ratio=goal.loss_ratio,
@@ -110,20 +109,20 @@ def _controller(library: Any, settings: SearchSettings) -> tuple[Any, Any]:
         duration_sum=goal.duration_sum,
         preceding_targets=preceding,
         expansion_coefficient=2,
-        fail_fast=False,  # min_pps too fast is an answer
+        fail_fast=False,  # min_pps being too fast is an answer
     )
     config = library.Config(
         goals=[wanted],
         min_load=settings.min_pps,
         max_load=settings.max_pps,
-        search_duration_max=math.inf,  # the clock is not looked at
+        search_duration_max=math.inf,  # do not read the clock
         warmup_duration=None,
     )
     return library.MultipleLossRatioSearch(config=config), wanted
 
 
 class _RunOut(Exception):
-    """The trials measured so far have run out. What the search asked for is the next one."""
+    """The trials measured so far have run out. The search's request is the next one."""
 
     def __init__(self, pps: float, duration: int) -> None:
         self.pps = pps
@@ -135,7 +134,7 @@ class _NoEvidence(Exception):
 
 
 class _Replay:
-    """What the library takes for the one that measures."""
+    """The library's measurer."""
 
     def __init__(self, library: Any, trials: Sequence[SearchTrial], settings: SearchSettings) -> None:
         self.library = library
@@ -143,13 +142,13 @@ class _Replay:
         self.settings = settings
         self.taken = 0
         self.used: list[tuple[float, SearchTrial, str]] = []
-        # With those that were asked for again, since too little was sent.
+        # Including those repeated because too little was sent.
         self.tried: list[tuple[float, SearchTrial, str]] = []
-        # The most that the generator has sent.
+        # The highest rate that the generator has sent.
         self.able = 0.0
 
     def measure(self, intended_duration: float, intended_load: float) -> Any:
-        """The next trial's result; its parameters' names are the library's."""
+        """The next trial's result; the library calls it with these parameter names."""
         duration = math.ceil(intended_duration - 1e-9)
         for _attempt in range(_ATTEMPTS):
             trial, judged = self._take(duration, intended_load)
@@ -181,12 +180,11 @@ class _Replay:
         return trial, judged
 
     def at(self, load: float) -> list[tuple[SearchTrial, str]]:
-        """The trials at a load that the library was told of, and what they are."""
+        """The trials at a load that the library was given, and their kinds."""
         return [(trial, kind) for other, trial, kind in self.used if other == load]
 
     def proofs_at(self, load: float) -> list[SearchTrial]:
-        """All trials at a load that prove something: one that sent too little and was repeated may have lost frames as
-        well."""
+        """All trials at a load that prove something: one repeated for sending too little may also have lost frames."""
         return [trial for other, trial, kind in self.tried if other == load and kind in (GOOD, LOSSY)]
 
 
@@ -194,11 +192,11 @@ class _Replay:
 
 
 def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]:
-    """What comes next, after what has been measured: ``{done, next, measured, result}``.
+    """The next step after these measurements: ``{done, next, measured, result}``.
 
     ``next``: ``{pps, duration, number}`` of the trial to measure, None when done. ``result``: an entry of the result
-    file's ``searches``, without what only the caller knows, None until done. ``measured``: the trials, short: what to
-    append the next to.
+    file's ``searches``, without the caller's part, None until done. ``measured``: the trials in short form, to append
+    the next one to.
 
     :raises TrafficgenError: the library is missing, or a trial is not what the search asked for.
     """
@@ -222,7 +220,7 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
     except _NoEvidence as none:
         answer = _failed(str(none))
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        # The library's own corner cases: the trials are kept.
+        # The library failed on a corner case: keep the trials.
         answer = _failed(f"{_version()} gave up: {' '.join(str(error).split())}.")
     else:
         if replay.taken < len(trials):
@@ -239,7 +237,7 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
 
 
 def broken_off(measured: Iterable[object], settings: SearchSettings, reason: str) -> dict[str, Any]:
-    """The answer of a search that did not come to its end, with the trials that it made."""
+    """The answer of a search that did not finish, with its trials."""
     return _result(
         settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason)
     )
@@ -308,7 +306,7 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
         for trial, kind in replay.at(float(lower))
         if kind == GOOD and trial.duration >= settings.goal.final_duration and trial.pps is not None
     ]
-    # Not the rate asked for, but what each of the good trials reached.
+    # The rate that each good trial reached, not the requested one.
     proven = min(float(lower), *(trial.pps for trial in good if trial.pps is not None))
     forwarded = float(found.conditional_throughput) / float(lower)
     tree = rates(proven, settings.size, settings.link_speed_mbps)
@@ -325,7 +323,7 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
         )
     else:
         limit, reason = "device", ""
-        # What was lost, was lost at the rate that was sent.
+        # The loss belongs to the rate that was sent.
         sent = [trial.pps for trial, kind in replay.at(float(upper)) if kind == LOSSY and trial.pps is not None]
         bounds["upper_pps"] = max(float(upper), *sent)
     there = _at_rate(replay.proofs_at(float(lower)), goal)
@@ -339,7 +337,7 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
 
 
 def _at_rate(trials: Sequence[SearchTrial], goal: Goal) -> dict[str, Any]:
-    """What the trials at the rate found lost: a goal that lets some of them be worse is no promise that none loses."""
+    """The loss of the trials at the rate found: a goal may allow some of them to lose more."""
     sent, lost = sum(trial.sent or 0 for trial in trials), sum(trial.lost or 0 for trial in trials)
     return {
         "trials": len(trials),
@@ -352,7 +350,7 @@ def _at_rate(trials: Sequence[SearchTrial], goal: Goal) -> dict[str, Any]:
 
 
 def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
-    """A sentence on what was lost at the rate found beyond the goal, empty where no trial was."""
+    """A sentence on loss beyond the goal at the rate found; empty if no trial lost that much."""
     if not there["over_goal"]:
         return ""
     share = f", {there['over_goal']} of them with more than {loss_ratio:.3%}" if loss_ratio else ""
@@ -363,7 +361,7 @@ def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
 
 
 def _device_lost(trials: Iterable[tuple[SearchTrial, str]], goal: Goal) -> bool:
-    """Whether the device's loss alone makes a load an upper bound, without the trials in which the generator sent too
+    """Whether a load is an upper bound by the device's loss alone, without trials in which the generator sent too
     little."""
     lossy = sum(trial.duration for trial, kind in trials if kind == LOSSY)
     return lossy > goal.exceed_ratio * max(goal.duration_sum, sum(trial.duration for trial, _kind in trials))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a search is asked for, checked and with the defaults: its goal, and the rates it searches between. Pure."""
+"""A search's settings, checked and with defaults: its goal, and the rates it searches between. Pure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MAX_TRIALS = 200
 
 @dataclass(frozen=True)
 class Goal:
-    """What counts as found. Ratios from 0 to below 1, durations in whole seconds.
+    """The search's goal. Ratios from 0 to below 1, durations in whole seconds.
 
-    ``loss_ratio``: a trial that lost more is a bad one. ``exceed_ratio``: the share of ``duration_sum`` that bad trials
-    may have at a rate which is still good enough. ``width``: how far the bounds may be apart, as a share of the upper
-    one. ``initial_duration`` and ``final_duration``: of the trials that look around, and of those that decide.
-    ``duration_sum``: of the trials at one rate, until it is judged.
+    ``loss_ratio``: a trial that lost more is bad. ``exceed_ratio``: a rate is good enough up to this share of bad
+    trials in ``duration_sum``. ``width``: how far apart the bounds may be, as a share of the upper one.
+    ``initial_duration`` and ``final_duration``: of the first, exploring trials, and of those that decide.
+    ``duration_sum``: total time of trials at one rate before it is judged.
     """
 
     loss_ratio: float
@@ -47,7 +47,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """A search as asked, checked and with its defaults. ``size``: the mean frame's, None where unknown."""
+    """A search's settings, checked and with defaults. ``size``: the mean frame size; None if unknown."""
 
     search: str
     goal: Goal
@@ -131,8 +131,7 @@ def check_settings(
     rate_tolerance: object = None,
     max_trials: object = None,
 ) -> SearchSettings:
-    """The settings of a search; None is the default. ``max_pps`` is by default the line rate of the frames on the
-    link."""
+    """The settings of a search; None means the default. By default ``max_pps`` is the frames' line rate on the link."""
     if search not in SEARCHES:
         raise TrafficgenError("not a search", on=repr(search), remedy=f"It is one of {', '.join(SEARCHES)}.")
     goal = _goal(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A trial of a search as measured, and what it proves. Pure."""
+"""A measured trial of a search, and what it proves. Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     whole_seconds,
 )
 
-# A trial that lasted so much less than asked did not end by its duration.
+# A trial shorter than this share of its duration was ended by something else.
 _EARLY = 0.05
 
-# Of a trial's run, and its counters: how it was sent, and what each side counted. All trials are handed from step to
-# step, so it is little.
+# The parts to keep of a trial's run and counters: how it was sent, and what each side counted. Few, as all trials are
+# passed from step to step.
 _OF_RUN = ("command", "injection_method", "netmap_mode")
 KEPT = (*_OF_RUN, "counters")
 
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """A trial as measured. What is not known is None. ``why``: of a verdict that is not ``consistent``, or of a trial
-    that failed.
+    """A measured trial; None for unknown values. ``why``: of a verdict that is not ``consistent``, or of a trial that
+    failed.
 
     ``kept``: what the search does not look at, and its reader does (:data:`KEPT`).
     """
@@ -46,7 +46,7 @@ class SearchTrial:
 
     @property
     def loss_ratio(self) -> float | None:
-        """Of the frames sent, those lost."""
+        """The share of the sent frames that was lost."""
         return self.lost / self.sent if self.sent and self.lost is not None else None
 
 
@@ -63,13 +63,13 @@ def _count(value: object, name: str, on: str) -> int | None:
 
 
 def _of_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of a trial from the result of the module tcpreplay, after reconcile or not."""
+    """A trial's figures from the result of the module tcpreplay, with or without reconcile."""
     stats, counters = result.get("stats"), result.get("counters")
     if result.get("failed") or not isinstance(stats, Mapping) or not isinstance(counters, Mapping):
         return {"error": result.get("msg") or "it has no statistics"}
     packets = stats.get("packets")
     tx = counters.get("tx") or {}
-    # The device's count may hold a few frames of others; the loss is of the test's.
+    # The device's count may include a few foreign frames; the loss counts the test's only.
     sent = packets if packets is None or tx.get("packets") is None else min(packets, tx["packets"])
     return {
         "sent": sent,
@@ -85,8 +85,8 @@ def read_trial(entry: object, number: int) -> SearchTrial:
     """A trial from ``{asked_pps, duration}`` and either ``{sent, lost, seconds, pps, verdict, reason}``, ``{result}``
     or ``{error}``.
 
-    ``result`` is the tree of the module tcpreplay. ``pps`` may be left out: it is ``sent / seconds``. A ``verdict``
-    left out is ``consistent``.
+    ``result`` is the tree of the module tcpreplay. Default for ``pps``: ``sent / seconds``, for ``verdict``:
+    ``consistent``.
 
     :raises TrafficgenError: it is not such an entry.
     """
@@ -116,7 +116,7 @@ def _kept(entry: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[st
 
 
 def _bare(value: Any) -> Any:
-    """The value in Python's own containers: Ansible's refuse to be copied."""
+    """The value in plain containers: Ansible's cannot be copied."""
     if isinstance(value, Mapping):
         return {str(key): _bare(each) for key, each in value.items()}
     return [_bare(each) for each in value] if isinstance(value, (list, tuple)) else value
@@ -135,8 +135,7 @@ def _figures(
     try:
         return _measured(asked, duration, figures, on)
     except TrafficgenError as error:
-        # It is the run's doing, not the caller's: the trial proves nothing, and the search ends with that, and with its
-        # trials.
+        # The run's fault, not the caller's: the trial proves nothing, and the search ends, but keeps its trials.
         return _no_trial(asked, duration, f"what it counted cannot be: {error.what}")
 
 
@@ -159,14 +158,14 @@ def _measured(asked: float, duration: int, figures: Mapping[str, Any], on: str) 
     return SearchTrial(asked, duration, pps, seconds, sent, lost, verdict, str(figures.get("reason") or ""))
 
 
-# What a trial is to a search: good, lossy (the device's loss is above the goal), unsent (the generator did not send
-# what was asked, and of what it sent no more was lost than allowed), or no evidence.
+# The kinds of trials: good, lossy (the device's loss is above the goal), unsent (the generator sent less than
+# requested, and its loss was within the goal), or no evidence.
 GOOD, LOSSY, UNSENT, UNUSABLE = "good", "lossy", "unsent", "unusable"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """``kind``: one of the four words above. ``short``: less was sent than asked. ``why``: of anything not as asked, no
+    """``kind``: one of the four words above. ``short``: less was sent than requested. ``why``: the reason, without a
     full stop."""
 
     kind: str
@@ -180,7 +179,7 @@ def assess(trial: SearchTrial, settings: SearchSettings) -> Judgement:
     if unusable:
         return Judgement(UNUSABLE, why=unusable)
     loss, pps, tolerance = trial.loss_ratio or 0.0, trial.pps or 0.0, f"(tolerance {settings.rate_tolerance:.2%})"
-    # One frame more or less is not a rate missed.
+    # A difference of one frame does not miss the rate.
     slack = trial.asked_pps * settings.rate_tolerance + 1 / trial.duration
     if pps > trial.asked_pps + slack:
         return Judgement(UNUSABLE, why=f"it was sent faster than asked, at {pps:.1f} pps {tolerance}")
@@ -194,7 +193,7 @@ def assess(trial: SearchTrial, settings: SearchSettings) -> Judgement:
 
 
 def _unusable(trial: SearchTrial) -> str:
-    """Why a trial is no evidence, empty if it is."""
+    """Why a trial is no evidence; empty if it is."""
     why = trial.why.rstrip(".")
     if trial.verdict is None:
         return f"it failed: {why}"

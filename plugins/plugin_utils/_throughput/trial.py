@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One trial of a throughput result. It is loaded anew for each trial, and so imports little."""
+"""One trial of a throughput result. It is loaded for each trial, so it imports little."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.ver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 
-# How the message of a trial begins whose host could not be reached.
+# The beginning of a trial's message if its host was unreachable.
 GONE = "the host went away"
 
 _TREE = ("stats", "rates", "run", "counters")
@@ -32,18 +32,18 @@ def trial(
     after: Mapping[str, Any] | None = None,
     receive_wait: float | None = None,
 ) -> dict[str, Any]:
-    """One trial of the result, from what the modules registered.
+    """One trial of the result, from the modules' registered results.
 
     :param item: the plan's entry.
-    :param ran: what the module tcpreplay returned, successful or not; None where it was not called.
-    :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``, the hash being that of its pcap when the
-    test began.
+    :param ran: the result of the module tcpreplay, successful or not; None if it was not called.
+    :param traffic: ``{name, ip_size, frame_size, wire_frame_size, sha256}``; ``sha256``: of its pcap when the test
+        began.
     :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the
     controller's, in seconds.
     :param receiver: ``{kind: none | local | remote | command, host, ...}``.
-    :param receive_wait: how long a command's counter was waited for, in seconds without a frame.
-    :param before: for another receiver than one on the sending host: what was registered of its counters, ``after`` the
-    same after.
+    :param receive_wait: a command's counter was awaited until so many seconds without a frame.
+    :param before: for a receiver that is not on the sending host: its counters' registered result, and ``after`` the
+        trial.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
     error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
@@ -71,8 +71,7 @@ def trial(
 
 
 def _why_other_pcap(run: Mapping[str, Any] | None, traffic: Mapping[str, Any]) -> str | None:
-    """Why what was sent is not what the test describes: its hash when it was sent is another than when the test
-    began."""
+    """Why the wrong pcap was sent: its hash has changed since the test began."""
     planned = traffic.get("sha256")
     for sent in (run or {}).get("pcaps") or ():
         if planned and sent["sha256"] != planned:
@@ -94,7 +93,7 @@ def _why_not_run(receiver: Mapping[str, Any] | None, before: Mapping[str, Any] |
 
 
 def _why_failed(ran: Mapping[str, Any] | None, what: str = "") -> str | None:
-    """Why a registered task failed, in a sentence; None where it did not."""
+    """Why a registered task failed, in a sentence; None if it did not."""
     if ran is None or ran.get("skipped"):
         return what or "not sent"
     if ran.get("unreachable"):
@@ -125,7 +124,7 @@ def _counted(
 
 
 def missing(one: Mapping[str, Any], receiver: Mapping[str, Any] | None) -> bool:
-    """Whether frames of a trial may still be under way: some did not arrive, came late, or it is not known."""
+    """Whether frames of a trial may still be on their way: some are missing or late, or that is unknown."""
     if (receiver or {}).get("kind", "none") == "none" or not (one["stats"] or {}).get("packets"):
         return False
     counters = one["counters"] or {}
@@ -133,7 +132,7 @@ def missing(one: Mapping[str, Any], receiver: Mapping[str, Any] | None) -> bool:
 
 
 def printed_count(registered: Mapping[str, Any], command: str) -> int:
-    """The counter that a command printed: one whole number and nothing else."""
+    """The counter that a command printed: one whole number only."""
     printed = str(registered.get("stdout", "")).strip()
     if not re.fullmatch(r"[0-9]{1,20}", printed):  # 64 bits: a device may print anything
         raise TrafficgenError(
@@ -145,7 +144,7 @@ def printed_count(registered: Mapping[str, Any], command: str) -> int:
 
 
 def title(item: Mapping[str, Any], traffic: str, count: int | None = None) -> str:
-    """What a trial is, for the screen; ``item`` is the plan's or the result's."""
+    """A trial's name on the screen; ``item``: the plan's or the result's entry."""
     of = f"/{count}" if count else ""
     rate = ", ".join(
         "top speed" if form == "topspeed" else f"{form} {'?' if value is None else f'{float(value):g}'}"
@@ -157,7 +156,7 @@ def title(item: Mapping[str, Any], traffic: str, count: int | None = None) -> st
 
 
 def line(one: Mapping[str, Any], what: str | None = None) -> str:
-    """A trial and what came of it, for the screen."""
+    """A trial and its outcome on the screen."""
     what = f"{one['host']}, {what or title(one, one['traffic']['name'])}"
     if one["status"] != "ok":
         return f"{what}: FAILED: {one['error']}"
