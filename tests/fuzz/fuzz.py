@@ -116,12 +116,9 @@ def child(target: str, arguments: list[str]) -> None:
     """One target, in this process, to its end."""
     import atheris  # only here: the process that starts these needs none
 
-    sys.path.insert(0, str(HERE))
-    with atheris.instrument_imports(include=["ansible_collections.wirespeed.trafficgen.plugins", "targets"]):
-        from targets import TARGETS
-    if (
-        target != "result"
-    ):  # atheris's patterns are not whole, and Jinja, which a report is made by, takes what they have not
+    with atheris.instrument_imports(include=["ansible_collections.wirespeed.trafficgen"]):
+        from ansible_collections.wirespeed.trafficgen.tests.fuzz.targets import TARGETS
+    if target != "result":  # atheris's patterns are incomplete: Jinja, which makes reports, needs the rest
         atheris.enabled_hooks.add("RegEx")
     TARGETS[target](b"")  # what it imports late (Scapy) is not the first input's time
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
