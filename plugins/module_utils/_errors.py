@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-_LONGEST = 2000  # characters of a part: what was given wrong may be a megabyte
+_LONGEST = 2000  # characters of a part: wrong input may be a megabyte
 
 
 def _short(part: str) -> str:

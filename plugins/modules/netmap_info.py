@@ -75,7 +75,7 @@ netmap_info:
       type: str
       sample: >-
         netmap is not loaded on this host: there is none for the running kernel 5.14.0-570.17.1.el9_6.x86_64, only for
-        5.14.0-503.22.1.el9_5.x86_64. Build it: role wirespeed.trafficgen.netmap. Or take injection_method: pf_packet.
+        5.14.0-503.22.1.el9_5.x86_64. Build it: role wirespeed.trafficgen.netmap. Or set injection_method: pf_packet.
     version:
       description: The version of netmap's API that the loaded module speaks.
       type: int

@@ -409,8 +409,8 @@ FAULTS = [
         expect=lambda result, lab: result["run"]["ended_by"] == "timeout",
     ),
     # Programs that do not behave
-    stand_in("it ignores SIGINT", "deaf", says("did not heed SIGINT", "was killed")),
-    stand_in("it spins, and ignores SIGINT", "spin", says("did not heed SIGINT", "was killed")),
+    stand_in("it ignores SIGINT", "deaf", says("did not react to SIGINT", "was killed")),
+    stand_in("it spins, and ignores SIGINT", "spin", says("did not react to SIGINT", "was killed")),
     stand_in("it fills its output", "flood", lambda result, lab: result["run"]["ended_by"] == "timeout"),
     stand_in(
         "it leaves a child behind that holds its output",

@@ -112,7 +112,7 @@ def check_snapshot(value: object, name: str) -> None:
             "not a result of interface_counters_info",
             on=name,
             said=f"it has no {', '.join(missing)}",
-            remedy="Register the task's result and give that.",
+            remedy="Register the task's result and pass that.",
         )
 
 
@@ -124,9 +124,9 @@ def check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     on = f"{after['interface']}" + (f" in {after.get('netns')}" if after.get("netns") else "")
     if before["boot_id"] != after["boot_id"]:
         raise TrafficgenError(
-            "the earlier counters are of another host, or of this one before it was booted again",
+            "the earlier counters are of another host, or from before a reboot",
             on=on,
-            remedy="Take both on one host, in one boot.",
+            remedy="Take both on the same host, without a reboot in between.",
         )
     for key, what in (
         ("interface", "another interface"),
@@ -141,4 +141,6 @@ def check_pair(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
                 remedy="Take both on the same interface.",
             )
     if after["monotonic"] < before["monotonic"]:
-        raise TrafficgenError("the earlier counters are the later ones", on=on, remedy="Swap before and after.")
+        raise TrafficgenError(
+            "the earlier counters are newer than the later ones", on=on, remedy="Swap before and after."
+        )

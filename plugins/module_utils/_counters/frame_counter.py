@@ -1,18 +1,16 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An independent count of arriving test frames: a counter of our own in nftables, family netdev, hook ingress.
+"""An independent count of arriving test frames: our own nftables counter (family netdev, hook ingress).
 
 A veth's ``rx_packets`` is its peer's ``tx_packets`` and so proves nothing, and every interface also receives ARP, ND,
 LLDP. This counter sees each frame the interface hands to the kernel, before any protocol does, and counts those with
-the source MAC addresses of the test: VLAN tags and frames that are not IP make no difference. It lets every frame pass.
-It matches the six bytes themselves: before ``ether saddr`` nft puts a ``meta iiftype ether`` of its own, which the
-loopback interface does not meet.
+the test's source MAC addresses, with or without VLAN tags, IP or not. It lets every frame pass. It matches the raw six
+bytes, because nft puts ``meta iiftype ether`` before ``ether saddr``, and that does not match on loopback.
 
-One table per interface, of a name made from the interface's; it holds one chain with two rules. The second counts the
-frames from other addresses, which tell whether the test's may have come with another source. What nftables calls bytes
-starts behind the Ethernet header and the outermost VLAN tag: it is given as ``layer3_bytes``, and ``bytes``, which are
-frame bytes, are not.
+Each interface has one table, named after it, with one chain of two rules. The second rule counts the frames from other
+addresses: the test's may have come with another source. nftables counts bytes after the Ethernet header and the
+outermost VLAN tag. They are returned as ``layer3_bytes``, since ``bytes`` are frame bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 
 SOURCE = "nftables ingress counter"
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-# What stands in front of the counter in the same hook (a filter of the user's, a test's dropper) has a lower priority.
+# To run before the counter in the same hook, a chain (a user's filter, a test's dropper) takes a lower priority.
 _PRIORITY = 0
 _INSTALL = "Install nftables on this host (the package is called nftables on Debian and on EL)."
 
@@ -37,8 +35,8 @@ _INSTALL = "Install nftables on this host (the package is called nftables on Deb
 def normal_mac(mac: str) -> str:
     """A MAC address as nftables prints it: six pairs of hex digits, lower case, colons.
 
-    Dashes and Cisco's dots are understood. A group address passes: no station has one, but frames of captures do come
-    from such.
+    Dashes and Cisco's dots are accepted. So are group addresses: no station has one, but frames in captures do come
+    from them.
     """
     digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
     normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
@@ -57,9 +55,9 @@ def table_name(name: str) -> str:
 
 
 def ruleset(name: str, macs: Sequence[str]) -> str:
-    """What ``nft -f -`` reads to make a fresh counter, as one transaction.
+    """The input of ``nft -f -`` for a fresh counter, in one transaction.
 
-    The table is added and deleted first, so that one left behind by a killed run is replaced and a missing one is no
+    The table is first added, then deleted: this replaces one that a killed run left behind, and a missing one is no
     error.
     """
     table = table_name(name)
@@ -78,8 +76,8 @@ def ruleset(name: str, macs: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the counter says: ``packets`` and ``layer3_bytes`` from ``macs``, ``others`` from all other addresses;
-    ``handle`` of its table."""
+    """The counter's values: ``packets`` and ``layer3_bytes`` from ``macs``, ``others`` from all other addresses; its
+    table's ``handle``."""
 
     handle: int
     macs: tuple[str, ...]
@@ -88,7 +86,7 @@ class Counts:
     others: int
 
     def tree(self, table: str) -> dict[str, Any]:
-        """As the modules return it."""
+        """The modules' return value."""
         return {
             "source": SOURCE,
             "packets": self.packets,
@@ -102,7 +100,7 @@ class Counts:
 
 
 def parse_table(listing: str) -> Counts:
-    """What ``nft -a list table netdev TABLE`` says of a table of :func:`ruleset`."""
+    """Parse ``nft -a list table netdev TABLE`` of a table made by :func:`ruleset`."""
     handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
     matching = re.search(r"^([^\n]*)\bcounter packets (\d+) bytes (\d+) accept\b", listing, re.MULTILINE)
     others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
@@ -115,11 +113,11 @@ def parse_table(listing: str) -> Counts:
 
 
 def add_frame_counter(interface: Interface, macs: Sequence[str]) -> dict[str, Any]:
-    """Set up a fresh counter of frames from the given source MAC addresses; return it as :func:`read_frame_counter`
-    does."""
+    """Set up a fresh counter of frames from these source MAC addresses and return it like
+    :func:`read_frame_counter`."""
     if not macs:
         raise TrafficgenError("no source MAC address to count", on=interface.name, remedy="Set source_macs.")
-    # A star at the end stands for all interfaces that begin so.
+    # A star at the end would match all interfaces with this prefix.
     if re.search(r'["\\\s]|\*$', interface.name):
         raise TrafficgenError("nftables cannot name this interface", on=repr(interface.name), remedy="Rename it.")
     wanted = sorted({normal_mac(mac) for mac in macs})
@@ -130,8 +128,8 @@ def add_frame_counter(interface: Interface, macs: Sequence[str]) -> dict[str, An
 
 
 def find_frame_counter(interface: Interface) -> dict[str, Any] | None:
-    """The interface's counter, whoever set it up; None without one. A table of its name that holds no counter counts
-    no address."""
+    """The interface's counter, whoever set it up; None without one. A table of that name without a counter has no
+    addresses."""
     listing = _list(interface)
     if listing is None:
         return None
@@ -142,26 +140,25 @@ def find_frame_counter(interface: Interface) -> dict[str, Any] | None:
 
 
 def no_counts(name: str, macs: list[str]) -> dict[str, Any]:
-    """A counter that has not counted yet, as check mode tells of one."""
+    """A counter at 0, for check mode."""
     names = ("packets", "bytes", "layer3_bytes", "others", "handle")
     return {"source": SOURCE, **dict.fromkeys(names), "macs": macs, "table": table_name(name)}
 
 
 def read_frame_counter(counter: Mapping[str, Any], interface: Interface) -> dict[str, Any]:
-    """The counter as it stands now. Raises :class:`TrafficgenError` when it is gone, or is another one of the same
-    name."""
+    """The counter's values now. Raises :class:`TrafficgenError` if it is gone or was replaced."""
     now = _read(interface)
     if now["handle"] != counter["handle"]:
         raise TrafficgenError(
-            "the frame counter is not the one that was set up: somebody has replaced it since",
+            "the frame counter was replaced after it was set up",
             on=interface.name,
-            remedy="Let one run at a time count on an interface.",
+            remedy="Let only one run at a time count on an interface.",
         )
     return now
 
 
 def remove_frame_counter(interface: Interface) -> None:
-    """Remove the interface's counter. One that is gone already is no error."""
+    """Remove the interface's counter; no error if it is gone already."""
     done = _nft(interface, "delete", "table", "netdev", table_name(interface.name))
     if done.status != 0 and "No such file" not in done.stderr:
         raise _refused("the frame counter could not be removed", interface, done)
@@ -172,15 +169,15 @@ def _read(interface: Interface) -> dict[str, Any]:
     table = table_name(interface.name)
     if listing is None:
         raise TrafficgenError(
-            f"the frame counter (nftables table {table}) is gone: somebody has removed it since it was set up",
+            f"the frame counter (nftables table {table}) is gone: somebody removed it after it was set up",
             on=interface.name,
-            remedy="Set it up again, and flush no ruleset while it counts.",
+            remedy="Set it up again, and do not flush the ruleset while it counts.",
         )
     return parse_table(listing).tree(table)
 
 
 def _list(interface: Interface) -> str | None:
-    """What nft says of the interface's table; None where there is none."""
+    """nft's listing of the interface's table; None if there is none."""
     done = _nft(interface, "-a", "list", "table", "netdev", table_name(interface.name))
     if done.status != 0 and "No such file" in done.stderr:
         return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The count of a run's frames at the interface that receives them."""
+"""Counting a run's frames at the receiving interface."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 
 
 class Receiver:
-    """Snapshots before and after a run, with a frame counter where there can be one.
+    """Snapshots before and after a run, with a frame counter if possible.
 
-    :param link: a snapshot of the interface, taken before anything was changed.
+    :param link: a snapshot of the interface from before any change.
     :param macs: the source addresses of the test's frames.
-    :param no_counter: why these cannot be counted by; empty where they can.
+    :param no_counter: why these cannot be counted; empty if they can.
     :param warn: takes a sentence for the user.
-    :param addressed: asks whether all the frames are addressed to this MAC address, or to everybody.
-    :param receive_wait: seconds without a frame after which no more are waited for.
-    :param settle: seconds from the end of a run that missed frames to the first frame of this one.
-    :param start_by: when all waiting before the first frame ends (``time.time()``): a common start is kept.
+    :param addressed: tells whether all frames are sent to this MAC address or to a group that includes it.
+    :param receive_wait: stop waiting after so many seconds without a frame.
+    :param settle: seconds between the end of a run with missing frames and the first frame of this one.
+    :param start_by: end all waiting before the first frame then (``time.time()``), to keep a common start.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Receiver:
         self._passed, self._ceased = 0, True
 
     def start(self) -> None:
-        """Set up the counter. One that cannot be set up is told as the reason of an unknown loss."""
+        """Set up the counter. If that fails, the error is the reason for an unknown loss."""
         self.before = snapshot(self._interface, like=self._link)
         if not self._no_counter:
             with self._or_no_counter():
@@ -73,8 +73,7 @@ class Receiver:
                 self.before["test_frames"] = add_frame_counter(self._interface, self._macs)
 
     def let_pass(self, watch: Watch) -> None:
-        """Wait for late frames of an earlier run: what comes before the first frame is sent does not belong to this
-        run."""
+        """Wait for late frames of an earlier run: what comes before the first frame is sent is not this run's."""
         with self._or_no_counter():
             seen = 0
             if (missed := self._missed()) is not None and missed < self._settle:
@@ -110,9 +109,9 @@ class Receiver:
             )
 
     def finish(self, watch: Watch, expected: int | None, left_at: float, sending: float) -> None:
-        """Read what arrived, once all of it has come, or what is missing has had its time.
+        """Read what arrived, once all frames have come or the wait for missing ones is over.
 
-        :param expected: how many frames left, and ``left_at`` when the last one did.
+        :param expected: how many frames left; ``left_at``: when the last one did.
         :param sending: how long they were sent.
         """
         counter, mac = self.before["test_frames"], self.before["mac"]["rx"]
@@ -155,7 +154,7 @@ class Receiver:
 
     @contextlib.contextmanager
     def _or_no_counter(self) -> Iterator[None]:
-        """A counter that is gone before the run begins counts nothing."""
+        """Forget a counter that is gone before the run begins."""
         try:
             yield
         except TrafficgenError as error:
@@ -163,7 +162,7 @@ class Receiver:
             self.before["test_frames"] = None
 
     def _until(self, seconds: float, watch: Watch) -> None:
-        """Sleep until the run that missed frames is so long ago, or it is time to start."""
+        """Sleep until the run with missing frames is that long ago, or it is time to start."""
         while (
             (missed := self._missed()) is not None
             and missed < seconds
@@ -181,17 +180,17 @@ class Receiver:
         return self._macs if self.before["test_frames"] else None
 
     def _missed(self) -> float | None:
-        """How many seconds ago a run ended that missed frames which this one would count."""
+        """How many seconds ago a run ended whose missing frames this one would count."""
         return self._note.seconds(self._counted_macs())
 
     def _arrived(self) -> int:
-        """How many frames of the test have arrived since the counter was read first."""
+        """How many test frames have arrived since the first reading."""
         counter = self.before["test_frames"]
         if counter is None:
             return 0
         return int(read_frame_counter(counter, self._interface)["packets"]) - int(counter["packets"])
 
     def _arrived_at_mac(self) -> int:
-        """How many frames the MAC has counted since then, whosever they were."""
+        """How many frames the MAC has counted since then, foreign ones included."""
         mac = snapshot(self._interface, like=self.before)["mac"]["rx"]
         return int(mac["packets"]) - int(self.before["mac"]["rx"]["packets"]) if mac else 0

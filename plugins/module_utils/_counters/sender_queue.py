@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits in the sending interface's own queueing discipline (tbf, fq, netem): it was handed over, and has not left
-yet."""
+"""Frames that wait in the sending interface's queueing discipline (tbf, fq, netem): handed over, but not sent yet."""
 
 from __future__ import annotations
 
@@ -18,12 +17,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.rtnetlink import link, root_qdisc
 
 _STEP = 0.1  # seconds
-_STUCK = 2.0  # seconds in which nothing of a queue leaves
+_STUCK = 2.0  # seconds without progress in a queue
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits in an interface's queueing discipline. ``kind``: the root's."""
+    """Frames that wait in an interface's queueing discipline. ``kind``: the root's."""
 
     frames: int
     kind: str
@@ -32,7 +31,7 @@ class Queue:
 def read_queue(interface: Interface) -> Queue | None:
     """What waits there now, None where nobody knows: it has no queue, or is gone.
 
-    The root's own count has those of its classes in it (sch_tree_qlen and mq_dump() in net/sched).
+    The root's count includes its classes' (sch_tree_qlen and mq_dump() in net/sched).
     """
     try:
         with open_route(interface.netns) as route:
@@ -51,13 +50,13 @@ def wait_until_left(
     until: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Queue | None:
-    """Wait until what tcpreplay handed over has left: the device counted it all, or its queue is empty and its counter
-    stands still.
+    """Wait until all that tcpreplay handed over has left: the device counted it all, or its queue is empty and its
+    counter stands still.
 
-    :param look: asks the device's counter how many frames left, None where it has none.
+    :param look: reads from the device's counter how many frames left; None without one.
     :param claimed: how many tcpreplay handed over.
     :param until: when to give up, on ``clock``.
-    :returns: what is still waiting then, where anything is.
+    :returns: what is still waiting then, if anything.
     """
     before: tuple[int | None, int] | None = None
     moved = clock()
@@ -71,7 +70,7 @@ def wait_until_left(
         if state != before:
             moved, before = now, state
         stuck = _STUCK if state[1] else _STEP
-        # A counter that nobody has needs no second look: an empty queue is all there is to see.
+        # Without a counter an empty queue is enough.
         done = not state[1] and (left is None or now - moved >= stuck)
         if done or now - moved >= stuck or now >= until or watch.why() is not None:
             return waiting if state[1] else None
@@ -80,5 +79,5 @@ def wait_until_left(
 
 
 def tree(waiting: Queue | None) -> dict[str, Any] | None:
-    """As ``queue`` of the sender's snapshot after a run has it."""
+    """The value of ``queue`` in the sender's snapshot after a run."""
     return None if waiting is None else {"packets": waiting.frames, "kind": waiting.kind}

@@ -69,7 +69,7 @@ def snapshot(
     Where the driver's MAC counters lag behind (bnxt_en: a second), it waits that long first.
 
     :param root: where /sys is; ``proc``: where /proc is.
-    :param test_frames: the frame counter of an earlier snapshot; it is read again, and it is an error if it is gone.
+    :param test_frames: the frame counter of an earlier snapshot, to be read again; an error if it is gone.
     :param like: an earlier snapshot: what the device is (driver, bus_info, speed_mbps, merging) is taken from there,
     which
         is not asked again then. Of another interface of that name it is not.
@@ -136,8 +136,7 @@ def observe(
     """One call of interface_counters_info.
 
     :param since: an earlier one of the same interface. The frame counter that it found must still be there.
-    :param receive_wait: with ``since``, the seconds without a frame after which no more are waited for; None: do not
-    wait.
+    :param receive_wait: with ``since``, stop waiting after so many seconds without a frame; None: do not wait.
     :param expect_packets: how many frames to wait for since then.
     """
     arrival = None
@@ -183,7 +182,7 @@ def set_frame_counter(
 
 
 def _frame_counter(interface: Interface) -> dict[str, Any] | None:
-    """The interface's frame counter; None without one, and where nobody can look: no nft, not root."""
+    """The interface's frame counter; None without one, without nft and without root."""
     try:
         found = find_frame_counter(interface)
     except ExhaustedError:
@@ -194,8 +193,7 @@ def _frame_counter(interface: Interface) -> dict[str, Any] | None:
 
 
 def check_has_macs(state: Mapping[str, Any]) -> None:
-    """Refuse to count by source MAC address where frames have none: in those bytes is another header (tun, WireGuard,
-    IPIP)."""
+    """Refuse to count by source MAC address on an interface without Ethernet headers (tun, WireGuard, IPIP)."""
     if state["link_type"] not in ("ether", "loopback"):
         raise TrafficgenError(
             f"its link type is {state['link_type']}: what arrives there has no Ethernet header, and so no source MAC"
@@ -213,8 +211,7 @@ def _wait(
     root: str,
     proc: str,
 ) -> Arrival | None:
-    """Wait for what is still under way: the test's frames where these are counted, else the MAC's. None where neither
-    is."""
+    """Wait for frames on their way: the test's if they are counted, else the MAC's. None if neither is."""
     counter, mac = since["test_frames"], since["mac"]["rx"]
 
     def arrived() -> int:
@@ -231,7 +228,7 @@ def _wait(
         Patient(),
         receive_wait=receive_wait,
         expected=expected,
-        # Frames were sent for no longer than since then.
+        # Sending began after that snapshot.
         sending=max(0.0, time.monotonic() - since["monotonic"]),
         others=0 if counter else OTHERS,
     )

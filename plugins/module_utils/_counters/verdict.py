@@ -81,7 +81,7 @@ def reconcile(
     ):
         raise TrafficgenError(
             "not a result of the tcpreplay module",
-            on="what was given",
+            on="the input",
             said="it has no stats, rates, run and counters",
             remedy="Give the registered result, or the fact it set.",
         )
@@ -169,7 +169,7 @@ def _verdict_on_sending(
     if claimed is None:
         return "unknown", "tcpreplay printed no statistics"
     if not claimed:
-        return "unknown", "tcpreplay sent nothing, of which nothing can be proved"
+        return "unknown", "tcpreplay sent nothing, so there is nothing to prove"
     mixed = received is not None and received.earlier is not None and received.earlier["still_coming"]
     all_arrived = received is not None and received.exact and received.packets == claimed and not mixed
     if tx is None:
@@ -197,7 +197,7 @@ def _verdict_on_sending(
         return "consistent", f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})"
     if all_arrived:
         return "consistent", f"{said}, which are others', since a receiver counted each of the {claimed} frames"
-    said += f" (tolerance {tolerance}): among so many others' frames nothing proves that the test's were sent"
+    said += f" (tolerance {tolerance}): among so many foreign frames nothing proves that the test's were sent"
     return "unknown", said
 
 

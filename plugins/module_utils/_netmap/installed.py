@@ -73,7 +73,7 @@ def problem(root: str = "/", kernel: str | None = None) -> TrafficgenError | Non
         others = f", only for {', '.join(sorted(found))}" if found else ""
         return _not_loaded(
             f"there is none for the running kernel {kernel}{others}",
-            f"Build it: {ROLE}. Or take injection_method: pf_packet.",
+            f"Build it: {ROLE}. Or set injection_method: pf_packet.",
         )
     build = found[kernel]
     for_kernel = (build["vermagic"] or kernel).split()[0]

@@ -60,9 +60,7 @@ def only_run(
                     watch.wait(min(until - time.monotonic(), _STEP))
                     taken = _taken(interface, what, stack)
                 if taken is None and watch.why() is not None:
-                    raise TrafficgenError(
-                        "it was told to stop while it waited for another run's end", on=interface.name
-                    )
+                    raise TrafficgenError("it was told to stop while waiting for another run to end", on=interface.name)
         if taken is None:
             held = holders(_name(interface, what), interface.netns)
             raise TrafficgenError(
@@ -70,7 +68,7 @@ def only_run(
                 on=interface.name,
                 said=held and f"it is held by {held}",
                 remedy=(
-                    "Wait until that has ended, or have lock_timeout wait longer: two at once would spoil both results."
+                    "Wait until that run has ended, or raise lock_timeout: two runs at once would spoil both results."
                 ),
             )
         yield taken

@@ -52,9 +52,7 @@ class NicNote:
             write_whole(self._path, json.dumps({"boot_id": read_text(_BOOT_ID), "state": state}).encode(), 0o600)
         except OSError as error:
             why = f"{FOLDER}: {error.strerror}"
-            return [
-                f"{self._interface}: if this run is cut off, the next one cannot put right what it had changed ({why})."
-            ]
+            return [f"{self._interface}: if this run is cut off, the next one cannot undo its changes ({why})."]
         return []
 
     def read(self) -> dict[str, Any] | None:

@@ -59,15 +59,11 @@ def check_settings(now: NicState, settings: Settings, interface: Interface) -> N
         on = f"{name}_ring_size {wanted}, {interface.name}"
         most = 0 if now.rings is None else now.rings.rx_most if name == "rx" else now.rings.tx_most
         if not most:
-            raise TrafficgenError(
-                "its rings have no size that can be set", on=on, remedy=f"Leave {name}_ring_size out."
-            )
+            raise TrafficgenError("the size of its rings cannot be set", on=on, remedy=f"Leave {name}_ring_size out.")
         if wanted > most:
             raise TrafficgenError(f"its {name} rings have {most} slots at most", on=on, remedy=f"Give {most} or less.")
     if settings.flow_control_asked and now.pause is None:
-        raise TrafficgenError(
-            "it has no flow control that could be off", on=interface.name, remedy="Leave flow_control out."
-        )
+        raise TrafficgenError("it has no flow control to turn off", on=interface.name, remedy="Leave flow_control out.")
 
 
 def would_change(now: NicState, settings: Settings) -> bool:
@@ -168,7 +164,7 @@ def left_as_found(
         try:
             complaints = put_back(replace(undo, pause_given_back=given_back), interface)
         except ExhaustedError as error:
-            warn(f"{error.message} {interface.name} is not as it was before the run; the next run on it puts it back.")
+            warn(f"{error.message} {interface.name} is not as it was before the run; the next run on it restores it.")
             return
         for text in complaints:
             warn(text)
@@ -198,16 +194,16 @@ def recover(interface: Interface) -> list[str]:
         return []
     undo = _from_note(noted)
     try:
-        complaints = ["It was noted by another version."] if undo is None else put_back(undo, interface)
+        complaints = ["The note is from another version."] if undo is None else put_back(undo, interface)
     except ExhaustedError as error:
-        return [f"{error.message} What an earlier run had changed is not put back yet."]
+        return [f"{error.message} The changes of an earlier run are not undone yet."]
     note.forget()
     if complaints:
         return [
-            f"{interface.name}: an earlier run was cut off, and what it had changed could not all be put back.",
+            f"{interface.name}: an earlier run was cut off, and some of its changes could not be undone.",
             *complaints,
         ]
-    return [f"{interface.name}: an earlier run was cut off; what it had changed has been put back."]
+    return [f"{interface.name}: an earlier run was cut off; its changes have been undone."]
 
 
 def _from_note(noted: Mapping[str, Any]) -> Undo | None:

@@ -153,11 +153,11 @@ def put_back(undo: Undo, interface: Interface) -> list[str]:
     except ExhaustedError:
         raise
     except TrafficgenError as error:
-        return [f"{error.message} So what it was set to was not put back."]
+        return [f"{error.message} So its settings were not restored."]
     if now.ifindex != before.ifindex or now.driver != before.driver:
         # The settings of the old interface do not belong to this one.
         return [
-            f"{interface.name}: it is not the interface it was before the run (driver {before.driver}, now"
+            f"{interface.name}: it is another interface than before the run (driver {before.driver}, now"
             f" {now.driver}), and was left as it is."
         ]
     steps = [_put_rings_back, _put_features_back, _put_link_back]
@@ -201,7 +201,7 @@ def _put_features_back(before: NicState, now: NicState, interface: Interface) ->
     if left:
         words = " ".join(f"{kernels_name(name)} {'on' if value else 'off'}" for name, value in left.items())
         raise TrafficgenError(
-            "its offloads are not all as they were before the run",
+            "some offloads are not as they were before the run",
             on=interface.name,
             remedy=f"Try `ethtool -K {interface.name} {words}`.",
         )
@@ -261,7 +261,7 @@ def _see_pause(before: NicState, now: NicState, interface: Interface) -> None:
 def _see_link_up(before: NicState, now: NicState, interface: Interface) -> None:
     if not wait_for_link(interface):
         raise TrafficgenError(
-            f"its link has not come up again within {LINK_LIMIT:g} s after the run",
+            f"its link did not come up again within {LINK_LIMIT:g} s after the run",
             on=interface.name,
             remedy="Check the cable and the other side.",
         )

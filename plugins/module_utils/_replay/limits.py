@@ -88,13 +88,13 @@ def check_start(start_at: float | None, now: float, timeout: float) -> None:
         raise TrafficgenError(
             f"is over since {now - start_at:.1f} s",
             on=f"start_at {start_at:.3f}",
-            remedy="Give a later time, and see that the clocks of the hosts agree.",
+            remedy="Set start_at to a later time, and check that the hosts' clocks agree.",
         )
     if start_at > now + timeout:
         raise TrafficgenError(
             f"is {start_at - now:.0f} s away, further than timeout ({timeout:g} s)",
             on=f"start_at {start_at:.3f}",
-            remedy="Give an earlier time or a longer timeout; it takes seconds since the epoch.",
+            remedy="Set an earlier start_at (in seconds since the epoch) or a longer timeout.",
         )
 
 
@@ -103,7 +103,7 @@ def check_ready(start_at: float, now: float) -> None:
     company."""
     if now - start_at > _LATE:
         raise TrafficgenError(
-            f"is over since {now - start_at:.1f} s, and only now is the interface ready to send",
+            f"is over since {now - start_at:.1f} s, but the interface is only ready to send now",
             on=f"start_at {start_at:.3f}",
             remedy="Give a later time.",
         )

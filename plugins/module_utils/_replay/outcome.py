@@ -125,7 +125,7 @@ def outcome_of(run: Ended, warn: Callable[[str], None]) -> Outcome:
         complaint = TrafficgenError(
             f"it was {sent.ended} while {sender} sent, which was ended",
             on=request.sender.name,
-            remedy="See who did that, and send again.",
+            remedy="Find out who did that, and send again.",
         )
     ended_by = how_it_ended(
         request, plan.traffic, stats, ended=sent.ended, exit_status=sent.status, failed=complaint is not None

@@ -43,7 +43,7 @@ def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
         )
     if not one.packets:
         raise TrafficgenError(
-            "has no packets in it", on=one.path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."
+            "has no packets in it", on=one.path, remedy="Make it again, as with wirespeed.trafficgen.pcap."
         )
     if one.snaplen_cut_packets and one.snaplen < ETHERNET_HEADER:
         raise TrafficgenError(

@@ -217,9 +217,9 @@ def _check_receiver(link: Mapping[str, Any], sender: Mapping[str, Any]) -> None:
     same = (link["ifindex"], link["netns"]) == (sender["ifindex"], sender["netns"])
     if (same or link["driver"] == "lo") and sender["driver"] != "lo":
         raise TrafficgenError(
-            "nothing that is sent can arrive there",
+            "frames sent on an interface do not arrive on it",
             on=f"rx_interface {link['interface']}",
-            remedy="Name the interface at the other end of the path, and its namespace by rx_netns.",
+            remedy="Set rx_interface to the interface at the other end of the path, and rx_netns to its namespace.",
         )
     if not link["up"]:
         in_ns = f"-n {link['netns']} " if link["netns"] else ""

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a run is, told while it lasts: a small file that the action plugin reads. The estimate is pure.
+"""Report a run's progress in a small file that the action plugin reads. The estimate is pure.
 
-Only the plugin asks for it, by an environment variable with a path in a folder of its own. It is no parameter, since it
-is nothing to set.
+Only the plugin asks for it, by an environment variable with a path in its own folder. It is not a parameter, since
+users have no use for it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import unfinished, write_whole
 
 VARIABLE = "TRAFFICGEN_PROGRESS"
-KEY = "trafficgen_progress"  # what the plugin knows the line by, among what a login shell may print
-_EVERY = 1.0  # seconds from one writing to the next
+KEY = "trafficgen_progress"  # marks the line among anything else that a login shell may print
+_EVERY = 1.0  # seconds between two writes
 
 
 def seconds_left(
@@ -33,12 +33,12 @@ def seconds_left(
     duration: float | None,
     expected: float,
 ) -> float | None:
-    """How long the run still lasts, about; None where nothing tells.
+    """About how long the run will still take; None if unknown.
 
     :param elapsed: seconds since the sender was started.
     :param sample: its last measures, at ``sampled_at`` on the same clock.
-    :param to_send: packets; infinity or NaN where they are not known.
-    :param expected: seconds, from what was asked for: good for as long as nothing is measured.
+    :param to_send: packets; infinity or NaN if unknown.
+    :param expected: seconds, from the request: used until there is a measurement.
     """
     ends = []
     if sample and sample["packets"] and sample["seconds"]:
@@ -53,7 +53,7 @@ def seconds_left(
 
 
 def remove(path: str | None) -> None:
-    """Remove the file, and its folder where nothing else is in it: if Ansible has gone away, the plugin has as well."""
+    """Remove the file, and its folder if empty: if Ansible is gone, so is the plugin."""
     if path is None:
         return
     for name in (path, unfinished(path)):
@@ -64,10 +64,10 @@ def remove(path: str | None) -> None:
 
 
 class Progress:
-    """Writes the file, while the block lasts. Without a path it does nothing, and what fails is not told: the run is
-    worth more.
+    """Writes the file while the block lasts. Without a path it does nothing. Its errors are ignored: the run matters
+    more.
 
-    ``padding``: the bytes that are added to a frame on the wire, the mean of the pcaps, for who reads the file.
+    ``padding``: the mean bytes added to a frame on the wire, for the reader of the file.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Progress:
                 "sample": told,
                 "padding": self._padding,
             }
-            # Whoever owns the folder reads it, and may be another user than this one.
+            # The folder's owner reads it, and may be another user than this one.
             write_whole(self._path, json.dumps({KEY: 1, **report}).encode() + b"\n")
         except OSError:
             self.__exit__()

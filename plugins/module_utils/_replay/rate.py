@@ -11,11 +11,11 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_UNITS, RatePlan, Size, rates
 
-# A rate that was asked for is reached from this share on, and exceeded from the other.
+# The requested rate counts as reached from the first share on, and as exceeded from the second.
 REACHED, EXCEEDED = 0.99, 1.01
 
-# tcpreplay reads its clock, and then sends. The first frame takes 20 to 25 us on a veth where later ones take 2 to 3
-# (4.4.3; the socket's first use): of a shorter run that is more than 1 %.
+# tcpreplay reads its clock, and then sends. On a veth the first frame takes 20 to 25 us, later ones 2 to 3 (4.4.3; the
+# socket's first use): more than 1 % of a shorter run.
 SHORTEST = 0.002  # seconds
 
 # packet_stats() of src/common/utils.c cuts all figures: seconds at a microsecond below 1 s, else at a hundredth.
@@ -26,14 +26,14 @@ _EXACT_PPS = 100
 
 @dataclass(frozen=True)
 class Recorded:
-    """The seconds that what was sent took when it was recorded, and what it took with one frame more."""
+    """How many seconds the sent frames took when recorded, and how many with one frame more."""
 
     seconds: float
     with_next: float
 
 
 def elapsed(stats: Mapping[str, Any]) -> float | None:
-    """The seconds a run sent, by the figure of tcpreplay's that tells them best. Its own have but two decimals above a
+    """How many seconds a run sent, from tcpreplay's most exact figure: its seconds have only two decimals above a
     second."""
     packets, seconds = stats.get("packets"), stats.get("seconds")
     if not packets or not seconds:
@@ -48,9 +48,9 @@ def elapsed(stats: Mapping[str, Any]) -> float | None:
 def measured(
     stats: Mapping[str, Any], size: Size | None, link_speed_mbps: float | None, sender: str = "tcpreplay"
 ) -> dict[str, Any]:
-    """The ``rates`` tree of a run, with the ``reason`` where something of it cannot be known.
+    """The ``rates`` tree of a run, with a ``reason`` if some of it is unknown.
 
-    :param size: the mean of what was sent; None where it is not known which frames those were.
+    :param size: the mean of what was sent; None if it is unknown which frames those were.
     :param sender: what sent, for the user.
     """
     packets, seconds = stats["packets"], elapsed(stats)
@@ -79,11 +79,11 @@ def measured(
 def reached(
     plan: RatePlan, speeds: Mapping[str, Any], stats: Mapping[str, Any], recorded: Recorded | None
 ) -> float | None:
-    """The rate sent by the rate asked for, of a capped one the line's. For the recorded speed, the time recorded by the
+    """The rate sent divided by the requested one, at most the line's. For the recorded speed: time recorded divided by
     time taken.
 
     :param speeds: of :func:`measured`.
-    :param recorded: for the recorded speed and multiples of it; None where it is not known.
+    :param recorded: for the recorded speed and multiples of it; None if unknown.
     """
     packets, seconds = stats["packets"], elapsed(stats)
     if speeds["pps"] is None or not seconds:
@@ -95,12 +95,12 @@ def reached(
     elif plan.asked is None or speeds[_UNIT.get(plan.form, plan.form)] is None:
         return None
     else:
-        # For a rate in bits tcpreplay waits as long as the frame to send takes as well; for one in frames it sends the
-        # first at once, so that n of them take the time of n - 1.
+        # For a rate in bits tcpreplay also waits for the time of the frame to send. For one in frames it sends the
+        # first at once, so n frames take the time of n - 1.
         share = speeds[_UNIT.get(plan.form, plan.form)] / plan.asked
         frames = packets - 1 if plan.form == "pps" else packets
         share, with_next = share * frames / packets, share * (frames + 1) / packets
-    # One that was interrupted was waiting for the next frame's time: it is late only after that.
+    # An interrupted run was waiting to send the next frame: it is late only after that.
     return sorted((share, 1.0, with_next))[1] if stats["interrupted"] else share
 
 
@@ -112,7 +112,7 @@ def _sentence(text: str) -> str:
 
 
 def missed(plan: RatePlan, share: float | None, speeds: Mapping[str, Any], recorded: Recorded | None) -> str | None:
-    """A sentence on a rate that was not the one asked for, else None."""
+    """A sentence on a rate that was not the requested one, else None."""
     if share is None or REACHED <= share <= EXCEEDED:
         return None
     how = "missed" if share < REACHED else "exceeded"

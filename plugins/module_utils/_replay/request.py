@@ -160,16 +160,16 @@ def parse_shared(params: Mapping[str, Any], online: frozenset[int] = frozenset()
     """
     forms = [form for form in RATE_FORMS if params[form] is not None and params[form] is not False]
     if len(forms) > 1:
-        raise TrafficgenError("only one rate can be asked for", on=" and ".join(forms), remedy="Leave all but one out.")
+        raise TrafficgenError("only one rate can be set", on=" and ".join(forms), remedy="Set only one of them.")
     form = forms[0] if forms else None
     rate = None if form is None else positive(params[form], form) if form != "topspeed" else 1.0
     if not params["pcaps"]:
-        raise TrafficgenError("names no file", on="pcaps", remedy="Give one pcap at least.")
+        raise TrafficgenError("names no file", on="pcaps", remedy="Name at least one pcap.")
     check_lowest(params, _LOWEST)
     if params["loop"] == 0 and params["duration"] is None and params["limit"] is None:
-        raise TrafficgenError("would never end", on="loop 0", remedy="Give duration or limit as well.")
+        raise TrafficgenError("would never end", on="loop 0", remedy="Set duration or limit as well.")
     if params["rx_netns"] is not None and params["rx_interface"] is None:
-        raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Name the receiving interface as well.")
+        raise TrafficgenError("needs rx_interface", on="rx_netns", remedy="Set rx_interface as well.")
     check_receive_wait(params["receive_wait"])
     check_receive_wait(params["settle"], "settle")
     if params["start_at"] is not None and not math.isfinite(params["start_at"]):

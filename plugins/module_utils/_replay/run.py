@@ -48,7 +48,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progr
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
 
 _SET_UP = 1.0  # seconds before start_at at which the counters are set up
-_QUEUE_LIMIT = 2.0  # seconds for the sender's queue where timeout leaves it fewer
+_QUEUE_LIMIT = 2.0  # minimum seconds for the sender's queue, even after timeout
 _PRINTED = 16000  # characters of what a program printed that a failed run returns
 
 # Makes a plan of a request and its opened pcaps, with a time limit for a link that is coming up, and the engine of it.
@@ -64,11 +64,11 @@ def carry_out(
     warn: Callable[[str], None],
     check_mode: bool = False,
 ) -> Outcome:
-    """Do one run, or in check mode only plan it.
+    """Do one run, or only plan it in check mode.
 
-    :param warn: takes the warnings as they come, a sentence each.
+    :param warn: called with each warning, a sentence.
     """
-    progress_file = os.environ.pop(VARIABLE, None)  # not for the programs that are started
+    progress_file = os.environ.pop(VARIABLE, None)  # keep it from the programs that are started
     request = request_of(params, online_cpus())
     with contextlib.ExitStack() as stack:
         if check_mode:
@@ -79,7 +79,7 @@ def carry_out(
         recovered = settings.recover(request.sender)
         for text in recovered:
             warn(text)
-        # Where another run has just let go of the port, its link takes as long as it needs.
+        # If another run has just released the port, allow its link the full time.
         link_limit = LINK_LIMIT if recovered or request.lock_timeout else None
         engine = engine_of(request, open_pcaps(request.pcaps, stack), warn, link_limit)
         return execute(engine, locks, warn, progress_file)
@@ -108,8 +108,8 @@ def answer(do: Callable[[], Outcome], fact_name: str | None) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _locked(request: Request) -> Iterator[list[int]]:
-    """Have the interfaces for this run alone; the descriptors of the locks, for what must be gone too before another
-    run begins."""
+    """Lock the interfaces for this run. Yields the locks' descriptors for processes that must end before another run
+    begins."""
     until = time.monotonic() + request.lock_timeout
     with only_run(request.sender, SENDING, until) as sending:
         if request.receiver is None:
@@ -122,9 +122,9 @@ def _locked(request: Request) -> Iterator[list[int]]:
 def execute(
     engine: Engine, locks: Sequence[int], warn: Callable[[str], None], progress_file: str | None = None
 ) -> Outcome:
-    """Send, count, and make the result of it, whatever became of it.
+    """Send, count, and make the result, even of a failed run.
 
-    :param locks: what nobody else may have before all that was started and changed here is gone and put back.
+    :param locks: to be held until every process started here has ended and every setting is restored.
     """
     plan = engine.plan
     start_at, sender = plan.request.start_at, plan.request.sender
@@ -184,7 +184,7 @@ class _Lost:
         self._before = ""
 
     def why(self) -> str:
-        """The same trouble twice in a row, else nothing."""
+        """A problem seen twice in a row, else empty."""
         before, self._before = self._before, self._link.trouble()
         return self._before if self._before == before else ""
 
@@ -201,7 +201,7 @@ def _progress(plan: Plan, path: str | None) -> Progress:
 
 
 def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *, link_is_up: bool) -> NicState:
-    """What the interface is set to while the run sends, once its link is up again after its settings were made."""
+    """The interface's settings for the run, read once its link is up again after the change."""
     interface = plan.request.sender
     if not plan.netmap and not settings.would_change(plan.nic, plan.settings):
         return plan.nic
@@ -209,8 +209,7 @@ def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *,
         raise TrafficgenError(
             "its link did not come up after its settings were made",
             on=interface.name,
-            remedy="See that the cable and the other side are up, or leave offloads, flow_control and the ring sizes as"
-            " they are.",
+            remedy="Check the cable and the other side, or leave offloads, flow_control and the ring sizes unset.",
         )
     return settings.verify(plan.settings, interface, warn)
 
@@ -222,9 +221,9 @@ def _after(
     watch: Watch,
     warn: Callable[[str], None],
 ) -> tuple[dict[str, Any] | None, float]:
-    """The sender's counters once what it was given has left, and when that was, on the monotonic clock.
+    """The sender's counters once all frames have left, and when that was, on the monotonic clock.
 
-    A run is not lost because its interface is.
+    If the interface is gone, the run still has a result.
     """
     sender, ended = plan.request.sender, time.monotonic()
     taken: dict[str, Any] | None = None
@@ -235,14 +234,14 @@ def _after(
         return frames_left({}, {}, before, taken)
 
     def queue() -> sender_queue.Queue | None:
-        # netmap's frames pass the kernel's queue by; its own rings were waited for.
+        # netmap bypasses the kernel's queue, and its own rings have drained.
         return None if plan.netmap else sender_queue.read_queue(sender)
 
     until = ended + max(_QUEUE_LIMIT, plan.timeout - (sent.finished - sent.started))
     try:
         waiting = sender_queue.wait_until_left(left, queue, watch, claimed=sent.stats["packets"], until=until)
     except TrafficgenError as error:
-        warn(f"The sender's counters after the run are not known: {error.message}")
+        warn(f"The sender's counters after the run are unknown: {error.message}")
         return None, ended
     if taken is not None and waiting is not None:
         taken["queue"] = sender_queue.tree(waiting)
@@ -254,7 +253,7 @@ def _after(
 
 
 def _receiver(plan: Plan, warn: Callable[[str], None]) -> Receiver | None:
-    """The count on the receiving interface, if one was named."""
+    """The receiving interface's count, if one was named."""
     request = plan.request
     if plan.rx_link is None:
         return None

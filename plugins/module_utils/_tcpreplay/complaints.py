@@ -19,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap 
 
 _NETMAP_LOAD = (
     "Load netmap on this host (role wirespeed.trafficgen.netmap, or `insmod /lib/modules/$(uname -r)/extra/netmap.ko`),"
-    " or take injection_method: pf_packet."
+    " or set injection_method: pf_packet."
 )
 _PCAP = (
     "Check the file with wirespeed.trafficgen.pcap_info; tcpreplay reads classic pcap (`editcap -F pcap IN OUT`"
@@ -66,7 +66,7 @@ _KNOWN = (
     _Known(
         r"is not running - check cables",
         "the link did not come up in time after netmap took the interface",
-        "Raise netmap_delay, and see that the cable and the other side are up.",
+        "Raise netmap_delay, and check the cable and the other side.",
     ),
     _Known(
         r"TX ring on .{1,80} did not drain",
@@ -76,60 +76,60 @@ _KNOWN = (
     _Known(
         r"illegal option -- (?:netmap|nm-delay)|--netmap feature was not compiled in|not compiled with netmap support",
         "this tcpreplay was built without netmap",
-        "Build it with the role wirespeed.trafficgen.tcpreplay, or take injection_method: pf_packet.",
+        "Build it with the role wirespeed.trafficgen.tcpreplay, or set injection_method: pf_packet.",
     ),
     _Known(
         r"illegal option -- xdp|--xdp feature was not compiled in",
         "this tcpreplay was built without AF_XDP",
-        "It takes tcpreplay 4.5.0 or later built with libxdp; else injection_method: pf_packet.",
+        "Install tcpreplay 4.5.0 or later built with libxdp, or set injection_method: pf_packet.",
     ),
     _Known(
         r"AF_XDP socket configuration is not successful|Can't allocate buffer memory",
         "AF_XDP could not be set up on this interface",
-        "Check that its driver knows AF_XDP; else injection_method: pf_packet.",
+        "Check that its driver supports AF_XDP, or set injection_method: pf_packet.",
     ),
     _Known(
         r"illegal option",
         "this tcpreplay does not know an option",
-        "See extra_args; `tcpreplay --help` shows what it knows.",
+        "Check extra_args; `tcpreplay --help` lists its options.",
     ),
     _Known(r"options conflict|Command line arguments required", "tcpreplay refused its options", "See extra_args."),
     _Known(
         r"Invalid interface name/alias|No such device",
         "no such interface",
-        "`ip link` shows the interfaces; one in a network namespace needs the option netns.",
+        "`ip link` shows the interfaces; for one in a network namespace set netns.",
     ),
     _Known(r"Network is down", "the interface is down", "Bring it up: `ip link set dev INTERFACE up`."),
     _Known(
         r"has no carrier",
-        "the interface has no carrier: packets seem to be sent and do not leave",
+        "the interface has no carrier: packets seem to be sent but do not leave",
         "Check the cable and the other side.",
     ),
-    _Known(r"Operation not permitted", "it takes root to send raw packets", "Run the task with become: true."),
+    _Known(r"Operation not permitted", "sending raw packets needs root", "Run the task with become: true."),
     _Known(
         r"Unable to retrieve information from file",
         "a pcap file cannot be read",
-        "Check the path on the host tcpreplay runs on.",
+        "Check the path in pcaps on the host where tcpreplay runs.",
     ),
     _Known(
         r"Error opening pcap file: .{0,300}(?:No such file|Permission denied)",
         "a pcap file cannot be read",
-        "Check the path on the host tcpreplay runs on.",
+        "Check the path in pcaps on the host where tcpreplay runs.",
     ),
-    _Known(r"Error opening pcap file", "a file is no pcap that tcpreplay can read", _PCAP),
+    _Known(r"Error opening pcap file", "a file is not a pcap that tcpreplay can read", _PCAP),
     _Known(
         r"safe_pcap_next(?:_ex)? ERROR: Invalid packet length",
         "a packet has a length at which tcpreplay stops: 0 bytes, or more than 262144",
-        "wirespeed.trafficgen.pcap_info tells the sizes.",
+        "wirespeed.trafficgen.pcap_info shows the sizes.",
     ),
     _Known(
         r"Unable to send packet: [^\n]{0,80}Invalid argument",
         "the kernel refused a frame, as it does one shorter than an Ethernet header (14 bytes)",
-        "wirespeed.trafficgen.pcap_info tells how many are (short_packets); leave them out.",
+        "wirespeed.trafficgen.pcap_info counts them (short_packets); leave them out.",
     ),
     _Known(
         r"unsupported DLT type(?!:[^\n]{0,80}\(0x1\))|DLT (?:type )?mismatch",
-        "a pcap's link type is not one tcpreplay can send",
+        "tcpreplay cannot send a pcap's link type",
         ETHERNET_REMEDY,
     ),
     _Known(
@@ -141,12 +141,12 @@ _KNOWN = (
     _Known(
         r"retries on EAGAIN/ENOBUFS|No buffer space available",
         "the interface's queue stayed full",
-        "Ask for a lower rate, or see what holds the interface up (flow control, a queue discipline).",
+        "Set a lower rate, or check what slows the interface down (flow control, a queueing discipline).",
     ),
     _Known(
         r"Unable to (?:malloc|remalloc|strdup)|Cannot allocate memory",
         "not enough memory",
-        "preload keeps every frame in memory: set preload: false, or send smaller pcaps with loop.",
+        "preload keeps every frame in memory. Set preload: false, or send smaller pcaps with loop.",
     ),
     _Known(
         r"Unable to add more then", "too many pcap files for one run", "Merge them (`mergecap -F pcap -w OUT IN...`)."
@@ -192,7 +192,7 @@ def explain(
     if exit_status is not None and exit_status < 0:
         name = signal.Signals(-exit_status).name if -exit_status in set(signal.Signals) else f"signal {-exit_status}"
         remedy = (
-            "If nobody sent that signal, the kernel may have been out of memory: see `dmesg`; set preload: false."
+            "If nobody sent that signal, the kernel may have run out of memory. See `dmesg`, or set preload: false."
             if name == "SIGKILL"
             else ""
         )
@@ -208,9 +208,9 @@ def explain(
         )
     if exit_status == 0 and nothing_sent:
         return TrafficgenError(
-            "tcpreplay printed no statistics, as where it sent nothing, and gave no reason",
+            "tcpreplay printed no statistics, so it sent nothing, and gave no reason",
             on=on,
-            remedy="See that the pcaps have frames in them: wirespeed.trafficgen.pcap_info.",
+            remedy="Check with wirespeed.trafficgen.pcap_info that the pcaps have frames.",
         )
     uncounted = _UNCOUNTED.search(text)
     if uncounted:
@@ -219,7 +219,7 @@ def explain(
             " label, or are 802.3 frames without IP",
             on=on,
             said=_said(text, uncounted),
-            remedy="Such frames are sent. flow_stats: false counts no flows.",
+            remedy="The frames are sent. To count no flows, set flow_stats: false.",
         )
     return None
 

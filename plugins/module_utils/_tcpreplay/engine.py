@@ -121,23 +121,22 @@ class Tcpreplay(Engine):
         name = self.plan.request.sender.name
         if sent.killed:
             return TrafficgenError(
-                f"tcpreplay did not heed SIGINT when {when}, and was killed: what it counted last is not known",
+                f"tcpreplay did not react to SIGINT when {when}, and was killed: what it counted last is not known",
                 on=name,
-                remedy="With netmap, it may have waited for a ring to drain: see that the link is up and nothing holds"
-                " it.",
+                remedy="With netmap, it may have waited for a ring to drain: check that the link is up.",
             )
         if sent.status == -signal.SIGTERM:
             return TrafficgenError(
-                "tcpreplay was ended by SIGTERM, at which it prints no statistics: what it counted is not known",
+                "tcpreplay was ended by SIGTERM, after which it prints no statistics: its count is unknown",
                 on=name,
-                remedy="End it by SIGINT, or the task.",
+                remedy="End it with SIGINT, or end the task.",
             )
         if not sent.stats["packets"]:
             return TrafficgenError(
                 f"tcpreplay had sent nothing when {when}",
                 on=name,
                 said=sent.complaint.said if sent.complaint else "",
-                remedy="Raise timeout; it may still have been reading the pcaps (preload: false saves that).",
+                remedy="Raise timeout, or set preload: false: it may still have been reading the pcaps.",
             )
         return None
 

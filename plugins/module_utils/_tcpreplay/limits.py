@@ -17,16 +17,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limit
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import TcpreplayRequest
 
-# Counters of 64 bits hold what was sent times a constant: where that wraps, the run goes on unpaced (calc_sleep_time()
-# in src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps;
-# bits for --mbps.
+# 64-bit counters hold what was sent times a constant. When they wrap, the run goes on unpaced (calc_sleep_time() in
+# src/send_packets.c; issues 679, 779 and 974 of upstream). First version that no longer has it; packets for --pps; bits
+# for --mbps.
 _WRAPS = (((4, 5, 0), 2**64 // 3_600_000_000, None), ((4, 5, 3), 2**64 // 3_600_000_000_000, 2**64 // 10**9))
-# Before 4.5.0 --mbps does not wrap: from so many bits on it paces to the millisecond instead of the microsecond.
+# Before 4.5.0 --mbps does not wrap: after so many bits it paces by milliseconds instead of microseconds.
 _COARSE_BITS = 2**44
 # For estimates that must not be too short, in packets a second: what any host reads into memory or sends.
 _SLOWEST_PRELOAD = 200_000
 _SLOWEST_SENDER = 10_000
-# What a preloaded frame takes besides its bytes: PACKET_HEADROOM of src/defines.h, its own header, malloc's.
+# Memory of a preloaded frame besides its bytes: PACKET_HEADROOM of src/defines.h, its header, malloc's header.
 _PRELOAD_OVERHEAD = 512 + 80
 _LARGEST_RING = 4096  # slots: of the known drivers, by `ethtool -g`
 _XDP_RING = 2048
@@ -44,14 +44,13 @@ def start_to_end(request: TcpreplayRequest, plan: RatePlan, traffic: Traffic, ne
 
 
 def in_flight(injection_method: str | None, frame: float, ring: int | None, socket_buffer: int) -> int:
-    """How many frames may have been handed over and not be on the line yet.
+    """How many frames may have been handed over but not be on the line yet.
 
-    The kernel's path: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent
-    it), be that in the queue or the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this
-    says 277 and 120. Other ways: the ring, and af_xdp's own of 2048 before it (XSK_RING_PROD__DEFAULT_NUM_DESCS).
+    With the kernel: what the socket's buffer holds (sk_sndbuf; a frame is charged to it until the driver has sent it),
+    in the queue or in the ring. Measured behind a tbf of 1 Mbit/s: 163 of 60 bytes and 64 of 1514, where this says 277
+    and 120. Other methods: the ring, and before it af_xdp's own of 2048 (XSK_RING_PROD__DEFAULT_NUM_DESCS).
 
-    :param frame: mean bytes; ``ring``: the slots of the port's ring, None where that is not known; ``socket_buffer``:
-    its bytes.
+    :param frame: mean bytes; ``ring``: the slots of the port's ring, None if unknown; ``socket_buffer``: its bytes.
     """
     if injection_method == "pf_packet":
         # struct sk_buff takes 256 bytes; frame, headroom and skb_shared_info together 512 at least (SKB_TRUESIZE).
@@ -71,7 +70,7 @@ def check_buffers(request: TcpreplayRequest, traffic: Traffic, netmap_buffer: in
 
 
 def check_memory(request: TcpreplayRequest, traffic: Traffic, available: int | None) -> None:
-    """Refuse to preload what does not fit into the memory, before the kernel ends some process for it."""
+    """Refuse to preload more than fits into memory, before the kernel kills some process for it."""
     needed = traffic.bytes + traffic.packets * _PRELOAD_OVERHEAD
     if request.preload and available is not None and needed > available:
         raise TrafficgenError(
@@ -85,8 +84,8 @@ def check_memory(request: TcpreplayRequest, traffic: Traffic, available: int | N
 def check_pacing(
     request: TcpreplayRequest, plan: RatePlan, traffic: Traffic, release: tuple[int, int, int]
 ) -> str | None:
-    """Refuse a run longer than this tcpreplay can pace; a warning, or None, for one that it paces coarsely in the
-    end."""
+    """Refuse a run too long for this tcpreplay to pace. Returns a warning, or None, for one that it paces coarsely at
+    the end."""
     if plan.pps is None:
         return None
     packets = packets_to_send(request, traffic)

@@ -70,9 +70,9 @@ OPTIONS = {
         Option("less-help", "h", refused=_NOTHING),
         Option("save-opts", refused=_NOTHING),
         Option("load-opts", refused="it may hold any option"),
-        Option("fuzz-seed", refused="it leaves frames out and changes others, and nothing tells which"),
+        Option("fuzz-seed", refused="it leaves frames out and changes others, and does not tell which"),
         Option("fuzz-factor", refused="it leaves frames out"),
-        Option("fragroute", refused="it makes other frames of them"),
+        Option("fragroute", refused="it changes the frames"),
         Option("dlt", refused=_HEADERS),
         Option("user-dlt", refused=_HEADERS),
         Option("user-dlink", refused=_HEADERS),
@@ -175,12 +175,12 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
                     break
                 options[option.name] = ""
         else:
-            raise _refused("not an option", word, "Give a value as in --name=value, and files as pcaps.")
+            raise _refused("not an option", word, "Write a value as --name=value, and name files in pcaps.")
         if not _DECODE.fullmatch(options.get("decode", "")):
             raise _refused(
-                "asks tcpdump, which tcpreplay runs as root, for more than another way to print",
+                "makes tcpdump, which tcpreplay runs as root, do more than print",
                 word,
-                "Give flags like -e, -n, -q, -v, -x and -X alone; `tcpdump -r` reads a capture.",
+                "Use only flags like -e, -n, -q, -v, -x and -X. To read a capture, use `tcpdump -r`.",
             )
     return ExtraArgs(tuple(words), options)
 
@@ -195,7 +195,7 @@ def _passable(word: str) -> str:
         if b"\0" in os.fsencode(word):
             raise ValueError("it holds a zero byte")
     except ValueError as error:
-        raise _refused("no program can be given this", word, "Leave it out.", str(error)) from None
+        raise _refused("not a valid argument of a program", word, "Leave it out.", str(error)) from None
     return word
 
 
@@ -225,5 +225,5 @@ def _allowed(option: Option, word: str) -> Option:
 
 def _next_value(rest: deque[str], word: str) -> str:
     if not rest:
-        raise _refused("has no value", word, "Give it as in --name=value.")
+        raise _refused("has no value", word, "Write it as --name=value.")
     return _passable(rest.popleft())

@@ -52,7 +52,7 @@ class TcpreplayPlan(Plan):
 
     @property
     def netmap(self) -> bool:
-        """It is sent through netmap."""
+        """The run sends through netmap."""
         return self.injection_method == "netmap"
 
 
@@ -65,7 +65,7 @@ def make_plan(
     """Look at everything the run needs, and refuse what would go wrong.
 
     :param pcaps: those of the request, opened.
-    :param link_limit: seconds for a link that is coming up; 10 by default, where nobody has used the port just now.
+    :param link_limit: seconds for a link to come up; the default of 10 is for a port that was not in use just before.
     """
     executable = find_executable(request.executable, REMEDY)
     check_presets(executable)
@@ -107,8 +107,8 @@ def make_plan(
 
 
 def _injection_method(request: TcpreplayRequest, version: VersionInfo, warn: Callable[[str], None]) -> str | None:
-    """The way this tcpreplay sends when asked so. Without --netmap or --xdp it has exactly one, chosen when it was
-    built.
+    """The injection method this tcpreplay uses for the request. Without --netmap or --xdp it has exactly one, chosen
+    when it was built.
 
     The order is in src/common/sendpacket.c: PF_PACKET on every Linux, unless the build was forced to another.
     """
@@ -131,24 +131,23 @@ def _injection_method(request: TcpreplayRequest, version: VersionInfo, warn: Cal
         raise TrafficgenError(
             f"this tcpreplay was built to send by {version.default_injection_method}",
             on="injection_method pf_packet",
-            remedy="Take injection_method: auto, or another tcpreplay by executable.",
+            remedy="Set injection_method: auto, or set executable to another tcpreplay.",
         )
     return version.default_injection_method
 
 
 def _available_memory(proc: str = "/proc") -> int | None:
-    """MemAvailable in bytes: what can be had without swapping."""
+    """MemAvailable in bytes: what is available without swapping."""
     found = re.search(r"^MemAvailable:\s*(\d+) kB", read_text(f"{proc}/meminfo"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
 def check_presets(executable: str) -> None:
-    """Refuse a file of presets: tcpreplay takes more options from ``.tcpreplayrc`` in the folder that its name was
-    found in."""
+    """Refuse a file of presets: tcpreplay reads more options from ``.tcpreplayrc`` in its program's folder."""
     presets = os.path.join(os.path.dirname(executable), ".tcpreplayrc")
     if os.path.lexists(presets):
         raise TrafficgenError(
-            "tcpreplay takes options from it that nobody checks",
+            "tcpreplay reads unchecked options from it",
             on=presets,
-            remedy="Remove it, and give the options as parameters.",
+            remedy="Remove it, and set the module's parameters.",
         )

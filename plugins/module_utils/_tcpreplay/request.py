@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run of tcpreplay is asked to do: its own parameters checked, and its command line. Pure.
 
-What tcpreplay does with an option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def,
+The effect of each option was read in upstream's sources at v4.4.2 to v4.5.5 (src/tcpreplay_opts.def,
 src/tcpreplay_api.c, src/send_packets.c).
 """
 
@@ -49,7 +49,7 @@ class TcpreplayRequest(Request):
 
     @property
     def edited_by(self) -> list[str]:
-        """The options by which the frames that are sent differ from those in the pcaps."""
+        """The options that make the sent frames differ from the pcaps'."""
         return [*self.extra.editing, *(["unique-ip"] if self.unique_ip else [])]
 
     @property
@@ -74,7 +74,8 @@ class TcpreplayRequest(Request):
 
 
 def check_not_netmaps(name: str) -> None:
-    """tcpreplay takes ``netmap:IF`` and ``valeN:P`` for another injection method, and a path for a character device."""
+    """Refuse names that tcpreplay would take for another injection method (``netmap:IF``, ``valeN:P``) or a character
+    device (a path)."""
     if re.match(r"netmap:|vale[^\s:]*:", name):
         raise TrafficgenError(
             "not a name of an interface",
@@ -84,7 +85,7 @@ def check_not_netmaps(name: str) -> None:
 
 
 def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> TcpreplayRequest:
-    """Check the module's parameters, each on its own and one against the other.
+    """Check the module's parameters, each alone and against each other.
 
     :param online: the host's CPUs.
     :raises TrafficgenError: naming the parameter.
@@ -100,14 +101,14 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     check_lowest(params, _LOWEST)
     if params["unique_ip"] and params["loop"] == 1:
         raise TrafficgenError(
-            "changes the addresses from one pass to the next", on="unique_ip", remedy="It needs loop: 2 or more, or 0."
+            "changes the addresses between passes", on="unique_ip", remedy="Set loop to 2 or more, or to 0."
         )
     extra = check_extra_args(params["extra_args"])
     if extra.rewriting_sources and params["rx_interface"] is not None:
         raise TrafficgenError(
             f"--{extra.rewriting_sources[0]} rewrites the source MAC addresses by which rx_interface counts",
             on="extra_args",
-            remedy="Rewrite the pcap before (`tcprewrite`) and send that, or leave rx_interface out.",
+            remedy="Rewrite the pcap first (`tcprewrite`) and send that, or leave rx_interface out.",
         )
     executable = params["executable"] or "tcpreplay"
     return TcpreplayRequest(
@@ -121,7 +122,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
 def build_argv(request: TcpreplayRequest, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:
     """tcpreplay's command line.
 
-    :param plan: what the rate is asked for with.
+    :param plan: how to ask for the rate.
     """
     netmap, stats = request.injection_method == "netmap", request.stats_interval
     options = (

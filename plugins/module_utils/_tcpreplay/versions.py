@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.op
 
 REMEDY = (
     "Install tcpreplay with the role wirespeed.trafficgen.tcpreplay, or from the system's packages (Debian and Ubuntu:"
-    " tcpreplay; EL: tcpreplay of EPEL), or name the program by the option executable."
+    " tcpreplay; EL: tcpreplay of EPEL), or set executable to the program."
 )
 
 _ISSUES = "https://github.com/appneta/tcpreplay/issues"
@@ -138,7 +138,7 @@ def require_option(info: VersionInfo, name: str) -> None:
         raise TrafficgenError(
             f"this tcpreplay {info.version} was built without {option.needs}",
             on=f"--{name}",
-            remedy="Build it with the role wirespeed.trafficgen.tcpreplay, or take another injection_method.",
+            remedy="Build it with the role wirespeed.trafficgen.tcpreplay, or set another injection_method.",
         )
 
 

@@ -97,7 +97,7 @@ def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str
     """A host's traffic, from the request and the result of pcap or pcap_info."""
     if not found["packets"]:
         raise TrafficgenError(
-            "has no packets in it", on=path, remedy="Make it again: wirespeed.trafficgen.pcap writes pcaps."
+            "has no packets in it", on=path, remedy="Make it again, as with wirespeed.trafficgen.pcap."
         )
     return {
         "name": one["name"],

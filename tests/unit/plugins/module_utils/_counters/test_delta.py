@@ -15,7 +15,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._c
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        (snap(boot_id="b0"), snap(), "another host, or of this one before it was booted again"),
+        (snap(boot_id="b0"), snap(), "another host, or from before a reboot"),
         (snap(interface="ens18"), snap(), "another interface"),
         (snap(netns="tg"), snap(), "another network namespace"),
         (snap(ifindex=9), snap(), "replaced since"),

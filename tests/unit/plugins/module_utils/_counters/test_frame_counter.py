@@ -116,13 +116,13 @@ def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface(
 
 def test_a_counter_that_somebody_replaced(monkeypatch):
     Nft(monkeypatch, (0, LISTING, ""))
-    with pytest.raises(TrafficgenError, match="somebody has replaced it"):
+    with pytest.raises(TrafficgenError, match="was replaced after"):
         fc.read_frame_counter({"handle": 2}, RCV0)
 
 
 def test_a_counter_that_somebody_removed(monkeypatch):
     Nft(monkeypatch, (1, "", GONE), (1, "", GONE))
-    with pytest.raises(TrafficgenError, match="is gone: somebody has removed it"):
+    with pytest.raises(TrafficgenError, match="is gone: somebody removed it"):
         fc.read_frame_counter({"handle": 3}, RCV0)
     fc.remove_frame_counter(RCV0)
 

@@ -111,7 +111,7 @@ def test_a_signal_ends_the_wait():
     with lock("ens17"):
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         before = time.monotonic()
-        with pytest.raises(TrafficgenError, match="told to stop while it waited"), lock("ens17", patience=30):
+        with pytest.raises(TrafficgenError, match="told to stop while waiting"), lock("ens17", patience=30):
             raise AssertionError
         assert time.monotonic() - before < 5
 

@@ -166,13 +166,13 @@ def test_an_interface_that_is_gone_or_another_one(nic):
     before = _nic_state.read(nic)
     subprocess.run(["ip", "-n", nic.netns, "link", "delete", nic.name], check=True)
     [complaint] = put_back(before, nic)
-    assert "no such interface" in complaint and "was not put back" in complaint
+    assert "no such interface" in complaint and "were not restored" in complaint
     subprocess.run(
         ["ip", "-n", nic.netns, "link", "add", nic.name, "mtu", "1400", "type", "veth", "peer", "name", "tga1"],
         check=True,
     )
     [complaint] = put_back(before, nic)
-    assert "not the interface it was before the run" in complaint
+    assert "another interface than before the run" in complaint
     assert _nic_state.read(nic).mtu == 1400
 
 
@@ -216,7 +216,7 @@ NO_PAUSE, NO_PAUSE_ASKED = Settings(flow_control_off=True), Settings(flow_contro
     [
         (state(), Settings(tx_ring_size=4097), "tx_ring_size 4097, ens17: its tx rings have 4096 slots at most"),
         (state(), Settings(rx_ring_size=8192), "rx_ring_size 8192, ens17: its rx rings have 4096 slots at most"),
-        (state(rings=None), Settings(rx_ring_size=64), "its rings have no size that can be set"),
+        (state(rings=None), Settings(rx_ring_size=64), "the size of its rings cannot be set"),
         (state(pause=None), NO_PAUSE_ASKED, "ens17: it has no flow control"),
     ],
 )
@@ -412,7 +412,7 @@ def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
         assert len(list(run_folder.iterdir())) == 1
         subprocess.run(["ip", "-n", nic.netns, "link", "delete", nic.name], check=True)
     assert list(run_folder.iterdir()) == []
-    assert "was not put back" in warnings[0]
+    assert "were not restored" in warnings[0]
 
 
 def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
@@ -470,9 +470,7 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     before = shown(nic)
     cut_off(nic, pass_fds=(2,))
     assert shown(nic) != before
-    assert _nic_settings.recover(nic) == [
-        f"{nic.name}: an earlier run was cut off; what it had changed has been put back."
-    ]
+    assert _nic_settings.recover(nic) == [f"{nic.name}: an earlier run was cut off; its changes have been undone."]
     assert shown(nic) == before
     assert list(run_folder.iterdir()) == [] and _nic_settings.recover(nic) == []
 
@@ -497,8 +495,8 @@ def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
     note.write_text(json.dumps(noted))
     now = shown(nic)
     assert _nic_settings.recover(nic) == [
-        "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
-        "It was noted by another version.",
+        "tga0: an earlier run was cut off, and some of its changes could not be undone.",
+        "The note is from another version.",
     ]
     assert shown(nic) == now and list(run_folder.iterdir()) == []
 
@@ -524,7 +522,7 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
     while _others_of(run_folder) and time.monotonic() < until:
         time.sleep(0.02)
     assert _nic_settings.recover(nic) == [
-        "tga0: an earlier run was cut off, and what it had changed could not all be put back.",
+        "tga0: an earlier run was cut off, and some of its changes could not be undone.",
         "tga0: is gone.",
     ]
     assert list(run_folder.iterdir()) == []
@@ -542,10 +540,10 @@ def test_what_no_process_could_put_back_is_left_for_the_next_run(nic, run_folder
     before = _nic_state.read(nic)
     with left_as_found(nic, warnings, netmap=True):
         spoil(nic)
-    assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it puts it back."]
-    assert _nic_settings.recover(nic) == ["ip: could not be run. What an earlier run had changed is not put back yet."]
+    assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it restores it."]
+    assert _nic_settings.recover(nic) == ["ip: could not be run. The changes of an earlier run are not undone yet."]
     monkeypatch.setattr(_nic_settings, "put_back", was)
-    assert _nic_settings.recover(nic) == ["tga0: an earlier run was cut off; what it had changed has been put back."]
+    assert _nic_settings.recover(nic) == ["tga0: an earlier run was cut off; its changes have been undone."]
     assert _nic_state.read(nic) == before
     assert list(run_folder.iterdir()) == []
 
@@ -554,4 +552,4 @@ def test_a_link_that_stays_down_is_said(nic, monkeypatch):
     monkeypatch.setattr(_nic_state, "LINK_LIMIT", 0.2)
     monkeypatch.setitem(_nic_state.wait_for_link.__kwdefaults__, "limit", 0.2)
     [complaint] = put_back(_nic_state.read(nic), nic, link=True)
-    assert "its link has not come up again within 0.2 s" in complaint
+    assert "its link did not come up again within 0.2 s" in complaint

@@ -147,7 +147,7 @@ def test_a_short_frame_is_not_told_as_a_link_type():
     assert "link type" not in error.message
     error = explain(UNCOUNTED, 0)
     assert isinstance(error, Uncounted)
-    assert "end within their Ethernet header" in error.what and "Such frames are sent" in error.remedy
+    assert "end within their Ethernet header" in error.what and "The frames are sent" in error.remedy
     assert "printed no statistics" in explain(UNCOUNTED, 0, nothing_sent=True).what
     assert "MTU" in explain(UNCOUNTED + recorded("frame_too_large"), 0).remedy
     error = explain(

@@ -122,7 +122,7 @@ def test_one_that_had_to_be_killed_failed_and_returns_its_samples(host, monkeypa
     monkeypatch.setenv("STAND_IN", "deaf")
     monkeypatch.setattr(engines, "_GRACE", 0.2)
     outcome = host.run(timeout=1)
-    assert outcome.error is not None and "did not heed SIGINT" in outcome.error.message
+    assert outcome.error is not None and "did not react to SIGINT" in outcome.error.message
     assert (outcome.tree["run"]["ended_by"], outcome.tree["run"]["exit_status"]) == ("timeout", -9)
     assert outcome.tree["stats"]["packets"] == 136261
 

@@ -75,7 +75,7 @@ NO_NAME = "not a name of a variable"
         ({"l1_mbps": math.nan}, "l1_mbps nan: not a number above 0"),
         ({"l2_mbps": math.inf}, "l2_mbps inf: not a number above 0"),
         ({"line_rate_percent": -0.0}, "line_rate_percent -0.0: not a number above 0"),
-        ({"loop": 0}, "loop 0: would never end. Give duration or limit"),
+        ({"loop": 0}, "loop 0: would never end. Set duration or limit"),
         ({"loop": -1}, "loop -1: must be 0 at least"),
         ({"duration": 0}, "duration 0: must be 1 at least"),
         ({"limit": 0}, "limit 0: must be 1 at least"),
@@ -83,7 +83,7 @@ NO_NAME = "not a name of a variable"
         ({"timeout": 0}, "timeout 0: must be 1"),
         ({"netmap_delay": -1}, "netmap_delay -1"),
         ({"link_speed_mbps": 0}, "link_speed_mbps 0"),
-        ({"unique_ip": True}, "unique_ip: .* It needs loop"),
+        ({"unique_ip": True}, "unique_ip: .* Set loop to 2"),
         ({"lock_timeout": -1}, "lock_timeout -1: must be 0 at least"),
         ({"tx_ring_size": 0}, "tx_ring_size 0: must be 1 at least"),
         ({"pcaps": []}, "pcaps: names no file"),
@@ -184,5 +184,5 @@ def test_presets_beside_the_program_are_refused(tmp_path):
     program.touch()
     check_presets(str(program))
     (tmp_path / ".tcpreplayrc").write_text("limit 3\n")
-    with pytest.raises(TrafficgenError, match=r"\.tcpreplayrc: tcpreplay takes options from it that nobody checks"):
+    with pytest.raises(TrafficgenError, match=r"\.tcpreplayrc: tcpreplay reads unchecked options from it"):
         check_presets(str(program))

@@ -56,7 +56,7 @@ def test_a_run_through_netmap_without_a_hold(host):
 
 
 def test_a_link_that_its_settings_took_down_and_that_stays_so(host):
-    host.comes_up, host.complaints = False, ["v0: its offloads are not all as they were."]
+    host.comes_up, host.complaints = False, ["v0: some offloads are not as they were."]
     with pytest.raises(TrafficgenError, match="v0: its link did not come up after its settings were made"):
         host.run(offloads="off")
     # A run that fails tells of its warnings, too.
@@ -95,7 +95,7 @@ def test_an_interface_lost_in_the_run_costs_no_result(host):
     host.snapshot = lost
     outcome = host.run()
     assert (outcome.error, outcome.tree["counters"]["verdict"]) == (None, "unknown")
-    assert any("counters after the run are not known" in warning for warning in host.warnings)
+    assert any("counters after the run are unknown" in warning for warning in host.warnings)
 
 
 def test_what_an_earlier_run_left_is_put_right_first(host):
@@ -134,7 +134,7 @@ def test_a_second_run_on_the_interface_is_refused(host):
 
 def test_a_run_that_is_not_ready_in_time(host, monkeypatch):
     monkeypatch.setattr(host, "wait_for_link", lambda watch, delay: time.sleep(0.6))
-    said = r"start_at [0-9.]+: is over since 0\.[0-9] s, and only now is the interface ready"
+    said = r"start_at [0-9.]+: is over since 0\.[0-9] s, but the interface is only ready"
     with pytest.raises(TrafficgenError, match=said):
         host.run(injection_method="netmap", start_at=time.time() + 0.3)
     assert "drain" not in host.events
