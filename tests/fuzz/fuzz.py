@@ -26,8 +26,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
+
 HERE = Path(__file__).resolve().parent
-FIXTURES = HERE.parent / "fixtures" / "tcpreplay_output"
 PCAPS = HERE.parent / "integration" / "targets" / "pcap_info" / "files"
 MEMORY = 1 << 30
 SLOWEST = 5  # seconds of the process's own time for one input, of hundreds or thousands that take one
@@ -41,7 +42,7 @@ def seeds(target: str) -> list[bytes]:
         file.read_bytes() for folder in ("corpus", "crashes") for file in sorted((HERE / folder / target).glob("*"))
     ]
     if target == "output":
-        found += [file.read_bytes() for file in sorted(FIXTURES.glob("*")) if file.suffix != ".md"]
+        found += [text.encode() for text in RECORDED.values()]
     elif target == "pcap":
         found += [bytes([15]) + file.read_bytes() for file in sorted(PCAPS.glob("*.pcap*"))]
         ether = bytes.fromhex("020000000002020000000001")
@@ -75,7 +76,7 @@ def seeds(target: str) -> list[bytes]:
             b" method: netmap\n"
         )
         texts = [
-            FIXTURES.joinpath("paced.stdout").read_bytes(),
+            RECORDED["paced.stdout"].encode(),
             b"100\n64\n10000",
             b"stats.devices[?interface=='a'].interface | [0]",
             version,
@@ -89,7 +90,7 @@ def seeds(target: str) -> list[bytes]:
             b"tg-snd",
             b"1024-65534\n10.0.0.0/8\n2001:db8::/64\n02:00:00:00:00:01-02:00:00:00:00:05\n0x10",
             json.dumps({"weights": [{"size": 64, "weight": 7}]}).encode(),
-            FIXTURES.joinpath("no_pcap.stderr").read_bytes(),
+            RECORDED["no_pcap.stderr"].encode(),
             b"pps\n1000.5",
             'a"b$(id)\u00fc'.encode(),
             b"NIC statistics:\n     rx_packets: 5\n     rx_packets: 6\n",

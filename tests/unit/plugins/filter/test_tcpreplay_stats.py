@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter.tcpreplay_stats import FilterModule
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "tcpreplay_output"
 tcpreplay_stats = functools.partial(FilterModule().filters()["tcpreplay_stats"], None)
 
 
 def test_a_log_as_text_or_lines():
-    log = (FIXTURES / "one_pipe.log").read_text()
+    log = RECORDED["one_pipe.log"]
     stats = tcpreplay_stats(log)
     assert (stats["packets"], stats["pps"], stats["interrupted"]) == (1142, 1000.84, True)
     assert tcpreplay_stats(log.splitlines()) == stats
@@ -30,15 +29,15 @@ def test_what_may_be_several_runs_says_so():
     assert (grepped["packets"], len(grepped["samples"])) == (9000, 1)
     assert grepped["reason"].startswith("Whether this is one run and its samples, or several runs, is not known")
     assert tcpreplay_stats(pair.format(4100, 2.05))["reason"] == ""
-    assert tcpreplay_stats((FIXTURES / "stats.stdout").read_text())["reason"] == ""
+    assert tcpreplay_stats(RECORDED["stats.stdout"])["reason"] == ""
 
 
 @pytest.mark.parametrize(
     ("log", "message"),
     [
         ("", "no statistics"),
-        ((FIXTURES / "no_file.stderr").read_text(), "no statistics"),
-        ((FIXTURES / "paced.stdout").read_text() * 2, "more than one run"),
+        (RECORDED["no_file.stderr"], "no statistics"),
+        (RECORDED["paced.stdout"] * 2, "more than one run"),
         (None, "not NoneType"),
         ({"stdout": ""}, "not dict"),
         ([1, 2], "not list"),

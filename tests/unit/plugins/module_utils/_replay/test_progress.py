@@ -18,9 +18,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervi
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import progress as progresses
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress, seconds_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.listener import Listener
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
-RECORDED = FIXTURES / "tcpreplay_output" / "stats.stdout"
 # At 1000 packets a second, told 0.2 s after tcpreplay's own clock: it had read the file before.
 SAMPLE = {"packets": 5000, "bytes": 300000, "seconds": 5.0}
 
@@ -71,7 +71,7 @@ def test_what_is_written(tmp_path, monkeypatch):
                 "padding": 18.0,
             }
             # Cut anywhere, as a pipe may: a pair of lines counts when it is whole.
-            text = RECORDED.read_bytes()
+            text = RECORDED["stats.stdout"].encode()
             cut = text.index(b"Rated:") + 9
             listen(text[:cut])
             assert json.loads(path.read_text())["sample"] is None
@@ -93,7 +93,7 @@ def test_it_is_written_once_a_second(tmp_path):
         listen = Listener(progress).listen
         listen(b"")
         path.unlink()
-        listen(RECORDED.read_bytes())
+        listen(RECORDED["stats.stdout"].encode())
         assert not path.exists()
 
 
@@ -102,7 +102,7 @@ def test_without_a_path_or_a_folder_the_run_goes_on(tmp_path):
         with Progress(path, **bounds()) as progress:
             listen = Listener(progress).listen
             listen(b"")
-            listen(RECORDED.read_bytes())
+            listen(RECORDED["stats.stdout"].encode())
     assert os.listdir(tmp_path) == []
 
 

@@ -1,23 +1,21 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/complaints, on recorded complaints (tests/fixtures/tcpreplay_output) and the texts of netmap and
-other versions."""
+"""Tests of _tcpreplay/complaints, on recorded complaints (tests/fixtures/tcpreplay_output.txt) and the texts of netmap
+and other versions."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.complaints import Uncounted, explain
-
-FIXTURES = Path(__file__).parents[4] / "fixtures" / "tcpreplay_output"
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
 
 def recorded(name):
-    return (FIXTURES / f"{name}.stderr").read_text()
+    return RECORDED[f"{name}.stderr"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _tcpreplay/output, on recorded output (tests/fixtures/tcpreplay_output) and on the forms of other
+"""Tests of _tcpreplay/output, on recorded output (tests/fixtures/tcpreplay_output.txt) and on the forms of other
 versions."""
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import html
 import io
 import json
 import time
-from pathlib import Path
 
 import pytest
 import yaml
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import _RATE, parse, read_log
-
-FIXTURES = Path(__file__).parents[4] / "fixtures" / "tcpreplay_output"
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
 # 4.4.2 with netmap, the two streams as they came through one pipe.
 MIXED_4_4_2 = """\
@@ -72,8 +70,7 @@ Statistics for network device: eth1
 
 
 def recorded(name):
-    streams = [FIXTURES / f"{name}.{stream}" for stream in ("stdout", "stderr")]
-    return parse(*(stream.read_text() if stream.exists() else "" for stream in streams))
+    return parse(RECORDED.get(f"{name}.stdout", ""), RECORDED.get(f"{name}.stderr", ""))
 
 
 def test_two_streams_in_one_pipe():
@@ -197,7 +194,7 @@ def test_failed_write_attempts_are_those_of_the_total():
 
 @pytest.mark.parametrize("name", ["one_pipe.log", "terminal.log"])
 def test_a_log_of_both_streams(name):
-    text = (FIXTURES / name).read_text()
+    text = RECORDED[name]
     stats = parse(text)
     for end, other in (("\n", "\r\n"), ("\n\t", "\n"), ("\n\t", "\n        ")):
         assert parse(text.replace(end, other)) == stats
@@ -232,9 +229,7 @@ def test_a_warning_does_not_swallow_statistics():
     assert parse("Warning: odd " + MIXED_4_4_2.replace("\n", " "))["packets"] == 193533
 
 
-@pytest.mark.parametrize(
-    "text", ["", "\n", "Actual: 5 packets (", "sent in 1.42 seconds", (FIXTURES / "no_file.stderr").read_text()]
-)
+@pytest.mark.parametrize("text", ["", "\n", "Actual: 5 packets (", "sent in 1.42 seconds", RECORDED["no_file.stderr"]])
 def test_nothing_printed(text):
     stats = parse(text)
     assert (stats["packets"], stats["pps"], stats["devices"], stats["samples"]) == (None, None, [], [])
@@ -250,7 +245,7 @@ def test_a_log_cut_short_has_nulls_for_what_is_missing():
     assert stats["devices"][0]["truncated_packets"] is None
 
 
-@pytest.mark.parametrize("log", [MIXED_4_4_2 + OLD, (FIXTURES / "killed.stdout").read_text() * 2])
+@pytest.mark.parametrize("log", [MIXED_4_4_2 + OLD, RECORDED["killed.stdout"] * 2])
 def test_several_runs_in_one_log(log):
     with pytest.raises(TrafficgenError, match="more than one run"):
         parse(log)
@@ -344,8 +339,8 @@ def test_runs_that_cannot_be_told_from_samples():
     grepped = read_log(PAIR + OTHER_PAIR)
     assert (grepped.one_run, grepped.stats["packets"], len(grepped.stats["samples"])) == (False, 8200, 1)
     assert read_log(RUN).one_run and read_log(PAIR).one_run
-    assert read_log((FIXTURES / "stats.stdout").read_text()).one_run
-    assert read_log((FIXTURES / "killed.stdout").read_text()).one_run  # it has its Test start:
+    assert read_log(RECORDED["stats.stdout"]).one_run
+    assert read_log(RECORDED["killed.stdout"]).one_run  # it has its Test start:
 
 
 def test_a_log_of_tcpreplay_3():

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import versions
+from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
-DEBIAN = (Path(__file__).parents[4] / "fixtures" / "tcpreplay_output" / "version_4.4.3.stderr").read_text()
+DEBIAN = RECORDED["version_4.4.3.stderr"]
 
 
 def answer(
