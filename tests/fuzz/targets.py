@@ -16,17 +16,13 @@ import tempfile
 from collections import Counter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, names, state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
-    complaints,
-    options,
-    request,
-    versions,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import complaints, options, versions
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import output as tcpreplay_output
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import sizes, values
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import spec as traffic_spec
@@ -156,12 +152,6 @@ def _version(data: bytes) -> None:
             versions.require_option(info, option)
 
 
-def _features(data: bytes) -> None:
-    on, wanted = device.parse_features(text_of(data))
-    assert state.to_change(wanted, wanted) == []
-    assert len(set(on)) == len(on)
-
-
 def _cpus(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     assert max(request.parse_cpus(text, frozenset())) <= 99999
@@ -238,7 +228,6 @@ SMALL = (
     _line_rate,
     _stats_query,
     _version,
-    _features,
     _cpus,
     _extra_args,
     _interface,
@@ -248,8 +237,6 @@ SMALL = (
     _explain,
     _rate,
     _table_name,
-    lambda data: snapshot.parse_statistics(text_of(data)),
-    lambda data: device.parse_speed(text_of(data)),
     lambda data: frame_counter.parse_table(text_of(data)),
     lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),
