@@ -1,0 +1,146 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fault made in a run, and everything looked at afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import NOTES, Lab, until
+
+
+def nothing(lab: Lab) -> None:
+    """No fault of ours: the run itself is one."""
+
+
+@dataclass
+class Fault:
+    """A fault: what it is called, the run it is made in, how it is made, and what the result must say."""
+
+    name: str
+    make: Callable[[Lab], Any] = nothing
+    params: dict[str, Any] = field(default_factory=dict)
+    expect: Callable[[dict[str, Any], Lab], Any] = lambda result, lab: True
+    # Seconds from the fault to the end of everything.
+    bound: float = 10.0
+    # What the fault itself takes away, which cannot be looked at afterwards.
+    gone: bool = False
+    # The settings differ until the next run has put them right.
+    next_run_mends: bool = False
+    without_result: bool = False
+    receives: bool = True
+
+
+def once(fault: Fault, lab: Lab) -> dict[str, Any]:
+    """Make a fault once, and look at everything. What is wrong is in ``wrong``."""
+    wrong: list[str] = []
+    lab.make()
+    params = {"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, **fault.params}
+    if fault.receives:
+        params |= {"rx_interface": "b0", "rx_netns": lab.b}
+    behaviour = params.pop("STAND_IN", None)
+    with _environment("STAND_IN", behaviour):
+        lab.start({name: value for name, value in params.items() if value is not None})
+    try:
+        if fault.receives and fault.make is not nothing:
+            lab.tcpreplay()
+            until(lambda: (lab.received() or 0) > 500, 10)
+        fault.make(lab)
+        began = time.monotonic()
+        status, result = lab.result(60)
+        left = until(lambda: not lab.left_processes(), fault.bound) or lab.left_processes()
+        ended = time.monotonic() - began
+        # A keeper is given half a second for tcpreplay's last breath.
+        until(lambda: fault.next_run_mends or "trafficgen" not in lab.left_tables(), 3)
+        if status is None:
+            wrong.append("Ansible did not end within 60 s")
+        if left is not True:
+            wrong.append(f"processes stay: {left}")
+        if ended > fault.bound:
+            wrong.append(f"it took {ended:.1f} s")
+        if "trafficgen" in lab.left_tables() and not fault.next_run_mends:
+            wrong.append(f"tables stay: {lab.left_tables()}")
+        if not fault.without_result:
+            try:
+                if not fault.expect(result, lab):
+                    wrong.append(f"it says: {json.dumps(result)[:2000]}")
+            except (KeyError, TypeError) as error:
+                wrong.append(f"{error!r}: it says: {json.dumps(result)[:2000]}")
+            wrong += _true(fault, result, lab)
+        if not fault.gone:
+            if lab.locked():
+                wrong.append("the interface is still locked")
+            if fault.next_run_mends:
+                wrong += _next_run_mends(lab)
+            elif lab.settings() != lab.before:
+                wrong.append(f"its settings were {lab.before} and are {lab.settings()}")
+        notes = [str(path) for path in Path("/run").glob(NOTES)] if not fault.next_run_mends else []
+        if (files := lab.left_files()) and not fault.without_result:
+            wrong.append(f"files stay: {files}")
+        return {"seconds": ended, "wrong": wrong, "notes": notes, "files": len(files), "result": result}
+    finally:
+        lab.remove()
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str | None) -> Any:
+    """The stand-in is told what to do by the environment; the threads start one after the other."""
+    with _starting:
+        if value is not None:
+            os.environ[name] = value
+        try:
+            yield
+        finally:
+            os.environ.pop(name, None)
+
+
+_starting = threading.Lock()
+
+
+def _true(fault: Fault, result: dict[str, Any], lab: Lab) -> list[str]:
+    """Whether what the result says was received is what the receiver's kernel counted."""
+    rx = (result.get("counters") or {}).get("rx")
+    received = lab.received()
+    # What is dropped before the counter, or by it, the kernel has counted; a second run's frames are counted with the
+    # first one's.
+    if (
+        not rx
+        or received is None
+        or lab.received_before is None
+        or "dropped" in fault.name
+        or "second run" in fault.name
+    ):
+        return []
+    counted = received - lab.received_before
+    return [] if rx["packets"] == counted else [f"it says that {rx['packets']} were received, and {counted} were"]
+
+
+def _next_run_mends(lab: Lab) -> list[str]:
+    wrong = [] if lab.settings() != lab.before else ["the fault changed nothing that the next run could put right"]
+    lab.start(
+        {
+            "pcaps": [str(lab.pcap)],
+            "interface": "a0",
+            "netns": lab.a,
+            "pps": 5000,
+            "rx_interface": "b0",
+            "rx_netns": lab.b,
+        }
+    )
+    status, result = lab.result(60)
+    if lab.left_tables():
+        wrong.append(f"tables stay after the next run: {lab.left_tables()}")
+    if status != 0 or "an earlier run was cut off" not in lab.warnings:
+        wrong.append(f"the next run says: {json.dumps(result)[:1000]}")
+    if lab.settings() != lab.before:
+        wrong.append(f"after the next run its settings were {lab.before} and are {lab.settings()}")
+    return wrong
