@@ -57,7 +57,6 @@ options:
       O(receive_wait) seconds.
     type: int
 notes:
-  - Needs C(nft), and with O(netns) C(ip) of iproute2, to read a frame counter. All else is asked of the kernel.
   - Only the MAC counts netmap's frames, which pass the kernel by. Read the counters while netmap still holds the port,
     since closing it resets the port.
 seealso:
@@ -247,7 +246,7 @@ host_drops:
 test_frames:
   description:
     - The frame counter that M(wirespeed.trafficgen.frame_counter) set up on the interface.
-    - V(null) without one, and where it cannot be read (C(nft) is missing, or the task does not run as root).
+    - V(null) without one, and where it cannot be read (the task does not run as root).
   type: dict
   returned: success
   contains:

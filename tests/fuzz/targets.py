@@ -16,9 +16,9 @@ import tempfile
 from collections import Counter
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _rates
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, nftables
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, netlink, rtnetlink
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap import summary as pcap_summary
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import request
@@ -152,6 +152,12 @@ def _version(data: bytes) -> None:
             versions.require_option(info, option)
 
 
+def _netlink(data: bytes) -> None:
+    for message in netlink.messages(data):
+        assert len(message.payload) <= len(data)
+    assert sum(len(value) for _kind, value in netlink.every_attribute(data)) <= len(data)
+
+
 def _cpus(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     assert max(request.parse_cpus(text, frozenset())) <= 99999
@@ -228,6 +234,7 @@ SMALL = (
     _line_rate,
     _stats_query,
     _version,
+    _netlink,
     _cpus,
     _extra_args,
     _interface,
@@ -237,7 +244,9 @@ SMALL = (
     _explain,
     _rate,
     _table_name,
-    lambda data: frame_counter.parse_table(text_of(data)),
+    lambda data: rtnetlink.parse_link(data.ljust(16, b"\0")),
+    lambda data: nftables.parse_elements([data]),
+    lambda data: nftables.parse_rules([data]),
     lambda data: frame_counter.normal_mac(data.decode("utf-8", "surrogateescape")),
     lambda data: _clock.read_time(text_of(data)),
     lambda data: _progress_lines.parse(text_of(data)),

@@ -15,17 +15,21 @@ outermost VLAN tag. They are returned as ``layer3_bytes``, since ``bytes`` are f
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import nftables
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed, find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 SOURCE = "nftables ingress counter"
+_MAC_BYTES = 6
+_NUMBERS = (errno.EPERM, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT)  # by what nft says of them
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 # To run before the counter in the same hook, a chain (a user's filter, a test's dropper) takes a lower priority.
 _PRIORITY = 0
@@ -99,17 +103,13 @@ class Counts:
         }
 
 
-def parse_table(listing: str) -> Counts:
-    """Parse ``nft -a list table netdev TABLE`` of a table made by :func:`ruleset`."""
-    handle = re.search(r"^table netdev \S+ \{ # handle (\d+)", listing, re.MULTILINE)
-    matching = re.search(r"^([^\n]*)\bcounter packets (\d+) bytes (\d+) accept\b", listing, re.MULTILINE)
-    others = re.search(r"^[ \t]*counter packets (\d+) bytes \d+", listing, re.MULTILINE)
-    if not handle or not matching or not others:
-        raise TrafficgenError(
-            "holds no frame counter any more", on="nftables table", said=listing, remedy="Set it up again."
-        )
-    macs = (normal_mac(f"{int(mac, 16):012x}") for mac in re.findall(r"\b0x([0-9a-f]{1,12})\b", matching[1]))
-    return Counts(int(handle[1]), tuple(sorted(macs)), int(matching[2]), int(matching[3]), int(others[1]))
+def counts_of(table: nftables.RuleTable) -> Counts:
+    """What a table of :func:`ruleset` has counted."""
+    macs = [value.hex(":") for value in table.rules[0].values if len(value) == _MAC_BYTES] if table.rules else []
+    if len(table.rules) != 2 or not macs or table.rules[1].values:
+        raise TrafficgenError("holds no frame counter any more", on="nftables table", remedy="Set it up again.")
+    matching, others = table.rules
+    return Counts(table.handle, tuple(sorted(macs)), matching.packets, matching.bytes, others.packets)
 
 
 def add_frame_counter(interface: Interface, macs: Sequence[str]) -> dict[str, Any]:
@@ -130,11 +130,11 @@ def add_frame_counter(interface: Interface, macs: Sequence[str]) -> dict[str, An
 def find_frame_counter(interface: Interface) -> dict[str, Any] | None:
     """The interface's counter, whoever set it up; None without one. A table of that name without a counter has no
     addresses."""
-    listing = _list(interface)
-    if listing is None:
+    table = _table(interface)
+    if table is None:
         return None
     try:
-        return parse_table(listing).tree(table_name(interface.name))
+        return counts_of(table).tree(table_name(interface.name))
     except TrafficgenError:
         return no_counts(interface.name, [])
 
@@ -165,25 +165,30 @@ def remove_frame_counter(interface: Interface) -> None:
 
 
 def _read(interface: Interface) -> dict[str, Any]:
-    listing = _list(interface)
-    table = table_name(interface.name)
-    if listing is None:
+    table = _table(interface)
+    name = table_name(interface.name)
+    if table is None:
         raise TrafficgenError(
-            f"the frame counter (nftables table {table}) is gone: somebody removed it after it was set up",
+            f"the frame counter (nftables table {name}) is gone: somebody removed it after it was set up",
             on=interface.name,
             remedy="Set it up again, and do not flush the ruleset while it counts.",
         )
-    return parse_table(listing).tree(table)
+    return counts_of(table).tree(name)
 
 
-def _list(interface: Interface) -> str | None:
-    """nft's listing of the interface's table; None if there is none."""
-    done = _nft(interface, "-a", "list", "table", "netdev", table_name(interface.name))
-    if done.status != 0 and "No such file" in done.stderr:
-        return None
-    if done.status != 0:
-        raise _refused("the frame counter could not be read", interface, done)
-    return done.stdout
+def _table(interface: Interface) -> nftables.RuleTable | None:
+    """The interface's table; None where there is none."""
+    try:
+        return nftables.read_table(table_name(interface.name), interface.netns)
+    except OSError as error:
+        if remedy_of(error):
+            raise  # the system has run out of something
+        raise TrafficgenError(
+            "the frame counter could not be read",
+            on=interface.name,
+            said=error.strerror or str(error),
+            remedy=nftables.remedy_of(error.errno),
+        ) from error
 
 
 def _nft(interface: Interface, *arguments: str, stdin: str | None = None) -> Completed:
@@ -192,9 +197,6 @@ def _nft(interface: Interface, *arguments: str, stdin: str | None = None) -> Com
 
 
 def _refused(what: str, interface: Interface, done: Completed) -> TrafficgenError:
-    remedy = ""
-    if "Operation not permitted" in done.stderr:
-        remedy = "nftables needs root (CAP_NET_ADMIN): run the task with become."
-    elif "Operation not supported" in done.stderr or "Protocol not supported" in done.stderr:
-        remedy = "The kernel must have nftables' netdev family (CONFIG_NF_TABLES_NETDEV)."
+    numbers = [number for number in _NUMBERS if os.strerror(number) in done.stderr]
+    remedy = nftables.remedy_of(numbers[0]) if numbers else ""
     return TrafficgenError(what, on=interface.name, said=done.stderr or done.stdout, remedy=remedy)

@@ -13,11 +13,12 @@ import tracemalloc
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, snapshot
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, nftables
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import device, names
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import names, netlink
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import MAX_SNAPLEN
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import all_tagged, summarize
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import request as replay_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import (
     complaints,
     output,
@@ -88,21 +89,20 @@ NOISE = {
     "dashes": repeated("-"),
     "words": repeated("--quiet\n"),
     "values": repeated("-T\nnano\n"),
-    "table": repeated("table netdev a { # handle 1 counter packets 1 "),
+    "attributes": repeated("\4\0\1\0"),
 }
 READERS = {
     "tcpreplay's output": lambda text: (output.parse(text, text), output.last_measures(text)),
     "tcpreplay's complaints": lambda text: (complaints.explain(text, 1), complaints.explain(text, 0)),
     "tcpreplay's version": versions.parse_version,
-    "ethtool -k": device.parse_features,
-    "ethtool -S": snapshot.parse_statistics,
-    "ethtool IF": device.parse_speed,
-    "nft": frame_counter.parse_table,
+    "netlink": lambda text: list(netlink.messages(text.encode("utf-8", "surrogateescape"))),
+    "netlink's attributes": lambda text: netlink.attributes(text.encode("utf-8", "surrogateescape")),
+    "nftables": lambda text: nftables.parse_rules([text.encode("utf-8", "surrogateescape")]),
     "extra_args": lambda text: request.check_extra_args(text.split("\n")),
     "extra_args, one word": lambda text: request.check_extra_args([text]),
-    "cpu_list": lambda text: request.parse_cpus(text, frozenset()),
+    "cpu_list": lambda text: replay_request.parse_cpus(text, frozenset()),
     "interface": lambda text: names.check_interface(text, "interface"),
-    "netns": lambda text: request.check_netns(text, "netns"),
+    "netns": lambda text: names.check_netns(text, "netns"),
     "a number of a spec": lambda text: values.number_range(text, 16, "field", int),
     "an address of a spec": lambda text: values.address_range(text, 4, "field"),
     "an IPv6 address of a spec": lambda text: values.address_range(text, 6, "field"),

@@ -3,23 +3,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
+import os
+import re
+import subprocess
+
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter as fc
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import nftables
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.nftables import Rule, RuleTable
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 RCV0 = Interface("rcv0", "tg-rcv")
-# nft 1.0.6, `nft -a list table netdev ...`, after 4000 frames from the two and 7 from others.
-LISTING = """table netdev trafficgen_count_rcv0 { # handle 3
-\tchain ingress { # handle 1
-\t\ttype filter hook ingress device "rcv0" priority filter; policy accept;
-\t\t@ll,48,48 { 0x20000000001, 0x20000000009 } counter packets 4000 bytes 228000 accept # handle 4
-\t\tcounter packets 7 bytes 420 # handle 5
-\t}
-}
-"""
+MACS = frozenset((bytes.fromhex("020000000001"), bytes.fromhex("020000000009")))
+
+
+def counted(packets=4000, size=228000, others=7, handle=3):
+    """What the kernel tells of a table after so many frames."""
+    return RuleTable(handle, [Rule(MACS, "__set0", packets, size), Rule(frozenset(), "", others, 420)])
+
+
 GONE = "Error: No such file or directory\nlist table netdev nope\n                  ^^^^\n"
 REFUSED = (
     "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n"
@@ -27,18 +33,26 @@ REFUSED = (
 
 
 class Nft:
-    """Answers nft's calls from a list, and remembers them."""
+    """Answers nft's calls and the kernel's tables from lists, and remembers what was asked for."""
 
-    def __init__(self, monkeypatch, *answers):
-        self.answers = list(answers)
+    def __init__(self, monkeypatch, *answers, tables=()):
+        self.answers, self.tables = list(answers), list(tables)
         self.calls = []
         monkeypatch.setattr(fc, "find_executable", lambda name, remedy="": name)
         monkeypatch.setattr(fc, "run", self.run)
+        monkeypatch.setattr(fc.nftables, "read_table", self.read_table)
 
     def run(self, argv, *, netns=None, stdin=None):
         self.calls.append((argv, netns, stdin))
         status, stdout, stderr = self.answers.pop(0)
         return Completed(tuple(argv), status, stdout, stderr)
+
+    def read_table(self, name, netns):
+        self.calls.append((name, netns))
+        table = self.tables.pop(0)
+        if isinstance(table, OSError):
+            raise table
+        return table
 
 
 @pytest.mark.parametrize(
@@ -88,8 +102,7 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
     nft = Nft(
         monkeypatch,
         (0, "", ""),
-        (0, LISTING.replace("4000", "0").replace("228000", "0").replace(" 7 ", " 0 "), ""),
-        (0, LISTING, ""),
+        tables=[counted(0, 0, 0), counted()],
     )
     counter = fc.add_frame_counter(RCV0, ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"])
     assert counter == {
@@ -115,26 +128,36 @@ def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface(
 
 
 def test_a_counter_that_somebody_replaced(monkeypatch):
-    Nft(monkeypatch, (0, LISTING, ""))
+    Nft(monkeypatch, tables=[counted()])
     with pytest.raises(TrafficgenError, match="was replaced after"):
         fc.read_frame_counter({"handle": 2}, RCV0)
 
 
 def test_a_counter_that_somebody_removed(monkeypatch):
-    Nft(monkeypatch, (1, "", GONE), (1, "", GONE))
+    Nft(monkeypatch, (1, "", GONE), tables=[None])
     with pytest.raises(TrafficgenError, match="is gone: somebody removed it"):
         fc.read_frame_counter({"handle": 3}, RCV0)
     fc.remove_frame_counter(RCV0)
 
 
-def test_a_table_that_somebody_flushed(monkeypatch):
-    Nft(monkeypatch, (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
+CHANGED = [
+    RuleTable(3, []),
+    RuleTable(3, counted().rules[:1]),
+    RuleTable(3, counted().rules[::-1]),
+    RuleTable(3, counted().rules[1:] * 2),
+    RuleTable(3, [*counted().rules, counted().rules[1]]),
+]
+
+
+@pytest.mark.parametrize("table", CHANGED)
+def test_a_table_that_somebody_changed(monkeypatch, table):
+    Nft(monkeypatch, tables=[table])
     with pytest.raises(TrafficgenError, match="no frame counter any more"):
         fc.read_frame_counter({"handle": 3}, RCV0)
 
 
 def test_a_counter_is_found_whoever_set_it_up(monkeypatch):
-    Nft(monkeypatch, (0, LISTING, ""), (1, "", GONE), (0, "table netdev trafficgen_count_rcv0 { # handle 3\n}\n", ""))
+    Nft(monkeypatch, tables=[counted(), None, RuleTable(3, [])])
     found = fc.find_frame_counter(RCV0)
     assert (found["macs"], found["packets"]) == (["02:00:00:00:00:01", "02:00:00:00:00:09"], 4000)
     assert fc.find_frame_counter(RCV0) is None
@@ -142,10 +165,26 @@ def test_a_counter_is_found_whoever_set_it_up(monkeypatch):
 
 
 def test_without_root(monkeypatch):
-    Nft(monkeypatch, (1, "", REFUSED), (1, "", REFUSED))
+    Nft(monkeypatch, (1, "", REFUSED), tables=[PermissionError(errno.EPERM, "Operation not permitted")])
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
         fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
+        fc.find_frame_counter(RCV0)
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EPROTONOSUPPORT])
+def test_a_kernel_without_it(monkeypatch, number):
+    said = f"Error: Could not process rule: {os.strerror(number)}\n"
+    Nft(monkeypatch, (1, "", said), tables=[OSError(number, os.strerror(number))])
+    with pytest.raises(TrafficgenError, match=r"The kernel must have nftables' netdev family"):
+        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
+    with pytest.raises(TrafficgenError, match=r"The kernel must have nftables' netdev family"):
+        fc.find_frame_counter(RCV0)
+
+
+def test_what_the_system_has_no_more_of_is_no_missing_counter(monkeypatch):
+    Nft(monkeypatch, tables=[OSError(errno.EMFILE, "Too many open files")])
+    with pytest.raises(OSError, match="Too many open files"):
         fc.find_frame_counter(RCV0)
 
 
@@ -177,3 +216,54 @@ def test_names_that_are_not_ascii_have_tables_of_their_own():
 def test_a_name_that_would_stand_for_others(name):
     with pytest.raises(TrafficgenError, match="cannot name this interface"):
         fc.add_frame_counter(Interface(name), ["02:00:00:00:00:01"])
+
+
+@pytest.fixture
+def netns():
+    name = f"tgnft{os.getpid()}"
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace here")
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def listed(netns, table):
+    """What nft says of the table: its handle, the addresses, packets and bytes of both rules."""
+    said = subprocess.run(
+        ["ip", "netns", "exec", netns, "nft", "-a", "list", "table", "netdev", table],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    [handle] = re.findall(r"^table netdev \S+ \{ # handle (\d+)", said, re.MULTILINE)
+    matching, others = re.findall(r"^(.*)counter packets (\d+) bytes (\d+)", said, re.MULTILINE)
+    macs = sorted(f"{int(mac, 16):012x}" for mac in re.findall(r"0x([0-9a-f]+)", matching[0]))
+    return int(handle), macs, *map(int, (*matching[1:], *others[1:2]))
+
+
+@pytest.mark.parametrize(
+    "macs", [["00:00:00:00:00:00"], ["02:00:00:00:00:01"], ["02:00:00:00:00:09", "00:00:00:00:00:00"]]
+)
+def test_it_is_what_nft_says(netns, macs):
+    port = Interface("lo", netns)
+    assert fc.find_frame_counter(port) is None
+    try:
+        counter = fc.add_frame_counter(port, macs)
+    except TrafficgenError as error:
+        pytest.skip(f"no nftables here: {error}")
+    assert listed(netns, counter["table"])[2:] == (0, 0, 0)
+    send = "import socket; s = socket.socket(2, 2); [s.sendto(b'x', ('127.0.0.1', 9)) for _ in range(5)]"
+    subprocess.run(["ip", "netns", "exec", netns, "python3", "-c", send], check=True)
+    now = fc.read_frame_counter(counter, port)
+    told = (now["handle"], [mac.replace(":", "") for mac in now["macs"]], now["packets"], now["layer3_bytes"])
+    assert (*told, now["others"]) == listed(netns, counter["table"])
+    assert now["packets"] + now["others"] >= 5
+    assert (now["packets"] > 0) is ("00:00:00:00:00:00" in macs)
+    subprocess.run(["ip", "netns", "exec", netns, "nft", "flush", "table", "netdev", counter["table"]], check=True)
+    with pytest.raises(TrafficgenError, match="no frame counter any more"):
+        fc.read_frame_counter(counter, port)
+    fc.remove_frame_counter(port)
+    assert nftables.read_table(counter["table"], netns) is None
