@@ -139,11 +139,7 @@ def nic_drops(driver: str | None, ethtool: Mapping[str, int], kernel: Mapping[st
 
 
 def mac_counters(
-    driver: str | None,
-    ethtool: Mapping[str, int],
-    kernel: Mapping[str, int],
-    *,
-    virtual_function: bool = False,
+    driver: str | None, ethtool: Mapping[str, int], kernel: Mapping[str, int], *, virtual_function: bool = False
 ) -> dict[str, Any]:
     """What proves the sending and the receiving on this interface.
 

@@ -109,12 +109,7 @@ def snapshot(
         "monotonic": monotonic,
         "kernel": kernel,
         "ethtool": statistics,
-        "mac": mac_counters(
-            driver,
-            statistics,
-            kernel,
-            virtual_function=bool(device and (device / "physfn").exists()),
-        ),
+        "mac": mac_counters(driver, statistics, kernel, virtual_function=bool(device and (device / "physfn").exists())),
         "host_drops": {
             "nic": None if miscounts(device, driver) else nic_drops(driver, statistics, kernel),
             "kernel": kernel.get("rx_dropped", 0),
@@ -204,12 +199,7 @@ def check_has_macs(state: Mapping[str, Any]) -> None:
 
 
 def _wait(
-    since: Mapping[str, Any],
-    interface: Interface,
-    receive_wait: float,
-    expected: int | None,
-    root: str,
-    proc: str,
+    since: Mapping[str, Any], interface: Interface, receive_wait: float, expected: int | None, root: str, proc: str
 ) -> Arrival | None:
     """Wait for frames on their way: the test's if they are counted, else the MAC's. None if neither is."""
     counter, mac = since["test_frames"], since["mac"]["rx"]

@@ -173,10 +173,7 @@ def reload_systemd() -> None:
 
 def settle(host: Host, kernel: str) -> None:
     """The modules' list and their SELinux label."""
-    must(
-        ["depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel],
-        "depmod failed",
-    )
+    must(["depmod", *(["-b", str(host.root)] if str(host.root) != "/" else []), "-a", kernel], "depmod failed")
     restorecon = find_program("restorecon")
     if restorecon and host.path("/sys/fs/selinux/enforce").exists() and host.modules(kernel).is_dir():
         must([restorecon, "-R", str(host.modules(kernel))], "the SELinux label cannot be set")

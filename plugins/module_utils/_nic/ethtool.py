@@ -127,12 +127,7 @@ def set_rings(rx: int, tx: int, interface: Interface) -> None:
     """Set the sizes; mini and jumbo rings keep theirs."""
     values = _get(_GET_RINGS, _RING_FIELDS, interface) or [0] * _RING_FIELDS
     values[4], values[7] = rx, tx
-    _set(
-        _SET_RINGS,
-        values,
-        f"its rings could not be made {rx} slots for receiving and {tx} for sending",
-        interface,
-    )
+    _set(_SET_RINGS, values, f"its rings could not be made {rx} slots for receiving and {tx} for sending", interface)
 
 
 def read_speed(interface: Interface) -> int | None:

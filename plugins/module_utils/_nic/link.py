@@ -16,11 +16,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervi
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import rtnetlink
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import table_driver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_driver
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import (
-    LONGEST,
-    Interface,
-    check_interface,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import LONGEST, Interface, check_interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 

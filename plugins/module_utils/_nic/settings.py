@@ -18,11 +18,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError, TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import undo_even_if_killed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import (
-    Pause,
-    RingSizes,
-    set_rings,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes, set_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import Link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote

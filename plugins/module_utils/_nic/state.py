@@ -173,10 +173,7 @@ def put_back(undo: Undo, interface: Interface) -> list[str]:
 
 
 def _complaint(
-    step: Callable[[NicState, NicState, Interface], None],
-    before: NicState,
-    now: NicState,
-    interface: Interface,
+    step: Callable[[NicState, NicState, Interface], None], before: NicState, now: NicState, interface: Interface
 ) -> str:
     try:
         step(before, now, interface)

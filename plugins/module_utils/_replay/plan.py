@@ -21,20 +21,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.guard im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings, check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
-    OpenedPcap,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import (
     PcapSummary,
     all_tagged,
     repeated_frames,
     summarize,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
-    RatePlan,
-    Size,
-    plan_rate,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RatePlan, Size, plan_rate
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import (
     Traffic,
     check_frames,
@@ -44,10 +38,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limit
     packets_to_send,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.pcap import check_pcap
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import (
-    Request,
-    parse_cpus,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request, parse_cpus
 
 SHORT_LINK_LIMIT = 10.0  # seconds for a link that is coming up where nobody has used the port just now
 

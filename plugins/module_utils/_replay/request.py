@@ -21,10 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
     check_interface,
     check_netns,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import (
-    RATE_FORMS,
-    positive,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, positive
 
 # Of offloads and flow control; auto: off through netmap, which resets the port anyway.
 SETTINGS = ("auto", "off", "keep")

@@ -215,11 +215,7 @@ def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *,
 
 
 def _after(
-    plan: Plan,
-    sent: Sent,
-    before: dict[str, Any],
-    watch: Watch,
-    warn: Callable[[str], None],
+    plan: Plan, sent: Sent, before: dict[str, Any], watch: Watch, warn: Callable[[str], None]
 ) -> tuple[dict[str, Any] | None, float]:
     """The sender's counters once all frames have left, and when that was, on the monotonic clock.
 

@@ -157,10 +157,7 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
     """
 
     def engine_of(
-        request: TcpreplayRequest,
-        pcaps: Sequence[OpenedPcap],
-        warn: Callable[[str], None],
-        link_limit: float | None,
+        request: TcpreplayRequest, pcaps: Sequence[OpenedPcap], warn: Callable[[str], None], link_limit: float | None
     ) -> Tcpreplay:
         return Tcpreplay(make_plan(request, pcaps, warn, link_limit), warn)
 

@@ -14,9 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import (
-    OpenedPcap,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan, look, time_limit
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.limits import (
     check_buffers,
@@ -57,10 +55,7 @@ class TcpreplayPlan(Plan):
 
 
 def make_plan(
-    request: TcpreplayRequest,
-    pcaps: Sequence[OpenedPcap],
-    warn: Callable[[str], None],
-    link_limit: float | None = None,
+    request: TcpreplayRequest, pcaps: Sequence[OpenedPcap], warn: Callable[[str], None], link_limit: float | None = None
 ) -> TcpreplayPlan:
     """Look at everything the run needs, and refuse what would go wrong.
 

@@ -22,10 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.reque
     check_lowest,
     parse_shared,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import (
-    ExtraArgs,
-    check_extra_args,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.options import ExtraArgs, check_extra_args
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
 MAX_FILES = 1024  # src/defines.h

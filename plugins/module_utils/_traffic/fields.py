@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Union
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import (
-    scapy_module,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.scapy_classes import scapy_module
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers, mac_text
 
 

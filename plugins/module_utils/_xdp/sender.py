@@ -112,12 +112,7 @@ class Sender:
     mode: str
 
     def __init__(
-        self,
-        interface: Interface,
-        stream: XdpStream,
-        *,
-        cpus: Sequence[int] | None,
-        pass_fds: Sequence[int] = (),
+        self, interface: Interface, stream: XdpStream, *, cpus: Sequence[int] | None, pass_fds: Sequence[int] = ()
     ) -> None:
         check_stream(stream)
         self._interface, self._stream, self._pass_fds = interface, stream, pass_fds

@@ -94,13 +94,7 @@ def be_worker(
 
 
 def _work(
-    stream: XdpStream,
-    number: int,
-    queue: QueueSocket,
-    figures: Figures,
-    line: socket.socket,
-    stop: _Stop,
-    cpu: int,
+    stream: XdpStream, number: int, queue: QueueSocket, figures: Figures, line: socket.socket, stop: _Stop, cpu: int
 ) -> TrafficgenError | None:
     try:
         _pin(cpu)

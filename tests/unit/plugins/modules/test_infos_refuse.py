@@ -93,11 +93,7 @@ def test_netmap_of_what_is_not_there(refusal, lab, parameters, message):
 
 @pytest.mark.parametrize(
     ("executable", "message"),
-    [
-        ("{}/tcpreplay", "{}/tcpreplay"),
-        ("{}", "{}"),
-        ("/bin/true", "tcpreplay --version: did not say its version"),
-    ],
+    [("{}/tcpreplay", "{}/tcpreplay"), ("{}", "{}"), ("/bin/true", "tcpreplay --version: did not say its version")],
 )
 def test_what_is_no_tcpreplay(refusal, tmp_path, executable, message):
     said = refusal(tcpreplay_info, executable=executable.format(tmp_path))

@@ -69,10 +69,7 @@ def test_flows_are_left_out_where_nobody_asks(ask, folder):
         ),
         ("short.pcap", "it ends at byte offset 10, within the file header"),
         ("empty.pcap", "is empty: 0 bytes"),
-        (
-            "pcapng.pcapng",
-            "is a pcapng file, not a classic pcap. Convert it first: `editcap -F nsecpcap IN OUT`",
-        ),
+        ("pcapng.pcapng", "is a pcapng file, not a classic pcap. Convert it first: `editcap -F nsecpcap IN OUT`"),
         ("modified.pcap", "modified format"),
         ("little_endian_us.pcap.gz", "is compressed by gzip. Unpack it first"),
         ("fifo", "is a FIFO, not a regular file"),
@@ -98,10 +95,7 @@ def test_what_is_no_pcap(refusal, folder, name, message):
         ([{"layers": ["Ether", "IP", {"UDP": {"dport": 65536}}]}], "UDP.dport: 65536 is out of the field's range"),
         ([{"layers": ["Ether", "IP", {"UDP": {"dport": "9-5"}}]}], "an empty range: '9-5'"),
         ([{"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": "a.example"}}]}], "'a.example' is no packet"),
-        (
-            [{"layers": ["Ether", "IP", "UDP", "GTPHeader"]}],
-            "Name the module too: gtp.GTPHeader or gtp_v2.GTPHeader",
-        ),
+        ([{"layers": ["Ether", "IP", "UDP", "GTPHeader"]}], "Name the module too: gtp.GTPHeader or gtp_v2.GTPHeader"),
         (
             [
                 {
@@ -138,10 +132,7 @@ def test_a_place_where_no_file_can_be(refusal, tmp_path, name, message):
     ("stream", "message"),
     [
         (SCAN, "does not fit there"),
-        (
-            {"layers": ["Ether", "IP", {"UDP": {"dport": "1-9999"}}, {"Raw": {"load": ["a", "bb"]}}]},
-            "No space left",
-        ),
+        ({"layers": ["Ether", "IP", {"UDP": {"dport": "1-9999"}}, {"Raw": {"load": ["a", "bb"]}}]}, "No space left"),
     ],
 )
 def test_a_full_disk_keeps_the_file_that_is_there(refusal, tmp_path, stream, message):

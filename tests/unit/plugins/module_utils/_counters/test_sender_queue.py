@@ -3,10 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sender_queue import (
-    Queue,
-    wait_until_left,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sender_queue import Queue, wait_until_left
 
 
 class Clock:

@@ -176,9 +176,5 @@ def test_a_module_that_does_not_load_gives_way_to_the_old_one(
     ):
         built(no_drivers=[], service=True)
     assert tried[1] == before[2] != tried[0]
-    assert (
-        module(host).read_bytes(),
-        host.stamp(KERNEL).read_text(),
-        host.path(hosts.SETTINGS).read_text(),
-    ) == before
+    assert (module(host).read_bytes(), host.stamp(KERNEL).read_text(), host.path(hosts.SETTINGS).read_text()) == before
     assert asked_for.is_built(host, asked, KERNEL)
