@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines that the action plugin tcpreplay shows during a run: their text and their times. Pure."""
+"""The lines that the action plugins tcpreplay and xdp_replay show during a run: their text and their times. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHORTEST = 0.2  # minimum seconds between two samples to compute a rate: tcprep
 
 @dataclass(frozen=True)
 class Sample:
-    """tcpreplay's counts since its start."""
+    """The sender's counts since its start."""
 
     packets: int = 0
     bytes: int = 0
