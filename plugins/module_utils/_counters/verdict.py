@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the counters prove of a run: the ``counters`` tree, from snapshots of the sender and the receiver. Pure.
 
-tcpreplay counts the frames it handed to a socket or a ring. The sender's device tells whether they left, a receiver
-whether they arrived. The verdict is about tcpreplay's own figures:
+tcpreplay counts the frames it handed to a socket or a ring, xdp_replay those that the kernel has completed. The
+sender's device tells whether they left, a receiver whether they arrived. The verdict is about the sender's own figures:
 
-- ``consistent``: the device sent what tcpreplay says, or a receiver counted every frame of it.
+- ``consistent``: the device sent what that says, or a receiver counted every frame of it.
 - ``short``: the device sent fewer.
 - ``impossible``: more than the line's rate at L1.
 - ``unknown``: nothing proves it, or the loss may be the receiving host's own drops.
@@ -37,6 +37,8 @@ LINE_TOLERANCE = 1e-3
 # share, so that no rate 1 % above the line passes.
 IN_FLIGHT = 4096
 IN_FLIGHT_SHARE = 0.008
+# What sends, by the engine of a run; without one, as in results of before there were two, it is tcpreplay.
+SENDERS = {"af_xdp": "xdp_replay"}
 # A run that was interrupted may have counted a frame it did not send, or the other way round.
 INTERRUPTED = 1
 
@@ -80,7 +82,7 @@ def reconcile(
         isinstance(result.get(key), Mapping) for key in ("stats", "rates", "run", "counters")
     ):
         raise TrafficgenError(
-            "not a result of the tcpreplay module",
+            "not a result of the module tcpreplay or xdp_replay",
             on="the input",
             said="it has no stats, rates, run and counters",
             remedy="Give the registered result, or the fact it set.",
@@ -141,7 +143,7 @@ def _judge(
     received: Received | None,
     rx_why: str,
 ) -> dict[str, Any]:
-    sending, said = _verdict_on_sending(stats, tx, why, received)
+    sending, said = _verdict_on_sending(stats, tx, why, received, SENDERS.get(run.get("engine") or "", "tcpreplay"))
     verdict, too_fast = _verdict_on_rate(stats, rates, run, sending)
     notes, loss = [said, too_fast], None
     if received and sending != "unknown":
@@ -162,14 +164,14 @@ def _judge(
 
 
 def _verdict_on_sending(
-    stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: Received | None
+    stats: Mapping[str, Any], tx: Mapping[str, Any] | None, why: str, received: Received | None, sender: str
 ) -> tuple[str, str]:
-    """The verdict on tcpreplay's count, and the evidence in words."""
+    """The verdict on the sender's count, and the evidence in words."""
     claimed = stats.get("packets")
     if claimed is None:
-        return "unknown", "tcpreplay printed no statistics"
+        return "unknown", f"{sender} printed no statistics"
     if not claimed:
-        return "unknown", "tcpreplay sent nothing, so there is nothing to prove"
+        return "unknown", f"{sender} sent nothing, so there is nothing to prove"
     mixed = received is not None and received.earlier is not None and received.earlier["still_coming"]
     all_arrived = received is not None and received.exact and received.packets == claimed and not mixed
     if tx is None:
@@ -178,21 +180,21 @@ def _verdict_on_sending(
             return "consistent", said
         said = f"nothing proves what was sent: {why}"
         if received and received.exact:
-            said += f"; of the {claimed} frames that tcpreplay counts, {received.packets} arrived"
+            said += f"; of the {claimed} frames that {sender} counts, {received.packets} arrived"
         return "unknown", said
     more = tx["packets"] - claimed
     if more == 0:
         return "consistent", ""
     if more < 0:
-        said = f"tcpreplay counts {claimed} frames, {tx['source']} {-more} fewer"
+        said = f"{sender} counts {claimed} frames, {tx['source']} {-more} fewer"
         if stats.get("interrupted") and -more <= INTERRUPTED:
             return "consistent", f"{said}: an interrupted run may be off by {INTERRUPTED}"
         failed = sum(device.get("failed_packets") or 0 for device in stats.get("devices") or [])
         if queued := tx.get("queued"):
             said += f", of which {queued['packets']} were still in its queue ({queued['kind']})"
-        return "short", said + (f" (tcpreplay says itself that {failed} failed)" if failed else "")
+        return "short", said + (f" ({sender} says itself that {failed} failed)" if failed else "")
     tolerance = others_tolerated(claimed, tx.get("seconds") or stats.get("seconds") or 0)
-    said = f"the device's {tx['source']} counts {more} frames more than tcpreplay"
+    said = f"the device's {tx['source']} counts {more} frames more than {sender}"
     if more <= tolerance:
         return "consistent", f"{said}: others' frames, or its last ones when interrupted (tolerance {tolerance})"
     if all_arrived:
@@ -210,7 +212,8 @@ def _verdict_on_rate(
     if not line or not rate or not claimed or rate <= line * (1 + LINE_TOLERANCE):
         return verdict, ""
     excess = claimed * (1 - line * (1 + LINE_TOLERANCE) / rate)
-    tolerance = run.get("in_flight_frames") or IN_FLIGHT
+    known = run.get("in_flight_frames")
+    tolerance = IN_FLIGHT if known is None else known
     if (stats.get("seconds") or 1) >= 1:
         tolerance = min(tolerance, int(claimed * IN_FLIGHT_SHARE))
     tolerances = f"tolerance {LINE_TOLERANCE:.1%}, and {tolerance} frames still in the port's queues"

@@ -27,7 +27,8 @@ class Sent:
 
     ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (the module was told to stop), ``gone`` (nobody waits for
     the result), one of :data:`LOST`, or the engine's own word. ``killed``: it did not end when it was told to.
-    ``started``, ``finished``: epoch seconds. ``status``: its exit status. ``stats``: the ``stats`` tree.
+    ``started``, ``finished``: epoch seconds. ``status``: its exit status, None of what is no
+    program. ``stats``: the ``stats`` tree.
     ``complaint``: what it complained of; ``harmless``: it sent all the same. ``printed``: its output and errors.
     """
 
@@ -47,6 +48,8 @@ class Engine(ABC):
 
     name: ClassVar[str]  # as ``run.engine`` has it
     sender: ClassVar[str]  # what sends, for the user
+    # Of a run with a rate: its seconds have the time of the last frame in them, too.
+    whole_intervals: ClassVar[bool] = False
 
     def __init__(self, plan: Plan, warn: Callable[[str], None]) -> None:
         self.plan = plan

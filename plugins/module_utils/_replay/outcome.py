@@ -142,7 +142,7 @@ def outcome_of(run: Ended, warn: Callable[[str], None]) -> Outcome:
         warn(f"{sender} ended by itself after {stats['packets']} of {to_send:g} packets.")
     size, recorded = _frames_sent(plan, stats)
     speeds = measured(stats, size, plan.link_speed_mbps, sender)
-    share = reached(plan.rate, speeds, stats, recorded)
+    share = reached(plan.rate, speeds, stats, recorded, whole_intervals=engine.whole_intervals)
     if error is None and (told := missed(plan.rate, share, speeds, recorded)):
         warn(told)
     run_part = {**run_tree(engine, run.nic, sent, ended_by), "rate_reached": share}
@@ -205,7 +205,7 @@ def how_it_ended(
     # Exit status 0 also where it got SIGINT; before it has set its handler, SIGINT ends it.
     if ended in ("signal", "gone") or stats["interrupted"] or exit_status in (-2, -15):
         return "user"
-    if failed or exit_status != 0:
+    if failed or exit_status not in (0, None):
         return "error"
     sent = stats["packets"] or 0
     in_pcaps = math.nan if request.selects else traffic.packets * request.loop if request.loop else math.inf

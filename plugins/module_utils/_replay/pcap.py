@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How tcpreplay treats a pcap. What it cannot send is refused before a frame has left; what it changes is a note. Pure.
+"""How a run treats a pcap. What it cannot send is refused before a frame has left; what it changes is a note. Pure.
 
-Read in upstream's sources at v4.4.2 to v4.5.5 (safe_pcap_next() in src/common/utils.c, send_packets() in
-src/send_packets.c), and tried with 4.4.3 on Linux 6.18, where packet_snd() of the kernel refuses frames of 1 to 13
-bytes and takes one of 14.
+All engines take a file as tcpreplay does: read in upstream's sources at v4.4.2 to v4.5.5 (safe_pcap_next() in
+src/common/utils.c, send_packets() in src/send_packets.c), and tried with 4.4.3 on Linux 6.18, where packet_snd() of
+the kernel refuses frames of 1 to 13 bytes and takes one of 14.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FILTER = "Leave them out: `tshark -r IN -Y '{}' -F nsecpcap -w OUT` (Wireshark)
 
 
 def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
-    """Refuse a pcap that tcpreplay cannot send completely.
+    """Refuse a pcap that cannot be sent completely.
 
     :param recorded_speed: the run is paced by the times in the file.
     :returns: a sentence on each thing that is sent differently than expected.
@@ -56,7 +56,7 @@ def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
         empty = one.sizes.get(0)
         raise TrafficgenError(
             (
-                f"has {_packets(empty, one)} of 0 bytes, at which tcpreplay stops"
+                f"has {_packets(empty, one)} of 0 bytes, which cannot be sent"
                 if empty
                 else (
                     f"has {_packets(one.short_packets, one)} shorter than an Ethernet header ({ETHERNET_HEADER} bytes),"
@@ -68,8 +68,7 @@ def check_pcap(one: PcapSummary, *, recorded_speed: bool) -> list[str]:
         )
     if one.largest_original > MAX_SNAPLEN:
         raise TrafficgenError(
-            f"has a packet that had {one.largest_original} bytes on the line; tcpreplay stops at more than"
-            f" {MAX_SNAPLEN}",
+            f"has a packet that had {one.largest_original} bytes on the line; the most that is sent is {MAX_SNAPLEN}",
             on=one.path,
             remedy=_FILTER.format(f"frame.len <= {MAX_SNAPLEN}"),
         )
@@ -90,12 +89,12 @@ def _odd(one: PcapSummary, recorded_speed: bool) -> list[str]:
         )
     if one.surplus_packets:
         texts.append(
-            f"of {_packets(one.surplus_packets, one)} the file holds more bytes than they had on the line; tcpreplay"
-            " leaves these out."
+            f"of {_packets(one.surplus_packets, one)} the file holds more bytes than they had on the line; these"
+            " are left out."
         )
     if one.fcs_length:
         texts.append(
-            f"its frames end in their FCS of {one.fcs_length} bytes, as its header says; tcpreplay sends it as data,"
+            f"its frames end in their FCS of {one.fcs_length} bytes, as its header says; it is sent as data,"
             " and the NIC adds one. `tcprewrite --efcs -i IN -o OUT` takes off one of 4 bytes."
         )
     if one.bare_ip:
@@ -104,7 +103,7 @@ def _odd(one: PcapSummary, recorded_speed: bool) -> list[str]:
         )
     if one.time_goes_back and recorded_speed:
         texts.append(
-            f"time goes back {one.time_goes_back} times in it; tcpreplay does not wait there, and sends in the order of"
+            f"time goes back {one.time_goes_back} times in it; there is no wait there, and the order is that of"
             " the file. `reordercap IN OUT` (Wireshark) puts it in the order of time."
         )
     return texts

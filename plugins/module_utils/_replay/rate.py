@@ -77,13 +77,19 @@ def measured(
 
 
 def reached(
-    plan: RatePlan, speeds: Mapping[str, Any], stats: Mapping[str, Any], recorded: Recorded | None
+    plan: RatePlan,
+    speeds: Mapping[str, Any],
+    stats: Mapping[str, Any],
+    recorded: Recorded | None,
+    *,
+    whole_intervals: bool = False,
 ) -> float | None:
     """The rate sent divided by the requested one, at most the line's. For the recorded speed: time recorded divided by
     time taken.
 
     :param speeds: of :func:`measured`.
     :param recorded: for the recorded speed and multiples of it; None if unknown.
+    :param whole_intervals: the seconds of a run with a rate include the time of its last frame.
     """
     packets, seconds = stats["packets"], elapsed(stats)
     if speeds["pps"] is None or not seconds:
@@ -98,7 +104,7 @@ def reached(
         # For a rate in bits tcpreplay also waits for the time of the frame to send. For one in frames it sends the
         # first at once, so n frames take the time of n - 1.
         share = speeds[_UNIT.get(plan.form, plan.form)] / plan.asked
-        frames = packets - 1 if plan.form == "pps" else packets
+        frames = packets - 1 if plan.form == "pps" and not whole_intervals else packets
         share, with_next = share * frames / packets, share * (frames + 1) / packets
     # An interrupted run was waiting to send the next frame: it is late only after that.
     return sorted((share, 1.0, with_next))[1] if stats["interrupted"] else share

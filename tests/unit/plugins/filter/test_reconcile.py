@@ -23,5 +23,5 @@ def test_arguments_are_as_documented():
 
 
 def test_an_error_is_ansibles_own():
-    with pytest.raises(AnsibleFilterError, match="reconcile: the input: not a result of the tcpreplay module"):
+    with pytest.raises(AnsibleFilterError, match="reconcile: the input: not a result of the module tcpreplay"):
         FILTER({}, {}, {})

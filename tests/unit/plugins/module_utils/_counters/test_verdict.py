@@ -297,7 +297,7 @@ def test_reconcile_keeps_why_the_run_knew_nothing():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (({"stats": {}}, snap(), snap()), "not a result of the tcpreplay module"),
+        (({"stats": {}}, snap(), snap()), "not a result of the module tcpreplay or xdp_replay"),
         ((RESULT, snap(), {"changed": False}), "rx_after: not a result of interface_counters_info"),
         ((RESULT, "before", snap()), "rx_before: not a result of interface_counters_info"),
         ((RESULT, snap(), snap(), snap(tx=1)), "belong together"),

@@ -55,7 +55,7 @@ def test_a_frame_that_is_a_header_alone_is_sent(warnings_of):
 
 @pytest.mark.parametrize("record", [(b"", 60, 0), (FRAME[:47], 0, 0)])
 def test_a_frame_of_no_bytes(warnings_of, record):
-    with pytest.raises(TrafficgenError, match="has 1 of 1 packets of 0 bytes, at which tcpreplay stops"):
+    with pytest.raises(TrafficgenError, match="has 1 of 1 packets of 0 bytes, which cannot be sent"):
         warnings_of(record)
 
 
@@ -76,13 +76,13 @@ def test_frames_cut_by_the_capture(warnings_of):
 
 def test_more_bytes_than_there_were(warnings_of):
     (text,) = warnings_of((FRAME, 50, 0), (FRAME, 60, 1))
-    assert "of 1 of 2 packets the file holds more bytes than they had on the line; tcpreplay leaves these out" in text
+    assert "of 1 of 2 packets the file holds more bytes than they had on the line; these are left out" in text
 
 
 # safe_pcap_next() of src/common/utils.c exits at more.
-def test_a_length_at_which_tcpreplay_stops(warnings_of):
+def test_a_length_that_is_not_sent(warnings_of):
     warnings_of((FRAME, 262144, 0))
-    with pytest.raises(TrafficgenError, match="had 262145 bytes on the line; tcpreplay stops at more than 262144"):
+    with pytest.raises(TrafficgenError, match="had 262145 bytes on the line; the most that is sent is 262144"):
         warnings_of((FRAME, 60, 0), (FRAME, 262145, 0))
 
 
@@ -95,7 +95,7 @@ def test_a_captured_fcs(warnings_of):
 def test_time_that_goes_back(warnings_of):
     records = [(FRAME, 60, second) for second in (0, 50, 1, 2, 1)]
     (text,) = warnings_of(*records, recorded_speed=True)
-    assert "time goes back 2 times in it; tcpreplay does not wait there" in text
+    assert "time goes back 2 times in it; there is no wait there" in text
     assert warnings_of(*records) == []  # a rate was asked for
 
 
