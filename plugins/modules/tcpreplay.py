@@ -24,6 +24,7 @@ description:
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.action_group
+  - wirespeed.trafficgen._replay
 attributes:
   action_group:
     membership:
@@ -59,30 +60,6 @@ options:
         Ethernet header is refused. M(wirespeed.trafficgen.pcap_info) counts each.
       - tcpreplay counts each file as a pass. So with several files O(unique_ip) changes the addresses from file to
         file, and before version 4.4.3 RV(stats.flow_packets) is multiplied by the number of files.
-    type: list
-    elements: path
-    required: true
-  interface:
-    description:
-      - The interface to send on. It must be up and have a carrier.
-    type: str
-    required: true
-  netns:
-    description:
-      - The named network namespace (C(ip netns)) of O(interface).
-    type: str
-  rx_interface:
-    description:
-      - A receiving interface on the same host. The module counts the frames from the pcaps' source MAC addresses there,
-        as M(wirespeed.trafficgen.frame_counter) does.
-      - A router on the way replaces the source address with its own. Then use M(wirespeed.trafficgen.frame_counter)
-        with the router's address, and the filter P(wirespeed.trafficgen.reconcile#filter).
-      - With more than 4096 source addresses, or without C(nft), the interface's MAC counters are used if it has any.
-    type: str
-  rx_netns:
-    description:
-      - The network namespace of O(rx_interface).
-    type: str
   injection_method:
     description:
       - How tcpreplay hands over the frames.
@@ -97,53 +74,16 @@ options:
       - The rate in Mbit/s as tcpreplay counts it, that is of the bytes in the pcap, without FCS, preamble and gap.
       - Give at most one of O(mbps), O(l2_mbps), O(l1_mbps), O(pps), O(line_rate_percent), O(multiplier), O(topspeed).
         Without any of them, the pcaps are sent at the recorded speed.
-    type: float
-  l2_mbps:
-    description:
-      - The rate in Mbit/s of whole Ethernet frames, with FCS and with the padding of frames below 60 bytes.
-    type: float
-  l1_mbps:
-    description:
-      - The rate in Mbit/s on the line, with FCS, padding, preamble and gap, as in RFC 2544. 10000 fills a 10G line.
-    type: float
   pps:
     description:
       - The rate in packets per second.
       - Before version 4.5.3 tcpreplay can keep it only for 5,124,095,576 packets (4.5.0 to 4.5.2, a thousandth of
         that). A longer run is refused. In 4.4 O(mbps) does not have this limit.
-    type: float
-  line_rate_percent:
-    description:
-      - The rate in percent of the line rate. Needs a link with a known speed, or O(link_speed_mbps).
-    type: float
-  multiplier:
-    description:
-      - The recorded speed, times this.
-    type: float
-  topspeed:
-    description:
-      - As fast as it goes.
-    type: bool
-  strict_rate:
-    description:
-      - What to do with a rate above the line's. V(false) uses the line rate instead and marks the result
-        (RV(run.capped)). V(true) refuses.
-    type: bool
-    default: false
-  loop:
-    description:
-      - How often to send the pcaps. V(0) repeats without end, and needs O(duration) or O(limit).
-    type: int
-    default: 1
   duration:
     description:
       - End after this many seconds.
       - At top speed tcpreplay checks the clock only at the start of a file, so use short files. With a rate that it
         cannot reach, it checks late.
-    type: int
-  limit:
-    description:
-      - End after this many frames.
     type: int
   preload:
     description:
@@ -183,42 +123,9 @@ options:
       - With V(false) tcpreplay takes the interface and gives it back.
     type: bool
     default: true
-  link_speed_mbps:
-    description:
-      - The speed of the line in Mbit/s. By default as the NIC reports it. A virtual interface has none, whatever it
-        reports.
-    type: int
   cpu_list:
     description:
       - The CPUs tcpreplay may run on, such as V(2-3,5).
-    type: str
-  receive_wait:
-    description:
-      - After the last frame has left, wait for missing frames until none has arrived on O(rx_interface) for this many
-        seconds. RFC 2544, section 23, says 2. If all frames have arrived, the wait ends at once.
-      - While frames keep coming, the wait continues, up to 5 times this, or up to the sending time if that is longer.
-        After that RV(counters.loss_packets) is V(null), because more may come.
-      - If only the MAC counts, up to 10 frames in that time are taken for others' and do not extend the wait.
-      - A shorter wait may count late frames as lost; RV(counters.reason) then says so. V(0) does not wait.
-      - The wait is not part of O(timeout). If the module is told to stop, it waits at most 0.3 s.
-    version_added: 0.2.0
-    type: float
-    default: 2.0
-  settle:
-    description:
-      - If a run on O(rx_interface) missed frames, the next run that would count them starts this many seconds after its
-        end, so that it does not count them. RFC 2544, section 23, says 5. After a run that missed nothing there is no
-        delay.
-      - A start at O(start_at) is kept. If less than 5 s have passed, RV(counters.reason) says so.
-    version_added: 0.2.0
-    type: float
-    default: 5.0
-  start_at:
-    description:
-      - When to start, in seconds since the epoch, so that several hosts can start together. It must be within
-        O(timeout).
-      - If the interface is not ready within 0.1 s after that time, nothing is sent, and the task fails.
-    type: float
   timeout:
     description:
       - End the run after this many seconds. The task then returns what was sent so far, with RV(run.ended_by=timeout).
@@ -229,15 +136,6 @@ options:
         for, or at 500,000 a second if that is slower, or O(duration), plus netmap's delays. At the recorded speed it is
         RV(wirespeed.trafficgen.pcap_info#module:pcap_info.replay_duration).
       - The default is V(3600) if nothing else ends the run, as at top speed without O(duration).
-    type: int
-  lock_timeout:
-    description:
-      - Seconds to wait if another run is sending on O(interface) or counting on O(rx_interface). Two runs at once would
-        spoil both.
-      - By default the task fails at once. The error names the processes of the other run.
-    version_added: 0.2.0
-    type: int
-    default: 0
   offloads:
     description:
       - Offloads of O(interface) during the run. V(off) turns off segmentation (TSO, GSO), merging (GRO, LRO), checksum
@@ -245,10 +143,6 @@ options:
         turns off for netmap.
       - V(auto) is V(off) for O(injection_method=netmap), where they would give wrong frames, and V(keep) for other
         methods, where they have no effect.
-    version_added: 0.2.0
-    type: str
-    choices: [auto, 'off', keep]
-    default: auto
   flow_control:
     description:
       - Flow control (pause frames) of O(interface) during the run. If it is on, the other side can slow the sender
@@ -258,28 +152,6 @@ options:
         setting.
       - V(auto) is V(keep) for most methods. For O(injection_method=netmap), where the port is reset anyway, it is
         V(off), with a warning instead of a failure. RV(run.flow_control) has what was used.
-    version_added: 0.2.0
-    type: str
-    choices: [auto, 'off', keep]
-    default: auto
-  tx_ring_size:
-    description:
-      - Slots of each transmit ring during the run. By default unchanged. Many NICs are reset by a change.
-    version_added: 0.2.0
-    type: int
-  rx_ring_size:
-    description:
-      - Slots of each receive ring during the run. By default unchanged.
-    version_added: 0.2.0
-    type: int
-  allow_management_interface:
-    description:
-      - Send even if the host is managed over O(interface). That is the case if the default route, an SSH connection's
-        local address or return path, or the host's only global address is on it, on a bond, bridge or VLAN above it, or
-        on an interface that leaves through the same port. A connection whose client has vanished counts until TCP
-        notices.
-    type: bool
-    default: false
   fact_name:
     description:
       - The name of the fact that holds the result.
