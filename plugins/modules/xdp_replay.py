@@ -129,7 +129,7 @@ options:
     default: xdp_replay
 requirements:
   - a kernel with AF_XDP (C(CONFIG_XDP_SOCKETS)), on x86_64
-  - iproute2 (on EL C(iproute) and C(iproute-tc)), ethtool
+  - iproute2 (on EL C(iproute) and C(iproute-tc)), to restore the settings of O(interface)
   - nftables, for O(rx_interface)
 notes:
   - x86_64 alone, because plain Python has no memory barrier, and other processors reorder what it writes.

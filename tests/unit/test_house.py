@@ -46,7 +46,7 @@ def test_one_engine_knows_nothing_of_another():
 def test_no_room_is_too_full():
     files = defaultdict(list)
     for path in [*CODE, *(ROOT / "tests" / "unit").rglob("test_*.py")]:
-        if path.parent != PLUGINS / "filter":  # Ansible wants a file for each
+        if path.parent not in (PLUGINS / "filter", PLUGINS / "modules"):  # Ansible wants a file for each
             files[path.parent].append(path.name)
     assert {str(folder): len(names) for folder, names in files.items() if len(names) > MOST_FILES} == {}
 

@@ -119,6 +119,7 @@ def test_an_error_nobody_foresaw(number, remedy):
         ("pcap", "make_pcap", {"path": "/x", "streams": [{"layers": []}]}),
         ("netmap_info", "info", {}),
         ("xdp_info", "info", {"interface": "lo"}),
+        ("xdp_replay", "carry_out", {"pcaps": ["/x"], "interface": "lo"}),
         ("tcpreplay_info", "find_executable", {}),
     ],
 )

@@ -24,6 +24,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.modules import (
     pcap_info,
     tcpreplay,
     xdp_info,
+    xdp_replay,
 )
 
 # The kernel takes all of these for names of interfaces, and so does everything that a run calls.
@@ -98,10 +99,10 @@ def hostile(lab, tmp_path, monkeypatch, ask):
                 subprocess.run(["ip", "netns", "delete", netns], check=True)
 
 
-def send(hostile, name, **parameters):
+def send(hostile, name, module=tcpreplay, **parameters):
     """A run by the module in a process of its own, as it leaves one behind for a while; its answer."""
     given = {"pcaps": [hostile.pcap], "interface": name, "netns": hostile.sender, **parameters}
-    command = [sys.executable, "-m", tcpreplay.__name__]
+    command = [sys.executable, "-m", module.__name__]
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": given})
     done = subprocess.run(command, input=arguments, capture_output=True, text=True, check=False)
     answer = json.loads(done.stdout)
@@ -129,6 +130,7 @@ def test_interfaces(hostile, ask):
         assert sent["stats"]["devices"][0]["interface"] == name
         assert sent["stats"]["packets"] == 10
         assert (sent["counters"]["verdict"], sent["counters"]["loss_ratio"]) == ("consistent", 0)
+        assert send(hostile, name, xdp_replay)["stats"]["packets"] == 10
     found = ask(netmap_info, interfaces=INTERFACES + UNQUOTABLE, netns=hostile.sender)["netmap_info"]
     assert sorted(found["interfaces"]) == sorted(INTERFACES + UNQUOTABLE)
     for name in INTERFACES + UNQUOTABLE:
@@ -148,7 +150,8 @@ def test_interfaces_that_nftables_cannot_name(hostile, ask, refusal):
 def test_what_is_no_name(hostile, refusal):
     sound = {"pcaps": [hostile.pcap], "netns": hostile.sender}
     for name in REFUSED:
-        assert "not a name of an interface" in refusal(tcpreplay, **sound, interface=name)
+        for module in (tcpreplay, xdp_replay):
+            assert "not a name of an interface" in refusal(module, **sound, interface=name)
     for name in REFUSED[1:4]:
         assert "not a name of an interface" in refusal(interface_counters_info, interface=name, netns=hostile.sender)
     for name in ("-tghx", "../netns/tghx"):

@@ -176,6 +176,18 @@ def test_a_second_at_more_than_a_hundredth_above_the_line_is_impossible(line, in
                     assert got == "impossible" or rates["l1_mbps"] <= line * 1.01  # whole frames alone
 
 
+def test_where_no_frame_is_in_flight_none_is_allowed_for():
+    run, rates = {"link_speed_mbps": 10000, "in_flight_frames": 0}, {"l1_mbps": 10100.0}
+    assert verdict(100, sender(100), run=run, rates=rates, seconds=0.01)["verdict"] == "impossible"
+    del run["in_flight_frames"]
+    assert verdict(100, sender(100), run=run, rates=rates, seconds=0.01)["verdict"] == "consistent"
+
+
+def test_a_verdict_names_what_sent():
+    for run, name in (({"engine": "af_xdp"}, "xdp_replay"), ({"engine": "tcpreplay"}, "tcpreplay"), ({}, "tcpreplay")):
+        assert verdict(1000, sender(990), run=run)["reason"].startswith(f"{name} counts 1000".capitalize())
+
+
 def test_without_a_line_nothing_is_impossible():
     assert (
         verdict(10**9, sender(10**9), run={"link_speed_mbps": None}, rates={"l1_mbps": 1e6})["verdict"] == "consistent"

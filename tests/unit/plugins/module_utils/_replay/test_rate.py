@@ -135,6 +135,15 @@ def test_share_of_the_rate_asked_for(form, value, speed, expected):
     assert share(THOUSAND, form, value, speed=speed) == (expected and pytest.approx(expected, rel=0.002))
 
 
+def test_share_where_the_seconds_have_the_last_frame_s_time_in_them():
+    # As xdp_replay counts: ten frames at 10 a second take 1 s, where tcpreplay says 0.9.
+    stats = {"packets": 10, "bytes": 600, "bytes_per_second": 600.0, "pps": 10.0, "seconds": 1.0, "interrupted": False}
+    plan = plan_rate("pps", 10, SIXTY)
+    speeds = measured(stats, SIXTY, None)
+    assert reached(plan, speeds, stats, None, whole_intervals=True) == pytest.approx(1)
+    assert reached(plan, speeds, stats, None) == pytest.approx(0.9)
+
+
 def test_share_of_the_recorded_speed():
     assert share(RECORDED_6, None, None, Recorded(3.0, 3.0)) == pytest.approx(1, abs=0.001)
     assert share(TWICE_4, "multiplier", 2, Recorded(2.0, 2.0)) == pytest.approx(1, abs=0.001)

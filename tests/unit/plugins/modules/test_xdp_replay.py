@@ -1,0 +1,258 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module xdp_replay: what it refuses, by which nothing is sent; what it returns; what it shares with tcpreplay."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import plan as plans
+from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay
+from ansible_collections.wirespeed.trafficgen.plugins.modules import xdp_replay as module
+
+NAMES = "not a name of an interface"
+OWN = {"duration", "workers", "split", "burst", "fact_name"}
+
+
+@pytest.fixture(scope="module")
+def pcap_of(tmp_path_factory):
+    """Writes a pcap of frames of these sizes, 10 ms apart."""
+    folder = tmp_path_factory.mktemp("pcaps")
+
+    def write(*sizes):
+        path = folder / f"{len(list(folder.iterdir()))}.pcap"
+        data = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
+        for number, size in enumerate(sizes):
+            macs = b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1"
+            data.append(struct.pack("<IIII", 0, number * 10000, size, size) + macs + bytes(size - 12))
+        path.write_bytes(b"".join(data))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def given(lab, pcap_of):
+    # One that was killed keeps the interface until all it had started is gone.
+    return {"interface": "snd0", "netns": lab.sender, "pcaps": [pcap_of(*[60] * 20)], "lock_timeout": 5}
+
+
+@pytest.fixture
+def refused(refusal, lab, given):
+    def refused(**parameters):
+        before = lab.sent()
+        said = refusal(module, **{**given, **parameters})
+        assert lab.sent() == before
+        return said
+
+    return refused
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"pcaps": []}, "pcaps: names no file"),
+        ({"pcaps": ["/no/such.pcap"]}, "/no/such.pcap: no such file"),
+        ({"interface": "snd9"}, "snd9: no such interface"),
+        ({"interface": "netmap:snd0"}, NAMES),
+        ({"mbps": 1, "pps": 1}, "mbps and pps: only one rate"),
+        ({"pps": 0}, "not a number above 0"),
+        ({"line_rate_percent": 50}, "Give link_speed_mbps"),
+        ({"loop": 0}, "loop 0: would never end"),
+        ({"loop": 0, "duration": 0}, "duration 0.0: not a number above 0"),
+        ({"loop": 0, "duration": "inf"}, "duration inf: not a number above 0"),
+        ({"limit": 0}, "limit 0: must be 1 at least"),
+        ({"burst": 0}, "burst 0: must be 1 at least"),
+        ({"workers": "0"}, "workers '0': not a number of workers. Give 1 or more, or auto."),
+        ({"workers": "-1"}, "not a number of workers"),
+        ({"workers": "all"}, "not a number of workers"),
+        ({"workers": 2, "pps": 1}, "workers 2: snd0 has 1 queue to send on, and each worker needs one. Ask for 1"),
+        ({"workers": 2, "pps": 1}, "`ip netns exec {netns} ethtool -L snd0 combined 2`"),
+        ({"split": "byte"}, "value of split must be one of: frame, flow"),
+        ({"cpu_list": "0-9999"}, "this host has no CPU"),
+        ({"start_at": 1000}, "is over since"),
+        ({"fact_name": "not-a-name"}, "not a name of a variable"),
+        ({"l1_mbps": 20, "link_speed_mbps": 1, "strict_rate": True}, "above the line rate"),
+    ],
+)
+def test_a_parameter_that_it_cannot_take(refused, given, parameters, message, check_mode):
+    assert message.format(**given) in refused(**parameters, _ansible_check_mode=check_mode)
+
+
+def test_frames_that_are_too_long(refused, pcap_of, lab):
+    assert "its MTU is 1500, too small for a frame of 1515 bytes" in refused(pcaps=[pcap_of(60, 1515)])
+    subprocess.run(["ip", "-n", lab.sender, "link", "set", "snd0", "mtu", "9000"], check=True)
+    try:
+        assert "a frame of 4097 bytes is longer than the 4096" in refused(pcaps=[pcap_of(60, 4097)])
+    finally:
+        subprocess.run(["ip", "-n", lab.sender, "link", "set", "snd0", "mtu", "1500"], check=True)
+
+
+def test_a_host_that_cannot(refused, monkeypatch):
+    monkeypatch.setattr(xdp, "has_netmap", lambda qdisc: True)
+    assert "snd0: netmap has the interface" in refused()
+    monkeypatch.setattr(xdp, "has_af_xdp", lambda: False)
+    assert "has no AF_XDP (CONFIG_XDP_SOCKETS). Take the module tcpreplay" in refused()
+
+    def refuse():
+        raise TrafficgenError("needs x86_64")
+
+    monkeypatch.setattr(plans, "check_machine", refuse)
+    assert "needs x86_64" in refused()
+
+
+def test_more_workers_than_frames_one_by_one_at_the_recorded_speed(refused, monkeypatch):
+    monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": 4, "tx": 4, "combined": 4})
+    for parameters in ({}, {"multiplier": 2}):
+        assert "cannot be sent at the recorded speed. Take `split: flow`" in refused(workers=2, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("queues", "cpus", "workers"), [(4, "0", 1), (1, None, 1), (2, None, min(2, len(os.sched_getaffinity(0))))]
+)
+def test_as_many_workers_as_queues_and_cpus(ask, given, monkeypatch, queues, cpus, workers):
+    monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": queues, "tx": queues, "combined": None})
+    asked = {**given, "workers": "auto", "pps": 10, **({"cpu_list": cpus} if cpus else {})}
+    run = ask(module, **asked, _ansible_check_mode=True)["run"]
+    assert [worker["queue"] for worker in run["workers"]] == list(range(workers))
+
+
+def test_the_queue_is_taken(refused, given, lab):
+    bound = "import socket, struct, sys, time; sys.path.insert(0, '/'); print('bound', flush=True); time.sleep(60)"
+    code = (
+        f"from {plans.__name__.replace('.plan', '.queue_socket')} import QueueSocket\n"
+        "from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface\n"
+        f"queue = QueueSocket(Interface('snd0', {lab.sender!r}), 0, 1 << 20)\nqueue.bind()\n{bound}"
+    )
+    with subprocess.Popen(["python3", "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "bound\n"
+            assert "Another AF_XDP socket has this queue: `ss --xdp -p`" in refused(pps=10)
+        finally:
+            other.kill()
+
+
+def test_a_run(ask, given, lab):
+    both = {**given, "rx_interface": "rcv0", "rx_netns": lab.receiver}
+    start_at = time.time() + 3
+    found = ask(module, **both, l1_mbps=1, loop=0, duration=0.5, start_at=start_at, fact_name="mine")
+    assert not found.get("failed"), found
+    stats, run, [worker] = found["stats"], found["run"], found["run"]["workers"]
+    # 84 bytes of the line's time each: 1488.1 in a second.
+    assert stats["packets"] == 745 and stats["bytes"] == 745 * 60
+    assert (run["engine"], run["injection_method"], run["xdp_mode"]) == ("af_xdp", "af_xdp", "copy")
+    assert (run["ended_by"], run["requested"], run["in_flight_frames"]) == ("duration", {"l1_mbps": 1.0}, 0)
+    assert 0 <= run["started"] - start_at < 1
+    assert (worker["queue"], worker["packets"], worker["error"]) == (0, 745, "")
+    assert stats["devices"][0]["successful_packets"] == 745 and stats["flows"] is None
+    assert found["counters"]["verdict"] == "consistent" and found["counters"]["rx"]["packets"] == 745
+    assert found["ansible_facts"]["mine"] == {part: found[part] for part in ("stats", "rates", "run", "counters")}
+
+
+def test_what_nobody_lets_end(ask, given, lab):
+    found = ask(module, **given, pps=500, loop=0, duration=60, timeout=1)
+    assert (found["run"]["ended_by"], found["stats"]["interrupted"]) == ("timeout", True)
+    assert 0 < found["stats"]["packets"] < 600
+    assert "interrupted after the timeout of 1 s" in str(found["warnings"]), found["warnings"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_module_that_gets_a_signal(given, lab, number):
+    before, link = lab.sent(), settings(lab)
+    asked = {**given, "pps": 1000, "loop": 0, "duration": 60, "rx_interface": "rcv0", "rx_netns": lab.receiver}
+    with subprocess.Popen(
+        [sys.executable, "-m", module.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        run.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": asked}))
+        run.stdin.close()
+        while lab.sent() < before + 100 and run.poll() is None:
+            time.sleep(0.05)
+        run.send_signal(number)
+        said = run.stdout.read()
+    if number == signal.SIGKILL:
+        until = time.monotonic() + 5
+        while tables(lab) and time.monotonic() < until:
+            time.sleep(0.1)
+        sent = lab.sent()
+        time.sleep(0.2)
+        assert lab.sent() == sent
+    else:
+        found = json.loads(said.splitlines()[-1])
+        assert (found["run"]["ended_by"], found["stats"]["interrupted"]) == ("user", True)
+        assert found["stats"]["packets"] == lab.sent() - before == found["counters"]["rx"]["packets"]
+        assert found["counters"]["verdict"] == "consistent"
+    assert (tables(lab), settings(lab)) == ("", link)
+
+
+def test_a_worker_that_is_killed(ask, given, monkeypatch):
+    real = engine.Sender.start
+
+    def start(sender, watch):
+        real(sender, watch)
+        threading.Timer(0.5, os.kill, (sender._workers[0].pid, signal.SIGKILL)).start()
+
+    monkeypatch.setattr(engine.Sender, "start", start)
+    found = ask(module, **given, pps=500, loop=0, duration=60)
+    assert found["failed"] and "snd0: worker 0: was killed by SIGKILL" in found["msg"]
+    assert (found["run"]["ended_by"], found["stats"]["interrupted"]) == ("error", False)
+    assert found["stats"]["packets"] > 0 and found["counters"]["tx"]["packets"] == found["stats"]["packets"]
+
+
+def tables(lab):
+    """nftables' tables at the receiver."""
+    command = ["ip", "netns", "exec", lab.receiver, "nft", "list", "tables", "netdev"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def settings(lab):
+    """What a run may not change of the sender."""
+    inside = ["ip", "netns", "exec", lab.sender]
+    commands = (["ip", "-d", "link", "show", "dev", "snd0"], ["ethtool", "-k", "snd0"], ["tc", "qdisc"])
+    return [subprocess.run([*inside, *one], capture_output=True, text=True, check=True).stdout for one in commands]
+
+
+def test_an_interface_that_is_set_down(ask, given, lab):
+    down = f"sleep 2; ip -n {lab.sender} link set snd0 down; sleep 3; ip -n {lab.sender} link set snd0 up"
+    with subprocess.Popen(["sh", "-c", down]):
+        found = ask(module, **given, pps=500, loop=0, duration=60)
+    assert found["failed"] and found["run"]["ended_by"] == "error"
+    assert "set down" in found["msg"]
+    assert found["stats"]["packets"] > 0
+
+
+def documented(of):
+    """The parameters as Ansible documents them, fragments included."""
+    command = ["ansible-doc", "-j", "-t", "module", of.__name__.rpartition(".")[2].join(("wirespeed.trafficgen.", ""))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return next(iter(json.loads(done.stdout).values()))["doc"]["options"]
+
+
+def test_what_both_modules_have_is_the_same():
+    assert set(module.ARGUMENT_SPEC) == {*ARGUMENTS, *OWN}
+    for name in ARGUMENTS:
+        assert module.ARGUMENT_SPEC[name] is tcpreplay.ARGUMENT_SPEC[name]
+    ours, theirs = documented(module), documented(tcpreplay)
+    assert set(ours) == set(module.ARGUMENT_SPEC) and set(theirs) == set(tcpreplay.ARGUMENT_SPEC)
+    # What each says of its own; all else stands in the fragment.
+    said_by_each = {"pcaps", "mbps", "pps", "cpu_list", "timeout", "offloads", "flow_control"}
+    for name, spec in ARGUMENTS.items():
+        for documents in (ours[name], theirs[name]):
+            documents.pop("description") if name in said_by_each else None
+            assert documents["type"] == spec["type"]
+            assert documents.get("default") == spec.get("default")
+        assert ours[name] == theirs[name], name
