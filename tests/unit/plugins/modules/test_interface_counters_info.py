@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.wirespeed.trafficgen.plugins.doc_fragments import _replay
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import delta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter as counting
 from ansible_collections.wirespeed.trafficgen.plugins.modules import frame_counter, interface_counters_info
@@ -23,6 +24,14 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 def documentation(name):
     module = importlib.import_module(f"ansible_collections.wirespeed.trafficgen.plugins.modules.{name}")
     return yaml.safe_load(module.DOCUMENTATION)
+
+
+def options_of(name):
+    """A module's options, those of the fragment for all that replay among them."""
+    documented = documentation(name)
+    shared = "wirespeed.trafficgen._replay" in documented.get("extends_documentation_fragment", [])
+    fragment = yaml.safe_load(_replay.ModuleDocFragment.DOCUMENTATION)["options"] if shared else {}
+    return {**fragment, **documented.get("options", {})}
 
 
 @pytest.mark.parametrize("module", [frame_counter, interface_counters_info])
@@ -47,7 +56,7 @@ def test_a_counter_is_documented():
 
 @pytest.mark.parametrize("group", RUNTIME["action_groups"])
 def test_a_group_has_the_modules_that_take_its_parameter(group):
-    takes = [name for name in MODULES if group in documentation(name).get("options", {})]
+    takes = [name for name in MODULES if group in options_of(name)]
     assert RUNTIME["action_groups"][group] == takes
     if group == "interface":
         assert set(takes) <= set(RUNTIME["action_groups"]["netns"])
