@@ -45,10 +45,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.setti
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import fetch, switch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import reload_problem
 
-# The tests of netmap's configure alone take 60 MB, a native driver tens more.
+# The tests in netmap's configure alone need 60 MB, a native driver tens more.
 NEEDED_MB = 400
-# configure and make have nothing to fetch: should they try, they ask a proxy that is not there. And what they unpack is
-# root's, whoever was its owner where it was packed.
+# configure and make have nothing to fetch: if they try, they get a proxy that does not exist. The files they unpack
+# belong to root, whoever packed them.
 CLOSED = {
     **dict.fromkeys(
         ("http_proxy", "https_proxy", "ftp_proxy", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"
@@ -60,8 +60,7 @@ CLOSED = {
 
 
 def native_drivers(configure_output: str) -> list[str]:
-    """The drivers that configure is left with, from its last line of that name: it drops what fails, and still
-    succeeds."""
+    """The drivers that configure kept, from its last such line: it drops drivers that fail, and still succeeds."""
     lines = re.findall(r"^native drivers[ \t]*(.*)$", configure_output, re.MULTILINE)
     if not lines:
         raise TrafficgenError(
@@ -90,8 +89,8 @@ def failed_step(step: str, kernel: str, log: Path) -> TrafficgenError:
 
 
 def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
-    """Build for the kernel, verify, install, load if it runs; the stamp comes last. What fails leaves everything as it
-    was."""
+    """Build for the kernel, verify, install, and load if it is running; write the stamp last. A failure changes
+    nothing."""
     try:
         return build_and_install(host, settings, kernel)
     except BaseException:
@@ -124,7 +123,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
 
     source = host.path(settings["source_dir"])
     log = folder / "configure.log"
-    # Without it, configure looks for the sources of the running kernel, whichever it builds for.
+    # Without it, configure looks for the running kernel's sources, whatever kernel it builds for.
     if (
         run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode
         != 0
@@ -133,7 +132,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     drivers = native_drivers(read_text(log))
     log = folder / "make.log"
     make = ["make", f"-j{int(settings['jobs']) or os.cpu_count() or 1}"]
-    # The drivers' sources come first: the rule of netmap.ko takes those that are there when it begins.
+    # The drivers' sources come first: the rule of netmap.ko uses those that exist when it starts.
     steps = [[f"get-{driver}" for driver in drivers]] if drivers else []
     for targets in (*steps, []):
         if run([*make, *targets], log=log, cwd=folder, **CLOSED).returncode != 0:
@@ -203,7 +202,7 @@ def tools_problem(settings: Mapping[str, Any]) -> str:
 
 
 def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
-    """Put the external drivers' archives, verified, where configure finds them and so downloads nothing."""
+    """Verify the external drivers' archives and put them where configure finds them, so that it downloads nothing."""
     for driver in externals(settings):
         archive = host.path(driver["archive"])
         if sha256(archive) != driver["sha256"]:
@@ -231,7 +230,7 @@ def collect(folder: Path, suffix: str) -> dict[str, Path]:
 
 
 def verify(kernel: str, module: Path, settings: Mapping[str, Any]) -> None:
-    """Raise where the module is not for the kernel, or not signed although it should be."""
+    """Raise if the module is for another kernel, or is not signed but should be."""
     release = modinfo(module, "vermagic").partition(" ")[0]
     if release != kernel:
         raise TrafficgenError(
@@ -268,7 +267,7 @@ def signing_problem(host: Host, settings: Mapping[str, Any]) -> str:
 
 
 def clear_objects(folder: Path) -> None:
-    """Of a build that is installed, keep what tells how it went."""
+    """Keep only the logs of a build that is installed."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Speaking to netmap through /dev/netmap: what rings an interface has, taking an interface, the frames that wait to
-leave.
+"""Talk to netmap through /dev/netmap: read an interface's rings, take an interface, count the frames waiting to leave.
 
 The requests are the ones tcpreplay uses, NIOCGINFO and NIOCREGIF with ``struct nmreq``, so that what it can take can be
 taken here. Numbers and layouts are those of netmap's sys/net/netmap.h and netmap_legacy.h at 89607e14 (API 14); API 11
@@ -50,7 +49,7 @@ _RING = struct.Struct("=qIIHHIII")
 
 @dataclass(frozen=True)
 class Rings:
-    """An interface's rings as netmap has them, and the slots of each."""
+    """An interface's rings in netmap, and the slots of each."""
 
     tx_rings: int
     tx_slots: int
@@ -59,8 +58,7 @@ class Rings:
 
 
 class Port:
-    """/dev/netmap, opened. What was taken through it is let go when it is closed, or when this process ends, however it
-    does.
+    """/dev/netmap, opened. Closing it, or the end of this process, releases what was taken through it.
 
     :param netns: the named network namespace the interfaces are in.
     :raises TrafficgenError: if it does not open, or speaks another language.
@@ -90,7 +88,7 @@ class Port:
         self.close()
 
     def close(self) -> None:
-        """Let go of what was taken. A second time it does nothing."""
+        """Release what was taken. A second call does nothing."""
         if self._memory is not None:
             self._memory.close()  # it has a copy of the descriptor
             self._memory = None
@@ -108,8 +106,7 @@ class Port:
         return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
 
     def take(self, interface: str) -> Rings:
-        """Put an interface into netmap mode, with all its rings and not for us alone. The driver may reset the port for
-        that.
+        """Put an interface into netmap mode, with all its rings, not exclusively. The driver may reset the port.
 
         :raises TrafficgenError: where netmap or the driver refuses.
         """
@@ -119,7 +116,7 @@ class Port:
             self._memory = memory = mmap.mmap(self._fd, size)
         except (OSError, ValueError) as error:
             raise TrafficgenError("netmap's memory could not be mapped", on=interface, said=str(error)) from error
-        memory.madvise(mmap.MADV_DONTFORK)  # a child that has it mapped would hold the interface too
+        memory.madvise(mmap.MADV_DONTFORK)  # a child with this mapping would hold the interface too
         at = offset + _NETMAP_IF.size
         self._rings = [
             offset + _OFFSET.unpack_from(memory, at + number * _OFFSET.size)[0] for number in range(tx_rings)
@@ -132,7 +129,7 @@ class Port:
         return 0 if memory is None else min(_RING.unpack_from(memory, ring)[2] for ring in self._rings)
 
     def waiting(self) -> int:
-        """How many frames in the rings of the interface taken have not left yet, after the driver was told to look."""
+        """How many frames in the taken interface's rings have not left yet, after the driver was told to check."""
         if self._memory is None:
             return 0
         with contextlib.suppress(OSError):  # the port is gone: then nothing leaves any more, and the rings tell

@@ -33,7 +33,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import links_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
 
-# How long a device may take to get its stock driver at boot, and its new driver at any time.
+# How long a device may take to get its stock driver at boot, and its new driver later.
 BIND_SECONDS = 30
 # Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it
 # has for all other PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not
@@ -72,8 +72,7 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
 
 
 def load(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
-    """Load netmap and give the named devices to their native drivers. What is so already stays so; a failure leaves
-    nothing half done."""
+    """Load netmap and give the named devices to their native drivers, unless already done. A failure is undone."""
     loaded = is_loaded(host)
     if not loaded:
         insmod(
@@ -118,7 +117,7 @@ def wait_for_driver(host: Host, address: str, driver: str = "", seconds: float =
 
 
 def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> bool:
-    """Give one device to its native driver; the others of its kind stay where they are."""
+    """Give one device to its native driver; others of its kind keep theirs."""
     suffix = settings["driver_suffix"]
     stock = wait_for_driver(host, address)
     if not stock:
@@ -132,7 +131,7 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     native = stock + suffix
     if not is_loaded(host, native):
         autoprobe = host.path("/sys/bus/pci/drivers_autoprobe")
-        autoprobe.write_text("0")  # else the new driver takes every device that has none at the moment
+        autoprobe.write_text("0")  # otherwise the new driver takes every device that has no driver
         try:
             insmod(host, kernel, native)
         finally:
@@ -174,7 +173,7 @@ def bind(host: Host, address: str, driver: str) -> None:
             (pci(host, address) / "driver/unbind").write_text(address)
         host.path("/sys/bus/pci/drivers_probe").write_text(address)
     except OSError as error:
-        # A failed probe is told by the write; what comes of it is looked at by the caller.
+        # The write fails if the probe does; the caller checks the result.
         if not (pci(host, address) / "driver_override").exists():
             raise TrafficgenError(f"{address}: its driver cannot be changed: {error.strerror}") from None
 
@@ -186,8 +185,8 @@ def interfaces_up(host: Host, address: str) -> bool:
 
 
 def set_up(host: Host, address: str, up: bool) -> None:
-    """A new driver makes a new interface, which is down: bring it up if the old one was. udev may still be about to
-    rename it."""
+    """A new driver makes a new interface, which is down: bring it up if the old one was up. udev may still rename
+    it."""
     if not up:
         return
     run(["udevadm", "settle", "--timeout=10"])
@@ -196,7 +195,7 @@ def set_up(host: Host, address: str, up: bool) -> None:
 
 
 def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
-    """The own MAC address of each device, of all its ports; without those that cannot be told."""
+    """The permanent MAC addresses of each device's ports, as far as they can be read."""
     with Netlink(ROUTE) as route:
         links = links_of(route) if addresses else []
     own = {link.get("ifname"): link.get("permaddr") or link.get("address") or "" for link in links}
@@ -208,8 +207,7 @@ def macs(host: Host, addresses: Iterable[str]) -> dict[str, str]:
 
 
 def another_device(host: Host, settings: Mapping[str, Any], address: str) -> str:
-    """Whether this is not the device that the role has looked at: at boot there are no routes and no connection yet to
-    tell by."""
+    """Whether this is another device than the role checked: at boot there are no routes or connections yet to check."""
     was, now = settings.get("native_macs", {}).get(address), macs(host, [address]).get(address)
     if not was or not now or was == now:
         return ""

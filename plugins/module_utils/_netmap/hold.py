@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Holding an interface in netmap mode around a run of tcpreplay.
 
-Whoever takes a NIC first resets it, and so does the last one to let go; between them the link goes down and up.
-tcpreplay alone is both, and sleeps on either side of it as long as it was told (``--nm-delay``), whether the link is up
-or not. When the NIC is held already it finds the rings in use, nothing is reset, and it can start and end at once.
+The first program that takes a NIC resets it, and so does the last one that releases it; each time the link goes down
+and up. tcpreplay alone is both, and sleeps a fixed time after each (``--nm-delay``), whether the link is up or not. If
+the NIC is already held, nothing is reset, and tcpreplay can start and end at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DRAIN_LIMIT, _DRAIN_STEP = 2.0, 0.002
 
 
 class Hold:
-    """An interface that is in netmap mode because this process holds it."""
+    """An interface that this process holds in netmap mode."""
 
     def __init__(self, port: Port, interface: Interface) -> None:
         self._interface = interface
@@ -38,8 +38,8 @@ class Hold:
         return self._port.buffer_size()
 
     def wait_for_link(self, watch: Watch, delay: float = 0.0) -> None:
-        """Return when the link is up, and ``delay`` seconds since the interface was taken are over; or when it is time
-        to stop.
+        """Return when the link is up and ``delay`` seconds have passed since the interface was taken, or when it is
+        time to stop.
 
         :raises TrafficgenError: if it does not come up in ``LINK_LIMIT`` seconds, or ``delay`` if that is longer.
         """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that netmap is set up on: its files below a root, its programs, its PCI devices and its modules' users."""
+"""The host for netmap: files below a root, programs, PCI devices and the users of kernel modules."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(
     cwd: Path | None = None,
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program, its output captured or in ``log``; its whole process group ends with this program."""
+    """Run a program and capture its output, or write it to ``log``; its process group ends with this program."""
     env = {**os.environ, "LC_ALL": "C", **environment}
     for name in ("LANGUAGE", "MAKEFLAGS", "MFLAGS", "KERNELRELEASE"):
         env.pop(name, None)
@@ -100,7 +100,7 @@ def must(argv: Sequence[str], what: str) -> str:
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file and the folders above it; a reader finds the old one or the new one, whole."""
+    """Write a file and its folders; a reader sees the complete old or new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content, mode, sync=True)
 
@@ -116,7 +116,7 @@ def is_loaded(host: Host, module: str = "netmap") -> bool:
 
 
 def holders(host: Host, module: str = "netmap") -> list[str]:
-    """The modules that use one: of netmap, its native drivers."""
+    """The modules that use a module: netmap's are its native drivers."""
     return entries(host.path(f"/sys/module/{module.replace('-', '_')}/holders"))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module netmap_info tells: netmap on this host, and how it would use each interface."""
+"""The facts of the module netmap_info: netmap on this host, and how it would use each interface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def info(
 ) -> dict[str, Any]:
     """What ``netmap_info`` returns.
 
-    :param interfaces: those to tell of; None for all but loopback.
+    :param interfaces: the interfaces to report; None for all but loopback.
     """
     kernel = kernel or os.uname().release
     here = installed.loaded(root)

@@ -55,13 +55,12 @@ OTHER_FILES = (
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as they are kept: without the files and the program, which the role gives along with them."""
+    """The settings to store: without the files and the program that the role passes with them."""
     return {name: value for name, value in settings.items() if name not in ("files", "program")}
 
 
 def own_files(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
-    """The files beside the modules as they are to be, None for one that is not to be. Not from the role, only the
-    settings."""
+    """The wanted files beside the modules; None for one that must not exist. Without the role, only the settings."""
     wanted: dict[str, bytes | None] = {}
     if "files" in settings:
         wanted.update(dict.fromkeys(OTHER_FILES))
@@ -77,7 +76,7 @@ def mode_of(path: str) -> int:
 
 
 def unlike(host: Host, settings: Mapping[str, Any]) -> dict[str, bytes | None]:
-    """Those of them that are not as they are to be."""
+    """Those of them that differ from what is wanted."""
     return {
         path: content
         for path, content in own_files(settings).items()
@@ -86,7 +85,7 @@ def unlike(host: Host, settings: Mapping[str, Any]) -> dict[str, bytes | None]:
 
 
 def is_as_wanted(path: Path, content: bytes | None, mode: int) -> bool:
-    """Whether a file has this content, this mode and this owner; whether it is not there, for None."""
+    """Whether a file has this content, mode and owner; for None, whether it is missing."""
     if content is None or read_bytes(path) != content:
         return content is None and not path.exists()
     about = path.stat()
@@ -103,7 +102,7 @@ def install(
 ) -> None:
     """Put the modules in place of the old ones, load them if the kernel runs, and write the stamp."""
     new = {f"/lib/modules/{kernel}/extra/{name}.ko": path.read_bytes() for name, path in modules.items()}
-    # Also a netmap.ko that was there before this role, perhaps compressed.
+    # Also a netmap.ko from before this role, perhaps compressed.
     old = {
         *read_stamp(host, kernel).get("files", {}),
         *new,
@@ -120,8 +119,7 @@ def install(
 def replace(
     host: Host, settings: Mapping[str, Any], kernel: str, new: Mapping[str, bytes], old: Iterable[str], *, loads: bool
 ) -> dict[str, Any]:
-    """Put new modules and the role's files in place of old ones, and load anew if asked; when that fails, everything
-    old is back."""
+    """Replace modules and the role's files, and reload if asked; on failure restore the old ones."""
     was_loaded = is_loaded(host)
     files = unlike(host, settings)
     kept = {path: content for path in sorted({*old, *files}) if (content := read_bytes(host.path(path))) is not None}
@@ -167,7 +165,7 @@ def replace(
 
 
 def reload_systemd() -> None:
-    """Have systemd read the unit, or see that it is gone."""
+    """Make systemd read the unit, or notice that it is gone."""
     must(["systemctl", "daemon-reload"], "systemd did not reload")
 
 
@@ -180,7 +178,7 @@ def settle(host: Host, kernel: str) -> None:
 
 
 def activate(host: Host, settings: Mapping[str, Any]) -> None:
-    """Replace what is loaded by what is installed, through the unit."""
+    """Reload netmap from the installed modules, through the unit."""
     if problem := reload_problem(host, settings, settings["native_devices"]):
         raise TrafficgenError(problem)
     systemctl(UNIT, "stop")
@@ -189,7 +187,7 @@ def activate(host: Host, settings: Mapping[str, Any]) -> None:
 
 
 def systemctl(unit: str, verb: str) -> None:
-    """Start or stop a unit; of a failure, the sentence it left in the journal."""
+    """Start or stop a unit; on failure report its message from the journal."""
     since = time.time()
     if run(["systemctl", verb, unit]).returncode == 0:
         return
@@ -201,7 +199,7 @@ def systemctl(unit: str, verb: str) -> None:
 
 
 def is_gone(host: Host, kernel: str, kernels: Iterable[str]) -> bool:
-    """Whether a kernel we built for is no longer there."""
+    """Whether a kernel that we built for is gone."""
     return kernel != host.running and kernel not in kernels and not is_installed(host, kernel)
 
 
@@ -213,7 +211,7 @@ def remove_kernel(host: Host, kernel: str) -> None:
     if is_installed(host, kernel):
         settle(host, kernel)
     else:
-        # depmod's lists are all that is left of it.
+        # Only depmod's lists are left of it.
         for path in glob.glob(str(host.path(f"/lib/modules/{kernel}/modules.*"))):
             Path(path).unlink()
     for folder in (host.modules(kernel), host.modules(kernel).parent):
@@ -233,7 +231,7 @@ def prune(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def leftovers(host: Host, settings: Mapping[str, Any]) -> list[Path]:
-    """What of the role is on this host beside the modules."""
+    """The role's files on this host beside the modules."""
     source = host.path(settings["source_dir"])
     apps = {path for kernel in stamped_kernels(host) for path in read_stamp(host, kernel).get("apps", [])}
     ours = [source] if (source / ".git" / MARK).exists() else []
@@ -247,7 +245,7 @@ def leftovers(host: Host, settings: Mapping[str, Any]) -> list[Path]:
 
 
 def remove(host: Host, settings: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
-    """Unload netmap and remove all of it; with ``check``, only say what there is."""
+    """Unload netmap and remove all of it; with ``check``, only report what is there."""
     kernels = stamped_kernels(host)
     paths = leftovers(host, settings)
     unit = host.path(UNIT_FILE).exists()

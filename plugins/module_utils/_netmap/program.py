@@ -127,15 +127,15 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
 
 
 def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str]) -> bool:
-    """Whether what is loaded differs from what is installed and asked for."""
+    """Whether the loaded modules differ from the installed ones or from the settings."""
     if not is_loaded(host):
-        return False  # the unit is to be started, no more
+        return False  # only the unit has to be started
     if not is_loaded_file(host, module_file(host, host.running, "netmap")):
         return True
     for name, value in settings["module_options"].items():
         if read_text(host.path(f"/sys/module/netmap/parameters/{name}")) != str(value):
             return True
-    # One that is asked for no more: what it is by itself only the module knows.
+    # An option that is no longer set: only the module knows its default.
     with contextlib.suppress(TrafficgenError):
         if set(read_settings(host)["module_options"]) - set(settings["module_options"]):
             return True
@@ -143,7 +143,7 @@ def needs_restart(host: Host, settings: Mapping[str, Any], devices: Sequence[str
 
 
 def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What is there, what is to be done, and what stands against it. Reads only."""
+    """The current state, the work to do, and what prevents it. Read-only."""
     kernels = wanted_kernels(host, settings)
     source = source_state(host, settings)
     devices, problems = resolve_devices(host, settings)
@@ -151,7 +151,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     archives = [
         driver for driver in externals(settings) if todo and sha256(host.path(driver["archive"])) != driver["sha256"]
     ]
-    # What the role dev_tools brings: missing in check mode, where that role did nothing yet, it is no error.
+    # The role dev_tools installs these: in check mode, in which it did nothing yet, they may be missing.
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:
         lacking.insert(0, tools_problem(settings))
@@ -189,21 +189,20 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing_drivers(host: Host, kernels: Iterable[str]) -> dict[str, list[str]]:
-    """Of each kernel, the native drivers that were asked for and did not build."""
+    """The requested native drivers that were not built, by kernel."""
     return {kernel: missing for kernel in kernels if (missing := read_stamp(host, kernel).get("missing"))}
 
 
 def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> dict[str, Any]:
-    """What a kernel's package calls. The kernel's installation must not fail for our sake: a problem is a line of
-    output."""
+    """The hook of a kernel's package. It must not make the kernel's installation fail: a problem is only printed."""
     try:
         if action in ("remove", "removing"):
-            # Debian calls when a kernel's files are gone, and also when the package was only replaced. EL calls before
-            # they go.
+            # Debian calls it after a kernel's files are gone, and also if the package was only replaced. EL calls it
+            # before.
             if kernel != host.running and (action == "removing" or not is_installed(host, kernel)):
                 remove_kernel(host, kernel)
         elif not is_installed(host, kernel) or headers_problem(host, settings, kernel):
-            # On Debian the image and its headers come one after the other, in either order, and each calls.
+            # On Debian image and headers are installed separately, in either order, and each calls the hook.
             sys.stderr.write(f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.\n")
         elif not is_built(host, settings, kernel):
             sys.stderr.write(f"trafficgen-netmap: building netmap for kernel {kernel}.\n")
@@ -242,12 +241,12 @@ def command(host: Host, words: Sequence[str]) -> dict[str, Any]:
 def set_up_all(
     host: Host, settings: Mapping[str, Any], get_archive: Callable[[Mapping[str, str]], None], *, check: bool
 ) -> dict[str, Any]:
-    """Bring the host to what ``settings`` ask for, by the plan of :func:`status`; with ``check`` only make the plan.
+    """Bring the host to the state in ``settings``, by the plan of :func:`status`; with ``check`` only make the plan.
 
     :param get_archive: puts an external driver's archive, verified, into its place.
     """
     plan = status(host, settings)
-    # Before a first real run, what the role dev_tools brings may well be missing.
+    # Before the first real run, what dev_tools installs may be missing.
     if problems := plan["problems"] + ([] if check else plan["lacking"]):
         raise TrafficgenError(" ".join(problems))
     # With addresses for interfaces: an interface's name may be gone while its device changes its driver.
@@ -263,7 +262,7 @@ def set_up_all(
                 get_archive(archive)
             if plan["fetch"]:
                 fetch(host, resolved)
-            # Each is verified, installed, loaded if its kernel runs; until then, what was there stays.
+            # Each is verified, installed, and loaded if its kernel is running; until then the old one stays.
             if failed := list(filter(None, [why_not_built(host, resolved, kernel) for kernel in plan["build"]])):
                 raise TrafficgenError(" ".join(failed))
             if plan["restart"] or (plan["files"] and not plan["build"]):
@@ -275,7 +274,7 @@ def set_up_all(
 
 
 def why_not_built(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
-    """Build for one kernel; why that failed, as a sentence."""
+    """Build for one kernel; returns why it failed, as a sentence."""
     try:
         build(host, settings, kernel)
     except TrafficgenError as error:
@@ -284,7 +283,7 @@ def why_not_built(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
 
 
 def told(content: bytes | None) -> str:
-    """A file's content for a diff: of what is no text, its hash."""
+    """A file's content for a diff; a hash if it is not text."""
     try:
         return (content or b"").decode()
     except UnicodeDecodeError:
@@ -292,7 +291,7 @@ def told(content: bytes | None) -> str:
 
 
 def end(number: int, _frame: object) -> NoReturn:
-    """A signal ends this program the way an error does, so that what it runs ends too."""
+    """A signal ends this program like an error, so that its child processes end too."""
     raise SystemExit(128 + number)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders that root builds in and from: root's alone, with all above them."""
+"""Check that only root can write the folders of a build and those above them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.setti
 
 
 def writer(path: Path) -> str:
-    """Who beside root can write a file or folder, in words; empty where nobody can."""
+    """Who besides root can write a file or folder, in words; empty if nobody."""
     about = path.lstat()
     if about.st_uid not in (0, os.geteuid()):
         return f"belongs to {name_of(about.st_uid)}"
@@ -29,7 +29,7 @@ def writer(path: Path) -> str:
         return "can be written by everybody"
     if not about.st_mode & stat.S_IWGRP:
         return ""
-    # With an access control list, the group's bits are the most that it gives to anyone.
+    # With an access control list, the group bits are the maximum for its entries.
     with contextlib.suppress(OSError):
         os.getxattr(path, "system.posix_acl_access")
         return "can be written by those in its access control list (getfacl shows it)"
@@ -46,8 +46,7 @@ def name_of(uid: int) -> str:
 
 
 def members(gid: int) -> str:
-    """Who is in a group beside root, in words. Of Debian's groups for /usr/src and /usr/local, src and staff, that is
-    nobody."""
+    """Who besides root is in a group, in words. Debian's groups for /usr/src and /usr/local (src, staff) are empty."""
     try:
         group = grp.getgrgid(gid)
         name, listed = group.gr_name, set(group.gr_mem)
@@ -56,7 +55,7 @@ def members(gid: int) -> str:
     listed |= {login.pw_name for login in pwd.getpwall() if login.pw_gid == gid}
     listed.discard("root")
     if gid >= 1000:
-        # A group of people: a directory service need not list those whose own group it is.
+        # A login's own group: a directory service need not list its members.
         return f"the group {name}"
     return f"the group {name} ({', '.join(sorted(listed))})" if listed else ""
 
@@ -98,7 +97,7 @@ def folder_problem(host: Host, folder: str, what: str) -> str:
 
 
 def source_problem(host: Host, settings: Mapping[str, Any]) -> str:
-    """Why the checkout is not to be built from, nor asked by git, which runs what its settings say."""
+    """Why not to build from the checkout or run git in it: git runs commands from its settings."""
     name = settings["source_dir"]
     folder = host.path(name)
     if folder.is_symlink():
@@ -114,7 +113,7 @@ def source_problem(host: Host, settings: Mapping[str, Any]) -> str:
 
 
 def build_folders_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
-    """Which of the folders of a build somebody else can write."""
+    """The folders of a build that somebody else can write."""
     folders = {
         "The build's folder": f"{STATE}/build/netmap/{kernel}",
         "The archives' folder": f"{STATE}/archives/netmap",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role netmap's settings ask for: kernels, drivers, configure's options, the key of a build."""
+"""From the settings of the role netmap: kernels, drivers, configure's options, the key of a build."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import DEV_TOOLS, STATE, Host, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import stamp_of
 
-# Part of every key: raise it when this program builds otherwise than before.
+# Part of every key: raise it when this program changes how it builds.
 RECIPE = 1
-# What configure downloads for an external driver, below LINUX/ext-drivers: where the file is there, it downloads
-# nothing.
+# The file that configure downloads for an external driver, below LINUX/ext-drivers, unless it exists.
 ARCHIVES = {
     "e1000e": "e1000e-{version}.tar.gz",
     "i40e": "i40e/v{version}.zip",
@@ -49,7 +48,7 @@ def wanted_kernels(host: Host, settings: Mapping[str, Any]) -> list[str]:
 
 
 def is_installed(host: Host, kernel: str) -> bool:
-    """Whether the kernel itself is there: what a removed one leaves is a folder without its modules."""
+    """Whether the kernel is installed: a removed one leaves a folder without modules."""
     return host.path(f"/lib/modules/{kernel}/kernel").is_dir()
 
 
@@ -72,7 +71,7 @@ def kernel_folder(host: Host, settings: Mapping[str, Any], kernel: str) -> Path:
 
 
 def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str:
-    """Why nothing can be built against the kernel's headers; empty where it can."""
+    """Why the kernel's headers cannot be used; empty if they can."""
     folder = kernel_folder(host, settings, kernel)
     devel = f"kernel-devel-{kernel} (EL) or linux-headers-{kernel} (Debian)"
     if not folder.is_dir():
@@ -92,14 +91,13 @@ def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str
 
 
 def headers_identity(folder: Path) -> str:
-    """What a build takes from the kernel folder beside its release: an update of the packages keeps the release now and
-    then."""
+    """The files of the kernel folder that a build depends on: a package update may keep the release's name."""
     names = (".config", "Module.symvers", "include/generated/utsrelease.h")
     return hashlib.sha256(" ".join(sha256(folder / name) for name in names).encode()).hexdigest()
 
 
 def compiler(folder: Path) -> str:
-    """The compiler that the kernel's makefiles take, as it names itself; empty without one."""
+    """The version line of the compiler that the kernel's makefiles use; empty without one."""
     kernels = re.search(r'^CONFIG_CC_VERSION_TEXT="(\S+)', read_text(folder / ".config"), re.MULTILINE)
     for name in (kernels[1] if kernels else "", "gcc"):
         if name and shutil.which(name):
@@ -119,7 +117,7 @@ def externals(settings: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def asked_drivers(settings: Mapping[str, Any]) -> list[str]:
-    """Every native driver that must come out of the build."""
+    """Every native driver that the build must produce."""
     return list(dict.fromkeys([*settings["drivers"], *(driver["name"] for driver in settings["external_drivers"])]))
 
 
@@ -171,7 +169,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 
 
 def read_stamp(host: Host, kernel: str) -> dict[str, Any]:
-    """The stamp of the kernel's build; empty where there is none that can be read."""
+    """The stamp of the kernel's build; empty if there is no readable one."""
     return stamp_of(host, kernel) or {}
 
 
@@ -181,7 +179,7 @@ def stamped_kernels(host: Host) -> list[str]:
 
 
 def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
-    """Whether what is installed for the kernel is what is asked for, untouched since."""
+    """Whether the kernel's installed build is the requested one and unchanged."""
     stamp = read_stamp(host, kernel)
     files = stamp.get("files") or {}
     return (

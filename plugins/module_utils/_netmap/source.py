@@ -16,14 +16,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, must, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import source_problem
 
-# A checkout with this file in .git is ours: it may be replaced, and goes with "remove".
+# A checkout with this file in .git is ours: it may be replaced, and "remove" deletes it.
 MARK = "trafficgen"
-# What git may fetch by, also where a server sends it elsewhere.
+# The protocols that git may use, even after a redirect.
 PROTOCOLS = "https:ssh:file"
 
 
 def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run git on the checkout, which is root's alone, and without a question to anyone."""
+    """Run git on the checkout, which only root can write, without prompts."""
     if problem := source_problem(host, settings):
         raise TrafficgenError(problem)
     return run(
@@ -47,7 +47,7 @@ def source_state(host: Host, settings: Mapping[str, Any]) -> str:
     clean = (
         git(host, settings, "rev-parse", "HEAD").stdout.strip() == settings["version"]
         and git(host, settings, "status", "--porcelain", "--untracked-files=no").stdout == ""
-        # configure refuses a build folder of its own while this is there.
+        # configure refuses a separate build folder while this exists.
         and not (folder / "LINUX/netmap_linux_config.h").exists()
     )
     if clean:
@@ -56,7 +56,7 @@ def source_state(host: Host, settings: Mapping[str, Any]) -> str:
 
 
 def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring the checkout to the commit. The old one stays until the new one is whole."""
+    """Bring the checkout to the commit. The old one stays until the new one is complete."""
     state = source_state(host, settings)
     if state == "ready":
         return {"changed": False}
@@ -81,7 +81,7 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     try:
         must(["git", "init", "-q", str(new)], f"{new} cannot be made")
-        # One commit without its history, where the server gives it by its hash; else everything.
+        # One commit without history if the server allows fetching by hash; otherwise everything.
         if here("fetch", "-q", "--depth=1", *as_owner, repository, version).returncode != 0:
             done = here(
                 "fetch", "-q", *as_owner, repository, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"
@@ -97,7 +97,7 @@ def fetch(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
                 f"{repository} has no commit {version}: {done.stderr.strip()}. Check netmap_version and"
                 " netmap_repository."
             )
-        # The commit before stays at hand, for a build of this one that fails.
+        # Keep the previous commit, in case this one does not build.
         if (folder / ".git").exists():
             here("fetch", "-q", "--update-shallow", str(folder), "+HEAD:refs/trafficgen/before")
         (new / ".git" / MARK).touch()
@@ -129,7 +129,7 @@ def upload_pack(repository: str) -> list[str]:
 
 
 def switch(host: Host, settings: Mapping[str, Any]) -> bool:
-    """Bring the checkout to the commit where it has that already: without the network."""
+    """Bring the checkout to the commit without network access, if it already has it."""
     if not host.path(f"{settings['source_dir']}/.git/{MARK}").exists():
         return False
     git(host, settings, "-c", "advice.detachedHead=false", "checkout", "-q", "--force", "--detach", settings["version"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is at work: who has netmap open, who is sending, and what the host is managed over."""
+"""Who uses netmap or sends, and over which interfaces the host is managed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink 
 
 
 def use_problem(host: Host) -> str:
-    """Who keeps netmap from being unloaded, as a sentence."""
+    """Who prevents unloading netmap, as a sentence."""
     users = int(read_text(host.path("/sys/module/netmap/refcnt")) or 0) - len(holders(host))
     if users <= 0:
         return ""
@@ -36,7 +36,7 @@ def use_problem(host: Host) -> str:
 
 
 def have_open(host: Host, files: Iterable[str]) -> list[str]:
-    """The processes that have any of these open, by what /proc calls them."""
+    """The processes that have any of these open, by the names in /proc."""
     files = set(files)
     processes = map(Path, glob.glob(str(host.path("/proc/[0-9]*"))) if files else ())
     return [
@@ -66,7 +66,7 @@ def run_problem(host: Host, address: str) -> str:
 
 
 def busy(host: Host) -> str:
-    """Who has netmap open or is sending on any interface, in whichever network namespace, as a sentence."""
+    """Who has netmap open or is sending on any interface, in any network namespace, as a sentence."""
     used, seen = {"/dev/netmap"}, set()
     for folder in glob.glob(str(host.path("/proc/[0-9]*"))):
         with contextlib.suppress(OSError):
@@ -83,8 +83,7 @@ def busy(host: Host) -> str:
 
 
 def reload_problem(host: Host, settings: Mapping[str, Any], taken: Iterable[str] = ()) -> str:
-    """Why netmap cannot be unloaded now: who uses it, or a device that its drivers have, or would have afterwards
-    (``taken``)."""
+    """Why netmap cannot be unloaded now: its users, or a device that its drivers have or would get (``taken``)."""
     moved = dict.fromkeys([*(address for driver in holders(host) for address in devices_of(host, driver)), *taken])
     return use_problem(host) or next(filter(None, (device_problem(host, settings, address) for address in moved)), "")
 
