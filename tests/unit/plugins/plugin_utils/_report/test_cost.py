@@ -28,7 +28,7 @@ pytest.importorskip("junitparser")
 BASE = json.loads(
     (Path(__file__).parents[4] / "fixtures" / "throughput" / "first_user.json").read_text(encoding="utf-8")
 )
-FEW, MANY = 250, 1000
+FEW, MANY = 250, 1000  # trials
 MOST = 8  # times as long; what is squared takes 16 times
 FORMS = {
     "junit": junit,
@@ -74,6 +74,15 @@ def seconds_of(work, given):
         gc.enable()
 
 
+def assert_linear(work, few, many):
+    """The best of up to three tries at the larger, which ends with the first that was quick enough."""
+    best = min(seconds_of(work, few) for _time in range(2))
+    tries = []
+    while not tries or (min(tries) >= MOST * best and len(tries) < 3):
+        tries.append(seconds_of(work, many))
+    assert min(tries) < MOST * best, f"the smaller took {best:.2f} s, the larger {min(tries):.2f} s"
+
+
 # HTML is made of the page that Markdown is made of, too.
 @pytest.mark.parametrize(
     ("form", "differ"),
@@ -86,9 +95,7 @@ def seconds_of(work, given):
 )
 def test_it_is_linear(form, differ):
     FORMS[form](of(4, differ))  # what is done once
-    few = min(seconds_of(FORMS[form], of(FEW, differ)) for _time in range(2))
-    many = min(seconds_of(FORMS[form], of(MANY, differ)) for _time in range(2))
-    assert many < MOST * few, f"{FEW} trials {few:.2f} s, {MANY} trials {many:.2f} s"
+    assert_linear(FORMS[form], of(FEW, differ), of(MANY, differ))
 
 
 def test_notes_are_numbered_in_linear_time():
@@ -98,8 +105,7 @@ def test_notes_are_numbered_in_linear_time():
         assert [table.note_numbers(cell) for cell in cells] == [[index + 1] for index in range(count)]
         assert len(table.notes) == count
 
-    few = min(seconds_of(number, 4000) for _time in range(3))
-    assert min(seconds_of(number, 16000) for _time in range(3)) < MOST * few
+    assert_linear(number, 4000, 16000)
 
 
 def test_a_result_is_made_of_a_record_in_linear_time():
@@ -131,5 +137,4 @@ def test_a_result_is_made_of_a_record_in_linear_time():
         assert made.todo() == []
         return of_record(made)
 
-    few = min(seconds_of(finish, record(1000)) for _time in range(3))
-    assert min(seconds_of(finish, record(4000)) for _time in range(3)) < MOST * few
+    assert_linear(finish, record(1000), record(4000))
