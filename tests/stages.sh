@@ -169,6 +169,13 @@ need_namespaces() {
     [ "$own_network" = yes ] || skip "this machine allows no namespaces of networks and mounts"
 }
 
+# What is tested with it is the roles; mitogen only makes that take a fraction of the time.
+use_mitogen() {
+    export TRAFFICGEN_STRATEGY=mitogen_linear
+    TRAFFICGEN_STRATEGY_PLUGINS=$(python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')/plugins/strategy
+    export TRAFFICGEN_STRATEGY_PLUGINS
+}
+
 need_oldest() {
     [ -n "$oldest" ] || skip "ansible-core 2.14 needs a Python of 3.9 to 3.11, and there is none with venv"
     use_venv oldest
@@ -276,6 +283,7 @@ stage_dnf() {
 stage_molecule() {
     need_namespaces
     NO_COLOR=1 timeout 900 molecule test --scenario-name default
+    use_mitogen
     NO_COLOR=1 timeout 900 molecule test --scenario-name throughput
 }
 
@@ -285,15 +293,14 @@ stage_faults() {
     exec timeout 600 python tests/faults/faults.py "$cache/faults"
 }
 
-# The image is made once and kept. What is tested in the guests is the roles; mitogen only makes that take a fraction of the time.
+# The image is made once and kept.
 stage_guest() {
     for program in qemu-system-x86_64 qemu-img mmdebstrap mke2fs ssh; do
         command -v "$program" >/dev/null || skip "$program, for guests in QEMU, is missing"
     done
     [ "$(id -u)" = 0 ] || skip "the guest's image is made by root"
-    export TRAFFICGEN_LAB_CACHE="$cache/lab" TRAFFICGEN_STRATEGY=mitogen_linear
-    TRAFFICGEN_STRATEGY_PLUGINS=$(python -c 'import ansible_mitogen; print(ansible_mitogen.__path__[0])')/plugins/strategy
-    export TRAFFICGEN_STRATEGY_PLUGINS
+    export TRAFFICGEN_LAB_CACHE="$cache/lab"
+    use_mitogen
     NO_COLOR=1 timeout 2400 molecule test --scenario-name guest
 }
 
