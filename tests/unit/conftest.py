@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,16 @@ import pytest
 def _collection_for_other_processes(monkeypatch):
     """A Python that a test starts finds the collection. ansible-test's own loader is in the test's process only."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[5]), prepend=os.pathsep)
+
+
+@pytest.fixture
+def netns():
+    """The name of a network namespace that holds the two ends of a veth, tga0 and tga1."""
+    name = f"tgtest{os.getpid()}"
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace here")
+    try:
+        subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)

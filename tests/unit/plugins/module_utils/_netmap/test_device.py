@@ -10,7 +10,6 @@ import ctypes as c
 import errno
 import fcntl
 import os
-import subprocess
 
 import pytest
 
@@ -224,16 +223,6 @@ def test_a_device_that_is_not_there(tmp_path):
 def test_a_device_that_is_another():
     with pytest.raises(TrafficgenError, match=r"/dev/null: does not answer: Inappropriate ioctl"):
         api.Port(device="/dev/null")
-
-
-@pytest.fixture
-def netns():
-    name = f"tgapi{os.getpid()}"
-    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
-        pytest.skip("cannot make a network namespace here")
-    subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
-    yield name
-    subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 def test_in_a_network_namespace(netns, netmap, monkeypatch):

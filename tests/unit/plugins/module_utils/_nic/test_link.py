@@ -6,7 +6,6 @@ be made."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 
@@ -90,16 +89,6 @@ def test_an_alternative_name(netns):
     name = "a-name-that-only-an-alternative-one-can-have"
     subprocess.run(["ip", "-n", netns, "link", "property", "add", "dev", "tga0", "altname", name], check=True)
     assert links.read_link(Interface(name, netns))["ifname"] == "tga0"
-
-
-@pytest.fixture
-def netns():
-    name = f"tglink{os.getpid()}"
-    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
-        pytest.skip("cannot make a network namespace here")
-    subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
-    yield name
-    subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 def test_a_link_in_a_network_namespace(netns):

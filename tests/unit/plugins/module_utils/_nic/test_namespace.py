@@ -7,22 +7,11 @@ be made."""
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
-
-
-@pytest.fixture
-def netns():
-    name = f"tgns{os.getpid()}"
-    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
-        pytest.skip("cannot make a network namespace here")
-    subprocess.run(["ip", "-n", name, "link", "add", "tga0", "type", "veth", "peer", "name", "tga1"], check=True)
-    yield name
-    subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
 def test_back_in_its_own_namespace_after_an_error(netns):

@@ -17,42 +17,23 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate 
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import parse
 
+
+def printed(actual, rated):
+    return f"Actual: {actual} seconds\nRated: {rated} pps\n"
+
+
 SIXTY = Size.of(60)
-PPS_2 = """\
-Actual: 2 packets (120 bytes) sent in 0.500019 seconds
-Rated: 239.9 Bps, 0.001 Mbps, 3.99 pps
-"""
+PPS_2 = printed("2 packets (120 bytes) sent in 0.500019", "239.9 Bps, 0.001 Mbps, 3.99")
 # --pps 2 of two frames, three times; they are due after 0, 0.5 ... 2.5 s.
-PPS_6 = """\
-Actual: 6 packets (360 bytes) sent in 2.50 seconds
-Rated: 143.9 Bps, 0.001 Mbps, 2.39 pps
-"""
+PPS_6 = printed("6 packets (360 bytes) sent in 2.50", "143.9 Bps, 0.001 Mbps, 2.39")
 # --mbps 0.00096, which is 2 frames a second.
-MBPS_6 = """\
-Actual: 6 packets (360 bytes) sent in 3.00 seconds
-Rated: 119.8 Bps, 0.000 Mbps, 1.99 pps
-"""
+MBPS_6 = printed("6 packets (360 bytes) sent in 3.00", "119.8 Bps, 0.000 Mbps, 1.99")
 # Two frames recorded 1 s apart: three passes, and two at --multiplier=2.
-RECORDED_6 = """\
-Actual: 6 packets (360 bytes) sent in 3.00 seconds
-Rated: 119.9 Bps, 0.000 Mbps, 1.99 pps
-"""
-TWICE_4 = """\
-Actual: 4 packets (240 bytes) sent in 1.00 seconds
-Rated: 239.9 Bps, 0.001 Mbps, 3.99 pps
-"""
-ONE = """\
-Actual: 1 packets (60 bytes) sent in 0.000021 seconds
-Rated: 2857142.8 Bps, 22.85 Mbps, 47619.04 pps
-"""
-TEN = """\
-Actual: 10 packets (600 bytes) sent in 0.000042 seconds
-Rated: 14285714.2 Bps, 114.28 Mbps, 238095.23 pps
-"""
-THOUSAND = """\
-Actual: 1000 packets (60000 bytes) sent in 0.002542 seconds
-Rated: 23603461.8 Bps, 188.82 Mbps, 393391.03 pps
-"""
+RECORDED_6 = printed("6 packets (360 bytes) sent in 3.00", "119.9 Bps, 0.000 Mbps, 1.99")
+TWICE_4 = printed("4 packets (240 bytes) sent in 1.00", "239.9 Bps, 0.001 Mbps, 3.99")
+ONE = printed("1 packets (60 bytes) sent in 0.000021", "2857142.8 Bps, 22.85 Mbps, 47619.04")
+TEN = printed("10 packets (600 bytes) sent in 0.000042", "14285714.2 Bps, 114.28 Mbps, 238095.23")
+THOUSAND = printed("1000 packets (60000 bytes) sent in 0.002542", "23603461.8 Bps, 188.82 Mbps, 393391.03")
 
 
 def share(said, form, value, recorded=None, speed=None, size=SIXTY, interrupted=False):
