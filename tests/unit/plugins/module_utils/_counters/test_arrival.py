@@ -6,28 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arrival import wait_for_frames
-
-
-class Clock:
-    """A clock that only waiting moves, and what wakes at ``stop_at``."""
-
-    def __init__(self, stop_at=float("inf")):
-        self.now = 0.0
-        self.reads = 0
-        self.stop_at = stop_at
-
-    def __call__(self):
-        return self.now
-
-    def why(self):
-        return "signal" if self.now >= self.stop_at else None
-
-    def wait(self, seconds):
-        assert seconds > 0
-        self.now += seconds
-
-    def beat(self):
-        pass
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
 
 
 def device(clock, arrivals):
@@ -43,6 +22,7 @@ def device(clock, arrivals):
 
 def wait(arrivals, expected, stop_at=float("inf"), receive_wait=2.0, **options):
     clock = Clock(stop_at)
+    clock.reads = 0
     count = device(clock, arrivals)
     arrival = wait_for_frames(
         count, clock, receive_wait=receive_wait, expected=expected, left_at=0.0, clock=clock, **options

@@ -4,26 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.sender_queue import Queue, wait_until_left
-
-
-class Clock:
-    """A clock that only waiting moves."""
-
-    def __init__(self, stop_at):
-        self.now = 0.0
-        self.stop_at = stop_at
-
-    def __call__(self):
-        return self.now
-
-    def why(self):
-        return "signal" if self.now >= self.stop_at else None
-
-    def wait(self, seconds):
-        self.now += seconds
-
-    def beat(self):
-        pass
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
 
 
 class Shaper:

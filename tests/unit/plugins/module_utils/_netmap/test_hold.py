@@ -9,6 +9,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
 
 ENS17 = Interface("ens17")
 
@@ -57,41 +58,9 @@ class Link:
         return self.word == "up"
 
 
-class Clock:
-    """Time that passes only where somebody waits; the tests of this machine's own speed are elsewhere."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-class Waiting:
-    """A watch that lets the clock run, and tells to stop after ``stop`` seconds."""
-
-    def __init__(self, clock, stop=1e9):
-        self.clock = clock
-        self.until = clock.now + stop
-
-    def wait(self, seconds):
-        self.clock.sleep(seconds)
-
-    def beat(self):
-        self.beats += 1
-
-    beats = 0
-
-    def why(self):
-        return "signal" if self.clock.now >= self.until else None
-
-
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    clock = Clock()
+    clock = Clock(now=1000.0)
     monkeypatch.setattr(link, "Link", Link)
     monkeypatch.setattr(link, "read_driver", lambda interface: ("ixgbe", ""))
     for module in (hold, link):
@@ -102,7 +71,8 @@ def clock(monkeypatch):
 def wait(clock, script, monkeypatch, delay=0.0, stop=1e9):
     monkeypatch.setattr(Link, "script", script)
     began = clock.now
-    hold.Hold(Port(), ENS17).wait_for_link(Waiting(clock, stop), delay)
+    clock.stop_at = began + stop
+    hold.Hold(Port(), ENS17).wait_for_link(clock, delay)
     return clock.now - began
 
 

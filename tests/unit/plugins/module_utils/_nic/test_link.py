@@ -14,18 +14,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link as links
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
-
-
-class Clock:
-    """Time that passes only where somebody waits."""
-
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
 
 
 @pytest.mark.parametrize(
@@ -39,7 +28,7 @@ class Clock:
     ],
 )
 def test_a_link_is_waited_for(monkeypatch, script, driver, seconds):
-    clock, words = Clock(), iter(script.split())
+    clock, words = Clock(now=1000.0), iter(script.split())
 
     class Link:
         word = ""

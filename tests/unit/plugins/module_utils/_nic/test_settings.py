@@ -14,6 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import s
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state as _nic_state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
 
 
 def put_back(before, *, pause=False):
@@ -79,18 +80,6 @@ def test_only_what_it_is_not_yet_is_made(nic, settings, changes):
     assert _nic_settings.would_change(nic, settings) is changes
 
 
-class Clock:
-    """Time that passes only where somebody waits."""
-
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
 @pytest.fixture
 def driver(monkeypatch):
     """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in
@@ -129,7 +118,7 @@ def driver(monkeypatch):
             self.now += 1.0
             return True
 
-    driver = Driver()
+    driver = Driver(now=1000.0)
     driver.asked.clear()
     for module in (_nic_state, _nic_settings):
         monkeypatch.setattr(module, "time", driver)
