@@ -17,6 +17,7 @@ import mmap
 import os
 import socket
 import struct
+import time
 from typing import Literal
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -31,6 +32,7 @@ _MMAP_TX, _MMAP_COMPLETION = 0x80000000, 0x180000000
 _COPY, _NEED_WAKEUP = 2, 8
 _ZERO_COPY = 1  # of XDP_OPTIONS
 _DESCRIPTOR, _ADDRESS = 16, 8  # bytes of an entry of the TX ring, and of the completion ring
+_PATIENCE = 1.0  # seconds for a queue to be free: the kernel lets it go a while after its last socket was closed
 _SO_SNDBUFFORCE = 33  # asm-generic/socket.h
 _UMEM = struct.Struct("=QQII")  # address, length, chunk size, headroom: the first form, which every kernel takes
 _RING_OFFSETS = struct.Struct("=4Q")  # producer, consumer, descriptors, flags; of RX, TX, fill and completion
@@ -135,15 +137,23 @@ class QueueSocket:
     def bind(self) -> str:
         """Have the queue; ``copy`` or ``zero_copy``, as the kernel says of it then."""
         address = _SOCKADDR.pack(_AF_XDP, _COPY | _NEED_WAKEUP, self._index, self.queue, 0)
-        if ctypes.CDLL(None, use_errno=True).bind(self._socket.fileno(), address, len(address)) != 0:
-            number = ctypes.get_errno()
-            raise self._refused(
-                f"its queue {self.queue} could not be had for AF_XDP",
-                OSError(number, os.strerror(number)),
-                _BIND_REMEDIES,
-            )
+        until = time.monotonic() + _PATIENCE
+        while number := self._bind(address):
+            if number != errno.EBUSY or time.monotonic() > until:
+                raise self._refused(
+                    f"its queue {self.queue} could not be had for AF_XDP",
+                    OSError(number, os.strerror(number)),
+                    _BIND_REMEDIES,
+                )
+            time.sleep(_PATIENCE / 100)
         said: int = struct.unpack("=I", self._socket.getsockopt(_SOL_XDP, _OPTIONS, 4))[0]
         return "zero_copy" if said & _ZERO_COPY else "copy"
+
+    def _bind(self, address: bytes) -> int:
+        """bind(2), of which Python's own knows no address of this family; the number of its error, or 0."""
+        if ctypes.CDLL(None, use_errno=True).bind(self._socket.fileno(), address, len(address)) == 0:
+            return 0
+        return ctypes.get_errno()
 
     def kick(self) -> None:
         """Let the kernel take what is in the TX ring; what it refuses is its OSError."""

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +17,10 @@ import time
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import undo_even_if_killed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import queue_socket, sender
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import queue_socket, sender, worker
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import QueueSocket
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Sender
 
@@ -27,7 +30,7 @@ FRAMES = [ip_frame(number, 60 + number % 60) for number in range(1000)]
 
 
 def packets(done):
-    return sum(worker.packets for worker in done.workers)
+    return sum(one.packets for one in done.workers)
 
 
 def once(action):
@@ -59,11 +62,11 @@ def test_all_of_it_comes(stream, lab, send, workers, settings, expected):
     done = send(stream(FRAMES, workers=workers, **settings))
     assert (done.ended, done.killed, packets(done)) == ("exited", False, expected)
     assert lab.came == expected
-    assert [worker.queue for worker in done.workers] == list(range(workers))
+    assert [one.queue for one in done.workers] == list(range(workers))
     whole, rest = divmod(expected, 1000)
     size = whole * sum(map(len, FRAMES)) + sum(map(len, FRAMES[:rest]))
-    assert sum(worker.bytes for worker in done.workers) == size
-    assert not any(worker.failed or worker.error for worker in done.workers)
+    assert sum(one.bytes for one in done.workers) == size
+    assert not any(one.failed or one.error for one in done.workers)
 
 
 def test_the_bytes_on_the_wire_are_the_pcap_s(stream, lab, send):
@@ -81,17 +84,17 @@ def test_a_duration_at_top_speed(stream, lab, send):
 
 def test_a_duration_at_a_rate(stream, lab, send):
     done = send(stream(FRAMES, loop=0, duration=0.25, pps=20_000.0, workers=2))
-    assert max(worker.seconds for worker in done.workers) < 0.261
+    assert max(one.seconds for one in done.workers) < 0.261
     assert packets(done) == lab.came <= 5000
-    if all(worker.largest_backlog < 50 for worker in done.workers):  # none was preempted for five milliseconds
+    if all(one.largest_backlog < 50 for one in done.workers):  # none was preempted for five milliseconds
         assert packets(done) == 5000
 
 
 def test_a_rate_of_two_workers(stream, lab, send):
     done = send(stream(FRAMES, loop=0, limit=2000, pps=2000.0, workers=2))
-    assert max(worker.seconds for worker in done.workers) == pytest.approx(1.0, abs=0.1)
-    assert [worker.packets for worker in done.workers] == [1000, 1000]
-    assert min(worker.start_offset for worker in done.workers) == 0.0
+    assert max(one.seconds for one in done.workers) == pytest.approx(1.0, abs=0.1)
+    assert [one.packets for one in done.workers] == [1000, 1000]
+    assert min(one.start_offset for one in done.workers) == 0.0
     assert lab.came == 2000
 
 
@@ -153,7 +156,7 @@ def test_a_timeout(stream, lab, send):
 def test_the_interface_set_down(stream, lab, send):
     done = send(stream(FRAMES, loop=0, pps=5000.0, workers=2), meanwhile=once(lambda one: lab.ip("link set snd0 down")))
     assert done.ended in ("worker 0 failed", "worker 1 failed")
-    assert "its interface was set down: Network is down" in {worker.error[:43] for worker in done.workers}
+    assert "its interface was set down: Network is down" in {one.error[:43] for one in done.workers}
     assert packets(done) == lab.came
 
 
@@ -169,7 +172,7 @@ def test_no_carrier(stream, lab, send):
     lab.run(lab.receiver, "ip", "link", "set", "rcv0", "down")
     time.sleep(0.1)
     done = send(stream(FRAMES, workers=2))
-    assert [(worker.packets, worker.bytes, worker.failed) for worker in done.workers] == [(0, 0, 500)] * 2
+    assert [(one.packets, one.bytes, one.failed) for one in done.workers] == [(0, 0, 500)] * 2
     assert done.ended == "exited"
 
 
@@ -207,9 +210,9 @@ def test_leaving_it_everything_is_gone(stream, lab):
     with Watch(()) as watch, Sender(lab.interface, stream(FRAMES, loop=0, workers=3), cpus=None) as left:
         left.start(watch)
         workers = processes(left)
-    for worker in workers:
+    for process in workers:
         with pytest.raises(ProcessLookupError):
-            os.kill(worker, 0)
+            os.kill(process, 0)
 
 
 def test_with_its_parent_a_worker_dies(stream, lab):
@@ -256,3 +259,54 @@ def test_a_kernel_without_af_xdp(monkeypatch, stream):
     monkeypatch.setattr(queue_socket.socket, "socket", no_family)
     with pytest.raises(TrafficgenError, match=r"lo: no AF_XDP socket .* has no AF_XDP .CONFIG_XDP_SOCKETS"):
         QueueSocket(Interface("lo"), 0, 1 << 20)
+
+
+def test_what_is_forked_later_does_not_keep_the_queue(stream, lab):
+    with undo_even_if_killed(lambda: None), Watch(()) as watch, contextlib.ExitStack() as later:
+        with Sender(lab.interface, stream(FRAMES, workers=2), cpus=None) as sent:
+            later.enter_context(undo_even_if_killed(lambda: None))
+            sent.start(watch)
+            sent.wait(watch, timeout=10, stop=lambda: "", listen=lambda: None)
+        again = QueueSocket(lab.interface, 0, 1 << 20)
+        again.bind()
+        again.close()
+
+
+def test_a_port_that_sends_no_more(stream, lab, send, monkeypatch):
+    """Nobody tells the kernel of what is in the ring, so nothing leaves."""
+    monkeypatch.setattr(QueueSocket, "kick", lambda self: None)
+    monkeypatch.setattr(worker, "_STALLED", 0.5)
+    done = send(stream(FRAMES, loop=0))
+    assert done.ended == "worker 0 failed"
+    assert "no frame has left for 0.5 s, and 2048 are under way" in done.workers[0].error
+    assert packets(done) == lab.came == 0
+
+
+def test_a_worker_that_does_not_heed_the_word(stream, lab, send, monkeypatch):
+    monkeypatch.setattr(sender, "_GRACE", 0.5)
+    stopped = once(lambda one: os.kill(processes(one)[1], signal.SIGSTOP))
+    done = send(stream(FRAMES, loop=0, workers=2), meanwhile=stopped, timeout=1.5)
+    assert (done.ended, done.killed) == ("timeout", True)
+    assert [one.error for one in done.workers] == ["", "was killed by SIGKILL"]
+    assert packets(done) == lab.came > 100
+
+
+@pytest.mark.parametrize(
+    ("taken", "message"),
+    [
+        ("net_raw", "no AF_XDP socket can be had: Operation not permitted. Become root, or have CAP_NET_RAW."),
+        ("ipc_lock", "MB for frames could not be had: No buffer space available. Raise the limit of locked memory"),
+    ],
+)
+def test_without_a_capability(lab, taken, message):
+    script = textwrap.dedent("""
+        import resource
+        from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+        from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import QueueSocket
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+        QueueSocket(Interface("snd0"), 0, 64 << 20)
+    """)
+    setpriv = [shutil.which("setpriv") or pytest.skip("needs setpriv"), "--inh-caps", f"-{taken}"]
+    inside = ["ip", "netns", "exec", lab.sender, *setpriv, "--bounding-set", f"-{taken}", sys.executable, "-c", script]
+    done = subprocess.run(inside, capture_output=True, text=True, check=False)
+    assert message in done.stderr
