@@ -11,6 +11,7 @@ import mmap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import RING, QueueSocket
 
 _RECORD = 16  # numbers of 64 bits a worker
+_TRIES = 100  # to read figures of one moment, of a worker that sends
 _MASK = 0xFFFFFFFF  # of the rings' counters
 
 
@@ -62,11 +63,12 @@ class Figures:
 
     def sent(self, queue: QueueSocket) -> tuple[int, int]:
         """Frames that have left, and their bytes: those that the kernel has completed, less those that it dropped."""
-        while True:
+        for _try in range(_TRIES):
             frames, size, failed, failed_size, *_rest = self._counts
             under_way = frames - queue.completion_producer[0] & _MASK
             if under_way <= RING:
-                break  # else it was told of them while we read
+                break  # else it has sent more meanwhile
+        under_way = min(under_way, RING)
         # The ring still has their sizes.
         lost = sum(queue.sizes[number % RING] for number in range(frames - under_way, frames))
         return frames - under_way - failed, size - lost - failed_size

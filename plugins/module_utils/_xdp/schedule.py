@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream i
 
 _LATE = 0.001  # seconds after which a frame that is due makes its worker behind the schedule
 _CATCH_UP = 4  # times the rate, at most, at which it makes up for what it is behind
-_BURST_SECONDS = 0.001  # of the rate, which go at once at most where the user says nothing
+_BURST_SECONDS = 0.0002  # of the rate, which go at once at most where the user says nothing
 _MOST_AT_ONCE = 512
 
 
