@@ -76,26 +76,38 @@ def test_the_bytes_on_the_wire_are_the_pcap_s(stream, lab, send):
         assert [capture.recv(4096) for _frame in range(200)] == frames * 2
 
 
+def seconds(done):
+    return max(one.seconds for one in done.workers)
+
+
+def soonest(tries):
+    """The one of several runs that took the least: a worker may be preempted at the end of any, on a busy host."""
+    return min(seconds(done) for done in tries)
+
+
 def test_a_duration_at_top_speed(stream, lab, send):
-    done = send(stream(FRAMES, loop=0, duration=0.25))
-    assert done.workers[0].seconds < 0.35  # 0.26 on a quiet machine; one batch may be preempted
-    assert packets(done) == lab.came > 1000
+    runs = [send(stream(FRAMES, loop=0, duration=0.25)) for _try in range(5)]
+    assert 0.24 < soonest(runs) < 0.26
+    assert sum(map(packets, runs)) == lab.came > 5000
 
 
 def test_a_duration_at_a_rate(stream, lab, send):
-    done = send(stream(FRAMES, loop=0, duration=0.25, pps=20_000.0, workers=2))
-    assert max(one.seconds for one in done.workers) < 0.261
-    assert packets(done) == lab.came <= 5000
-    if all(one.largest_backlog < 50 for one in done.workers):  # none was preempted for five milliseconds
-        assert packets(done) == 5000
+    runs = [send(stream(FRAMES, loop=0, duration=0.25, pps=20_000.0, workers=2)) for _try in range(5)]
+    assert soonest(runs) < 0.26
+    assert sum(map(packets, runs)) == lab.came <= 5 * 5000
+    for done in runs:
+        if all(one.largest_backlog < 50 for one in done.workers):  # none was preempted for five milliseconds
+            assert packets(done) == 5000
 
 
 def test_a_rate_of_two_workers(stream, lab, send):
-    done = send(stream(FRAMES, loop=0, limit=2000, pps=2000.0, workers=2))
-    assert max(one.seconds for one in done.workers) == pytest.approx(1.0, abs=0.1)
-    assert [one.packets for one in done.workers] == [1000, 1000]
-    assert min(one.start_offset for one in done.workers) == 0.0
-    assert lab.came == 2000
+    runs = [send(stream(FRAMES, loop=0, limit=600, pps=2000.0, workers=2)) for _try in range(5)]
+    assert soonest(runs) == pytest.approx(0.3, abs=0.003)
+    assert min(max(one.start_offset for one in done.workers) for done in runs) < 0.002
+    for done in runs:
+        assert [one.packets for one in done.workers] == [300, 300]
+        assert min(one.start_offset for one in done.workers) == 0.0
+    assert lab.came == 3000
 
 
 def test_files_larger_than_the_memory_for_them(stream, lab, send, monkeypatch):
