@@ -225,28 +225,64 @@ stats:
       elements: dict
 rates:
   description:
-    - RV(stats.pps) in every unit, for the mean frame sent, with the keys RV(rates.pps), C(frame_mbps), C(l2_mbps),
-      C(l1_mbps), C(line_rate_percent) and C(reason), as M(wirespeed.trafficgen.tcpreplay) has them.
-    - V(null) in check mode.
+    - RV(stats.pps) in every unit, for the mean frame sent. V(null) in check mode.
+    - All are V(null) if there is no rate, as with one frame or less than 2 ms. RV(rates.reason) says why.
   returned: success, or when a run failed
   type: dict
   contains:
     pps:
       description: Packets per second.
       type: float
+    frame_mbps:
+      description: Mbit/s of the bytes in the pcap.
+      type: float
+    l2_mbps:
+      description: Mbit/s of whole frames, FCS and padding included.
+      type: float
+    l1_mbps:
+      description: Mbit/s on the line, preamble and gap included.
+      type: float
+    line_rate_percent:
+      description: Percent of the line. V(null) where there is no line.
+      type: float
+    reason:
+      description: Why some or all of them are unknown. Empty if none is, or if only the link speed is missing.
+      type: str
 run:
   description:
     - The conditions of the run, to compare results months later.
-    - Keys that are not listed here are those of M(wirespeed.trafficgen.tcpreplay), such as C(requested), C(capped),
-      C(rate_reached), C(interface), C(driver), C(mtu), C(pcaps), C(kernel), C(started) and C(ended). What only
-      tcpreplay has is V(null), namely C(command), C(netmap_mode), C(netmap_version), C(tcpreplay_version) and
-      C(exit_status).
+    - Keys that are not listed here mean what they mean in M(wirespeed.trafficgen.tcpreplay). What only tcpreplay has is
+      V(null), namely C(command), C(netmap_mode), C(netmap_version), C(tcpreplay_version) and C(exit_status).
   returned: success, or when a run failed
   type: dict
   contains:
     engine:
       description: What sent, here always V(af_xdp).
       type: str
+    requested:
+      description: The rate asked for, as given. V(null) for the recorded speed.
+      type: dict
+      sample: {l1_mbps: 10000.0}
+    capped:
+      description: Whether the rate asked for was above the line's, so that the line rate was used.
+      type: bool
+    rate_reached:
+      description: The rate sent divided by the rate asked for. Below 0.99 and above 1.01 there is a warning.
+      type: float
+    flow_control:
+      description: Whether it obeyed pause frames (C(rx)) and sent them (C(tx)) during the run. V(null) if it has no
+        flow control.
+      type: dict
+    pcaps:
+      description: What was in the files, with C(path), C(packets), C(bytes) and C(sha256).
+      type: list
+      elements: dict
+    started:
+      description: The common start of the workers, in seconds since the epoch.
+      type: float
+    ended:
+      description: When the last worker had ended, in seconds since the epoch.
+      type: float
     injection_method:
       description: Always V(af_xdp).
       type: str
@@ -299,11 +335,23 @@ run:
           somebody interrupted the module. V(error), it failed.
       type: str
 counters:
-  description: What the counters prove, with the keys C(tx), C(rx), C(loss_packets), C(loss_ratio), C(verdict) and
-    C(reason), as M(wirespeed.trafficgen.tcpreplay) has them. V(null) in check mode.
+  description: What the counters prove, as M(wirespeed.trafficgen.tcpreplay) has it. V(null) in check mode.
   returned: success, or when a run failed
   type: dict
   contains:
+    tx:
+      description: What the sending NIC counted, with C(source), C(packets) and C(bytes). V(null) if nothing proves it.
+      type: dict
+    rx:
+      description: What arrived at O(rx_interface), with C(source), C(packets), C(bytes), C(host_drops) and
+        C(late_packets).
+      type: dict
+    loss_packets:
+      description: Test frames that left and did not arrive. V(null) if either count is unknown.
+      type: int
+    loss_ratio:
+      description: Their share, 0 to 1.
+      type: float
     verdict:
       description:
         - V(consistent), the NIC sent what the workers say. V(short), it sent fewer frames. V(impossible), the rate is

@@ -15,7 +15,9 @@ import threading
 import time
 
 import pytest
+import yaml
 
+from ansible_collections.wirespeed.trafficgen.plugins.doc_fragments import _replay
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
@@ -241,10 +243,10 @@ def test_an_interface_that_is_set_down(ask, given, lab):
 
 
 def documented(of):
-    """The parameters as Ansible documents them, fragments included."""
-    command = ["ansible-doc", "-j", "-t", "module", of.__name__.rpartition(".")[2].join(("wirespeed.trafficgen.", ""))]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return next(iter(json.loads(done.stdout).values()))["doc"]["options"]
+    """The parameters as Ansible documents them, the fragment's included."""
+    own = yaml.safe_load(of.DOCUMENTATION)["options"]
+    shared = yaml.safe_load(_replay.ModuleDocFragment.DOCUMENTATION)["options"]
+    return {name: {**shared.get(name, {}), **own.get(name, {})} for name in {**shared, **own}}
 
 
 def test_what_both_modules_have_is_the_same():
