@@ -136,7 +136,7 @@ class Loader:
                 break
             size = captured if captured <= original and captured <= most_read else min(captured, original, most_read)
             if (flows.worker(data, start, size) if flows else (index - pass_began) % workers) == worker:
-                # Kernels before 5.19 take no frame that ends where its chunk does.
+                # Kernels of 2020 take no frame that ends where its chunk does (xp_aligned_validate_desc()).
                 if place + size >= chunk_end:
                     if packing.taken == packing.most:
                         full = True

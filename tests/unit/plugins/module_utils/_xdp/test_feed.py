@@ -51,7 +51,7 @@ def frames_of(turn, umem):
     for at in range(turn.frames):
         place, size = turn.block.descriptors[2 * at : 2 * at + 2]
         assert place // CHUNK == (place + size - 1) // CHUNK
-        # Kernels before 5.19 refuse a frame that ends with its chunk.
+        # Kernels of 2020 refuse a frame that ends with its chunk.
         assert (place + size) % CHUNK or size == CHUNK
         assert turn.block.ends[at] - (turn.block.ends[at - 1] if at else 0) == size
         when = None if turn.block.times is None else turn.block.times[at] + turn.first_time
