@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import signal
@@ -100,8 +101,17 @@ def locked() -> Iterator[None]:
         yield
 
 
+def unpacked(kernel: Path) -> bytes:
+    """The ELF file in a bzImage, which QEMU starts as well (PVH). Else each boot of a guest unpacks it."""
+    packed = kernel.read_bytes()
+    begin = packed.find(b"\xfd7zXZ\0")
+    if begin < 0:
+        raise LabError(f"{kernel} is not packed with xz, as Debian's are.")
+    return lzma.LZMADecompressor().decompress(packed[begin:])
+
+
 def make_image() -> Path:
-    """The image's folder: base.qcow2, and of each kernel vmlinuz-RELEASE and initrd-RELEASE. Made if it is not
+    """The image's folder: base.qcow2, and of each kernel vmlinux-RELEASE and initrd.img-RELEASE. Made if it is not
     there."""
     with locked():
         make_key()
@@ -144,7 +154,7 @@ def make_image() -> Path:
             new.mkdir()
             releases = (root / "boot/releases").read_text().split()
             for release in releases:
-                shutil.copy(root / f"boot/vmlinuz-{release}", new)
+                (new / f"vmlinux-{release}").write_bytes(unpacked(root / f"boot/vmlinuz-{release}"))
                 shutil.copy(root / f"boot/initrd.img-{release}", new)
             (new / "releases").write_text("\n".join(releases) + "\n")
             raw = work / "disk.raw"
@@ -323,7 +333,7 @@ class Guest:
         if facts["kernel"]:
             argv += [
                 "-kernel",
-                str(image / f"vmlinuz-{facts['kernel']}"),
+                str(image / f"vmlinux-{facts['kernel']}"),
                 "-initrd",
                 str(image / f"initrd.img-{facts['kernel']}"),
             ]
