@@ -18,6 +18,7 @@ git -c init.defaultBranch=main init -q
 git add -A
 git commit -q -m 'Stand-in for netmap'
 git rev-parse HEAD
-echo '#error "a commit that does not build"' >>LINUX/netmap.c
+# At the top: the compiler reads none of the kernel's headers before it stops, which takes a guest without KVM a quarter of a minute.
+sed -i '1i #include "a commit that does not build"' LINUX/netmap.c
 git commit -q -a -m 'Stand-in that does not build'
 git rev-parse HEAD
