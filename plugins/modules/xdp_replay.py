@@ -80,8 +80,8 @@ options:
     default: frame
   burst:
     description:
-      - How many frames a worker sends at once at most, also when it has to catch up. By default what is due in 1 ms,
-        between 1 and 512.
+      - How many frames a worker sends at once at most, also when it has to catch up. By default what is due in
+        0.2 ms, between 1 and 512.
     type: int
   mbps:
     description:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import x
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import plan as plans
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay
 from ansible_collections.wirespeed.trafficgen.plugins.modules import xdp_replay as module
 
@@ -164,6 +166,32 @@ def test_a_run(ask, given, lab):
     assert stats["devices"][0]["successful_packets"] == 745 and stats["flows"] is None
     assert found["counters"]["verdict"] == "consistent" and found["counters"]["rx"]["packets"] == 745
     assert found["ansible_facts"]["mine"] == {part: found[part] for part in ("stats", "rates", "run", "counters")}
+
+
+def test_few_frames_take_the_time_of_as_many(ask, given):
+    # By tcpreplay's way of counting it would be 0.8.
+    assert 0.85 < ask(module, **given, pps=10, limit=5)["run"]["rate_reached"] <= 1.001
+
+
+def test_the_result_is_tcpreplay_s_tree(ask, given):
+    found = ask(module, **given, pps=1000)
+    theirs = yaml.safe_load(tcpreplay.RETURN)
+    for part in ("stats", "rates", "run", "counters"):
+        more = {"xdp_mode", "split", "workers"} if part == "run" else set()
+        assert set(found[part]) == {*theirs[part]["contains"], *more}
+    of_worker = yaml.safe_load(module.RETURN)["run"]["contains"]["workers"]["contains"]
+    assert set(found["run"]["workers"][0]) == set(of_worker)
+
+
+def test_where_netmap_may_have_the_port(given, monkeypatch):
+    monkeypatch.setattr(xdp, "has_netmap", lambda qdisc: None)
+    warnings = []
+    request = parse_request({**{name: one.get("default") for name, one in module.ARGUMENT_SPEC.items()}, **given})
+    for driver, told in (("veth", 0), ("ixgbe", 1)):
+        found = SimpleNamespace(request=request, nic=SimpleNamespace(qdisc="mq"), link={"driver": driver})
+        plans._check_netmap(found, warnings.append)
+        assert len(warnings) == told
+    assert "netmap is in use on this host" in warnings[0]
 
 
 def test_what_nobody_lets_end(given):
