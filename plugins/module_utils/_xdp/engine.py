@@ -23,6 +23,8 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender i
 
 # The stats that only tcpreplay tells.
 _NOT_TOLD = ("flows", "flows_per_second", "flow_packets", "non_flow_packets", "flows_unique", "flows_expired")
+# How a run ends whose workers were told to.
+_TOLD_TO = ("timeout", "signal", "gone", *LOST)
 
 
 class Xdp(Engine):
@@ -103,10 +105,13 @@ class Xdp(Engine):
 
     def _complaint(self, done: Done) -> TrafficgenError | None:
         """What became of a worker, where that is not what it should have."""
+        name = self.plan.request.sender.name
         for number, worker in enumerate(done.workers):
             if worker.error:
-                return TrafficgenError(f"worker {number}: {worker.error}", on=self.plan.request.sender.name)
-        return None
+                return TrafficgenError(f"worker {number}: {worker.error}", on=name)
+        if done.ended in ("exited", *_TOLD_TO):
+            return None
+        return TrafficgenError(done.ended, on=name)
 
 
 def stats_of(done: Done, interface: str) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def stats_of(done: Done, interface: str) -> dict[str, Any]:
         "pps": packets / seconds if seconds else None,
         **dict.fromkeys(_NOT_TOLD),
         "failed_write_attempts": failed,
-        "interrupted": done.ended in ("timeout", "signal", "gone", *LOST),
+        "interrupted": done.ended in _TOLD_TO,
         "devices": [
             {
                 "interface": interface,

@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.reque
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import plan as plans
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import parse_request
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, WorkerDone
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay
 from ansible_collections.wirespeed.trafficgen.plugins.modules import xdp_replay as module
 
@@ -123,7 +124,8 @@ def test_a_host_that_cannot(refused, monkeypatch):
 def test_more_workers_than_frames_one_by_one_at_the_recorded_speed(refused, monkeypatch):
     monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": 4, "tx": 4, "combined": 4})
     for parameters in ({}, {"multiplier": 2}):
-        assert "cannot be sent at the recorded speed. Take `split: flow`" in refused(workers=2, **parameters)
+        said = refused(workers=2, **parameters, _ansible_check_mode=True)
+        assert "cannot be sent at the recorded speed. Take `split: flow`" in said
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,15 @@ def test_where_netmap_may_have_the_port(given, monkeypatch):
         plans._check_netmap(found, warnings.append)
         assert len(warnings) == told
     assert "netmap is in use on this host" in warnings[0]
+
+
+def test_a_worker_that_ends_without_a_reason_is_an_error():
+    worker = WorkerDone(0, 0, 5, 300, 0, 1.0, 0.0, 0, 0.0, "")
+    plan = SimpleNamespace(stream=SimpleNamespace(workers=1), request=SimpleNamespace(sender=SimpleNamespace(name="s")))
+    sender = engine.Xdp(plan, print)
+    for ended, said in (("worker 0 failed", "s: worker 0 failed."), ("exited", None), ("timeout", None)):
+        complaint = sender._complaint(Done(ended, False, 0.0, 1.0, (worker,)))
+        assert (complaint.message if complaint else None) == said
 
 
 def test_what_nobody_lets_end(given):
