@@ -47,7 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             begun = record.resume(path, plan)
         else:
             kept = record.begin(path, plan)
-            begun = record.read(path)
+            begun = record.read_record(path)
         return {
             "todo": begun.todo(),
             "made": begun.made(),

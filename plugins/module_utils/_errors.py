@@ -72,6 +72,11 @@ def remedy_of(error: BaseException) -> str:
     return _REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
 
 
+def as_sentence(text: str) -> str:
+    """``text`` with a capital and a full stop; empty as it was."""
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
 def as_ours(error: TrafficgenError | OSError) -> TrafficgenError:
     """An error to show: what nobody foresaw, as when the system runs out of something, has no trace of the code as its
     message."""

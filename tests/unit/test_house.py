@@ -70,6 +70,28 @@ def test_a_class_s_name_is_one_thing():
     assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
 
 
+def test_a_function_s_name_is_one_thing_in_its_room():
+    for folder in {path.parent for path in CODE if "_utils" in path.parent.as_posix()}:
+        homes = defaultdict(list)
+        for path in folder.glob("*.py"):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef):
+                    homes[node.name].append(path.name)
+        assert {name: files for name, files in homes.items() if len(files) > 1} == {}, folder
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "unit").rglob("*.py")), ids=lambda path: path.name)
+def test_what_is_imported_keeps_its_name_where_that_is_free(path):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = [one for node in imports for one in node.names]
+    ours = [one for node in imports if "wirespeed" in getattr(node, "module", "") for one in node.names]
+    taken = {node.id for node in nodes if isinstance(node, ast.Name)} | {one.asname or one.name for one in names}
+    taken |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    taken |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    assert [one.asname for one in ours if one.asname and one.name not in taken] == []
+
+
 def test_the_formatter_has_no_exception():
     mark = "fmt" + ": "
     for path in [*CODE, *(ROOT / "tests").rglob("*.py")]:

@@ -28,7 +28,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evi
     sent_by,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.loss import Loss
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
 
 # Clocks: a port may be 100 ppm off (IEEE 802.3), the host's clock as much, tcpreplay's figures are rounded.
 LINE_TOLERANCE = 1e-3
@@ -159,7 +159,7 @@ def _judge(
         "loss_packets": loss.packets if loss else None,
         "loss_ratio": loss.ratio if loss else None,
         "verdict": verdict,
-        "reason": _sentence(notes),
+        "reason": as_sentence("; ".join(filter(None, notes))),
     }
 
 
@@ -222,11 +222,6 @@ def _verdict_on_rate(
         return verdict, f"{said} are more than a line of {line} Mbps carries in that time ({tolerances})"
     said += f" do not fit onto a line of {line} Mbps ({tolerances})"
     return "short" if verdict == "short" else "impossible", said
-
-
-def _sentence(notes: list[str]) -> str:
-    text = "; ".join(filter(None, notes))
-    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def _continued(reason: str | None) -> str:

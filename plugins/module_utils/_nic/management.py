@@ -102,7 +102,7 @@ def _why_not(
             for one in _default_routes(route, family)
         ],
         connections,
-        _ways(connections, route, names) if whole_host else [],
+        _ways_back(connections, route, names) if whole_host else [],
         whole_host=whole_host,
     )
 
@@ -279,7 +279,7 @@ def _default_routes(route: Netlink, family: int) -> list[dict[str, Any]]:
             raise
 
 
-def _ways(connections: Iterable[Connection], route: Netlink, names: Mapping[int, str]) -> list[Way]:
+def _ways_back(connections: Iterable[Connection], route: Netlink, names: Mapping[int, str]) -> list[Way]:
     """The interfaces by which answers to SSH clients leave; the kernel resolves them, so policy routing counts."""
     found = []
     for at, peer in dict.fromkeys((connection.at, connection.peer) for connection in connections):

@@ -135,10 +135,10 @@ def features_of(ifindex: int, interface: Interface) -> Told | None:
             family = netdev.family("netdev")
         except FileNotFoundError:
             return None
-        return parse_features(netdev.ask(family, genl(_DEV_GET, attribute(_DEV_IFINDEX, struct.pack("=I", ifindex)))))
+        return parse_device(netdev.ask(family, genl(_DEV_GET, attribute(_DEV_IFINDEX, struct.pack("=I", ifindex)))))
 
 
-def parse_features(answer: bytes) -> Told:
+def parse_device(answer: bytes) -> Told:
     """The answer to NETDEV_CMD_DEV_GET. A bit that has no name here is ``bit-N``."""
     found = genl_attributes(answer)
     bits = number(found.get(_DEV_FEATURES, b""))

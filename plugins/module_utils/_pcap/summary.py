@@ -83,7 +83,7 @@ class PcapSummary:
     sha256: str
 
 
-def _stamp(seconds: int, fraction: int) -> int:
+def _as_number(seconds: int, fraction: int) -> int:
     """A time stamp as one number that keeps the order."""
     return seconds << 32 | fraction
 
@@ -99,7 +99,7 @@ class _Scan:
         self.sizes: defaultdict[int, int] = defaultdict(int)
         self.truncated = self.snaplen_cut = self.surplus = self.largest_original = 0
         self.bare_ip = ethernet
-        self.first = self.last = self.latest = -1  # time stamps as _stamp() makes them
+        self.first = self.last = self.latest = -1  # time stamps as _as_number() makes them
         self.back = 0
         self.flows = FlowCounter(header.link_type) if flows and supported(header.link_type) else None
         self.macs: set[bytes] | None = set() if source_macs and ethernet else None
@@ -129,7 +129,7 @@ class _Scan:
             if captured == before:
                 alike += 1
                 if alike > 8 and size == captured and not bare_ip:
-                    self.last = _stamp(last_seconds, last_fraction)
+                    self.last = _as_number(last_seconds, last_fraction)
                     count = self._run(block, at, 16 + captured)
                     last_seconds, last_fraction = divmod(self.last, 1 << 32)
                     self._add_size(captured, original, count)
@@ -144,7 +144,7 @@ class _Scan:
                 self._add_size(captured, original, 1)
             if seconds < last_seconds or (fraction < last_fraction and seconds == last_seconds):
                 self.back += 1
-                self.latest = max(self.latest, _stamp(last_seconds, last_fraction))
+                self.latest = max(self.latest, _as_number(last_seconds, last_fraction))
             last_seconds, last_fraction = seconds, fraction
             if add_flow is not None:
                 add_flow(block, at + 16, size)
@@ -154,8 +154,8 @@ class _Scan:
                 bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 56)], original)
             at = following
         if at and self.first < 0:
-            self.first = _stamp(*unpack(block, 0)[:2])
-        self.last = _stamp(last_seconds, last_fraction)
+            self.first = _as_number(*unpack(block, 0)[:2])
+        self.last = _as_number(last_seconds, last_fraction)
         self.bare_ip = bare_ip
         return at
 
@@ -191,7 +191,7 @@ class _Scan:
         return count
 
     def _add_times(self, block: bytes, first: int, step: int, count: int) -> None:
-        """Take in the time stamps of ``count`` records, their bytes by columns, put together as :func:`_stamp` does."""
+        """Take in the time stamps of ``count`` records, their bytes by columns, joined as :func:`_as_number` does."""
         joined = bytearray(8 * count)
         end = first + (count - 1) * step + 1
         little = self.header.order == "<"
@@ -326,7 +326,7 @@ def first_frames(path: str, packets: int, opened: io.FileIO | None = None) -> Fr
             captured, original = header.lengths(*lengths)
             sent = header.sent(captured, original)
             count, size, wire = count + 1, size + sent, wire + int(wire_bytes(sent))
-            stamp = _stamp(seconds, fraction)
+            stamp = _as_number(seconds, fraction)
             first, latest = stamp if first < 0 else first, max(latest, stamp)
             file.seek(captured, os.SEEK_CUR)
     decimals = 9 if header.nanosecond else 6

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import as_sentence
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_UNITS, RatePlan, Size, rates
 
 # The requested rate counts as reached from the first share on, and as exceeded from the second.
@@ -64,7 +65,7 @@ def measured(
             f"{packets} frames in {seconds or 0:.6f} s have no rate: it would be more than 1 % off below {SHORTEST:g} s"
         )
     if reason or seconds is None:
-        return {**dict.fromkeys(RATE_UNITS), "reason": _sentence(reason)}
+        return {**dict.fromkeys(RATE_UNITS), "reason": as_sentence(reason)}
     pps = stats["pps"] if stats["pps"] and stats["pps"] >= _EXACT_PPS else packets / seconds
     tree = rates(pps, size, link_speed_mbps)
     if size is None:
@@ -73,7 +74,7 @@ def measured(
             "some of the pcaps' frames are padded on a line, and which of them were sent is not known: the bytes that"
             f" {sender} counts are not those of the first ones"
         )
-    return {**tree, "reason": _sentence(reason)}
+    return {**tree, "reason": as_sentence(reason)}
 
 
 def reached(
@@ -111,10 +112,6 @@ def reached(
 
 
 _UNIT = {"mbps": "frame_mbps"}
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def missed(plan: RatePlan, share: float | None, speeds: Mapping[str, Any], recorded: Recorded | None) -> str | None:

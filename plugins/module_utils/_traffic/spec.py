@@ -95,7 +95,7 @@ def _positive(value: Any, what: str, on: str) -> int:
     return value
 
 
-def _whole(value: Any, what: str, on: str) -> int:
+def _strictly_whole(value: Any, what: str, on: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} is a whole number.")
     return value
@@ -105,7 +105,7 @@ def _fill(options: dict[str, Any], number: int, on: str) -> Fill:
     """What fills the frames of stream ``number`` of the file."""
     kind = options.get("fill", "zeros")
     if kind == "random":
-        return RandomFill(_whole(options.get("seed", 0), "seed", on), number)
+        return RandomFill(_strictly_whole(options.get("seed", 0), "seed", on), number)
     if "seed" in options:
         raise TrafficgenError(f"a seed, but fill is {kind}", on=on, remedy="seed goes with fill: random.")
     return Fill(FILLS[kind])

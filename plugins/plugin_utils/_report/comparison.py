@@ -108,7 +108,7 @@ def compare_page(values: Sequence[Any]) -> Page:
         sections=[
             *_rate_sections(every),
             *_search_sections(every),
-            *_criteria_sections(every),
+            *_compared_criteria(every),
             _different_settings(every, differ),
             _same_settings(same),
         ],
@@ -223,7 +223,7 @@ def _answers(every: _Compared) -> list[str]:
 
 
 def _rate_sections(every: _Compared) -> list[Section]:
-    tables = [_rate_table(every, name, keys) for name, keys in grouped(every.keys, lambda key: key[0]).items()]
+    tables = [_compared_rates(every, name, keys) for name, keys in grouped(every.keys, lambda key: key[0]).items()]
     charts = _charts(every)
     text = ["Medians; the thin mark spans lowest to highest.", *left_out(len(charts) - MAX_CHARTS)]
     return [
@@ -232,7 +232,7 @@ def _rate_sections(every: _Compared) -> list[Section]:
     ]
 
 
-def _rate_table(every: _Compared, name: str, keys: Sequence[_Key]) -> Table:
+def _compared_rates(every: _Compared, name: str, keys: Sequence[_Key]) -> Table:
     def here(key: _Key) -> list[Group]:
         return [entry.groups[key] for entry in every.entries if key in entry.groups]
 
@@ -256,15 +256,15 @@ def _rate_table(every: _Compared, name: str, keys: Sequence[_Key]) -> Table:
         Column("Asked", TEXT, asked),
     ]
     for entry in every.entries:
-        columns.append(Column(f"{entry.letter} pps", NUMBER, partial(_pps_cell, entry)))
+        columns.append(Column(f"{entry.letter} pps", NUMBER, partial(_entry_pps, entry)))
         if entry is not every.base:
             columns.append(Column(f"{entry.letter} against A", NUMBER, partial(_difference_cell, every, entry)))
-    columns += [Column(f"{entry.letter} loss", NUMBER, partial(_loss_cell, entry)) for entry in every.entries]
-    columns += [Column(f"{entry.letter} verdict", TEXT, partial(_verdict_cell, entry)) for entry in every.entries]
+    columns += [Column(f"{entry.letter} loss", NUMBER, partial(_entry_loss, entry)) for entry in every.entries]
+    columns += [Column(f"{entry.letter} verdict", TEXT, partial(_entry_verdict, entry)) for entry in every.entries]
     return Table.of(name, columns, keys)
 
 
-def _pps_cell(entry: _Entry, key: _Key) -> Cell:
+def _entry_pps(entry: _Entry, key: _Key) -> Cell:
     group = entry.groups.get(key)
     if group is None or not group.ok:
         return no_figure(_why_none(group, entry))
@@ -277,7 +277,7 @@ def _pps_cell(entry: _Entry, key: _Key) -> Cell:
     return Cell(pps_figure(known.median), f"{detail}, n = {known.n}" if detail else f"n = {known.n}", notes, look)
 
 
-def _loss_cell(entry: _Entry, key: _Key) -> Cell:
+def _entry_loss(entry: _Entry, key: _Key) -> Cell:
     group = entry.groups.get(key)
     if group is None:
         return no_figure(_why_none(group, entry))
@@ -287,7 +287,7 @@ def _loss_cell(entry: _Entry, key: _Key) -> Cell:
     return Cell(share(ratios.median), low_to_high(ratios.low, ratios.high, share))
 
 
-def _verdict_cell(entry: _Entry, key: _Key) -> Cell:
+def _entry_verdict(entry: _Entry, key: _Key) -> Cell:
     group = entry.groups.get(key)
     if group is None or not group.ok:
         return no_figure(_why_none(group, entry))
@@ -362,7 +362,7 @@ def _bounds(search: Any) -> tuple[float, float] | None:
     return float(lower), float(upper) if is_number(upper) else float(lower)
 
 
-def _criteria_sections(every: _Compared) -> list[Section]:
+def _compared_criteria(every: _Compared) -> list[Section]:
     names = dict.fromkeys(as_text(one.get("name")) for entry in every.entries for one in entry.result["criteria"])
 
     def outcome(entry: _Entry, name: str) -> Cell:

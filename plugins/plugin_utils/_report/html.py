@@ -45,7 +45,7 @@ def to_html(page: Page) -> str:
             "text": section.text,
             "folded": section.folded,
             "tables": [(next(numbers), table) for table in section.tables],
-            "charts": [_chart(chart) for chart in section.charts],
+            "charts": [_chart_values(chart) for chart in section.charts],
         }
         for index, section in enumerate(page.sections, start=1)
     ]
@@ -60,7 +60,7 @@ def to_html(page: Page) -> str:
     return inert(text)
 
 
-def _chart(chart: Chart) -> dict[str, Any]:
+def _chart_values(chart: Chart) -> dict[str, Any]:
     keys: dict[str, Series] = {}
     for series in chart.series:
         keys.setdefault(series.label, Series(series.label, series.style % STYLES, ()))

@@ -176,11 +176,11 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
         Column("Host", TEXT, lambda trial: as_text(trial["host"])),
         Column("Traffic", TEXT, lambda trial: as_text(trial["traffic"]["name"])),
         Column("Method", TEXT, _method_cell),
-        Column("Asked", TEXT, _asked_cell),
-        Column("Repeat", TEXT, _repeat_cell),
-        Column("pps", NUMBER, _pps_cell),
-        Column("Loss", NUMBER, _loss_cell),
-        Column("Verdict", TEXT, _outcome_cell),
+        Column("Asked", TEXT, _trial_asked),
+        Column("Repeat", TEXT, _trial_repeat),
+        Column("pps", NUMBER, _trial_pps),
+        Column("Loss", NUMBER, _trial_loss),
+        Column("Verdict", TEXT, _trial_outcome),
         Column("Command", TEXT, _command_cell),
     ]
     return Section("Each trial", tables=[Table.of("Each trial", columns, result["trials"])], folded=True)
@@ -191,12 +191,12 @@ def _method_cell(trial: Mapping[str, Any]) -> Cell:
     return Cell(as_text(used or trial["injection_method"]), as_text(mode) if mode else "")
 
 
-def _asked_cell(trial: Mapping[str, Any]) -> Cell:
+def _trial_asked(trial: Mapping[str, Any]) -> Cell:
     words = ("capped" if dig(trial, "run", "capped") is True else "", missed_rate(trial))
     return Cell(rate_label(trial["rate"]), ", ".join(word for word in words if word))
 
 
-def _repeat_cell(trial: Mapping[str, Any]) -> Cell:
+def _trial_repeat(trial: Mapping[str, Any]) -> Cell:
     late = dig(trial, "start_delay_seconds")
     return Cell(as_text(trial["repeat"]), f"begun {late * 1000:+.0f} ms" if is_number(late) else "")
 
@@ -205,12 +205,12 @@ def _why_no_figure(trial: Mapping[str, Any]) -> str:
     return "no figure: tcpreplay did not report it" if trial["status"] == "ok" else "no figure: the trial failed"
 
 
-def _pps_cell(trial: Mapping[str, Any]) -> Cell:
+def _trial_pps(trial: Mapping[str, Any]) -> Cell:
     pps = dig(trial, "rates", "pps")
     return Cell(pps_figure(pps)) if is_number(pps) else no_figure(_why_no_figure(trial))
 
 
-def _loss_cell(trial: Mapping[str, Any]) -> Cell:
+def _trial_loss(trial: Mapping[str, Any]) -> Cell:
     ratio = dig(trial, "counters", "loss_ratio")
     if is_number(ratio):
         return Cell(share(ratio))
@@ -220,7 +220,7 @@ def _loss_cell(trial: Mapping[str, Any]) -> Cell:
     return no_figure("loss unknown: see the verdict" if counted else "loss unknown: nothing counted what arrived")
 
 
-def _outcome_cell(trial: Mapping[str, Any]) -> Cell:
+def _trial_outcome(trial: Mapping[str, Any]) -> Cell:
     ok, ended = trial["status"] == "ok", dig(trial, "run", "ended_by")
     verdict = dig(trial, "counters", "verdict") or "unknown"
     reason = dig(trial, "counters", "reason") if ok else trial.get("error")

@@ -41,7 +41,7 @@ def _said(work: Callable[[], Any]) -> Any:
         raise TrafficgenError(" ".join(str(error).split())) from None
 
 
-def _check(expression: Any) -> None:
+def _check_expression(expression: Any) -> None:
     _bounded(expression, lambda: bool(_parse(expression)))
 
 
@@ -65,7 +65,7 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
         if any(other["name"] == one["name"] for other in checked):
             raise TrafficgenError(f"the name {one['name']!r} is used twice", on=on, remedy="Give each its own name.")
         try:
-            _check(one["expression"])
+            _check_expression(one["expression"])
         except TrafficgenError as error:
             raise TrafficgenError(
                 error.what, on=f"criterion {one['name']!r}: {one['expression']}", remedy=error.remedy
@@ -84,13 +84,13 @@ def judge_criteria(criteria: Any, data: Any) -> list[dict[str, Any]]:
 
 def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
     try:
-        passed, error = _bounded(one["expression"], lambda: _answer(one["expression"], data))
+        passed, error = _bounded(one["expression"], lambda: _evaluate(one["expression"], data))
     except TrafficgenError as failed:
         passed, error = False, failed.what
     return {**one, "passed": passed, "error": error}
 
 
-def _answer(expression: str, data: Any) -> tuple[bool, str | None]:
+def _evaluate(expression: str, data: Any) -> tuple[bool, str | None]:
     """Whether it is met, and why it gives no answer."""
     compiled = _parse(expression)
     value = compiled.search(data)

@@ -43,12 +43,12 @@ def read(where: str) -> tuple[dict[str, Any], bool]:
     if at.is_dir():
         log, result = at / record.FILE, at / RESULT
         if log.exists():
-            kept = record.read(log)
+            kept = record.read_record(log)
             if kept.left() or not result.exists():
                 return of_record(kept), True
         at = result
     elif at.suffix == Path(record.FILE).suffix:
-        return of_record(record.read(at)), True
+        return of_record(record.read_record(at)), True
     try:
         text = at.read_bytes().decode("utf-8")
     except OSError as error:
@@ -117,7 +117,7 @@ def finish(folder: Path, kinds: Sequence[str]) -> dict[str, Any]:
 
     :return: ``{result, written, problems}``.
     """
-    result = of_record(record.read(folder / record.FILE))
+    result = of_record(record.read_record(folder / record.FILE))
     write_result(folder / RESULT, result)
     if result["criteria"] and not result["unfinished"]:
         result = judged(result)

@@ -76,7 +76,7 @@ def begin(path: Path, plan: Mapping[str, Any]) -> Path | None:
 
 def _put_aside(path: Path) -> Path | None:
     try:
-        record = read(path)
+        record = read_record(path)
     except TrafficgenError:
         record = None
     with _explained(path):
@@ -218,7 +218,7 @@ def _kind(item: Mapping[str, Any]) -> tuple[str, str, str]:
     return item["traffic"], item["injection_method"], json.dumps(item["rate"], sort_keys=True)
 
 
-def read(path: Path) -> Record:
+def read_record(path: Path) -> Record:
     """The record in a file, without an incomplete last line."""
     with _explained(path, "cannot be read", "Name the results' folder of a throughput test, or a trials.jsonl."):
         lines = path.read_bytes().split(b"\n")
@@ -284,13 +284,15 @@ _FREE = ("start_margin",)
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The differences between a test to resume and the one that was started, named by the role's variables; both are
     plans."""
-    found = _values("throughput_name", before["name"], now["name"])
+    found = _differs("throughput_name", before["name"], now["name"])
     if before["collection_version"] != now["collection_version"]:
-        found += _values("the version of wirespeed.trafficgen", before["collection_version"], now["collection_version"])
+        found += _differs(
+            "the version of wirespeed.trafficgen", before["collection_version"], now["collection_version"]
+        )
     for key in dict.fromkeys((*before["settings"], *now["settings"])):
         if key not in _FREE:
-            found += _values(f"throughput_{key}", before["settings"].get(key), now["settings"].get(key))
-    found += _traffic(before["traffic"], now["traffic"])
+            found += _differs(f"throughput_{key}", before["settings"].get(key), now["settings"].get(key))
+    found += _traffic_changes(before["traffic"], now["traffic"])
     if set(before["hosts"]) != set(now["hosts"]):
         found.append(
             f"the hosts (inventory, target, --limit) were {', '.join(before['hosts'])}, and are"
@@ -299,25 +301,25 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for name in before["hosts"]:
         if name in now["hosts"]:
             found += _host(name, before["hosts"][name], now["hosts"][name])
-    if not found and _bare(before["plan"]) != _bare(now["plan"]):
+    if not found and _work(before["plan"]) != _work(now["plan"]):
         found.append("the trials that are planned (throughput_methods, by what the hosts can do)")
     return found
 
 
-def _bare(plan: Mapping[str, Any]) -> tuple[Any, Any]:
+def _work(plan: Mapping[str, Any]) -> tuple[Any, Any]:
     return plan["trials"], plan["searches"]
 
 
-def _values(name: str, before: Any, now: Any) -> list[str]:
-    return [] if before == now else [f"{name} was {_shown(before)}, and is {_shown(now)}"]
+def _differs(name: str, before: Any, now: Any) -> list[str]:
+    return [] if before == now else [f"{name} was {_setting_shown(before)}, and is {_setting_shown(now)}"]
 
 
-def _shown(value: Any) -> str:
+def _setting_shown(value: Any) -> str:
     text = "not set" if value is None else value if isinstance(value, str) and value else json.dumps(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-def _traffic(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> list[str]:
+def _traffic_changes(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> list[str]:
     old, new = ({one["name"]: one for one in each} for each in (before, now))
     if list(old) != list(new):
         return [f"throughput_traffic was {', '.join(old)}, and is {', '.join(new)}"]
@@ -326,7 +328,7 @@ def _traffic(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any
         said
         for name in old
         for key in keys
-        for said in _values(
+        for said in _differs(
             f"throughput_traffic ({name}: {key})", old[name].get(key) or None, new[name].get(key) or None
         )
     ]
@@ -338,17 +340,17 @@ def _host(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
         old, new = before["host"], now["host"]
         for key in way:
             old, new = ((tree or {}).get(key) for tree in (old, new))
-        found += _values(f"{name}: {called}", old, new)
+        found += _differs(f"{name}: {called}", old, new)
     hashes = {one["name"]: one["sha256"] for one in before["traffic"]}
     for one in now["traffic"]:
         if one["name"] in hashes:
-            found += _values(f"{name}: the SHA-256 of the pcap of {one['name']}", hashes[one["name"]], one["sha256"])
+            found += _differs(f"{name}: the SHA-256 of the pcap of {one['name']}", hashes[one["name"]], one["sha256"])
     return found
 
 
 def resume(path: Path, plan: Mapping[str, Any]) -> Record:
     """The record of the test to resume; :class:`TrafficgenError` if it is another test's."""
-    record = read(path)
+    record = read_record(path)
     different = differences(record.plan, clean(plan))
     if different:
         raise TrafficgenError(

@@ -50,7 +50,7 @@ def load(text: str, on: str = "the result") -> dict[str, Any]:
         cut = whole.startswith("{") and (not whole.endswith("}") or error.pos >= len(text.rstrip()))
         what = "is cut short: its JSON ends in the middle" if cut else "is not JSON"
         raise TrafficgenError(what, on=on, said=str(error), remedy="Copy it again." if cut else again) from None
-    _check(result, on)
+    _check_result(result, on)
     return result  # type: ignore[no-any-return]
 
 
@@ -64,11 +64,11 @@ def check_result(value: Any, on: str = "the result") -> dict[str, Any]:
             remedy="Give a result file that the role throughput wrote, read with throughput_load.",
         )
     result: dict[str, Any] = schema.plain_data(value)
-    _check(result, on)
+    _check_result(result, on)
     return result
 
 
-def _check(result: Any, on: str) -> None:
+def _check_result(result: Any, on: str) -> None:
     again = "Name a result.json of the role throughput."
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         said = (

@@ -34,7 +34,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import rates
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
@@ -390,7 +390,7 @@ def _result(settings: SearchSettings, trials: Sequence[SearchTrial], answer: Map
                 "loss_ratio": trial.loss_ratio,
                 "verdict": trial.verdict,
                 "valid": judged.kind in (GOOD, LOSSY),
-                "reason": judged.why[:1].upper() + judged.why[1:] + "." if judged.why else "",
+                "reason": as_sentence(judged.why),
                 **{name: trial.kept.get(name) for name in KEPT},
             }
         )

@@ -10,14 +10,14 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.wirespeed.trafficgen.plugins.filter import reconcile as plugin
+from ansible_collections.wirespeed.trafficgen.plugins.filter import reconcile
 
-FILTER = functools.partial(plugin.FilterModule().filters()["reconcile"], None)
+FILTER = functools.partial(reconcile.FilterModule().filters()["reconcile"], None)
 
 
 def test_arguments_are_as_documented():
-    documented = yaml.safe_load(plugin.DOCUMENTATION)
-    names = list(inspect.signature(plugin.reconcile).parameters)[1:]
+    documented = yaml.safe_load(reconcile.DOCUMENTATION)
+    names = list(inspect.signature(reconcile.reconcile).parameters)[1:]
     assert documented["positional"].split(", ") == names
     assert set(documented["options"]) == {"_input", *names}
 

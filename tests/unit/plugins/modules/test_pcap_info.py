@@ -10,18 +10,18 @@ from dataclasses import fields
 import yaml
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import SOURCE_MACS_LIMIT, PcapSummary
-from ansible_collections.wirespeed.trafficgen.plugins.modules import pcap_info as module
+from ansible_collections.wirespeed.trafficgen.plugins.modules import pcap_info
 
 
 def test_options_are_as_documented():
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = yaml.safe_load(pcap_info.DOCUMENTATION)["options"]
     for option in options.values():
         option.pop("description")
-    assert options == module.ARGUMENT_SPEC
+    assert options == pcap_info.ARGUMENT_SPEC
 
 
 def test_result_is_as_documented():
-    documented = yaml.safe_load(module.RETURN)["pcap_info"]
+    documented = yaml.safe_load(pcap_info.RETURN)["pcap_info"]
     names = {field.name for field in fields(PcapSummary)}
     assert set(documented["contains"]) == names
     assert set(documented["sample"]) == names

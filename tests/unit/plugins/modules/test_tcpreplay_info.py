@@ -8,18 +8,18 @@ from __future__ import annotations
 import yaml
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import parse_version
-from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay_info as module
+from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay_info
 
 
 def test_options_are_as_documented():
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = yaml.safe_load(tcpreplay_info.DOCUMENTATION)["options"]
     for option in options.values():
         option.pop("description")
-    assert options == module.ARGUMENT_SPEC
+    assert options == tcpreplay_info.ARGUMENT_SPEC
 
 
 def test_results_are_documented():
-    documented = yaml.safe_load(module.RETURN)["tcpreplay_info"]["contains"]
+    documented = yaml.safe_load(tcpreplay_info.RETURN)["tcpreplay_info"]["contains"]
     result = parse_version("tcpreplay version: 4.4.2 (build git:v4.4.2)\n").as_result()
     assert {*result, "path", "netmap"} == set(documented)
     assert set(result["build"]) == set(documented["build"]["contains"])

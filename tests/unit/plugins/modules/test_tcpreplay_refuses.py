@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay as module
+from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay
 
 MAKE_PCAPS = Path(__file__).resolve().parents[3] / "integration/targets/tcpreplay_module/files/make_pcaps.py"
 NAMES = "not a name of an interface"
@@ -35,7 +35,7 @@ def refused(refusal, lab, pcaps):
 
         before = state()
         sound = {"interface": "snd0", "netns": lab.sender, "pcaps": [str(pcaps / "small.pcap")]}
-        said = refusal(module, **{**sound, **parameters})
+        said = refusal(tcpreplay, **{**sound, **parameters})
         assert state() == before
         return said
 

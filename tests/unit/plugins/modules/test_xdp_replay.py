@@ -22,12 +22,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.doc_fragments import _repl
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import plan as plans
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine, plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, WorkerDone
-from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay
-from ansible_collections.wirespeed.trafficgen.plugins.modules import xdp_replay as module
+from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay, xdp_replay
 
 NAMES = "not a name of an interface"
 OWN = {"duration", "workers", "split", "burst", "fact_name"}
@@ -60,7 +58,7 @@ def given(lab, pcap_of):
 def refused(refusal, lab, given):
     def refused(**parameters):
         before = lab.sent()
-        said = refusal(module, **{**given, **parameters})
+        said = refusal(xdp_replay, **{**given, **parameters})
         assert lab.sent() == before
         return said
 
@@ -117,7 +115,7 @@ def test_a_host_that_cannot(refused, monkeypatch):
     def refuse():
         raise TrafficgenError("needs x86_64")
 
-    monkeypatch.setattr(plans, "check_machine", refuse)
+    monkeypatch.setattr(plan, "check_machine", refuse)
     assert "needs x86_64" in refused()
 
 
@@ -134,14 +132,14 @@ def test_more_workers_than_frames_one_by_one_at_the_recorded_speed(refused, monk
 def test_as_many_workers_as_queues_and_cpus(ask, given, monkeypatch, queues, cpus, workers):
     monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": queues, "tx": queues, "combined": None})
     asked = {**given, "workers": "auto", "pps": 10, **({"cpu_list": cpus} if cpus else {})}
-    run = ask(module, **asked, _ansible_check_mode=True)["run"]
+    run = ask(xdp_replay, **asked, _ansible_check_mode=True)["run"]
     assert [worker["queue"] for worker in run["workers"]] == list(range(workers))
 
 
 def test_the_queue_is_taken(refused, given, lab):
     bound = "import socket, struct, sys, time; sys.path.insert(0, '/'); print('bound', flush=True); time.sleep(60)"
     code = (
-        f"from {plans.__name__.replace('.plan', '.queue_socket')} import QueueSocket\n"
+        f"from {plan.__name__.replace('.plan', '.queue_socket')} import QueueSocket\n"
         "from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface\n"
         f"queue = QueueSocket(Interface('snd0', {lab.sender!r}), 0, 1 << 20)\nqueue.bind()\n{bound}"
     )
@@ -156,7 +154,7 @@ def test_the_queue_is_taken(refused, given, lab):
 def test_a_run(ask, given, lab):
     both = {**given, "rx_interface": "rcv0", "rx_netns": lab.receiver}
     start_at = time.time() + 3
-    found = ask(module, **both, l1_mbps=1, loop=0, duration=0.5, start_at=start_at, fact_name="mine")
+    found = ask(xdp_replay, **both, l1_mbps=1, loop=0, duration=0.5, start_at=start_at, fact_name="mine")
     assert not found.get("failed"), found
     stats, run, [worker] = found["stats"], found["run"], found["run"]["workers"]
     # 84 bytes of the line's time each: 1488.1 in a second.
@@ -172,34 +170,35 @@ def test_a_run(ask, given, lab):
 
 def test_few_frames_take_the_time_of_as_many(ask, given):
     # By tcpreplay's way of counting it would be 0.8.
-    assert 0.85 < ask(module, **given, pps=10, limit=5)["run"]["rate_reached"] <= 1.001
+    assert 0.85 < ask(xdp_replay, **given, pps=10, limit=5)["run"]["rate_reached"] <= 1.001
 
 
 def test_the_result_is_tcpreplay_s_tree(ask, given):
-    found = ask(module, **given, pps=1000)
+    found = ask(xdp_replay, **given, pps=1000)
     theirs = yaml.safe_load(tcpreplay.RETURN)
     for part in ("stats", "rates", "run", "counters"):
         more = {"xdp_mode", "split", "workers"} if part == "run" else set()
         assert set(found[part]) == {*theirs[part]["contains"], *more}
-    of_worker = yaml.safe_load(module.RETURN)["run"]["contains"]["workers"]["contains"]
+    of_worker = yaml.safe_load(xdp_replay.RETURN)["run"]["contains"]["workers"]["contains"]
     assert set(found["run"]["workers"][0]) == set(of_worker)
 
 
 def test_where_netmap_may_have_the_port(given, monkeypatch):
     monkeypatch.setattr(xdp, "has_netmap", lambda qdisc: None)
     warnings = []
-    request = parse_request({**{name: one.get("default") for name, one in module.ARGUMENT_SPEC.items()}, **given})
+    request = parse_request({**{name: one.get("default") for name, one in xdp_replay.ARGUMENT_SPEC.items()}, **given})
     for driver, told in (("veth", 0), ("ixgbe", 1)):
         found = SimpleNamespace(request=request, nic=SimpleNamespace(qdisc="mq"), link={"driver": driver})
-        plans._check_netmap(found, warnings.append)
+        plan._check_netmap(found, warnings.append)
         assert len(warnings) == told
     assert "netmap is in use on this host" in warnings[0]
 
 
 def test_a_worker_that_ends_without_a_reason_is_an_error():
     worker = WorkerDone(0, 0, 5, 300, 0, 1.0, 0.0, 0, 0.0, "")
-    plan = SimpleNamespace(stream=SimpleNamespace(workers=1), request=SimpleNamespace(sender=SimpleNamespace(name="s")))
-    sender = engine.Xdp(plan, print)
+    sender_of = SimpleNamespace(name="s")
+    planned = SimpleNamespace(stream=SimpleNamespace(workers=1), request=SimpleNamespace(sender=sender_of))
+    sender = engine.Xdp(planned, print)
     for ended, said in (("worker 0 failed", "s: worker 0 failed."), ("exited", None), ("timeout", None)):
         complaint = sender._complaint(Done(ended, False, 0.0, 1.0, (worker,)))
         assert (complaint.message if complaint else None) == said
@@ -208,7 +207,7 @@ def test_a_worker_that_ends_without_a_reason_is_an_error():
 def test_what_nobody_lets_end(given):
     # Apart, as warnings go elsewhere where a process has loaded Ansible's controller.
     asked = json.dumps({"ANSIBLE_MODULE_ARGS": {**given, "pps": 500, "loop": 0, "duration": 60, "timeout": 1}})
-    command = [sys.executable, "-m", module.__name__]
+    command = [sys.executable, "-m", xdp_replay.__name__]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout.splitlines()[-1])
     assert not found.get("failed"), found
@@ -222,7 +221,7 @@ def test_a_module_that_gets_a_signal(given, lab, number):
     before, link = lab.sent(), settings(lab)
     asked = {**given, "pps": 1000, "loop": 0, "duration": 60, "rx_interface": "rcv0", "rx_netns": lab.receiver}
     with subprocess.Popen(
-        [sys.executable, "-m", module.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", xdp_replay.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as run:
         run.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": asked}))
         run.stdin.close()
@@ -253,7 +252,7 @@ def test_a_worker_that_is_killed(ask, given, monkeypatch):
         threading.Timer(0.5, os.kill, (sender._workers[0].pid, signal.SIGKILL)).start()
 
     monkeypatch.setattr(engine.Sender, "start", start)
-    found = ask(module, **given, pps=500, loop=0, duration=60)
+    found = ask(xdp_replay, **given, pps=500, loop=0, duration=60)
     assert found["failed"] and "snd0: worker 0: was killed by SIGKILL" in found["msg"]
     assert (found["run"]["ended_by"], found["stats"]["interrupted"]) == ("error", False)
     assert found["stats"]["packets"] > 0 and found["counters"]["tx"]["packets"] == found["stats"]["packets"]
@@ -275,7 +274,7 @@ def settings(lab):
 def test_an_interface_that_is_set_down(ask, given, lab):
     down = f"sleep 2; ip -n {lab.sender} link set snd0 down; sleep 3; ip -n {lab.sender} link set snd0 up"
     with subprocess.Popen(["sh", "-c", down]):
-        found = ask(module, **given, pps=500, loop=0, duration=60)
+        found = ask(xdp_replay, **given, pps=500, loop=0, duration=60)
     assert found["failed"] and found["run"]["ended_by"] == "error"
     assert "set down" in found["msg"]
     assert found["stats"]["packets"] > 0
@@ -289,11 +288,11 @@ def documented(of):
 
 
 def test_what_both_modules_have_is_the_same():
-    assert set(module.ARGUMENT_SPEC) == {*ARGUMENTS, *OWN}
+    assert set(xdp_replay.ARGUMENT_SPEC) == {*ARGUMENTS, *OWN}
     for name in ARGUMENTS:
-        assert module.ARGUMENT_SPEC[name] is tcpreplay.ARGUMENT_SPEC[name]
-    ours, theirs = documented(module), documented(tcpreplay)
-    assert set(ours) == set(module.ARGUMENT_SPEC) and set(theirs) == set(tcpreplay.ARGUMENT_SPEC)
+        assert xdp_replay.ARGUMENT_SPEC[name] is tcpreplay.ARGUMENT_SPEC[name]
+    ours, theirs = documented(xdp_replay), documented(tcpreplay)
+    assert set(ours) == set(xdp_replay.ARGUMENT_SPEC) and set(theirs) == set(tcpreplay.ARGUMENT_SPEC)
     # What each says of its own; all else stands in the fragment.
     said_by_each = {"pcaps", "mbps", "pps", "cpu_list", "timeout", "offloads", "flow_control"}
     for name, spec in ARGUMENTS.items():

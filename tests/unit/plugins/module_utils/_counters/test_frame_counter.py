@@ -10,8 +10,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter as fc
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import nftables
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import frame_counter, nftables
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.nftables import Rule, RuleTable
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import Completed
@@ -38,9 +37,9 @@ class Nft:
     def __init__(self, monkeypatch, *answers, tables=()):
         self.answers, self.tables = list(answers), list(tables)
         self.calls = []
-        monkeypatch.setattr(fc, "find_executable", lambda name, remedy="": name)
-        monkeypatch.setattr(fc, "run", self.run)
-        monkeypatch.setattr(fc.nftables, "read_table", self.read_table)
+        monkeypatch.setattr(frame_counter, "find_executable", lambda name, remedy="": name)
+        monkeypatch.setattr(frame_counter, "run", self.run)
+        monkeypatch.setattr(frame_counter.nftables, "read_table", self.read_table)
 
     def run(self, argv, *, netns=None, stdin=None):
         self.calls.append((argv, netns, stdin))
@@ -65,7 +64,7 @@ class Nft:
     ],
 )
 def test_a_mac_address_in_its_usual_forms(written, normal):
-    assert fc.normal_mac(written) == normal
+    assert frame_counter.normal_mac(written) == normal
 
 
 @pytest.mark.parametrize(
@@ -74,23 +73,23 @@ def test_a_mac_address_in_its_usual_forms(written, normal):
 )
 def test_what_is_no_mac_address(wrong):
     with pytest.raises(TrafficgenError, match="not a MAC address"):
-        fc.normal_mac(wrong)
+        frame_counter.normal_mac(wrong)
 
 
 @pytest.mark.parametrize("odd", ["ff:ff:ff:ff:ff:ff", "01:02:03:04:05:06", "00:00:00:00:00:00"])
 def test_captures_have_frames_from_addresses_that_no_station_has(odd):
-    assert fc.normal_mac(odd) == odd
+    assert frame_counter.normal_mac(odd) == odd
 
 
 def test_table_names_are_nftables_identifiers_and_never_the_same():
     names = ["eth0", "eth-0", "eth_0", "eth.0", "e@x", "enp3s0f0np0.100"]
-    tables = {fc.table_name(name) for name in names}
+    tables = {frame_counter.table_name(name) for name in names}
     assert len(tables) == len(names)
     assert all(table.replace("_", "").isalnum() for table in tables)
 
 
 def test_a_leftover_of_a_killed_run_is_replaced_in_the_same_transaction():
-    lines = fc.ruleset("rcv0", ["02:00:00:00:00:01"]).splitlines()
+    lines = frame_counter.ruleset("rcv0", ["02:00:00:00:00:01"]).splitlines()
     assert lines[:3] == [
         "add table netdev trafficgen_count_rcv0",
         "delete table netdev trafficgen_count_rcv0",
@@ -104,7 +103,7 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
         (0, "", ""),
         tables=[counted(0, 0, 0), counted()],
     )
-    counter = fc.add_frame_counter(RCV0, ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"])
+    counter = frame_counter.add_frame_counter(RCV0, ["02:00:00:00:00:09", "0200.0000.0001", "02:00:00:00:00:01"])
     assert counter == {
         "source": "nftables ingress counter",
         "packets": 0,
@@ -116,13 +115,13 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
         "others": 0,
     }
     assert {call[1] for call in nft.calls} == {"tg-rcv"}
-    read = fc.read_frame_counter(counter, RCV0)
+    read = frame_counter.read_frame_counter(counter, RCV0)
     assert (read["packets"], read["layer3_bytes"], read["others"]) == (4000, 228000, 7)
 
 
 def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface():
     """``ether saddr`` would stand behind a ``meta iiftype ether``, which the loopback interface does not meet."""
-    rules = fc.ruleset("lo", ["01:02:03:04:05:06", "02:00:00:00:00:01"])
+    rules = frame_counter.ruleset("lo", ["01:02:03:04:05:06", "02:00:00:00:00:01"])
     assert "@ll,48,48 { 0x010203040506, 0x020000000001 } counter accept\n    counter\n" in rules
     assert "ether saddr" not in rules
 
@@ -130,14 +129,14 @@ def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface(
 def test_a_counter_that_somebody_replaced(monkeypatch):
     Nft(monkeypatch, tables=[counted()])
     with pytest.raises(TrafficgenError, match="was replaced after"):
-        fc.read_frame_counter({"handle": 2}, RCV0)
+        frame_counter.read_frame_counter({"handle": 2}, RCV0)
 
 
 def test_a_counter_that_somebody_removed(monkeypatch):
     Nft(monkeypatch, (1, "", GONE), tables=[None])
     with pytest.raises(TrafficgenError, match="is gone: somebody removed it"):
-        fc.read_frame_counter({"handle": 3}, RCV0)
-    fc.remove_frame_counter(RCV0)
+        frame_counter.read_frame_counter({"handle": 3}, RCV0)
+    frame_counter.remove_frame_counter(RCV0)
 
 
 CHANGED = [
@@ -153,23 +152,23 @@ CHANGED = [
 def test_a_table_that_somebody_changed(monkeypatch, table):
     Nft(monkeypatch, tables=[table])
     with pytest.raises(TrafficgenError, match="no frame counter any more"):
-        fc.read_frame_counter({"handle": 3}, RCV0)
+        frame_counter.read_frame_counter({"handle": 3}, RCV0)
 
 
 def test_a_counter_is_found_whoever_set_it_up(monkeypatch):
     Nft(monkeypatch, tables=[counted(), None, RuleTable(3, [])])
-    found = fc.find_frame_counter(RCV0)
+    found = frame_counter.find_frame_counter(RCV0)
     assert (found["macs"], found["packets"]) == (["02:00:00:00:00:01", "02:00:00:00:00:09"], 4000)
-    assert fc.find_frame_counter(RCV0) is None
-    assert fc.find_frame_counter(RCV0)["macs"] == []
+    assert frame_counter.find_frame_counter(RCV0) is None
+    assert frame_counter.find_frame_counter(RCV0)["macs"] == []
 
 
 def test_without_root(monkeypatch):
     Nft(monkeypatch, (1, "", REFUSED), tables=[PermissionError(errno.EPERM, "Operation not permitted")])
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
-        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
+        frame_counter.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
     with pytest.raises(TrafficgenError, match=r"Operation not permitted.*run the task with become"):
-        fc.find_frame_counter(RCV0)
+        frame_counter.find_frame_counter(RCV0)
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EPROTONOSUPPORT])
@@ -177,37 +176,37 @@ def test_a_kernel_without_it(monkeypatch, number):
     said = f"Error: Could not process rule: {os.strerror(number)}\n"
     Nft(monkeypatch, (1, "", said), tables=[OSError(number, os.strerror(number))])
     with pytest.raises(TrafficgenError, match=r"The kernel must have nftables' netdev family"):
-        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
+        frame_counter.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
     with pytest.raises(TrafficgenError, match=r"The kernel must have nftables' netdev family"):
-        fc.find_frame_counter(RCV0)
+        frame_counter.find_frame_counter(RCV0)
 
 
 def test_what_the_system_has_no_more_of_is_no_missing_counter(monkeypatch):
     Nft(monkeypatch, tables=[OSError(errno.EMFILE, "Too many open files")])
     with pytest.raises(OSError, match="Too many open files"):
-        fc.find_frame_counter(RCV0)
+        frame_counter.find_frame_counter(RCV0)
 
 
 def test_without_nft_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(TrafficgenError, match=r"nft: not found.*Install nftables"):
-        fc.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
+        frame_counter.add_frame_counter(RCV0, ["02:00:00:00:00:01"])
 
 
 def test_an_interface_nftables_cannot_quote():
     with pytest.raises(TrafficgenError, match="cannot name this interface"):
-        fc.add_frame_counter(Interface('a"b'), ["02:00:00:00:00:01"])
+        frame_counter.add_frame_counter(Interface('a"b'), ["02:00:00:00:00:01"])
 
 
 def test_no_addresses():
     with pytest.raises(TrafficgenError, match="no source MAC address"):
-        fc.add_frame_counter(RCV0, [])
+        frame_counter.add_frame_counter(RCV0, [])
 
 
 def test_names_that_are_not_ascii_have_tables_of_their_own():
     # By character, "\u0100" would be what "\x10" and "0" are.
     names = ["\u0100", "\x100", "ü0", "Ã¼0", "$(id)"]
-    tables = {fc.table_name(name) for name in names}
+    tables = {frame_counter.table_name(name) for name in names}
     assert len(tables) == len(names)
     assert all(table.isascii() and table.replace("_", "").isalnum() for table in tables)
 
@@ -215,7 +214,7 @@ def test_names_that_are_not_ascii_have_tables_of_their_own():
 @pytest.mark.parametrize("name", ["a*", "*", "a\\b"])
 def test_a_name_that_would_stand_for_others(name):
     with pytest.raises(TrafficgenError, match="cannot name this interface"):
-        fc.add_frame_counter(Interface(name), ["02:00:00:00:00:01"])
+        frame_counter.add_frame_counter(Interface(name), ["02:00:00:00:00:01"])
 
 
 @pytest.fixture
@@ -252,18 +251,18 @@ def listed(netns, table):
 )
 def test_it_is_what_nft_says(netns, macs):
     port = Interface("lo", netns)
-    assert fc.find_frame_counter(port) is None
-    counter = fc.add_frame_counter(port, macs)
+    assert frame_counter.find_frame_counter(port) is None
+    counter = frame_counter.add_frame_counter(port, macs)
     assert listed(netns, counter["table"])[2:] == (0, 0, 0)
     send = "import socket; s = socket.socket(2, 2); [s.sendto(b'x', ('127.0.0.1', 9)) for _ in range(5)]"
     subprocess.run(["ip", "netns", "exec", netns, "python3", "-c", send], check=True)
-    now = fc.read_frame_counter(counter, port)
+    now = frame_counter.read_frame_counter(counter, port)
     told = (now["handle"], [mac.replace(":", "") for mac in now["macs"]], now["packets"], now["layer3_bytes"])
     assert (*told, now["others"]) == listed(netns, counter["table"])
     assert now["packets"] + now["others"] >= 5
     assert (now["packets"] > 0) is ("00:00:00:00:00:00" in macs)
     subprocess.run(["ip", "netns", "exec", netns, "nft", "flush", "table", "netdev", counter["table"]], check=True)
     with pytest.raises(TrafficgenError, match="no frame counter any more"):
-        fc.read_frame_counter(counter, port)
-    fc.remove_frame_counter(port)
+        frame_counter.read_frame_counter(counter, port)
+    frame_counter.remove_frame_counter(port)
     assert nftables.read_table(counter["table"], netns) is None

@@ -14,9 +14,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import build as builds
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import build, program
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import host as hosts
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import program
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import settings as asked_for
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_netmap import (
     KERNEL,
@@ -50,16 +49,16 @@ e1000@conf := CONFIG_E1000
 
 
 def test_native_drivers_are_those_configure_is_left_with() -> None:
-    assert builds.native_drivers(CONFIGURE) == ["e1000"]
+    assert build.native_drivers(CONFIGURE) == ["e1000"]
 
 
 def test_no_native_drivers() -> None:
-    assert builds.native_drivers("native drivers              \n\n") == []
+    assert build.native_drivers("native drivers              \n\n") == []
 
 
 def test_output_without_that_line_is_refused() -> None:
     with pytest.raises(TrafficgenError, match="native drivers"):
-        builds.native_drivers("*** native drivers              e1000\n")
+        build.native_drivers("*** native drivers              e1000\n")
 
 
 def test_configure_and_make_cannot_fetch(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -174,14 +173,14 @@ def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., di
 
 def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
-    monkeypatch.setattr(builds, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
-    said = builds.tools_problem(settings(external_drivers=[driver]))
+    monkeypatch.setattr(build, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
+    said = build.tools_problem(settings(external_drivers=[driver]))
     assert "archive of ixgbe" in said and "dev_tools" not in said
-    assert builds.tools_problem(settings()) == ""
+    assert build.tools_problem(settings()) == ""
 
 
 def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builds, "NEEDED_MB", 10**9)
+    monkeypatch.setattr(build, "NEEDED_MB", 10**9)
     with pytest.raises(TrafficgenError, match="Make room there"):
         built()
 

@@ -6,7 +6,7 @@ be made."""
 
 from __future__ import annotations
 
-import ctypes as c
+import ctypes
 import errno
 import fcntl
 import os
@@ -14,58 +14,58 @@ import os
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import device as api
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import device
 
 # What the macros _IOWR('i', 145, struct nmreq), … of netmap's headers give on x86-64 and Arm.
 NIOCGINFO, NIOCREGIF, NIOCTXSYNC = 0xC03C6991, 0xC03C6992, 0x6994
 
 
-class Nmreq(c.Structure):
+class Nmreq(ctypes.Structure):
     _fields_ = [
-        ("name", c.c_char * 16),
-        ("version", c.c_uint32),
-        ("offset", c.c_uint32),
-        ("memsize", c.c_uint32),
-        ("tx_slots", c.c_uint32),
-        ("rx_slots", c.c_uint32),
-        ("tx_rings", c.c_uint16),
-        ("rx_rings", c.c_uint16),
-        ("ringid", c.c_uint16),
-        ("cmd", c.c_uint16),
-        ("arg1", c.c_uint16),
-        ("arg2", c.c_uint16),
-        ("arg3", c.c_uint32),
-        ("flags", c.c_uint32),
-        ("spare2", c.c_uint32 * 1),
+        ("name", ctypes.c_char * 16),
+        ("version", ctypes.c_uint32),
+        ("offset", ctypes.c_uint32),
+        ("memsize", ctypes.c_uint32),
+        ("tx_slots", ctypes.c_uint32),
+        ("rx_slots", ctypes.c_uint32),
+        ("tx_rings", ctypes.c_uint16),
+        ("rx_rings", ctypes.c_uint16),
+        ("ringid", ctypes.c_uint16),
+        ("cmd", ctypes.c_uint16),
+        ("arg1", ctypes.c_uint16),
+        ("arg2", ctypes.c_uint16),
+        ("arg3", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("spare2", ctypes.c_uint32 * 1),
     ]
 
 
-class Ring(c.Structure):
+class Ring(ctypes.Structure):
     _fields_ = [
-        ("buf_ofs", c.c_int64),
-        ("num_slots", c.c_uint32),
-        ("nr_buf_size", c.c_uint32),
-        ("ringid", c.c_uint16),
-        ("dir", c.c_uint16),
-        ("head", c.c_uint32),
-        ("cur", c.c_uint32),
-        ("tail", c.c_uint32),
-        ("flags", c.c_uint32),
+        ("buf_ofs", ctypes.c_int64),
+        ("num_slots", ctypes.c_uint32),
+        ("nr_buf_size", ctypes.c_uint32),
+        ("ringid", ctypes.c_uint16),
+        ("dir", ctypes.c_uint16),
+        ("head", ctypes.c_uint32),
+        ("cur", ctypes.c_uint32),
+        ("tail", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
     ]
 
 
-class NetmapIf(c.Structure):
+class NetmapIf(ctypes.Structure):
     _fields_ = [
-        ("name", c.c_char * 16),
-        ("version", c.c_uint32),
-        ("flags", c.c_uint32),
-        ("tx_rings", c.c_uint32),
-        ("rx_rings", c.c_uint32),
-        ("bufs_head", c.c_uint32),
-        ("host_tx_rings", c.c_uint32),
-        ("host_rx_rings", c.c_uint32),
-        ("spare", c.c_uint32 * 3),
-        ("ring_ofs", c.c_ssize_t * 6),
+        ("name", ctypes.c_char * 16),
+        ("version", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("tx_rings", ctypes.c_uint32),
+        ("rx_rings", ctypes.c_uint32),
+        ("bufs_head", ctypes.c_uint32),
+        ("host_tx_rings", ctypes.c_uint32),
+        ("host_rx_rings", ctypes.c_uint32),
+        ("spare", ctypes.c_uint32 * 3),
+        ("ring_ofs", ctypes.c_ssize_t * 6),
     ]
 
 
@@ -88,9 +88,9 @@ class Netmap:
         nifp = NetmapIf(name=b"ens17", tx_rings=2, rx_rings=2, host_tx_rings=1, host_rx_rings=1)
         nifp.ring_ofs[:] = [offset - self.OFFSET for offset in (*self.RINGS, *[16000] * 4)]
         memory = bytearray(self.SIZE)
-        memory[self.OFFSET : self.OFFSET + c.sizeof(nifp)] = bytes(nifp)
+        memory[self.OFFSET : self.OFFSET + ctypes.sizeof(nifp)] = bytes(nifp)
         for offset, ring in zip(self.RINGS, self.rings):
-            memory[offset : offset + c.sizeof(ring)] = bytes(ring)
+            memory[offset : offset + ctypes.sizeof(ring)] = bytes(ring)
         with open(self.path, "r+b" if self.path.exists() else "wb") as file:
             file.write(memory)
 
@@ -102,7 +102,7 @@ class Netmap:
                 raise OSError(self.error, os.strerror(self.error))
             return 0
         request = Nmreq.from_buffer(argument)
-        assert len(argument) == c.sizeof(Nmreq) == 60
+        assert len(argument) == ctypes.sizeof(Nmreq) == 60
         self.requests.append(
             ("info" if number == NIOCGINFO else "take", request.name, request.version, request.flags, request.ringid)
         )
@@ -125,7 +125,7 @@ def netmap(tmp_path, monkeypatch):
 
 
 def open_port(netmap, netns=None):
-    return api.Port(netns, device=str(netmap.path))
+    return device.Port(netns, device=str(netmap.path))
 
 
 def descriptors():
@@ -135,7 +135,7 @@ def descriptors():
 def test_the_rings_of_an_interface(netmap):
     with open_port(netmap) as port:
         assert port.version == 14
-        assert port.rings("ens17") == api.Rings(tx_rings=2, tx_slots=256, rx_rings=3, rx_slots=512)
+        assert port.rings("ens17") == device.Rings(tx_rings=2, tx_slots=256, rx_rings=3, rx_slots=512)
     # NR_REG_ALL_NIC, and never NIOCREGIF.
     assert netmap.requests == [("info", b"", 14, 1, 0), ("info", b"ens17", 14, 1, 0)]
 
@@ -161,7 +161,7 @@ def test_taking_an_interface_and_the_frames_that_wait(netmap):
     with open_port(netmap) as port:
         assert port.waiting() == 0
         assert port.buffer_size() == 0
-        assert port.take("ens17") == api.Rings(2, 256, 3, 512)
+        assert port.take("ens17") == device.Rings(2, 256, 3, 512)
         assert netmap.requests[-1] == ("take", b"ens17", 14, 1, 0)
         assert port.waiting() == 0
         assert netmap.requests[-1] == "sync"
@@ -217,12 +217,12 @@ def test_a_refusal_says_what_to_do(netmap, error, remedy):
 
 def test_a_device_that_is_not_there(tmp_path):
     with pytest.raises(TrafficgenError, match=r"dev: does not open: No such file or directory\. Load netmap"):
-        api.Port(device=str(tmp_path / "dev"))
+        device.Port(device=str(tmp_path / "dev"))
 
 
 def test_a_device_that_is_another():
     with pytest.raises(TrafficgenError, match=r"/dev/null: does not answer: Inappropriate ioctl"):
-        api.Port(device="/dev/null")
+        device.Port(device="/dev/null")
 
 
 def test_in_a_network_namespace(netns, netmap, monkeypatch):

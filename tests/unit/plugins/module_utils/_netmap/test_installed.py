@@ -24,10 +24,10 @@ SRCVERSION = "55D5E1C7E5B4B1C5D0A3D1F"
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """The root of a host that has netmap loaded, with e1000's driver under its own name and ixgbe's under another."""
-    module = tmp_path / "sys/module/netmap"
+    netmap_info = tmp_path / "sys/module/netmap"
     for folder in ("holders/e1000_netmap", "holders/ixgbe", "parameters"):
-        (module / folder).mkdir(parents=True)
-    (module / "srcversion").write_text(SRCVERSION + "\n")
+        (netmap_info / folder).mkdir(parents=True)
+    (netmap_info / "srcversion").write_text(SRCVERSION + "\n")
     for name, value in {
         "buf_size": "4096",
         "admode": "0",
@@ -36,7 +36,7 @@ def host(tmp_path, monkeypatch):
         "name": "x",
         "empty": "",
     }.items():
-        (module / "parameters" / name).write_text(value + "\n")
+        (netmap_info / "parameters" / name).write_text(value + "\n")
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/netmap").touch()
     monkeypatch.setattr(installed, "_modinfo", modinfo)
@@ -349,11 +349,11 @@ def test_a_host_without_netmap_at_all(host, links):
 
 def test_the_result_is_documented(host, links):
     yaml = pytest.importorskip("yaml")
-    from ansible_collections.wirespeed.trafficgen.plugins.modules import netmap_info as module
+    from ansible_collections.wirespeed.trafficgen.plugins.modules import netmap_info
 
     install(host, RUNNING)
     found = info.info(root=str(host), kernel=RUNNING)
-    documented = yaml.safe_load(module.RETURN)["netmap_info"]["contains"]
+    documented = yaml.safe_load(netmap_info.RETURN)["netmap_info"]["contains"]
     assert set(documented) == set(found)
     assert (
         set(documented["interfaces"]["contains"])
@@ -361,7 +361,7 @@ def test_the_result_is_documented(host, links):
         == set(documented["interfaces"]["sample"]["ens17"])
     )
     assert set(documented["builds"]["sample"][RUNNING]) == set(found["builds"][RUNNING])
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = yaml.safe_load(netmap_info.DOCUMENTATION)["options"]
     for option in options.values():
         option.pop("description")
-    assert options == module.ARGUMENT_SPEC
+    assert options == netmap_info.ARGUMENT_SPEC

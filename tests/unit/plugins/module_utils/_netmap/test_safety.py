@@ -13,9 +13,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import build as builds
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import build, program, safety
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import host as hosts
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import program, safety
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import source as sources
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_netmap import (
     FILES,
@@ -129,7 +128,7 @@ def test_nothing_is_built_where_others_can_write(host: Any, source: tuple[str, s
         f"{folder} can be written by everybody" in problem for problem in program.status(host, asked)["problems"]
     )
     with pytest.raises(TrafficgenError, match=f"{folder} can be written by everybody"):
-        builds.build(host, asked, KERNEL)
+        build.build(host, asked, KERNEL)
     assert not host.path("/usr/src/netmap").exists() and not module(host).exists()
 
 

@@ -14,8 +14,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import ExhaustedError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import note as _nic_note
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings as _nic_settings
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import state as _nic_state
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import settings, state
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 
@@ -34,15 +33,15 @@ def test_only_what_differs_is_changed():
         "rx-all": True,
         "new": True,
     }
-    assert _nic_state.to_change(now, before) == {
+    assert state.to_change(now, before) == {
         "rx-checksumming": True,
         "tx-checksum-ip-generic": True,
         "rx-all": False,
     }
-    assert _nic_state.to_change(before, before) == {}
+    assert state.to_change(before, before) == {}
 
 
-OFF = _nic_settings.Settings(offloads_off=True)
+OFF = settings.Settings(offloads_off=True)
 
 
 @pytest.fixture
@@ -84,12 +83,12 @@ def spoil(nic):
 
 
 def put_back(before, nic, *, pause=False, link=False):
-    return _nic_state.put_back(_nic_state.Undo(before, pause=pause, qdisc=True, link=link), nic)
+    return state.put_back(state.Undo(before, pause=pause, qdisc=True, link=link), nic)
 
 
 def test_what_tcpreplay_changes_is_put_back(nic):
     ethtool(nic, "-K", "tx-sctp-segmentation", "off")
-    before, shown = _nic_state.read(nic), ethtool(nic, "-k")
+    before, shown = state.read(nic), ethtool(nic, "-k")
     assert "tx-checksumming: on" in shown and before.promiscuous is False
     # As tcpreplay does when it is killed.
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")
@@ -97,34 +96,34 @@ def test_what_tcpreplay_changes_is_put_back(nic):
     assert ethtool(nic, "-k") != shown
     assert put_back(before, nic) == []
     assert ethtool(nic, "-k") == shown
-    assert _nic_state.read(nic) == before
+    assert state.read(nic) == before
 
 
 def test_promiscuous_mode_that_was_on_stays_on(nic):
     promisc(nic, "on")
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     put_back(before, nic)
-    assert _nic_state.read(nic).promiscuous is True
+    assert state.read(nic).promiscuous is True
     promisc(nic, "off")
     put_back(before, nic)
-    assert _nic_state.read(nic).promiscuous is True
+    assert state.read(nic).promiscuous is True
 
 
 def test_offloads_go_off_and_tcpreplays_own_requests_change_no_more(nic):
-    before = _nic_state.read(nic)
-    assert before.offloads_to_turn_off and _nic_settings.would_change(before, OFF)
+    before = state.read(nic)
+    assert before.offloads_to_turn_off and settings.would_change(before, OFF)
     warnings = []
-    _nic_settings.apply(before, OFF, nic)
+    settings.apply(before, OFF, nic)
     ours = ethtool(nic, "-k")
     for word in ("tcp-segmentation-offload", "generic-receive-offload", "rx-vlan-offload", "tx-checksumming"):
         assert f"{word}: off" in ours
-    now = _nic_settings.verify(OFF, nic, warnings.append)
+    now = settings.verify(OFF, nic, warnings.append)
     assert now.offloads_on(netmap=False) == now.offloads_to_turn_off == warnings == []
-    assert not _nic_settings.would_change(now, OFF)
+    assert not settings.would_change(now, OFF)
     ethtool(nic, "-K", "gso", "off", "tso", "off", "rx", "off", "tx", "off")  # the ioctls tcpreplay uses
     assert ethtool(nic, "-k") == ours
     assert put_back(before, nic) == []
-    assert _nic_state.read(nic) == before
+    assert state.read(nic) == before
 
 
 def set_qdisc(nic, *words):
@@ -132,32 +131,32 @@ def set_qdisc(nic, *words):
 
 
 def test_the_qdisc_that_netmap_leaves_behind_goes(nic):
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     assert before.qdisc == "noop"  # it is down
     subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, "up"], check=True)
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     assert before.qdisc == "noqueue"
     set_qdisc(nic, "pfifo")
     assert put_back(before, nic) == []
-    assert _nic_state.read(nic) == before
+    assert state.read(nic) == before
 
 
 def test_a_qdisc_of_the_users_is_named(nic):
     subprocess.run(["ip", "-n", nic.netns, "link", "set", "dev", nic.name, "up"], check=True)
     set_qdisc(nic, "tbf", "rate", "1mbit", "burst", "10kb", "latency", "10ms")
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     assert put_back(before, nic) == []
-    assert _nic_state.read(nic).qdisc == "tbf"
+    assert state.read(nic).qdisc == "tbf"
     set_qdisc(nic, "pfifo")
     promisc(nic, "on")
     assert put_back(before, nic) == [
         "tga0: netmap replaced its root qdisc tbf, and now it is noqueue. Set it up again with `tc`."
     ]
-    assert _nic_state.read(nic).promiscuous is False
+    assert state.read(nic).promiscuous is False
 
 
 def test_an_interface_that_is_gone_or_another_one(nic):
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     subprocess.run(["ip", "-n", nic.netns, "link", "delete", nic.name], check=True)
     [complaint] = put_back(before, nic)
     assert "no such interface" in complaint and "were not restored" in complaint
@@ -167,13 +166,13 @@ def test_an_interface_that_is_gone_or_another_one(nic):
     )
     [complaint] = put_back(before, nic)
     assert "another interface than before the run" in complaint
-    assert _nic_state.read(nic).mtu == 1400
+    assert state.read(nic).mtu == 1400
 
 
 def test_what_is_on_is_not_what_is_wanted(nic):
     # TSO needs the checksums.
     ethtool(nic, "-K", "tx", "off")
-    now = _nic_state.read(nic)
+    now = state.read(nic)
     assert "tx-tcp-segmentation" in now.offloads_to_turn_off
     assert "tx-tcp-segmentation" not in now.offloads_on(netmap=False)
     # tcpreplay turns these off by itself.
@@ -193,16 +192,14 @@ def up(nic):
 
 
 def left_as_found(nic, warnings, **options):
-    return _nic_settings.left_as_found(
-        _nic_state.read(nic), options.pop("settings", OFF), nic, warnings.append, **options
-    )
+    return settings.left_as_found(state.read(nic), options.pop("settings", OFF), nic, warnings.append, **options)
 
 
 def test_left_as_found(nic, run_folder):
     up(nic)
     before, warnings = shown(nic), []
     with pytest.raises(ZeroDivisionError), left_as_found(nic, warnings):
-        assert _nic_state.read(nic).offloads_to_turn_off == []
+        assert state.read(nic).offloads_to_turn_off == []
         [note] = run_folder.iterdir()
         assert note.stat().st_mode & 0o777 == 0o600
         spoil(nic)
@@ -210,7 +207,7 @@ def test_left_as_found(nic, run_folder):
         raise ZeroDivisionError
     assert shown(nic) == before
     assert warnings == [] and list(run_folder.iterdir()) == []
-    assert _nic_settings.recover(nic) == []
+    assert settings.recover(nic) == []
 
 
 def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
@@ -225,8 +222,8 @@ def test_the_note_goes_where_the_interface_has_gone(nic, run_folder):
 
 def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
     up(nic)
-    with left_as_found(nic, [], settings=_nic_settings.Settings()):
-        assert _nic_state.read(nic).offloads_to_turn_off
+    with left_as_found(nic, [], settings=settings.Settings()):
+        assert state.read(nic).offloads_to_turn_off
         assert list(run_folder.iterdir()) == []
 
 
@@ -278,9 +275,9 @@ def test_what_was_cut_off_with_all_its_processes_is_put_right_by_the_next_run(ni
     before = shown(nic)
     cut_off(nic, pass_fds=(2,))
     assert shown(nic) != before
-    assert _nic_settings.recover(nic) == [f"{nic.name}: an earlier run was cut off; its changes have been undone."]
+    assert settings.recover(nic) == [f"{nic.name}: an earlier run was cut off; its changes have been undone."]
     assert shown(nic) == before
-    assert list(run_folder.iterdir()) == [] and _nic_settings.recover(nic) == []
+    assert list(run_folder.iterdir()) == [] and settings.recover(nic) == []
 
 
 @pytest.mark.parametrize(
@@ -291,7 +288,7 @@ def test_a_note_of_another_boot_or_none_at_all_says_nothing(nic, run_folder, spo
     [note] = run_folder.iterdir()
     note.write_text(spoiled)
     now = shown(nic)
-    assert _nic_settings.recover(nic) == []
+    assert settings.recover(nic) == []
     assert shown(nic) == now
 
 
@@ -302,7 +299,7 @@ def test_a_note_that_a_later_version_wrote_is_left_out(nic, run_folder):
     del noted["state"]["before"]["mtu"]
     note.write_text(json.dumps(noted))
     now = shown(nic)
-    assert _nic_settings.recover(nic) == [
+    assert settings.recover(nic) == [
         "tga0: an earlier run was cut off, and some of its changes could not be undone.",
         "The note is from another version.",
     ]
@@ -318,7 +315,7 @@ def test_a_note_that_cannot_be_written_is_said(nic, run_folder, monkeypatch):
 
 
 def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
-    monkeypatch.setattr(_nic_settings, "put_back", lambda *args: ["tga0: is gone."])
+    monkeypatch.setattr(settings, "put_back", lambda *args: ["tga0: is gone."])
     warnings = []
     with left_as_found(nic, warnings):
         pass
@@ -329,7 +326,7 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
     until = time.monotonic() + 10
     while _others_of(run_folder) and time.monotonic() < until:
         time.sleep(0.02)
-    assert _nic_settings.recover(nic) == [
+    assert settings.recover(nic) == [
         "tga0: an earlier run was cut off, and some of its changes could not be undone.",
         "tga0: is gone.",
     ]
@@ -342,22 +339,22 @@ def test_what_no_process_could_put_back_is_left_for_the_next_run(nic, run_folder
     def exhausted(*args):
         raise ExhaustedError("could not be run", on="ip")
 
-    was = _nic_settings.put_back
-    monkeypatch.setattr(_nic_settings, "put_back", exhausted)
+    was = settings.put_back
+    monkeypatch.setattr(settings, "put_back", exhausted)
     warnings = []
-    before = _nic_state.read(nic)
+    before = state.read(nic)
     with left_as_found(nic, warnings, netmap=True):
         spoil(nic)
     assert warnings == ["ip: could not be run. tga0 is not as it was before the run; the next run on it restores it."]
-    assert _nic_settings.recover(nic) == ["ip: could not be run. The changes of an earlier run are not undone yet."]
-    monkeypatch.setattr(_nic_settings, "put_back", was)
-    assert _nic_settings.recover(nic) == ["tga0: an earlier run was cut off; its changes have been undone."]
-    assert _nic_state.read(nic) == before
+    assert settings.recover(nic) == ["ip: could not be run. The changes of an earlier run are not undone yet."]
+    monkeypatch.setattr(settings, "put_back", was)
+    assert settings.recover(nic) == ["tga0: an earlier run was cut off; its changes have been undone."]
+    assert state.read(nic) == before
     assert list(run_folder.iterdir()) == []
 
 
 def test_a_link_that_stays_down_is_said(nic, monkeypatch):
-    monkeypatch.setattr(_nic_state, "LINK_LIMIT", 0.2)
-    monkeypatch.setitem(_nic_state.wait_for_link.__kwdefaults__, "limit", 0.2)
-    [complaint] = put_back(_nic_state.read(nic), nic, link=True)
+    monkeypatch.setattr(state, "LINK_LIMIT", 0.2)
+    monkeypatch.setitem(state.wait_for_link.__kwdefaults__, "limit", 0.2)
+    [complaint] = put_back(state.read(nic), nic, link=True)
     assert "its link did not come up again within 0.2 s" in complaint

@@ -46,7 +46,7 @@ def features(bits, segments=None):
     ],
 )
 def test_features(answer, told):
-    assert xdp.parse_features(answer) == told
+    assert xdp.parse_device(answer) == told
 
 
 @pytest.mark.parametrize(

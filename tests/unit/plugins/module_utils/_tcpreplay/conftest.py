@@ -22,7 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine as engines
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 STAND_IN = str(Path(__file__).resolve().parents[4] / "fixtures/stand_in_tcpreplay.sh")
@@ -62,7 +62,7 @@ class Host:
 
     def run(self, *, check_mode=False, **given):
         self.warnings = []
-        return engines.carry_out({**self.params, **given}, check_mode=check_mode, warn=self.warnings.append)
+        return engine.carry_out({**self.params, **given}, check_mode=check_mode, warn=self.warnings.append)
 
     def plan(self, **given):
         return self.run(check_mode=True, **given)
@@ -255,7 +255,7 @@ def host(monkeypatch, pcap_of):
         replace(module, snapshot="snapshot")
     replace(receiver, add_frame_counter="add_counter", read_frame_counter="read", remove_frame_counter="remove")
     replace(runs, only_run="only_run", Link="link", wait_for_link="wait_for_nic")
-    replace(engines, held="held")
+    replace(engine, held="held")
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")
     monkeypatch.setattr(receiver, "MissedNote", lambda interface: host)

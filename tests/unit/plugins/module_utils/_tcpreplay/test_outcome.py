@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine as engines
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine
 
 
 # On the wire 42 and 60 bytes are 64, and 1514 are 1518 (IEEE 802.3); on the line, 20 more each.
@@ -72,8 +72,8 @@ def test_the_recorded_speed_is_compared_with_the_frames_that_were_sent(host, say
 def test_a_file_that_has_gone_after_the_run_was_opened_before(host, says, pcap_of, monkeypatch):
     pcap = pcap_of([42, 1514])
     says(3, 42 + 1514 + 42, 1.0)
-    execute = engines.runs.execute
-    monkeypatch.setattr(engines.runs, "execute", lambda *given: (os.unlink(pcap), execute(*given))[1])
+    execute = engine.runs.execute
+    monkeypatch.setattr(engine.runs, "execute", lambda *given: (os.unlink(pcap), execute(*given))[1])
     outcome = host.run(pcaps=[pcap], loop=2)
     # 84 bytes of the line's time, 1538 and 84 again.
     assert outcome.error is None and outcome.tree["rates"]["l1_mbps"] == pytest.approx(1706 * 8 / 1e6)
@@ -120,7 +120,7 @@ def test_a_timeout_returns_what_was_sent(host, monkeypatch, check_tree):
 
 def test_one_that_had_to_be_killed_failed_and_returns_its_samples(host, monkeypatch):
     monkeypatch.setenv("STAND_IN", "deaf")
-    monkeypatch.setattr(engines, "_GRACE", 0.2)
+    monkeypatch.setattr(engine, "_GRACE", 0.2)
     outcome = host.run(timeout=1)
     assert outcome.error is not None and "did not react to SIGINT" in outcome.error.message
     assert (outcome.tree["run"]["ended_by"], outcome.tree["run"]["exit_status"]) == ("timeout", -9)

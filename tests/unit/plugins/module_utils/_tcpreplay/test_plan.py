@@ -19,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import open_pcaps
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine as engines
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import plan as own_plans
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import parse_request
 
@@ -234,7 +234,7 @@ def test_the_guard_can_be_told_to_stand_aside(host):
 
 def test_check_mode_runs_nothing(host, monkeypatch, stand_in):
     keys = set(host.run().tree["run"])
-    monkeypatch.setattr(engines, "supervise", None)
+    monkeypatch.setattr(engine, "supervise", None)
     host.add("r0")
     host.events.clear()
     tree = host.plan(rx_interface="r0").tree

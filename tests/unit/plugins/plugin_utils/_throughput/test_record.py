@@ -97,7 +97,7 @@ def test_each_line_is_read_back(path):
         for host in item["hosts"]:
             module.append(path, made(item, host))
     module.append(path, made(numbered(begun)[2], "gen1"))
-    record = module.read(path)
+    record = module.read_record(path)
     assert sorted(record.trials) == [("gen1", 1), ("gen1", 2), ("gen1", 3), ("gen2", 1), ("gen2", 2)]
     # gen2 has no third one: all make it again, since they begin together.
     assert [item["number"] for item in record.todo()] == [3, 4, 5, 6]
@@ -113,12 +113,12 @@ def test_a_line_that_is_torn_at_any_place_is_none(path):
     text = path.read_bytes()
     for end in range(len(whole), len(text)):
         path.write_bytes(text[:end])
-        assert list(module.read(path).trials) == [("gen1", 1)]
+        assert list(module.read_record(path).trials) == [("gen1", 1)]
         # The next one takes its place.
         module.append(path, made(numbered(begun)[2], "gen1"))
-        assert list(module.read(path).trials) == [("gen1", 1), ("gen1", 3)]
+        assert list(module.read_record(path).trials) == [("gen1", 1), ("gen1", 3)]
     path.write_bytes(whole + bytes(500) + b"\n")  # as a power cut may leave it
-    assert list(module.read(path).trials) == [("gen1", 1)]
+    assert list(module.read_record(path).trials) == [("gen1", 1)]
 
 
 def test_a_line_in_the_middle_that_is_none_is_said(path):
@@ -128,7 +128,7 @@ def test_a_line_in_the_middle_that_is_none_is_said(path):
         text = path.read_bytes()
         path.write_bytes(text + line + text.splitlines(keepends=True)[1])
         with pytest.raises(TrafficgenError, match=rf"trials\.jsonl, line {len(text.splitlines()) + 1}: .*{what}"):
-            module.read(path)
+            module.read_record(path)
         path.write_bytes(text)
 
 
@@ -155,7 +155,7 @@ def test_a_full_disk_keeps_what_is_there(path, size):
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_bytes() == before
     module.append(path, entry)
-    assert len(module.read(path).trials) == 2
+    assert len(module.read_record(path).trials) == 2
 
 
 def _many(path, host, begun):
@@ -172,8 +172,8 @@ def test_hosts_that_write_at_the_same_time(path):
         worker.start()
     for worker in workers:
         worker.join()
-    assert len(module.read(path).trials) == 8 * 40
-    assert not module.read(path).left()
+    assert len(module.read_record(path).trials) == 8 * 40
+    assert not module.read_record(path).left()
 
 
 def test_a_warm_up_is_made_where_a_trial_follows(path):
@@ -181,7 +181,7 @@ def test_a_warm_up_is_made_where_a_trial_follows(path):
     module.begin(path, begun)
     for item in numbered(begun)[:4]:  # all of the first rate, one of the second
         module.append(path, made(item, "gen1"))
-    assert [(item["warmup"], item["number"]) for item in module.read(path).todo()] == [
+    assert [(item["warmup"], item["number"]) for item in module.read_record(path).todo()] == [
         (True, 4),
         (False, 5),
         (False, 6),
@@ -195,7 +195,7 @@ def test_what_a_node_said_stays_as_it_is(path):
     entry["trial"]["error"] = "{{ lookup('pipe', 'id') }} \udcff"
     entry["trial"]["stats"] = {"packets": 10**400, "pps": float("nan")}
     module.append(path, entry)
-    kept = module.read(path).trials["gen1", 1]
+    kept = module.read_record(path).trials["gen1", 1]
     assert kept["error"] == "{{ lookup('pipe', 'id') }} \\udcff"
     assert kept["stats"] == {"packets": None, "pps": None}
 
@@ -208,7 +208,7 @@ def test_the_same_test_goes_on(path):
     again = header(started=2000.0, ansible_version="2.21.0", criteria=[{"name": "a", "expression": "b"}])
     again["settings"]["start_margin"] = 9.0
     module.resume(path, json.loads(json.dumps(again)))
-    record = module.read(path)
+    record = module.read_record(path)
     assert (record.plan["started"], len(record.resumed)) == (1000.0, 1)
 
 
@@ -264,8 +264,8 @@ def test_an_unfinished_one_is_put_aside(path):
     assert module.begin(path, begun) is None  # of nothing that was made, nothing is kept
     module.append(path, made(numbered(begun)[0], "gen1"))
     kept = module.begin(path, begun)
-    assert list(module.read(kept).trials) == [("gen1", 1)]
-    assert module.read(path).trials == {}
+    assert list(module.read_record(kept).trials) == [("gen1", 1)]
+    assert module.read_record(path).trials == {}
     for item in numbered(begun):
         module.append(path, made(item, "gen1"))
     assert module.begin(path, begun) is None  # it had come to its end, and its result was there
@@ -281,7 +281,7 @@ def test_an_unfinished_result(path):
     for host in ("gen1", "gen2"):
         module.append(path, made(numbered(begun)[0], host))
     module.append(path, made(numbered(begun)[1], "gen1", started=1030.0))
-    result = of_record(module.read(path))
+    result = of_record(module.read_record(path))
     assert result["unfinished"] == {"made": 3, "planned": 12, "what": "trials"}
     assert (len(result["trials"]), result["passed"], result["ended"]) == (3, False, 1040.0)
     assert result["failures"] == [
@@ -295,14 +295,14 @@ def test_a_host_that_broke_off_and_a_test_that_went_on(path):
     module.begin(path, begun)
     module.append(path, made(numbered(begun)[0], "gen1"))
     module.append(path, {"ended": 1500.0, "broke": {"gen1": "no room"}})
-    first = of_record(module.read(path))
+    first = of_record(module.read_record(path))
     assert (first["unfinished"], first["ended"]) == (None, 1500.0)
     assert [one["error"] for one in first["trials"]] == [None, "not sent, since no room"]
     module.resume(path, begun)
-    assert [item["number"] for item in module.read(path).todo()] == [2]
+    assert [item["number"] for item in module.read_record(path).todo()] == [2]
     module.append(path, made(numbered(begun)[1], "gen1", pps=200.0))
     module.append(path, {"ended": 2500.0, "broke": {}})
-    result = of_record(module.read(path))
+    result = of_record(module.read_record(path))
     assert (result["passed"], result["unfinished"], [one["number"] for one in result["trials"]]) == (True, None, [1, 2])
     assert any("was interrupted after 1 trial, and resumed" in note for note in result["notes"])
 
@@ -321,8 +321,8 @@ def test_a_search_is_replayed(path):
     module.begin(path, begun)
     search = ("gen1", "scan", "auto")
     while True:
-        measured = module.read(path).measured(search)
-        result = of_record(module.read(path))
+        measured = module.read_record(path).measured(search)
+        result = of_record(module.read_record(path))
         now = step(measured, asked)
         if now["done"]:
             break
@@ -342,7 +342,7 @@ def test_a_search_is_replayed(path):
         entry = made(item, "gen1", pps=pps, lost=lost)
         module.append(path, {"step": {"asked_pps": pps, "duration": now["next"]["duration"]}, **entry})
     module.append(path, {"ended": 3000.0, "broke": {}})
-    found = of_record(module.read(path))
+    found = of_record(module.read_record(path))
     assert found["passed"]
     assert 340 < found["searches"][0]["found"]["lower_pps"] <= 400
 
