@@ -61,7 +61,7 @@ class Kernel:
         return next((one["ifindex"] for one in self.known[netns][0] if one["ifname"] == name), 99)
 
     def links(self, netns: str | None) -> list[dict[str, Any]]:
-        if self.refuses:
+        if isinstance(self.refuses, OSError):
             raise self.refuses
         return [{key: one[key] for key in one if key != "addr_info"} for one in self.known[netns][0]]
 

@@ -140,7 +140,11 @@ def test_a_kernel_that_tells_nothing(monkeypatch):
     monkeypatch.setattr(xdp, "Netlink", Old)
     assert xdp.features_of(1, Interface("lo")) is None
     assert xdp.sockets_of(1, Interface("lo")) is None
-    monkeypatch.setattr(Old, "list", lambda *given: (_ for _ in ()).throw(PermissionError(errno.EPERM, "no")))
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(errno.EPERM, "no")
+
+    monkeypatch.setattr(Old, "list", refuse)
     with pytest.raises(PermissionError):
         xdp.sockets_of(1, Interface("lo"))
 
