@@ -49,7 +49,7 @@ class Kernel:
         self.known: dict[str | None, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {None: ([], [])}
         self.ways: dict[str, str] = {}  # a peer, and the link by which it is reached
         self.asked: list[tuple[str, str]] = []
-        self.refuses: OSError | None = None
+        self.refusals: list[OSError] = []  # what it says instead of its links
         monkeypatch.setattr(management, "rtnetlink", self)
         monkeypatch.setattr(management, "Netlink", lambda protocol: contextlib.nullcontext())
 
@@ -61,8 +61,8 @@ class Kernel:
         return next((one["ifindex"] for one in self.known[netns][0] if one["ifname"] == name), 99)
 
     def links(self, netns: str | None) -> list[dict[str, Any]]:
-        if isinstance(self.refuses, OSError):
-            raise self.refuses
+        for refusal in self.refusals:
+            raise refusal
         return [{key: one[key] for key in one if key != "addr_info"} for one in self.known[netns][0]]
 
     def addresses(self, netns: str | None) -> dict[int, list[dict[str, Any]]]:

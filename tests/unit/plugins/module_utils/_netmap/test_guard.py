@@ -331,7 +331,7 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any) -> None:
 
 
 def test_without_an_answer_of_the_kernel_nothing_is_taken(host: Any) -> None:
-    host.kernel.refuses = OSError("broken")
+    host.kernel.refusals.append(OSError("broken"))
     with pytest.raises(
         TrafficgenError, match=r"links and addresses: the guard of the management interface got no answer: broken"
     ):
