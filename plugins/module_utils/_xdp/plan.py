@@ -53,11 +53,7 @@ def make_plan(
         limit=request.limit,
         duration=request.duration,
         pps=found.rate.pps,
-        multiplier=1.0
-        if request.rate_form is None
-        else found.rate.asked
-        if request.rate_form == "multiplier"
-        else None,
+        multiplier=_multiplier(found),
         workers=_workers(request),
         split=request.split,
         burst=request.burst,
