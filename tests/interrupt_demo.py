@@ -85,5 +85,8 @@ def interrupt(folder: Path, said: str, wait: float, number: signal.Signals, ever
         assert not left(demo.pid)
 
 
+# What a background job or nohup ignores, its children ignore too, and a shell cannot trap it.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 for moment in MOMENTS:
     interrupt(Path(sys.argv[1]), *moment)
