@@ -43,8 +43,10 @@ def test_all_that_stands_against_it_is_said(refusal, managed, tmp_path):
 def test_a_run_that_is_under_way(ask, lab):
     # Others may be at work on this machine, too.
     own = f"(process {os.getpid()})"
-    with subprocess.Popen(["ip", "netns", "exec", lab.sender, "sleep", "60"]) as sends:
+    inside = ["ip", "netns", "exec", lab.sender, "sh", "-c", "echo there && exec sleep 60"]
+    with subprocess.Popen(inside, stdout=subprocess.PIPE) as sends:
         try:
+            assert sends.stdout and sends.stdout.readline() == b"there\n"
             with only_run(Interface("snd0", lab.sender)):
                 assert own not in ask(host_check).get("msg", "")
                 said = ask(host_check, idle=True)
