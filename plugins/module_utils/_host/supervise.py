@@ -302,7 +302,7 @@ def _spawn(
                 start_new_session=True,
                 # Only the child itself can ask the kernel to end it with its parent. The rule is about a parent with
                 # threads, whose locks the child could wait for: a module has one thread.
-                preexec_fn=die_with_parent,  # noqa: PLW1509
+                preexec_fn=die_with_parent,  # noqa: PLW1509  (a module has one thread)
             )
         except (OSError, ValueError) as error:
             raise not_run(argv[0], error) from error
