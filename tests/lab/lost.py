@@ -30,34 +30,41 @@ HERE = Path(__file__).resolve().parent
 MARK = "TRAFFICGEN_LOST"
 START = 120.0  # seconds until tcpreplay is there; a guest without KVM beside others is slow
 LONG = 600  # seconds: the timeout of a run that something else has to end
+ANSWER = 60.0  # seconds for a script in the guest
 SETTLE = 1.0  # seconds tcpreplay has sent when the fault is made
 SOON = 15.0  # seconds; a machine of its own needs five
 PERSIST = 6  # seconds for which ssh keeps a connection that nobody uses
 
-# In the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon leaves: by
-# the first marked process, all of its login are known, sshd's as well.
-WATCHER = f"""
-import json, os, time
+# These run in the guest, as root. The kernel's audit session is one of the few things that neither sudo nor a daemon
+# leaves: by the first marked process, all of its login are known, sshd's as well.
+LOGINS = """
+import json, os, sys, time
 
 def read(pid, name):
     try:
-        with open(f"/proc/{{pid}}/{{name}}", "rb") as file:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
             return file.read()
     except OSError:
         return b""
 
+def processes():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        session = read(pid, "sessionid")
+        if session and session != b"4294967295" and read(pid, "loginuid") != b"0":
+            yield pid, session
+
+def variable(pid, name):
+    for one in read(pid, "environ").decode(errors="replace").split(chr(0)):
+        if one.startswith(name + "="):
+            return one.partition("=")[2]
+"""
+WATCHER = f"""{LOGINS}
 sessions, told = {{}}, {{}}
 while True:
     alive = {{}}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        session = read(pid, "sessionid")
-        if not session or session == b"4294967295" or read(pid, "loginuid") == b"0":
-            continue
-        if session not in sessions:
-            for variable in read(pid, "environ").split(b"\\0"):
-                name, _, value = variable.partition(b"=")
-                if name == b"{MARK}":
-                    sessions[session] = value.decode()
+    for pid, session in processes():
+        if session not in sessions and (mark := variable(pid, "{MARK}")):
+            sessions[session] = mark
         if session in sessions:
             alive.setdefault(sessions[session], []).append(read(pid, "comm").decode().strip())
     try:
@@ -70,6 +77,18 @@ while True:
     except OSError:
         os._exit(0)
     time.sleep(0.2)
+"""
+# The connection of a login is the only one from its client's port. sudo has not taken that from its own environment.
+CUT = f"""{LOGINS}
+mark, table = sys.argv[1:]
+sessions = {{session for pid, session in processes() if variable(pid, "{MARK}") == mark}}
+found = [variable(pid, "SSH_CONNECTION") for pid, session in processes() if session in sessions]
+ports = {{connection.split()[1] for connection in found if connection}}
+if len(ports) != 1:
+    sys.exit(f"{{mark}}: {{len(sessions)}} logins, from the ports {{sorted(ports)}}")
+rules = "table inet %s {{ chain in {{ type filter hook input priority 0; tcp sport %s drop; }}; "
+rules += "chain out {{ type filter hook output priority 0; tcp dport %s drop; }}; }}"
+os.execlp("nft", "nft", rules % (table, *ports, *ports))
 """
 # Without IPv6, whose own frames would be counted as sent and not arrived. The stand-in sends none, so none are missed.
 MAKE_PORTS = """
@@ -100,9 +119,14 @@ class Guest:
     def __init__(self, ssh: list[str]) -> None:
         self._ssh = ssh
 
-    def run(self, script: str) -> str:
+    def run(self, script: str, *interpreter: str) -> str:
         return subprocess.run(
-            [*self._ssh, "sh", "-s"], input=script, text=True, stdout=subprocess.PIPE, check=True
+            [*self._ssh, *(interpreter or ("sh", "-s"))],
+            input=script,
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=ANSWER,
         ).stdout
 
     def watch(self) -> subprocess.Popen[str]:
@@ -200,25 +224,11 @@ class Run:
         self.kill([pid for pid, _words in self.processes()], signal.SIGKILL)
 
     def cut(self) -> None:
-        """No packet passes any more, and neither side is told. The connection is the only one from its client's
-        port."""
-        script = f"""
-        pid=$(grep -lzx '{MARK}={self.mark}' /proc/[0-9]*/environ 2>/dev/null | head -n 1)
-        while [ -n "$pid" ]; do
-            set -- $(tr '\\0' '\\n' <"${{pid%/environ}}/environ" | sed -n 's/^SSH_CONNECTION=//p')
-            [ -z "$2" ] || break
-            pid=/proc/$(sed 's/.*) //' "${{pid%/environ}}/stat" | cut -d ' ' -f 2)/environ
-        done
-        nft "add table inet lost{self.number}
-            add chain inet lost{self.number} in {{ type filter hook input priority 0; }}
-            add chain inet lost{self.number} out {{ type filter hook output priority 0; }}
-            add rule inet lost{self.number} in tcp sport $2 drop
-            add rule inet lost{self.number} out tcp dport $2 drop"
-        """
-        self.guest.run(script)
+        """No packet passes any more, and neither side is told."""
+        self.guest.run(CUT, "python3", "-", self.mark, self.port)
 
     def mend(self) -> None:
-        self.guest.run(f"nft delete table inet lost{self.number}")
+        self.guest.run(f"nft delete table inet {self.port}")
 
 
 @dataclass(frozen=True)
@@ -305,7 +315,7 @@ def carry_out(run: Run, inventory: str) -> str:
             # What was stopped is woken by that as well.
             run.kill_all()
             if run.process:
-                run.process.wait()
+                run.process.wait(ANSWER)
     spans = [span(run, test) for test in (is_tcpreplay, is_module, lambda one: True)]
     shown = "  ".join(f"{'not gone' if one is None else f'{one:8.1f}'}" for one in spans)
     fine = gone and spans[1] is not None and spans[1] <= run.case.within and (quiet or run.case.timeout != LONG)
