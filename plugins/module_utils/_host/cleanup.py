@@ -34,7 +34,9 @@ def no_process_left(pass_fds: Sequence[int] = ()) -> Iterator[str]:
         mark = tempfile.mkdtemp(prefix="trafficgen-")
     except OSError as error:
         raise TrafficgenError(
-            "no temporary folder could be made", said=str(error), remedy="See `df`, and TMPDIR."
+            "a temporary folder could not be made",
+            said=str(error),
+            remedy="`df` shows the free space. TMPDIR must name a folder that the task's user can write to.",
         ) from error
 
     def end() -> None:
@@ -79,7 +81,7 @@ def undo_even_if_killed(undo: Callable[[], None], pass_fds: Sequence[int] = ()) 
         keeper = patiently(os.fork)
     except OSError as error:
         raise TrafficgenError(
-            "no process can be had that puts all back if this one is killed, so nothing is begun",
+            "the process that would put all back if this one is killed could not be started, so nothing was begun",
             said=str(error),
             remedy=remedy_of(error),
         ) from error

@@ -100,7 +100,7 @@ def run(argv: Sequence[str], *, netns: str | None = None, timeout: float = 30.0,
             )
         )
     except subprocess.TimeoutExpired:
-        raise TrafficgenError(f"gave no answer in {timeout:g} s and was killed", on=" ".join(argv)) from None
+        raise TrafficgenError(f"did not end within {timeout:g} s and was killed", on=" ".join(argv)) from None
     except (OSError, ValueError) as error:
         raise not_run(argv[0], error) from error
     return Completed(tuple(full), done.returncode, done.stdout, done.stderr)

@@ -246,7 +246,7 @@ def supervise(
                     raise TrafficgenError(
                         f"did not end within {UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
                         on=f"process {process.pid} ({full[0]})",
-                        remedy="`dmesg` may have a reason; the host may need a reboot.",
+                        remedy="`dmesg` may show the reason. The host may need a reboot.",
                     )
                 killed, deadline = True, now + UNKILLABLE
                 _signal_group(process.pid, signal.SIGKILL)
@@ -289,7 +289,7 @@ def _spawn(
             # The child inherits it. Here and not in the child, so that a refusal can be told.
             os.sched_setaffinity(0, cpus)
             if os.sched_getaffinity(0) != set(cpus):
-                raise OSError("the system allows this process only some of them (cpuset)")
+                raise OSError("this process may use only some of them (cpuset)")
         try:
             return subprocess.Popen(
                 argv,
@@ -308,7 +308,12 @@ def _spawn(
             raise not_run(argv[0], error) from error
     except OSError as error:
         listed = ",".join(map(str, sorted(cpus or ())))
-        raise TrafficgenError("these CPUs cannot be used", on=f"cpu_list {listed}", said=str(error)) from error
+        raise TrafficgenError(
+            "these CPUs cannot be used",
+            on=f"cpu_list {listed}",
+            said=str(error),
+            remedy="`taskset -cp $$` shows those that can.",
+        ) from error
     finally:
         if cpus is not None:
             os.sched_setaffinity(0, own_cpus)

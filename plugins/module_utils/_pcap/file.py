@@ -68,7 +68,7 @@ LINK_TYPE_NAMES = {
 }
 
 
-BARE_IP = "its link type is Ethernet, and yet every frame is an IP packet without an Ethernet header before it."
+BARE_IP = "its link type is Ethernet, but every frame is an IP packet without an Ethernet header."
 
 _IP_BEHIND = (0, 4, 16)  # bytes of header: RAW; NULL, LOOP, C_HDLC and PPP; LINUX_SLL
 
@@ -138,16 +138,16 @@ def open_pcap(path: str) -> io.FileIO:
             os.close(descriptor)
     except FileNotFoundError:
         raise TrafficgenError(
-            "no such file", on=path, remedy="Check the path; it is one on the managed node."
+            "no such file", on=path, remedy="Check the path. The file must be on the managed node."
         ) from None
     except PermissionError as error:
         raise TrafficgenError(
-            "may not be read", on=path, said=error.strerror or "", remedy="Give the user read access, or become root."
+            "cannot be read", on=path, said=error.strerror or "", remedy="Give the user read access, or become root."
         ) from None
     except OSError as error:
         raise TrafficgenError("cannot be read", on=path, said=error.strerror or str(error)) from error
     except ValueError as error:  # a zero byte, or what has no form in bytes
-        raise TrafficgenError("is no path", on=repr(path), said=str(error), remedy="Name a pcap file.") from None
+        raise TrafficgenError("is not a path", on=repr(path), said=str(error), remedy="Name a pcap file.") from None
     kinds = (
         (stat.S_ISDIR, "directory"),
         (stat.S_ISFIFO, "FIFO"),
@@ -163,7 +163,7 @@ def parse_header(head: bytes, path: str) -> FileHeader:
     """Read the first 24 bytes of a file, and refuse what is no classic pcap of a version that libpcap reads."""
     if not head:
         raise TrafficgenError(
-            "is empty: 0 bytes, where a pcap starts with a header of 24", on=path, remedy="Make or copy it again."
+            "is empty: 0 bytes, but a pcap starts with a header of 24", on=path, remedy="Make or copy it again."
         )
     for magic, what, remedy in _OTHER_FORMATS:
         if head.startswith(magic):
@@ -174,10 +174,10 @@ def parse_header(head: bytes, path: str) -> FileHeader:
             break
     else:
         raise TrafficgenError(
-            f"is not a pcap file: at byte offset 0 stands {head[:4].hex(' ')}, where a pcap has d4 c3 b2 a1 or one of"
-            " its three relatives",
+            f"is not a pcap file: its first bytes are {head[:4].hex(' ')}, not d4 c3 b2 a1 or one of the other three"
+            " beginnings of a pcap",
             on=path,
-            remedy="`capinfos FILE` (Wireshark) may tell what it is.",
+            remedy="`capinfos FILE` (Wireshark) may show what it is.",
         )
     if len(head) < GLOBAL_HEADER.size:
         raise TrafficgenError(
@@ -190,7 +190,7 @@ def parse_header(head: bytes, path: str) -> FileHeader:
         raise TrafficgenError(
             f"is a pcap of version {major}.{minor} (byte offset 4); libpcap reads 2.0 to 2.4",
             on=path,
-            remedy="`capinfos FILE` (Wireshark) may tell what it is.",
+            remedy="`capinfos FILE` (Wireshark) may show what it is.",
         )
     fcs_length = 2 * (link >> _FCS_SHIFT) if link & _FCS_BIT else None
     return FileHeader(order, head[:4] == magics[1], snaplen, link & _LINK_TYPE_BITS, fcs_length, (major, minor))

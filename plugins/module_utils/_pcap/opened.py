@@ -59,7 +59,7 @@ class OpenedPcap:
             return None
         if now[:2] != self.stamp[:2]:
             said = (
-                f"{self.stamp.size} bytes written {_moment(self.stamp.written)}, now {now.size} written"
+                f"it had {self.stamp.size} bytes, written {_moment(self.stamp.written)}; now it has {now.size}, written"
                 f" {_moment(now.written)}"
             )
         # Its name, or whose it is; or a program that has set the time of writing back.
@@ -68,10 +68,10 @@ class OpenedPcap:
         else:
             return None
         return TrafficgenError(
-            "was written to after it was looked at, so what was sent of it is not known",
+            "was written to after it was checked, so it is not known what was sent of it",
             on=self.path,
             said=said,
-            remedy="Let nobody write to a pcap while it is sent: write a new one beside it, and rename that.",
+            remedy="Do not write to a pcap while it is sent. Write a new file beside it and rename that.",
         )
 
     def _sha256(self) -> str:

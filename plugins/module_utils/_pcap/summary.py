@@ -222,8 +222,8 @@ class _Scan:
     def _corrupt(self, offset: int, captured: int) -> None:
         raise TrafficgenError(
             f"is corrupt: the record header at byte offset {offset} (good packets before it:"
-            f" {sum(self.sizes.values())}) claims a frame of {captured} bytes, where {self.header.longest_frame} is the"
-            " most a pcap holds",
+            f" {sum(self.sizes.values())}) claims a frame of {captured} bytes; a frame in a pcap has at most"
+            f" {self.header.longest_frame}",
             on=self.path,
             remedy="Make or copy it again.",
         )
@@ -240,7 +240,7 @@ class _Scan:
             where = f"{len(rest) - 16} bytes into a frame of {captured}"
         raise TrafficgenError(
             f"is truncated: it ends at byte offset {base + len(rest)}, {where}; "
-            f"the record that is cut starts at byte offset {base} (whole packets before it: {packets})",
+            f"the record that is cut off starts at byte offset {base} (whole packets before it: {packets})",
             on=self.path,
             remedy="Copy it again; `editcap -F nsecpcap IN OUT` (Wireshark) keeps the whole packets.",
         )

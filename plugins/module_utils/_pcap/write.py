@@ -101,7 +101,7 @@ def _check_links(path: str) -> None:
         shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
         if shared and owner not in (os.geteuid(), folder.st_uid):
             raise TrafficgenError(
-                f"the symbolic link {link} is another user's, in a folder that everybody can write to",
+                f"the symbolic link {link} belongs to another user, and everybody can write to its folder",
                 on=path,
                 remedy="Give the path of the file itself, or a path in a folder of your own.",
             )
@@ -113,16 +113,16 @@ def _target(path: str) -> str:
     """The file behind ``path``. :raises TrafficgenError: where no regular file can be."""
     try:
         if b"\0" in os.fsencode(path):
-            raise ValueError("it holds a zero byte")
+            raise ValueError("it contains a zero byte")
     except ValueError as error:  # or what has no form in bytes
         raise TrafficgenError(
-            "is no path", on=repr(path), said=str(error), remedy="Give a path that is free, or a file's."
+            "is not a path", on=repr(path), said=str(error), remedy="Give a free path, or that of a file."
         ) from None
     _check_links(path)
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if os.path.islink(target):
-        raise TrafficgenError("is a symbolic link to itself", on=path, remedy="Give a path that is free, or a file's.")
+        raise TrafficgenError("is a symbolic link to itself", on=path, remedy="Give a free path, or that of a file.")
     if not os.path.isdir(folder):
         raise TrafficgenError("no such folder", on=folder, remedy="Create it first, with ansible.builtin.file.")
     try:
@@ -136,7 +136,7 @@ def _target(path: str) -> str:
     if os.path.isdir(target):
         raise TrafficgenError("is a directory", on=path, remedy="Give the path of the pcap itself.")
     if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        raise TrafficgenError("is no regular file", on=path, remedy="Give a path that is free, or a file's.")
+        raise TrafficgenError("is not a regular file", on=path, remedy="Give a free path, or that of a file.")
     return target
 
 
@@ -145,7 +145,8 @@ def _failed(path: str, error: OSError, needed: int | None) -> TrafficgenError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         size = f" of {needed} bytes" if needed else ""
         remedy = (
-            f"The file{size} does not fit there: free space, lower count, or give another path. Nothing was changed."
+            f"The file{size} does not fit there. Free some space, lower count, or give another path."
+            " Nothing was changed."
         )
     return TrafficgenError("could not be written", on=path, said=str(error), remedy=remedy)
 
@@ -313,7 +314,11 @@ def make_pcap(
         elif os.access(os.path.dirname(target), os.W_OK | os.X_OK):
             made = digest_only(blocks())
         else:
-            raise TrafficgenError("cannot be written to", on=os.path.dirname(target))
+            raise TrafficgenError(
+                "cannot be written to",
+                on=os.path.dirname(target),
+                remedy="Give the user write access, become root, or give another path.",
+            )
     frame_bytes = made.file_bytes - GLOBAL_HEADER.size - RECORD.size * traffic.frames
     result: dict[str, Any] = {
         "changed": not made.same,

@@ -193,7 +193,7 @@ def _passable(word: str) -> str:
     """Check that a word can be a program's argument: without a zero byte, and encodable."""
     try:
         if b"\0" in os.fsencode(word):
-            raise ValueError("it holds a zero byte")
+            raise ValueError("it contains a zero byte")
     except ValueError as error:
         raise _refused("not a valid argument of a program", word, "Leave it out.", str(error)) from None
     return word

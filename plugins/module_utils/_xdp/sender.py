@@ -216,7 +216,7 @@ class Sender:
                     raise TrafficgenError(
                         f"did not end within {UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
                         on=f"worker {running[0].number} (process {running[0].pid})",
-                        remedy="`dmesg` may have a reason; the host may need a reboot.",
+                        remedy="`dmesg` may show the reason. The host may need a reboot.",
                     )
                 killed, deadline = True, now + UNKILLABLE
                 self._signal(running, signal.SIGKILL)

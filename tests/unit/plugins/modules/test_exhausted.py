@@ -81,7 +81,7 @@ def test_no_process_to_be_had(monkeypatch):
         commands.run(["echo", "here"])
     monkeypatch.setattr(cleanup.os, "fork", refuse)
     begun = []
-    nothing = pytest.raises(TrafficgenError, match=r"nothing is begun: .*No more processes can be started")
+    nothing = pytest.raises(TrafficgenError, match=r"nothing was begun: .*No more processes can be started")
     with nothing, cleanup.undo_even_if_killed(lambda: begun.append("undone")):
         begun.append("begun")
     assert begun == []

@@ -65,7 +65,7 @@ def test_flows_are_left_out_where_nobody_asks(ask, folder):
         (
             "truncated.pcap",
             "it ends at byte offset 200, within a record header of 16 bytes; "
-            "the record that is cut starts at byte offset 198",
+            "the record that is cut off starts at byte offset 198",
         ),
         ("short.pcap", "it ends at byte offset 10, within the file header"),
         ("empty.pcap", "is empty: 0 bytes"),

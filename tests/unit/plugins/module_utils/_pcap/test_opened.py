@@ -66,7 +66,7 @@ def copied_over(path):
 def test_a_file_that_is_written_to_is_told(opened, happens):
     path, pcap = opened
     happens(path)
-    with pytest.raises(TrafficgenError, match=r"a\.pcap: was written to after it was looked at.*rename that"):
+    with pytest.raises(TrafficgenError, match=r"a\.pcap: was written to after it was checked.*rename that"):
         raise pcap.altered(SHA256)
 
 

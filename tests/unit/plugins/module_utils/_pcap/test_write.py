@@ -98,9 +98,9 @@ def test_a_link_is_followed(tmp_path):
     [
         ("nowhere/a.pcap", "no such folder"),
         ("folder", "is a directory"),
-        ("pipe", "is no regular file"),
+        ("pipe", "is not a regular file"),
         ("loop", "link to itself"),
-        ("a\0b", "is no path"),
+        ("a\0b", "is not a path"),
     ],
 )
 def test_places_where_no_file_can_be(tmp_path, where, says):
@@ -260,7 +260,7 @@ def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
         link.symlink_to(target)
         os.lchown(link, owner, owner)
     path = tmp_path / given
-    with pytest.raises(TrafficgenError, match="is another user's, in a folder that everybody can write to"):
+    with pytest.raises(TrafficgenError, match="belongs to another user, and everybody can write to its folder"):
         make(path)
     assert victim.read_text() == "precious"
     # One's own, or that of the folder's owner, is followed, and any in a folder that is not shared.
@@ -273,7 +273,7 @@ def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("a\0b", "is no path"), ("a\ud800b", "is no path"), ("x" * 256, "File name too long")]
+    ("name", "says"), [("a\0b", "is not a path"), ("a\ud800b", "is not a path"), ("x" * 256, "File name too long")]
 )
 def test_what_cannot_be_a_name(tmp_path, name, says):
     for replace in (None, os.replace):

@@ -104,7 +104,7 @@ def test_time_that_goes_back(warnings_of):
 @pytest.mark.parametrize("before", [b"", b"\2\0\0\0", bytes.fromhex("00000000000002000000000100000800")])
 def test_packets_that_claim_to_be_ethernet(warnings_of, before):
     (text,) = warnings_of(*[(before + IPV4, len(before) + 48, 0)] * 20)
-    assert "its link type is Ethernet, and yet every frame is an IP packet without an Ethernet header" in text
+    assert "its link type is Ethernet, but every frame is an IP packet without an Ethernet header" in text
     assert ETHERNET_REMEDY in text
     assert warnings_of((before + IPV4, len(before) + 48, 0), (FRAME, 60, 0)) == []
     assert warnings_of((FRAME[:14] + IPV4, 62, 0)) == []

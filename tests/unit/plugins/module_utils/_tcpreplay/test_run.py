@@ -185,7 +185,7 @@ def test_what_is_sent_is_what_was_looked_at(host, tmp_path, pcap_of, program, st
 def test_a_pcap_that_is_written_to_while_it_is_sent_fails_the_run(host, program, stand_in, check_tree):
     (path,) = host.params["pcaps"]
     outcome = host.run(executable=program(f'printf x >>{path}\nexec {stand_in} "$@"'))
-    assert f"{path}: was written to after it was looked at" in outcome.error.message
+    assert f"{path}: was written to after it was checked" in outcome.error.message
     assert outcome.tree["run"]["pcaps"][0]["sha256"] is None
     check_tree(outcome.tree)
 
