@@ -208,7 +208,8 @@ stats:
         C(flows_expired), which only tcpreplay tells. M(wirespeed.trafficgen.pcap_info) counts flows.
       type: int
     failed_write_attempts:
-      description: Frames that the kernel dropped, as without a carrier.
+      description: Frames that the kernel dropped, as without a carrier. They are not in C(packets), and a warning tells
+        how many there were.
       type: int
     interrupted:
       description: Whether it was told to stop.

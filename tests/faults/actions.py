@@ -29,8 +29,8 @@ def kill(who: Callable[[Lab], int | list[int]], *numbers: int) -> Callable[[Lab]
 
 
 def keepers_too(lab: Lab) -> list[int]:
-    """The module and all that it has started, tcpreplay last: nothing is left that could put anything back."""
-    module = lab.module()
+    """The module and all that it has started, what sends last: nothing is left that could put anything back."""
+    module, senders = lab.module(), lab.senders()
     mark = f"{MARK}={lab.mark}".encode()
     ours = processes(
         lambda pid: (
@@ -38,7 +38,7 @@ def keepers_too(lab: Lab) -> list[int]:
             and (int(pid) == module or parent(int(pid)) == module)
         )
     )
-    return sorted(ours, key=lambda pid: (pid == lab.tcpreplay(), pid == module))
+    return sorted(ours, key=lambda pid: (pid in senders, pid == module))
 
 
 def ip(*words: str) -> Callable[[Lab], str]:
@@ -88,16 +88,18 @@ def second_run(lab: Lab) -> None:
     other = Lab(0, lab.home / "second")
     other.mark, other.home = lab.mark + "-second", lab.home / "second"
     other.home.mkdir()
-    holder = lab.tcpreplay()
+    module, senders = lab.module(), lab.senders()
+    # Workers are copies of the module, of which only the first is named.
+    holder = module if lab.sender == "xdp_replay" else senders[0]
+    name = Path(f"/proc/{holder}/comm").read_text().strip()
     other.start({"pcaps": [str(lab.pcap)], "interface": "a0", "netns": lab.a, "pps": 1000})
     status, said = other.result(30)
     assert status, said
     assert (
-        "another run is sending on it" in said["msg"]
-        and f"process {holder} (tcpreplay) of root since 20" in said["msg"]
+        "another run is sending on it" in said["msg"] and f"process {holder} ({name}) of root since 20" in said["msg"]
     ), said
     shutil.rmtree(other.home)
-    os.kill(holder, signal.SIGINT)
+    os.kill(module, signal.SIGINT)
 
 
 def waiting_run(lab: Lab) -> None:

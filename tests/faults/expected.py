@@ -55,3 +55,19 @@ def verdict(wanted: str, *words: str) -> Callable[[dict[str, Any], Lab], bool]:
     return lambda result, lab: (
         result["counters"]["verdict"] == wanted and all(word in result["counters"]["reason"] for word in words)
     )
+
+
+def refused(*words: str) -> Callable[[dict[str, Any], Lab], bool]:
+    """A failure that says this, by which nothing was sent."""
+    return lambda result, lab: says(*words)(result, lab) and lab.received() == lab.received_before
+
+
+def dropped(result: dict[str, Any], lab: Lab) -> bool:
+    """A part of four passes that the kernel dropped while it was sent: not among what was sent, and that is said."""
+    sent, failed = result["stats"]["packets"], result["stats"]["failed_write_attempts"]
+    return (
+        sent + failed == 4 * FRAMES
+        and failed > 300
+        and result["counters"]["tx"]["packets"] == sent
+        and f"The kernel dropped {failed} frames on a0" in lab.warnings
+    )

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make faults on purpose in runs of tcpreplay, and say what came of each: faults.py [--runs N] [--jobs N] [--only WORD]
-FOLDER
+"""Make faults on purpose in runs of tcpreplay and xdp_replay, and say what came of each: faults.py [--runs N]
+[--jobs N] [--only WORD] FOLDER
 
 Each run is the module's, started by Ansible, on a link between two namespaces of its own. Afterwards everything is
 looked at: processes, the interface's settings, nftables, files, the lock, and whether the result is true to what the
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import sys
@@ -26,6 +27,7 @@ from typing import Any
 from lab import NOTES, Lab
 from look import Fault, once
 from of_tcpreplay import FAULTS
+from of_xdp_replay import XDP_FAULTS
 
 
 def main() -> int:
@@ -49,8 +51,12 @@ def main() -> int:
         except Exception as error:
             return {"seconds": 0.0, "wrong": [repr(error)], "notes": [], "files": 0, "result": {}}
 
+    faults = [*FAULTS, *XDP_FAULTS]
+    if os.uname().machine != "x86_64" or not Path("/proc/net/protocols").read_text().count("\nXDP "):
+        print("NOT RUN: those of AF_XDP, which needs x86_64 and a kernel that has it")
+        faults = FAULTS
     # In turns, so that the same fault does not happen everywhere at once.
-    todo = [fault for _turn in range(asked.runs) for fault in FAULTS if asked.only in fault.name]
+    todo = [fault for _turn in range(asked.runs) for fault in faults if asked.only in fault.name]
     # Interrupted, it ends and leaves nothing. A shell starts what is to run in its background with SIGINT ignored, and
     # so would be Ansible.
     signal.signal(signal.SIGINT, signal.default_int_handler)

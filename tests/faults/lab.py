@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,14 @@ def until(condition: Callable[[], Any], seconds: float) -> Any:
     return value
 
 
-def write_pcap(path: Path) -> None:
+def write_pcap(path: Path, size: int) -> None:
     """Frames that nothing answers."""
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for _number in range(FRAMES):
             file.write(
-                struct.pack("<IIII", 0, 0, SIZE, SIZE)
-                + bytes.fromhex("0200000000020200000000018899").ljust(SIZE, b"\0")
+                struct.pack("<IIII", 0, 0, size, size)
+                + bytes.fromhex("0200000000020200000000018899").ljust(size, b"\0")
             )
 
 
@@ -74,20 +74,26 @@ class Lab:
         self.mark = f"{os.getpid()}-{number}"
         self.ansible: subprocess.Popen[str] | None = None
         self.warnings = ""
+        self.sender = "tcpreplay"
 
-    def make(self) -> None:
-        """Make it anew."""
+    def make(self, size: int = SIZE) -> None:
+        """Make it anew, with frames of ``size`` bytes to send."""
         self.remove()
         self.home.mkdir(parents=True)
-        write_pcap(self.pcap)
+        write_pcap(self.pcap, size)
         for netns in (self.a, self.b):
             run("ip", "netns", "add", netns)
             if Path("/proc/sys/net/ipv6").exists():
                 run("ip", "netns", "exec", netns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
-        run("ip", "link", "add", "a0", "netns", self.a, "type", "veth", "peer", "name", "b0", "netns", self.b)
+        queues = ("numtxqueues", "2", "numrxqueues", "2")
+        end = ("name", "b0", "netns", self.b)
+        run("ip", "link", "add", "a0", "netns", self.a, *queues, "type", "veth", "peer", *end, *queues)
         run("ip", "-n", self.a, "link", "set", "a0", "up")
         run("ip", "-n", self.b, "link", "set", "b0", "up")
         until(lambda: "LOWER_UP" in run("ip", "-n", self.a, "link", "show", "a0"), 5)
+
+    def look(self) -> None:
+        """Note how all is before the run."""
         self.before, self.received_before = self.settings(), self.received()
 
     def remove(self) -> None:
@@ -135,10 +141,15 @@ class Lab:
         """Whether a run has the interface."""
         return "wirespeed.trafficgen/" in run("ip", "netns", "exec", self.a, "cat", "/proc/net/unix", check=False)
 
-    def start(self, params: dict[str, Any], module: str = "tcpreplay") -> None:
-        """Start the module as Ansible does."""
+    def start(self, params: dict[str, Any], module: str = "tcpreplay", under: Sequence[str] = ()) -> None:
+        """Start the module as Ansible does.
+
+        :param under: a program and its arguments that runs Ansible.
+        """
+        self.sender = module
         (self.home / "tmp").mkdir(exist_ok=True)
         command = [
+            *under,
             *("ansible", "localhost", "-c", "local", "-m"),
             f"wirespeed.trafficgen.{module}",
             "-a",
@@ -183,9 +194,32 @@ class Lab:
         assert found, "tcpreplay did not start"
         return found[0]
 
+    def workers(self) -> list[int]:
+        """The process ids of xdp_replay's two workers, once they have loaded their frames. They and the module alone
+        have rings of an AF_XDP socket in their memory."""
+        marked = f"{MARK}={self.mark}".encode()
+
+        def ready() -> list[int]:
+            have = processes(
+                lambda pid: (
+                    marked in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                    and "socket:[" in Path(f"/proc/{pid}/maps").read_text()
+                )
+            )
+            found = [pid for pid in have if parent(pid) in have]
+            return sorted(found) if len(found) == 2 else []
+
+        found: list[int] = until(ready, 30)
+        assert found, "the workers did not start"
+        return found
+
+    def senders(self) -> list[int]:
+        """The processes that send."""
+        return self.workers() if self.sender == "xdp_replay" else [self.tcpreplay()]
+
     def module(self) -> int:
         """The module's process."""
-        return parent(self.tcpreplay())
+        return parent(self.senders()[0])
 
     def ansibles(self) -> list[int]:
         """Ansible's processes, the eldest first: the module is none of them."""

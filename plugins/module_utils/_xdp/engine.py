@@ -65,6 +65,11 @@ class Xdp(Engine):
             listen=lambda: progress.tell(lambda: sender.measures()._asdict()),
         )
         self._workers = [one._asdict() for one in done.workers]
+        if dropped := sum(one.failed for one in done.workers):
+            self.warn(
+                f"The kernel dropped {dropped} frames on {self.plan.request.sender.name}: the link was down for a"
+                " while, or its other side did not take them. See the link, and the MTU on both sides."
+            )
         return Sent(
             ended=done.ended,
             killed=done.killed,

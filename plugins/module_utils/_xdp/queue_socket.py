@@ -87,7 +87,7 @@ class QueueSocket:
         except OSError as error:
             self.close()
             raise self._refused(
-                f"its {umem_bytes >> 20} MB for frames could not be had", error, _MEMORY_REMEDIES
+                f"its {-(-umem_bytes >> 20)} MB for frames could not be had", error, _MEMORY_REMEDIES
             ) from error
 
     def _set_up(self, umem_bytes: int) -> None:

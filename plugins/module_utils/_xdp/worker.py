@@ -31,6 +31,7 @@ _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
 _STALLED = 5.0  # seconds without a frame completed
 _SPIN = 1e-4  # seconds before a frame is due in which its worker does not sleep: a wake-up may take as long
 _NAP = 0.05  # seconds of sleep at most, so that it sees that it is to stop
+_LAST_WORD = 0.5  # seconds for an interface that was set down to be gone
 _READING = 3e-4  # seconds that reading a small block takes, amply
 _OVERTIME = 0.008  # seconds after the duration in which what was due before its end still goes
 
@@ -151,8 +152,8 @@ class _Run:
                 self._check_progress()
                 if self._rings.completed != self._rings.submitted:
                     time.sleep(_SPIN)
-        except OSError as error:
-            time.sleep(_NAP)  # what was on its way may still be completed
+        except OSError as failed:
+            error = self._last_word(failed)
             return TrafficgenError(
                 _REASONS.get(error.errno or 0, "the kernel takes no more frames"), said=error.strerror or str(error)
             )
@@ -163,6 +164,19 @@ class _Run:
         if invalid := self._queue.invalid_descriptors():
             return TrafficgenError(f"the kernel threw {invalid} frames away as not valid")
         return None
+
+    def _last_word(self, error: OSError) -> OSError:
+        """What the kernel says a little later, when what was on its way may have been completed: an interface that is
+        removed is set down before it is gone."""
+        until = time.monotonic() + _LAST_WORD
+        time.sleep(_NAP)
+        while error.errno == errno.ENETDOWN and time.monotonic() < until:
+            try:
+                self._rings.push()
+            except OSError as later:
+                error = later
+            time.sleep(_NAP / 5)
+        return error
 
     def _note(self) -> None:
         schedule = self._schedule
