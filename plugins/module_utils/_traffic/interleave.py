@@ -48,9 +48,9 @@ class Interleaved:
         self._number = 0
         if self.frames and (self.frames - 1) * clock.interval // clock.per_second >= 1 << 32:
             raise TrafficgenError(
-                "the last frame's time does not fit a pcap",
+                "the last frame's time does not fit into a pcap",
                 on="interval",
-                remedy="A pcap holds 136 years: shorten the interval.",
+                remedy="The times in a pcap span 136 years at most. Shorten interval.",
             )
 
     def warnings(self) -> list[str]:

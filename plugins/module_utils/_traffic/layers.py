@@ -48,7 +48,7 @@ def layer_entry(entry: Any, on: str) -> tuple[str, Any]:
         return entry, None
     if isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry)), str):
         return next(iter(entry.items()))
-    raise TrafficgenError(f"{entry!r} is no layer", on=on, remedy="A layer is its name or {name: {field: value}}.")
+    raise TrafficgenError(f"{entry!r} is not a layer", on=on, remedy="Write NAME, or {NAME: {field: value}}.")
 
 
 def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
@@ -62,7 +62,7 @@ def _named_number(scapy_field: Any, layer: Any, on: str) -> Any:
                 getattr(scapy_field, "names", []) or []
             )
             raise TrafficgenError(
-                f"{text!r} is no value of this field", on=on, remedy=near(text, names) if names else ""
+                f"{text!r} is not a value of this field", on=on, remedy=near(text, names) if names else ""
             ) from None
 
     return by_name
@@ -80,7 +80,7 @@ def _tcp_option(item: Any, on: str) -> Any:
         item = list(next(iter(item.items())))
     if not isinstance(item, list) or len(item) != 2:
         raise TrafficgenError(
-            f"{item!r} is no option", on=on, remedy="An option is NOP, or {MSS: 1460}, or {Timestamp: [1, 0]}."
+            f"{item!r} is not an option", on=on, remedy="Write an option as NOP, {MSS: 1460} or {Timestamp: [1, 0]}."
         )
     name, value = item
     return name, b"" if name == "SAckOK" and value is None else _as_tuple(value)
@@ -89,7 +89,7 @@ def _tcp_option(item: Any, on: str) -> Any:
 def _bytes_of(name: str, value: Any, on: str) -> bytes:
     """The payload of a Raw layer: ``load`` as text, ``hex`` as pairs of hexadecimal digits."""
     if not isinstance(value, str):
-        raise TrafficgenError(f"{value!r} is no text", on=on, remedy="Put it in quotes.")
+        raise TrafficgenError(f"{value!r} is not text", on=on, remedy="Put it in quotes.")
     try:
         # Ansible hands on bytes that are no UTF-8 as surrogates.
         return value.encode(errors="surrogateescape") if name == "load" else bytes.fromhex(value)
@@ -107,18 +107,18 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
         if type(scapy_field).__name__ == "TCPOptionsField":
             if not isinstance(given, list):
                 raise TrafficgenError(
-                    f"{given!r} is no list of options", on=on, remedy="Such as [{MSS: 1460}, NOP, {WScale: 7}]."
+                    f"{given!r} is not a list of options", on=on, remedy="Write [{MSS: 1460}, NOP, {WScale: 7}]."
                 )
             return [_tcp_option(item, on) for item in given]
         if isinstance(given, list) and not scapy_field.islist:
             if not given:
-                raise TrafficgenError("an empty list", on=on)
+                raise TrafficgenError("the list is empty", on=on, remedy="Give at least one value.")
             return FieldObjects(given) if len(given) > 1 else given[0]
         # Options, as of DHCP, are pairs in Scapy; YAML has lists only.
         return [_as_tuple(item) for item in given] if isinstance(given, list) else given
     items = given if isinstance(given, list) else [given]
     if not items:
-        raise TrafficgenError("an empty list", on=on)
+        raise TrafficgenError("the list is empty", on=on, remedy="Give at least one value.")
     if kind == "number":
         by_name = _named_number(scapy_field, layer, on)
         ranges = [number_range(item, bits, on, by_name) for item in items]
@@ -133,14 +133,18 @@ def _field_values(layer: Any, name: str, given: Any, on: str) -> Any:
 def no_fields(name: str, given: Any, on: str) -> TrafficgenError:
     """The error for a layer whose fields are no dictionary."""
     return TrafficgenError(
-        f"{given!r} are no fields", on=f"{on}, {name}", remedy="A layer's fields are a dictionary: {name: value}."
+        f"{given!r} is not a dictionary of fields",
+        on=f"{on}, {name}",
+        remedy="Write a layer's fields as {name: value}.",
     )
 
 
 def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[LayerSpec]]:
     """The packets that a field holds. A packet of several layers is a list of them, from the outermost inwards."""
     if depth > _DEEPEST:
-        raise TrafficgenError(f"packets in fields, {_DEEPEST} deep", on=on)
+        raise TrafficgenError(
+            f"its fields hold packets that hold packets, more than {_DEEPEST} deep", on=on, remedy="Nest fewer."
+        )
     known = getattr(scapy_field, "cls", None)
     example = known.__name__ if isinstance(known, type) else "CLASS"
     found = []
@@ -152,16 +156,16 @@ def _packets(scapy_field: Any, given: Any, on: str, depth: int) -> list[list[Lay
             isinstance(one, dict) or (isinstance(one, str) and one.isidentifier()) for one in stack
         ):
             raise TrafficgenError(
-                f"{item!r} is no packet, and this field holds packets",
+                f"{item!r} is not a packet, but this field holds packets",
                 on=place,
-                remedy=f"Write each as a layer, in a list: [{{{example}: {{field: value}}}}].",
+                remedy=f"Write a list of layers: [{{{example}: {{field: value}}}}].",
             )
         found.append(read_stack([layer_entry(one, place) for one in stack], place, depth + 1))
     if len(found) > 1 and not scapy_field.islist and not isinstance(scapy_field, scapy_module("scapy.fields").StrField):
         raise TrafficgenError(
-            f"{len(found)} packets, and this field holds one",
+            f"{len(found)} packets, but this field holds one",
             on=on,
-            remedy="One of several layers is a list in the list: [[IP, UDP]].",
+            remedy="Write a packet of several layers as a list in the list: [[IP, UDP]].",
         )
     return found
 
@@ -205,7 +209,7 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
         if target in raw:
             loads = [_bytes_of(field_name, item, where) for item in (value if isinstance(value, list) else [value])]
             if not loads:
-                raise TrafficgenError("an empty list", on=where)
+                raise TrafficgenError("the list is empty", on=where, remedy="Give at least one value.")
             values: Any = FieldObjects(loads) if len(loads) > 1 else loads[0]
         elif value is None:
             continue  # as if it were not there: Scapy computes it
@@ -215,7 +219,7 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
         else:
             values = _field_values(layer, field_name, value, where)
         if spec.has(target):
-            raise TrafficgenError(f"{target} is given twice", on=f"{on}, {name}")
+            raise TrafficgenError(f"{target} is set twice", on=f"{on}, {name}")
         if isinstance(values, (FieldNumbers, FieldObjects)):
             spec.varying[target] = values
         else:

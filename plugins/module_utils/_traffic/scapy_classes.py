@@ -52,7 +52,7 @@ def scapy_module(module: str) -> Any:
             "Scapy cannot be imported by the Python that runs this module",
             on="scapy",
             said=str(error),
-            remedy="Install it on this host: the package python3-scapy of Debian, or of EPEL on EL 9.",
+            remedy="Install the package python3-scapy on this host (on EL 9 from EPEL).",
         ) from error
 
 
@@ -69,7 +69,7 @@ def _rare_module(module: str, on: str) -> Any:
             f"Scapy's module {module} cannot be imported",
             on=on,
             said=f"{type(error).__name__}: {error}",
-            remedy="Install what it needs on this host, or take another layer.",
+            remedy="Install what it needs on this host, or use another layer.",
         ) from error
 
 

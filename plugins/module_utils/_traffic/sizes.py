@@ -38,18 +38,17 @@ def spread(weights: Sequence[int], on: str = "weight") -> list[int]:
     total = sum(weights)
     if total > LONGEST_TURN:
         raise TrafficgenError(
-            f"the weights come to {total}", on=on, remedy=f"At most {LONGEST_TURN}: divide them all by the same number."
+            f"the weights add up to {total}; the most is {LONGEST_TURN}",
+            on=on,
+            remedy="Divide them all by the same number.",
         )
     if len(set(weights)) == 1:
         return list(range(len(weights))) * weights[0]
     if total * len(weights) > _MOST_COMPARED:
         raise TrafficgenError(
-            f"{len(weights)} weights come to {total}",
+            f"{len(weights)} weights add up to {total}; the most for so many is {_MOST_COMPARED // len(weights)}",
             on=on,
-            remedy=(
-                f"At most {_MOST_COMPARED // len(weights)} of so many: divide them all by the same number, or give"
-                " fewer."
-            ),
+            remedy="Divide them all by the same number, or give fewer.",
         )
     credit = [0] * len(weights)
     order = []
@@ -73,7 +72,7 @@ def _whole(value: Any, on: str) -> int:
 def _size(value: Any, on: str) -> int:
     size = _whole(value, on)
     if not 1 <= size <= LARGEST:
-        raise TrafficgenError(f"{size} bytes is out of range", on=on, remedy=f"A size lies between 1 and {LARGEST}.")
+        raise TrafficgenError(f"{size} bytes is out of range", on=on, remedy=f"A size must be between 1 and {LARGEST}.")
     return size
 
 
@@ -81,7 +80,7 @@ def _keys(form: dict[str, Any], needed: set[str], optional: set[str], on: str) -
     unknown = sorted(set(form) - needed - optional, key=str)
     missing = sorted(needed - set(form))
     if unknown or missing:
-        wrong = f"unknown key {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
+        wrong = f"unknown key {unknown[0]!r}" if unknown else f"{missing[0]!r} is missing"
         raise TrafficgenError(
             wrong,
             on=on,
@@ -106,7 +105,7 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
     """
     if isinstance(form, list):
         if not form:
-            raise TrafficgenError("an empty list", on=on)
+            raise TrafficgenError("the list is empty", on=on, remedy="Give at least one value.")
         return [_size(value, on) for value in form]
     if not isinstance(form, dict):
         return [_size(form, on)]
@@ -118,22 +117,22 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
             )
         if base != "wire":
             raise TrafficgenError(
-                f"IMIX sizes are wire frames, not size_of: {base}", on=on, remedy="Leave size_of out."
+                f"IMIX sizes are those of wire frames, not of size_of: {base}", on=on, remedy="Leave size_of out."
             )
         return _weighted(IMIX_PROFILES[form["imix"]], on)
     if "weights" in form:
         _keys(form, {"weights"}, set(), on)
         if not isinstance(form["weights"], list) or not form["weights"]:
-            raise TrafficgenError("weights is no list of {size, weight}", on=on)
+            raise TrafficgenError("weights is not a list of {size, weight}", on=on)
         pairs = []
         for entry in form["weights"]:
             if not isinstance(entry, dict):
-                raise TrafficgenError(f"{entry!r} is no {{size, weight}}", on=on)
+                raise TrafficgenError(f"{entry!r} is not {{size, weight}}", on=on)
             _keys(entry, {"size", "weight"}, set(), on)
             weight = _whole(entry["weight"], on)
             if weight < 1:
                 raise TrafficgenError(
-                    f"weight {weight} is out of range", on=on, remedy="A weight is a whole number from 1 on."
+                    f"weight {weight} is out of range", on=on, remedy="A weight must be a whole number, 1 or more."
                 )
             pairs.append((_size(entry["size"], on), weight))
         return _weighted(pairs, on)
@@ -142,7 +141,7 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
     if step < 1:
         raise TrafficgenError(f"step {step} is not positive", on=on)
     if start > end:
-        raise TrafficgenError(f"an empty range: start {start} is above end {end}", on=on)
+        raise TrafficgenError(f"the range is empty: start {start} is above end {end}", on=on)
     return list(range(start, end + 1, step))
 
 

@@ -91,13 +91,13 @@ def _with_preset(given: dict[str, Any], on: str) -> dict[str, Any]:
 
 def _positive(value: Any, what: str, on: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} is a whole number from 1 on.")
+        raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} must be a whole number, 1 or more.")
     return value
 
 
 def _strictly_whole(value: Any, what: str, on: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} is a whole number.")
+        raise TrafficgenError(f"{what} is {value!r}", on=on, remedy=f"{what} must be a whole number.")
     return value
 
 
@@ -107,7 +107,7 @@ def _fill(options: dict[str, Any], number: int, on: str) -> Fill:
     if kind == "random":
         return RandomFill(_strictly_whole(options.get("seed", 0), "seed", on), number)
     if "seed" in options:
-        raise TrafficgenError(f"a seed, but fill is {kind}", on=on, remedy="seed goes with fill: random.")
+        raise TrafficgenError(f"seed is given, but fill is {kind}", on=on, remedy="Give seed only with fill: random.")
     return Fill(FILLS[kind])
 
 
@@ -117,7 +117,7 @@ def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
     found = _MEMBER.match(text) if isinstance(text, str) else None
     if not found:
         raise TrafficgenError(
-            f"{text!r} is no field", on=on, remedy="Name a field as Ether.src, or IP:2.src of the second IP layer."
+            f"{text!r} is not a field", on=on, remedy="Name a field as Ether.src, or IP:2.src of the second IP layer."
         )
     every = [*layers, *(inner for layer in layers for inner in layer.inside())]
     named = [spec for spec in every if spec.name == found[1]]
@@ -132,7 +132,7 @@ def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
     varying = [spec for spec in named if found[3] in spec.varying and found[3] not in spec.follows]
     if len(varying) > 1:
         raise TrafficgenError(
-            f"{text!r} may be several layers' field",
+            f"several layers have a field {text!r} that varies",
             on=on,
             remedy=f"Say which: {found[1]}:1.{found[3]} is the outermost.",
         )
@@ -141,8 +141,8 @@ def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
             f"{text} does not vary",
             on=on,
             remedy=(
-                "Give it several values in layers. A destination MAC that is left out moves with the address of its"
-                " group by itself."
+                "Give it several values in layers. A destination MAC that is left out follows the address of its"
+                " group anyway."
             ),
         )
     return varying[0], found[3]
@@ -153,21 +153,23 @@ def _together(layers: list[LayerSpec], given: Any, on: str) -> list[list[Member]
     if given is None:
         return []
     if not isinstance(given, list) or not given:
-        raise TrafficgenError(f"{given!r} are no fields", on=on, remedy="Give [[Ether.src, IP.src]].")
+        raise TrafficgenError(
+            f"{given!r} is not a list of groups of fields", on=on, remedy="Write [[Ether.src, IP.src]]."
+        )
     groups = []
     taken = set()
     for names in given if all(isinstance(one, list) for one in given) else [given]:
         members = [_member(layers, name, on) for name in names]
         if len(members) < 2:
-            raise TrafficgenError(f"{names!r} is a group of its own", on=on, remedy="Two fields or more move together.")
+            raise TrafficgenError(f"the group {names!r} has one field", on=on, remedy="Name two fields or more.")
         counts = [spec.varying[name].count for spec, name in members]
         if len(set(counts)) > 1:
             said = ", ".join(f"{name} has {count}" for name, count in zip(names, counts))
             # Beginning the shorter one again would pair what does not belong together, without a word.
-            raise TrafficgenError(f"{said} values", on=on, remedy="Fields that move together need as many values each.")
+            raise TrafficgenError(f"{said} values", on=on, remedy="Fields of one group need the same number of values.")
         for (spec, field), name in zip(members, names):
             if (id(spec), field) in taken:
-                raise TrafficgenError(f"{name} is there twice", on=on, remedy="A field moves with one group.")
+                raise TrafficgenError(f"{name} is listed twice", on=on, remedy="A field can be in one group only.")
             taken.add((id(spec), field))
         groups.append(members)
     return groups
@@ -202,7 +204,7 @@ def read_interval(interval: Any) -> tuple[Clock, bool]:
     nanoseconds = seconds * 10**9
     if nanoseconds != nanoseconds.to_integral_value():
         raise TrafficgenError(
-            f"{interval} s is no whole number of nanoseconds", on="interval", remedy="A pcap holds no finer time."
+            f"{interval} s is not a whole number of nanoseconds", on="interval", remedy="A pcap stores no finer time."
         )
     if int(nanoseconds) % 1000 == 0:
         return Clock(int(nanoseconds) // 1000, 10**6), False

@@ -131,8 +131,8 @@ class Stream:
         if not still:
             return []
         return [
-            f"{self.on}: count {self.frames} ends before {' and '.join(still)} {'have' if len(still) > 1 else 'has'}"
-            f" changed at all: every frame has the first value. {names[0]} changes fastest, and all combinations are"
+            f"{self.on}: with count {self.frames}, {' and '.join(still)} {'do' if len(still) > 1 else 'does'}"
+            f" not change: every frame has the first value. {names[0]} changes fastest; all combinations take"
             f" {self.product} frames. Raise count, give fewer values, or let fields change together (together)."
         ]
 
@@ -147,12 +147,12 @@ class Stream:
             chance = self.stack.by_chance()
             fields = ", ".join(chance)
             raise TrafficgenError(
-                f"Scapy gives {fields or 'one of these layers'} another value each time: a random one, or the time"
-                " of day",
+                f"Scapy sets {fields or 'fields of one of these layers'} to another value each time, at random or from"
+                " the clock",
                 on=self.on,
                 remedy=(
-                    f"Give {'them' if chance else 'its identifiers, nonces and times'} values of their own: "
-                    "the same spec has to give the same bytes."
+                    f"Set {'them' if chance else 'its identifiers, nonces and times'} in layers: the same spec must"
+                    " give the same bytes."
                 ),
             )
 
@@ -227,7 +227,7 @@ class Stream:
             raise TrafficgenError(
                 f"size {size} (size_of: {self._base}) is smaller than the headers",
                 on=self.on,
-                remedy=f"The layers alone are a frame of {length} bytes: {size + length - wanted} in that base.",
+                remedy=f"The layers alone make a frame of {length} bytes. Give {size + length - wanted} or more.",
             )
         return wanted - length
 
@@ -265,7 +265,7 @@ class Stream:
         payload = self.fill.payload(padding, REFERENCE if self.fill.varies and not self._one_each else frame)
         data = self.stack.build(values, payload)
         if len(data) != length + padding or len(data) > LARGEST + 64:
-            raise TrafficgenError(f"the frame comes to {len(data)} bytes, not {length + padding}", on=self.on)
+            raise TrafficgenError(f"the frame has {len(data)} bytes, not {length + padding}", on=self.on)
         # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is
         # 0xffff.
         sums = tuple(0xFFFF - int.from_bytes(data[c.offset : c.offset + 2], "big") for c in patches.checksums)

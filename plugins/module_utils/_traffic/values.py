@@ -102,7 +102,7 @@ def _bounded(low: int, high: int, bits: int, shown: Any, on: str, step: int = 1)
         raise TrafficgenError(f"{shown!r} has a step of 0", on=on, remedy="A step is at least 1.")
     if (low > high) if step > 0 else (low < high):
         raise TrafficgenError(
-            f"an empty range: {shown!r}",
+            f"the range {shown!r} is empty",
             on=on,
             remedy=(
                 "The first value must not be above the last."
@@ -135,7 +135,7 @@ def _step(text: Any, address: Callable[[str], int], shown: Any, on: str) -> int:
         with suppress(ValueError):
             return -address(plain[1:]) if plain.startswith("-") else address(plain)
     raise TrafficgenError(
-        f"{text!r} is no step", on=on, remedy=f"A step is a number, or an address where the values are ({shown!r})."
+        f"{text!r} is not a step in {shown!r}", on=on, remedy="Give a number. Between addresses, an address will do."
     )
 
 
@@ -147,13 +147,13 @@ def _stepped(
     unknown = sorted(set(given) - {"start", "end", "step", "count"}, key=str)
     if unknown or "start" not in given or ("end" in given) == ("count" in given):
         raise TrafficgenError(
-            f"unknown key {unknown[0]!r}" if unknown else f"{given!r} is no range",
+            f"unknown key {unknown[0]!r}" if unknown else f"{given!r} is not a range",
             on=on,
-            remedy="A field that counts is {start, end, step} or {start, step, count}; step may be left out.",
+            remedy="Write {start, end, step} or {start, step, count}; step may be left out.",
         )
     for key in ("start", "end"):
         if isinstance(given.get(key), dict):
-            raise TrafficgenError(f"{key} is {given[key]!r}", on=on, remedy="start and end are one value each.")
+            raise TrafficgenError(f"{key} is {given[key]!r}", on=on, remedy="start and end must be one value each.")
     start = value(given["start"])
     step = _step(given.get("step", 1), address, given, on)
     if "end" in given:
@@ -162,7 +162,7 @@ def _stepped(
     if isinstance(count, str) and re.fullmatch(_NUMBER, count.strip()):
         count = _number(count.strip())
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise TrafficgenError(f"count is {count!r}", on=on, remedy="count is a whole number from 1 on.")
+        raise TrafficgenError(f"count is {count!r}", on=on, remedy="count must be a whole number, 1 or more.")
     return _bounded(start, start + step * (count - 1), bits, given, on, step)
 
 
@@ -174,7 +174,7 @@ def number_range(item: Any, bits: int, on: str, by_name: Callable[[str], int]) -
     if isinstance(item, dict):
         return _stepped(item, bits, lambda one: _single(number_range(one, bits, on, by_name), one, on), int, on)
     if isinstance(item, bool) or not isinstance(item, (int, str)):
-        raise TrafficgenError(f"{item!r} is no number, name or range a-b", on=on)
+        raise TrafficgenError(f"{item!r} is not a number, a name or a range a-b", on=on)
     if isinstance(item, int):
         return _bounded(item, item, bits, item, on)
     text = item.strip()
@@ -189,7 +189,9 @@ def number_range(item: Any, bits: int, on: str, by_name: Callable[[str], int]) -
 
 def _single(values: range, shown: Any, on: str) -> int:
     if values.stop - values.start != values.step:
-        raise TrafficgenError(f"{shown!r} is several values", on=on, remedy="start and end are one value each.")
+        raise TrafficgenError(
+            f"{shown!r} stands for several values", on=on, remedy="start and end must be one value each."
+        )
     return values.start
 
 
@@ -224,7 +226,7 @@ def address_range(item: Any, version: int, on: str) -> range:
         return _bounded(number(low), last, bits, item, on, by)
     except ValueError as error:
         raise TrafficgenError(
-            f"{item!r} is no IPv{version} address, prefix or range",
+            f"{item!r} is not an IPv{version} address, prefix or range",
             on=on,
             said=str(error),
             remedy="Host names are not looked up.",
@@ -249,7 +251,7 @@ def _end_and_step(low: int, text: str, number: Callable[[str], int], shown: Any,
             return number(last), _step(by, number, shown, on)
     if len(readings) > 1:
         raise TrafficgenError(
-            f"{shown!r} can be read with a step and without",
+            f"{shown!r} can be read in two ways, with a step and without one",
             on=on,
             remedy="Write {start: ADDRESS, end: ADDRESS}, or {start: ADDRESS, end: ADDRESS, step: 16}.",
         )
@@ -265,13 +267,13 @@ def mac_range(item: Any, on: str) -> range:
         low, high = _mac(found[1]), _mac(found[2] or found[1])
         return _bounded(low, high, 48, item, on, _step(found[3] or 1, _mac, item, on))
     raise TrafficgenError(
-        f"{item!r} is no MAC address or range", on=on, remedy="Write it as 02:00:00:00:00:01, in quotes."
+        f"{item!r} is not a MAC address or range", on=on, remedy="Write it as 02:00:00:00:00:01, in quotes."
     )
 
 
 def _mac(text: str) -> int:
     if not re.fullmatch(_MAC, text):
-        raise ValueError("no MAC address")
+        raise ValueError("not a MAC address")
     return int(text.replace(":", ""), 16)
 
 

@@ -135,7 +135,7 @@ def test_a_megabyte_of_noise_costs_less_than_a_second(reader):
 def test_many_weights_are_refused_in_time():
     weights = [{"size": size, "weight": size % 2 + 1} for size in range(1, 33000)]
     assert seconds_of(lambda: sizes.size_cycle({"weights": weights}, "frame")) < SECONDS
-    with pytest.raises(TrafficgenError, match="32999 weights come to 49499"):
+    with pytest.raises(TrafficgenError, match="32999 weights add up to 49499"):
         sizes.size_cycle({"weights": weights}, "frame")
     # As many that are alike take turns.
     alike = [{"size": size, "weight": 2} for size in range(1, 20001)]

@@ -93,8 +93,8 @@ def test_what_is_no_pcap(refusal, folder, name, message):
         ([{"layers": ["Ether", "Ipp"]}], "Scapy has no layer 'Ipp'. Did you mean IP"),
         ([{"layers": ["Ether", {"IP": {"srcc": "198.18.0.1"}}]}], "IP has no field 'srcc'. Did you mean src?"),
         ([{"layers": ["Ether", "IP", {"UDP": {"dport": 65536}}]}], "UDP.dport: 65536 is out of the field's range"),
-        ([{"layers": ["Ether", "IP", {"UDP": {"dport": "9-5"}}]}], "an empty range: '9-5'"),
-        ([{"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": "a.example"}}]}], "'a.example' is no packet"),
+        ([{"layers": ["Ether", "IP", {"UDP": {"dport": "9-5"}}]}], "the range '9-5' is empty"),
+        ([{"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": "a.example"}}]}], "'a.example' is not a packet"),
         ([{"layers": ["Ether", "IP", "UDP", "GTPHeader"]}], "Name the module too: gtp.GTPHeader or gtp_v2.GTPHeader"),
         (
             [
@@ -105,7 +105,7 @@ def test_what_is_no_pcap(refusal, folder, name, message):
             ],
             "UDP.sport has 2, UDP.dport has 3 values",
         ),
-        ([{**SCAN, "seed": 1}], "a seed, but fill is zeros"),
+        ([{**SCAN, "seed": 1}], "seed is given, but fill is zeros"),
         ([{**SCAN, "size": 40}], "smaller than the headers"),
         ([{**SCAN, "size": 65536}], "65536 bytes is out of range"),
         ([{**SCAN, "count": 0}], "count is 0"),

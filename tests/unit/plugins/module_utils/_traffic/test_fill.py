@@ -113,7 +113,7 @@ def test_the_seed_settles_it_and_nothing_else():
 
 def test_a_seed_of_nothing():
     for options, says in (
-        ({"fill": "zeros", "seed": 1}, "a seed, but fill is zeros"),
+        ({"fill": "zeros", "seed": 1}, "seed is given, but fill is zeros"),
         ({"seed": True}, "seed is True"),
     ):
         with pytest.raises(TrafficgenError, match=says):

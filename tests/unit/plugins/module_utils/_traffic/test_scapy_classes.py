@@ -248,7 +248,7 @@ def test_what_a_module_draws_when_it_is_imported_is_the_same_each_time(layer):
 def test_the_date_of_a_web_server_is_refused():
     if b"Date" not in bytes(layer_class("HTTPResponse", "x")()):
         pytest.skip("this Scapy gives it no date")
-    with pytest.raises(TrafficgenError, match="another value each time: a random one, or the time of day"):
+    with pytest.raises(TrafficgenError, match="to another value each time, at random or from the clock"):
         read_traffic([{"layers": ["Ether", "IP", "TCP", {"HTTP": None}, "HTTPResponse"]}], 0)
 
 

@@ -51,21 +51,21 @@ def test_weights_are_spread_and_exact():
         (65536, "ip", "65536 bytes is out of range"),
         (True, "wire", "not a whole number"),
         ("big", "wire", "not a whole number"),
-        ([], "wire", "empty list"),
-        ({"start": 100, "end": 64}, "wire", "empty range"),
+        ([], "wire", "the list is empty"),
+        ({"start": 100, "end": 64}, "wire", "the range is empty"),
         ({"start": 64, "end": 100, "step": 0}, "wire", "step 0"),
-        ({"start": 64}, "wire", "no 'end'"),
+        ({"start": 64}, "wire", "'end' is missing"),
         ({"start": 64, "end": 100, "stop": 1}, "wire", "unknown key 'stop'"),
         ("²", "wire", "not a whole number"),
         ({"start": 64, 1: 2, "a": 3}, "wire", "unknown key 1"),
         ({"imix": ["simple"]}, "wire", "no IMIX profile"),
-        ({"weights": [{"size": 64, "weight": 10**9}]}, "wire", "the weights come to 1000000000. At most 50000:"),
+        ({"weights": [{"size": 64, "weight": 10**9}]}, "wire", "the weights add up to 1000000000; the most is 50000."),
         ({"imix": "complex"}, "wire", "no IMIX profile 'complex'"),
-        ({"imix": "simple"}, "ip", "IMIX sizes are wire frames"),
-        ({"weights": []}, "wire", "no list"),
-        ({"weights": [{"size": 64}]}, "wire", "no 'weight'"),
+        ({"imix": "simple"}, "ip", "IMIX sizes are those of wire frames, not of size_of: ip"),
+        ({"weights": []}, "wire", "weights is not a list"),
+        ({"weights": [{"size": 64}]}, "wire", "'weight' is missing"),
         ({"weights": [{"size": 64, "weight": 0}]}, "wire", "weight 0"),
-        ({"weights": [64]}, "wire", "no {size, weight}"),
+        ({"weights": [64]}, "wire", "64 is not {size, weight}"),
     ],
 )
 def test_bad_sizes_say_what_is_wrong(form, base, says):
@@ -82,5 +82,5 @@ def test_equal_weights_take_turns_as_the_slow_way_has_it():
 
 
 def test_more_weights_than_can_be_ordered_are_refused():
-    with pytest.raises(TrafficgenError, match=r"1000 weights come to 11000\. At most 10000 of so many"):
+    with pytest.raises(TrafficgenError, match="1000 weights add up to 11000; the most for so many is 10000"):
         sizes.spread([11] * 998 + [10, 12])

@@ -42,27 +42,30 @@ BAD = {
         {"layers": ["Ether", {"Dot1Q": {"vlan": 4096}}]},
         "Dot1Q.vlan: 4096 is out of the field's range. It has 12 bits: 0 to 4095.",
     ),
-    "range backwards": (udp(dport="9-5"), "UDP.dport: an empty range: '9-5'"),
-    "empty list": (udp(dport=[]), "UDP.dport: an empty list."),
+    "range backwards": (udp(dport="9-5"), "UDP.dport: the range '9-5' is empty"),
+    "empty list": (udp(dport=[]), "UDP.dport: the list is empty. Give at least one value."),
     "host name": (
         {"layers": [{"IP": {"dst": "router.example"}}]},
-        "IP.dst: 'router.example' is no IPv4 address, prefix or range",
+        "IP.dst: 'router.example' is not an IPv4 address, prefix or range",
     ),
-    "IPv6 in IPv4": ({"layers": [{"IP": {"dst": "2001:2::1"}}]}, "is no IPv4 address"),
+    "IPv6 in IPv4": ({"layers": [{"IP": {"dst": "2001:2::1"}}]}, "is not an IPv4 address"),
     "host bits": ({"layers": [{"IP": {"dst": "198.18.0.1/24"}}]}, "has host bits set"),
-    "addresses backwards": ({"layers": [{"IP": {"dst": "198.18.0.9-198.18.0.1"}}]}, "an empty range"),
-    "MAC": ({"layers": [{"Ether": {"src": "02-00"}}]}, "Ether.src: '02-00' is no MAC address or range."),
-    "MAC read as a number": ({"layers": [{"Ether": {"src": 123456}}]}, "123456 is no MAC address"),
+    "addresses backwards": (
+        {"layers": [{"IP": {"dst": "198.18.0.9-198.18.0.1"}}]},
+        "the range '198.18.0.9-198.18.0.1' is empty",
+    ),
+    "MAC": ({"layers": [{"Ether": {"src": "02-00"}}]}, "Ether.src: '02-00' is not a MAC address or range."),
+    "MAC read as a number": ({"layers": [{"Ether": {"src": 123456}}]}, "123456 is not a MAC address"),
     "flag": (
         {"layers": [{"IP": {"flags": "XX"}}]},
-        "IP.flags: 'XX' is no value of this field. There are: DF, MF, evil.",
+        "IP.flags: 'XX' is not a value of this field. There are: DF, MF, evil.",
     ),
     "name of a number": ({"layers": ["Ether", {"ICMP": {"type": "echo-reqest"}}]}, "Did you mean echo-request"),
     "hex": ({"layers": ["Ether", {"Raw": {"hex": "zz"}}]}, "Raw.hex: 'zz' is not hexadecimal"),
-    "load twice": ({"layers": ["Ether", {"Raw": {"hex": "00", "load": "a"}}]}, "load is given twice"),
-    "load that is no text": ({"layers": ["Ether", {"Raw": {"load": 5}}]}, "Raw.load: 5 is no text."),
-    "no fields": ({"layers": [{"IP": [1]}]}, "IP: [1] are no fields."),
-    "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is no layer."),
+    "load twice": ({"layers": ["Ether", {"Raw": {"hex": "00", "load": "a"}}]}, "load is set twice"),
+    "load that is no text": ({"layers": ["Ether", {"Raw": {"load": 5}}]}, "Raw.load: 5 is not text."),
+    "no fields": ({"layers": [{"IP": [1]}]}, "IP: [1] is not a dictionary of fields."),
+    "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is not a layer."),
     "no layers": ({"layers": []}, "streams[0]: no layers."),
     "no outermost layer": (
         {"layers": ["UDP"]},
@@ -70,12 +73,12 @@ BAD = {
     ),
     "a layer of chance": (
         {"layers": ["Ether", "IP", "UDP", "NTP"]},
-        "another value each time: a random one, or the time of day",
+        "to another value each time, at random or from the clock",
     ),
-    "too many digits": (udp(dport="9" * 5000), "is no value of this field"),
+    "too many digits": (udp(dport="9" * 5000), "is not a value of this field"),
     "a preset's layer without fields": (
         {"preset": "imix", "layers": [{"IP": [1]}]},
-        "streams[0], IP: [1] are no fields.",
+        "streams[0], IP: [1] is not a dictionary of fields.",
     ),
     "a load that is no text at all": ({"layers": ["Ether", {"Raw": {"load": "\ud800"}}]}, "is not text"),
     "count 0": ({**udp(), "count": 0}, "streams[0]: count is 0."),
@@ -83,8 +86,8 @@ BAD = {
     "size below the headers": (
         {**udp(), "size": 45},
         (
-            "size 45 (size_of: wire) is smaller than the headers. The layers alone are a frame "
-            "of 42 bytes: 46 in that base."
+            "size 45 (size_of: wire) is smaller than the headers. The layers alone make a frame "
+            "of 42 bytes. Give 46 or more."
         ),
     ),
     "size above": ({**udp(), "size": 65536}, "size: 65536 bytes is out of range."),
@@ -94,14 +97,14 @@ BAD = {
         {"preset": "imix", "layers": [{"TCP": {"dport": 1}}]},
         "has no layer 'TCP' to change. It has Ether, IP, UDP.",
     ),
-    "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are wire frames"),
+    "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are those of wire frames"),
     "text where a packet goes": (
         {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": ["www.example.com"]}}]},
-        "streams[0], DNS.qd[0]: 'www.example.com' is no packet, and this field holds packets.",
+        "streams[0], DNS.qd[0]: 'www.example.com' is not a packet, but this field holds packets.",
     ),
     "text where packets go": (
         {"layers": ["Ether", {"IP": {"options": 7}}]},
-        "IP.options: 7 is no packet, and this field holds packets.",
+        "IP.options: 7 is not a packet, but this field holds packets.",
     ),
     "a field in a packet in a field": (
         {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": [{"DNSQR": {"qnam": "a.example"}}]}}]},
@@ -112,10 +115,13 @@ BAD = {
         "streams[0], DNS.qd[0], DNSQR.qtype: 65536 is out of the field's range.",
     ),
     "step 0": (udp(dport="1-9:0"), "UDP.dport: '1-9:0' has a step of 0."),
-    "a step of another kind": ({"layers": [{"IP": {"dst": "10.0.0.1-10.0.0.9:x"}}]}, "IP.dst: 'x' is no step."),
+    "a step of another kind": (
+        {"layers": [{"IP": {"dst": "10.0.0.1-10.0.0.9:x"}}]},
+        "IP.dst: 'x' is not a step in '10.0.0.1-10.0.0.9:x'.",
+    ),
     "a step that goes up, to a lower end": (
         udp(dport="9-1:2"),
-        "an empty range: '9-1:2'. The first value must not be above the last.",
+        "the range '9-1:2' is empty. The first value must not be above the last.",
     ),
     "a step that goes down, to a higher end": (
         udp(dport="1-9:-2"),
@@ -127,11 +133,11 @@ BAD = {
     ),
     "a range of unknown keys": (
         udp(dport={"start": 1, "until": 9}),
-        "UDP.dport: unknown key 'until'. A field that counts is {start, end",
+        "UDP.dport: unknown key 'until'. Write {start, end",
     ),
     "a prefix of BGP": (
         {"layers": ["Ether", "IP", "TCP", "BGPHeader", {"BGPUpdate": {"nlri": ["10.0.0.0/8"]}}]},
-        "BGPUpdate.nlri[0]: '10.0.0.0/8' is no packet, and this field holds packets.",
+        "BGPUpdate.nlri[0]: '10.0.0.0/8' is not a packet, but this field holds packets.",
     ),
     "more than 24 bits": (
         {"layers": ["Ether", "IP", "UDP", {"VXLAN": {"vni": 1 << 24}}]},
@@ -141,14 +147,14 @@ BAD = {
         udp(dport={"start": {"start": 1, "end": 2}, "end": 9}),
         "UDP.dport: start is {'start': 1,",
     ),
-    "a range of a range": (udp(dport={"start": "1-2", "end": 9}), "UDP.dport: '1-2' is several values."),
+    "a range of a range": (udp(dport={"start": "1-2", "end": 9}), "UDP.dport: '1-2' stands for several values."),
     "an IPv6 step or address": (
         {"layers": ["Ether", {"IPv6": {"dst": "2001:2::1-2001:2::100:10"}}]},
-        "IPv6.dst: '2001:2::1-2001:2::100:10' can be read with a step and without.",
+        "IPv6.dst: '2001:2::1-2001:2::100:10' can be read in two ways, with a step and without one.",
     ),
     "together, other counts": (
         {**udp(sport="1-3", dport="1-4"), "together": [["UDP.sport", "UDP.dport"]]},
-        "streams[0], together: UDP.sport has 3, UDP.dport has 4 values. Fields that move together need as many",
+        "streams[0], together: UDP.sport has 3, UDP.dport has 4 values. Fields of one group need the same number",
     ),
     "together, one value": (
         {**udp(sport="1-3"), "together": [["UDP.sport", "UDP.dport"]]},
@@ -158,11 +164,11 @@ BAD = {
         {**udp(sport="1-3"), "together": [["UDP.sport", "TCP.dport"]]},
         "no layer 'TCP' for 'TCP.dport'. There are: ",
     ),
-    "together, no field": ({**udp(sport="1-3"), "together": [["UDP.sport", "dport"]]}, "'dport' is no field."),
-    "together, alone": ({**udp(sport="1-3"), "together": ["UDP.sport"]}, "is a group of its own."),
+    "together, no field": ({**udp(sport="1-3"), "together": [["UDP.sport", "dport"]]}, "'dport' is not a field."),
+    "together, alone": ({**udp(sport="1-3"), "together": ["UDP.sport"]}, "the group ['UDP.sport'] has one field."),
     "together, twice": (
         {**udp(sport="1-3", dport="1-3"), "together": [["UDP.sport", "UDP.dport"], ["UDP.dport", "UDP.sport"]]},
-        "UDP.dport is there twice.",
+        "UDP.dport is listed twice.",
     ),
     "together, of two": (
         {
@@ -174,7 +180,7 @@ BAD = {
             ],
             "together": ["IP.src", "UDP.dport"],
         },
-        "'IP.src' may be several layers' field. Say which: IP:1.src",
+        "several layers have a field 'IP.src' that varies. Say which: IP:1.src",
     ),
     "what Scapy refuses": (
         {"layers": ["Ether", "IP", {"TCP": {"options": [{"MSS": 65536}]}}]},
@@ -182,7 +188,7 @@ BAD = {
     ),
     "options that are no list": (
         {"layers": ["Ether", "IP", {"TCP": {"options": "foo"}}]},
-        "TCP.options: 'foo' is no list of options.",
+        "TCP.options: 'foo' is not a list of options.",
     ),
 }
 
@@ -208,14 +214,14 @@ def test_a_named_stream_is_called_by_its_name():
         (
             [{**udp(), "weight": 10**9}, {**udp(), "weight": 1}],
             0,
-            "weight: the weights come to 1000000001. At most 50000:",
+            "weight: the weights add up to 1000000001; the most is 50000.",
         ),
         ([{**udp(), "weight": 1}, udp()], 0, "streams: some streams have a weight, and some have none."),
         ([udp(), {"layers": ["IP"]}], 0, "streams: the streams start with different kinds of layers."),
         ([udp()], -1, "interval: -1 is not a time between frames."),
         ([udp()], float("nan"), "interval: nan is not a time"),
-        ([udp()], 0.0000000001, "no whole number of nanoseconds"),
-        ([{**udp(), "count": 2}], 5_000_000_000.0, "interval: the last frame's time does not fit a pcap."),
+        ([udp()], 0.0000000001, "is not a whole number of nanoseconds"),
+        ([{**udp(), "count": 2}], 5_000_000_000.0, "interval: the last frame's time does not fit into a pcap."),
     ],
 )
 def test_a_wrong_file_is_told(streams, interval, says):
@@ -311,12 +317,12 @@ def test_an_error_about_a_megabyte_is_none_itself():
         (
             10_000,
             (
-                "streams[0]: count 10000 ends before IP.src (100 values) has changed at all: every frame has the first"
+                "streams[0]: with count 10000, IP.src (100 values) does not change: every frame has the first"
                 " value. UDP.sport "
             ),
         ),
         (64_512, None),
-        (1, "streams[0]: count 1 ends before UDP.sport (64511 values) and IP.src (100 values) have changed at all"),
+        (1, "streams[0]: with count 1, UDP.sport (64511 values) and IP.src (100 values) do not change:"),
         (None, None),
     ],
 )
@@ -336,10 +342,10 @@ def test_a_count_that_ends_before_a_field_has_moved_is_told(count, says):
 
 def test_what_moves_together_has_moved_when_one_has():
     spec = {"layers": ["Ether", {"IP": {"dst": "239.1.1.0/29"}}, {"UDP": {"dport": "1-8"}}], "count": 5}
-    assert "IP.dst (8 values) has" in read_traffic([spec], 0)[0].warnings()[0]
+    assert "IP.dst (8 values) does not change" in read_traffic([spec], 0)[0].warnings()[0]
     assert read_traffic([{**spec, "together": ["IP.dst", "UDP.dport"]}], 0)[0].warnings() == []
 
 
 def test_what_is_random_is_named():
-    with pytest.raises(TrafficgenError, match=r"Scapy gives IE_TEIDI\.TEIDI another value each time"):
+    with pytest.raises(TrafficgenError, match=r"Scapy sets IE_TEIDI\.TEIDI to another value each time"):
         frames({"layers": ["Ether", "IP", "UDP", {"gtp.GTPHeader": None}, "IE_TEIDI"]})
