@@ -102,7 +102,7 @@ class Xdp(Engine):
             return TrafficgenError(
                 f"a worker did not end when {when}, and was killed",
                 on=name,
-                remedy="See that the link is up, and that its other side takes frames.",
+                remedy="Check that the link is up and that its other side takes frames.",
             )
         if not sent.stats["packets"]:
             return TrafficgenError(f"nothing had been sent when {when}", on=name, remedy="Raise timeout.")

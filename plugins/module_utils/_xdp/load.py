@@ -145,7 +145,7 @@ class Loader:
                     chunk_end = place + CHUNK
                     packing.taken += 1
                     if size > CHUNK:
-                        raise self._refused(index, f"{size} bytes long, and AF_XDP sends {CHUNK} at most")
+                        raise self._refused(index, f"{size} bytes long, but AF_XDP sends {CHUNK} at most")
                 if size < ETHERNET_HEADER:
                     raise self._refused(index, f"{size} bytes long, less than an Ethernet header")
                 umem[place : place + size] = view[start : start + size]
@@ -179,7 +179,7 @@ class Loader:
         return TrafficgenError(
             f"frame {index - self._pass_began + 1} of a pass is {why}",
             on=self._path,
-            remedy="Leave it out: `editcap` (Wireshark), or the module tcpreplay.",
+            remedy="Remove it with `editcap` (Wireshark), or send with the module tcpreplay.",
         )
 
     def _read_on(self) -> bool:

@@ -42,7 +42,7 @@ def make_plan(
         raise TrafficgenError(
             "has no AF_XDP (CONFIG_XDP_SOCKETS)",
             on=f"this kernel, {os.uname().release}",
-            remedy="Take the module tcpreplay, or another kernel.",
+            remedy="Use the module tcpreplay, or another kernel.",
         )
     found = look(request, pcaps, warn, link_limit)
     _check_netmap(found, warn)
@@ -79,10 +79,10 @@ def _workers(request: XdpRequest) -> int:
     if request.workers > queues:
         inside = f"ip netns exec {netns} " if netns else ""
         raise TrafficgenError(
-            f"{name} has {queues} {'queue' if queues == 1 else 'queues'} to send on, and each worker needs one",
+            f"{name} has {queues} {'queue' if queues == 1 else 'queues'} to send on, but each worker needs one",
             on=f"workers {request.workers}",
-            remedy=f"Ask for {queues} at most, or give the port more: `{inside}ethtool -L {name} combined"
-            f" {request.workers}` (on a veth `tx {request.workers}`).",
+            remedy=f"Set workers to {queues} or fewer, or give the port more queues: `{inside}ethtool -L {name}"
+            f" combined {request.workers}` (on a veth `tx {request.workers}`).",
         )
     return request.workers
 
@@ -93,16 +93,20 @@ def _check_netmap(found: Found, warn: Callable[[str], None]) -> None:
     has = xdp.has_netmap(found.nic.qdisc)
     if has:
         raise TrafficgenError(
-            "netmap has the interface", on=sender.name, remedy="End what uses netmap on it, or send by tcpreplay."
+            "netmap uses the interface",
+            on=sender.name,
+            remedy="Stop what uses netmap on it, or send with the module tcpreplay.",
         )
     if has is None and found.link["driver"] not in ("veth", "lo"):
-        warn(f"netmap is in use on this host. If it has {sender.name} by a native driver, no frame can leave here.")
+        warn(
+            f"netmap is in use on this host. If it uses {sender.name} through a native driver, no frame can leave here."
+        )
 
 
 def _check_chunk(found: Found) -> None:
     if found.traffic.largest > CHUNK:
         raise TrafficgenError(
-            f"a frame of {found.traffic.largest} bytes is longer than the {CHUNK} that one may have in AF_XDP's memory",
+            f"a frame of {found.traffic.largest} bytes is longer than the {CHUNK} that AF_XDP sends at most",
             on=found.request.sender.name,
             remedy="Make smaller frames, or send them with the module tcpreplay.",
         )

@@ -40,22 +40,23 @@ _SOCKADDR = struct.Struct("=HHIII")  # family, flags, interface, queue, no share
 
 _SOCKET_REMEDIES = {
     errno.EAFNOSUPPORT: (
-        "This kernel has no AF_XDP (CONFIG_XDP_SOCKETS): take the module tcpreplay, or another kernel."
+        "This kernel has no AF_XDP (CONFIG_XDP_SOCKETS). Use the module tcpreplay, or another kernel."
     ),
-    errno.EPERM: "Become root, or have CAP_NET_RAW.",
+    errno.EPERM: "Run the task as root (become: true), or with CAP_NET_RAW.",
 }
 _MEMORY_REMEDIES = {
     errno.ENOBUFS: (
-        "Raise the limit of locked memory (`ulimit -l`; memlock in limits.conf, LimitMEMLOCK), or have CAP_IPC_LOCK."
+        "Raise the limit of locked memory (`ulimit -l`; memlock in limits.conf, LimitMEMLOCK), or run the task with"
+        " CAP_IPC_LOCK."
     ),
     errno.ENOMEM: "The host is short of memory: `free` shows how much there is.",
 }
 _BIND_REMEDIES = {
-    errno.EBUSY: "Another AF_XDP socket has this queue: `ss --xdp -p` names its process, `bpftool net` its program.",
+    errno.EBUSY: "Another AF_XDP socket uses this queue. `ss --xdp -p` names its process, `bpftool net` its program.",
     errno.EINVAL: "Is there such a queue? `ethtool -l` shows the port's channels, `ethtool -L` sets them.",
     errno.EOPNOTSUPP: "The driver takes no AF_XDP socket on it.",
-    errno.ENETDOWN: "Set the interface up.",
-    errno.EPERM: "Become root, or have CAP_NET_RAW.",
+    errno.ENETDOWN: "Bring the interface up.",
+    errno.EPERM: "Run the task as root (become: true), or with CAP_NET_RAW.",
 }
 
 
@@ -65,7 +66,7 @@ def check_machine() -> None:
         raise TrafficgenError(
             "AF_XDP in plain Python needs x86_64, whose stores keep their order",
             on=f"this host ({os.uname().machine})",
-            remedy="Take the module tcpreplay here.",
+            remedy="Use the module tcpreplay here.",
         )
 
 
@@ -79,7 +80,7 @@ class QueueSocket:
                 self._index = socket.if_nametoindex(interface.name)
                 self._socket = socket.socket(_AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
         except OSError as error:
-            raise self._refused("no AF_XDP socket can be had", error, _SOCKET_REMEDIES) from error
+            raise self._refused("an AF_XDP socket could not be opened", error, _SOCKET_REMEDIES) from error
         self._maps: list[mmap.mmap] = []
         self._views: list[memoryview] = []
         try:
@@ -87,7 +88,7 @@ class QueueSocket:
         except OSError as error:
             self.close()
             raise self._refused(
-                f"its {-(-umem_bytes >> 20)} MB for frames could not be had", error, _MEMORY_REMEDIES
+                f"its {-(-umem_bytes >> 20)} MB for frames could not be reserved", error, _MEMORY_REMEDIES
             ) from error
 
     def _set_up(self, umem_bytes: int) -> None:
@@ -141,7 +142,7 @@ class QueueSocket:
         while number := self._bind(address):
             if number != errno.EBUSY or time.monotonic() > until:
                 raise self._refused(
-                    f"its queue {self.queue} could not be had for AF_XDP",
+                    f"its queue {self.queue} could not be used for AF_XDP",
                     OSError(number, os.strerror(number)),
                     _BIND_REMEDIES,
                 )

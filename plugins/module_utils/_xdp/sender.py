@@ -84,7 +84,7 @@ class _Worker:
         """Its message: an error, or that all is well. It is waited for."""
         said = self.line.recv(1 << 16)
         if not said:
-            return TrafficgenError("ended without a word", on=f"worker {self.number}")
+            return TrafficgenError("ended without giving a reason", on=f"worker {self.number}")
         parts = json.loads(said)
         return TrafficgenError(**parts) if parts else None
 
@@ -148,7 +148,7 @@ class Sender:
             worker.pid = patiently(os.fork)
         except OSError as error:
             raise TrafficgenError(
-                "no process can be had to send", on=f"worker {number}", said=str(error), remedy=remedy_of(error)
+                "its process could not be started", on=f"worker {number}", said=str(error), remedy=remedy_of(error)
             ) from error
         if worker.pid == 0:
             be_worker(

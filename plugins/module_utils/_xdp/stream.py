@@ -43,7 +43,7 @@ def check_stream(stream: XdpStream) -> None:
         raise TrafficgenError(
             "frames that are split one by one among workers cannot be sent at the recorded speed",
             on=f"workers {stream.workers}, split {stream.split}",
-            remedy="Take `split: flow`, one worker, or a rate.",
+            remedy="Use `split: flow`, one worker, or a rate.",
         )
     if stream.workers < 1 or stream.split not in SPLITS or (stream.burst is not None and stream.burst < 1):
         raise AssertionError(f"not a stream: {stream}")

@@ -122,7 +122,7 @@ def _pin(cpu: int) -> None:
             "this CPU cannot be used",
             on=f"cpu_list {cpu}",
             said=error.strerror or str(error),
-            remedy="`nproc` and `lscpu --extended` show those that can.",
+            remedy="`taskset -cp $$` shows those that can.",
         ) from error
 
 
@@ -155,14 +155,14 @@ class _Run:
         except OSError as failed:
             error = self._last_word(failed)
             return TrafficgenError(
-                _REASONS.get(error.errno or 0, "the kernel takes no more frames"), said=error.strerror or str(error)
+                _REASONS.get(error.errno or 0, "the kernel accepts no more frames"), said=error.strerror or str(error)
             )
         except TrafficgenError as error:
             return error
         finally:
             self._note()
         if invalid := self._queue.invalid_descriptors():
-            return TrafficgenError(f"the kernel threw {invalid} frames away as not valid")
+            return TrafficgenError(f"the kernel dropped {invalid} frames as invalid")
         return None
 
     def _last_word(self, error: OSError) -> OSError:
@@ -262,8 +262,8 @@ class _Run:
             self._progress, self._completed = now, self._rings.completed
         elif now - self._progress > _STALLED:
             raise TrafficgenError(
-                f"the port sends no more: no frame has left for {_STALLED:g} s, and"
+                f"the port stopped sending: no frame has left for {_STALLED:g} s, and"
                 f" {self._rings.submitted - self._rings.completed} are under way",
-                remedy="See that the link and its other side are up, and that the port has that queue for sending"
+                remedy="Check that the link and its other side are up, and that the port has that queue for sending"
                 " (`ethtool -l`).",
             )

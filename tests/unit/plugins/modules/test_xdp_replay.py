@@ -84,7 +84,10 @@ def refused(refusal, lab, given):
         ({"workers": "0"}, "workers '0': not a number of workers. Give 1 or more, or auto."),
         ({"workers": "-1"}, "not a number of workers"),
         ({"workers": "all"}, "not a number of workers"),
-        ({"workers": 2, "pps": 1}, "workers 2: snd0 has 1 queue to send on, and each worker needs one. Ask for 1"),
+        (
+            {"workers": 2, "pps": 1},
+            "workers 2: snd0 has 1 queue to send on, but each worker needs one. Set workers to 1",
+        ),
         ({"workers": 2, "pps": 1}, "`ip netns exec {netns} ethtool -L snd0 combined 2`"),
         ({"split": "byte"}, "value of split must be one of: frame, flow"),
         ({"cpu_list": "0-9999"}, "this host has no CPU"),
@@ -108,9 +111,9 @@ def test_frames_that_are_too_long(refused, pcap_of, lab):
 
 def test_a_host_that_cannot(refused, monkeypatch):
     monkeypatch.setattr(xdp, "has_netmap", lambda qdisc: True)
-    assert "snd0: netmap has the interface" in refused()
+    assert "snd0: netmap uses the interface" in refused()
     monkeypatch.setattr(xdp, "has_af_xdp", lambda: False)
-    assert "has no AF_XDP (CONFIG_XDP_SOCKETS). Take the module tcpreplay" in refused()
+    assert "has no AF_XDP (CONFIG_XDP_SOCKETS). Use the module tcpreplay" in refused()
 
     def refuse():
         raise TrafficgenError("needs x86_64")
@@ -123,7 +126,7 @@ def test_more_workers_than_frames_one_by_one_at_the_recorded_speed(refused, monk
     monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": 4, "tx": 4, "combined": 4})
     for parameters in ({}, {"multiplier": 2}):
         said = refused(workers=2, **parameters, _ansible_check_mode=True)
-        assert "cannot be sent at the recorded speed. Take `split: flow`" in said
+        assert "cannot be sent at the recorded speed. Use `split: flow`" in said
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_the_queue_is_taken(refused, given, lab):
     with subprocess.Popen(["python3", "-c", code], stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout.readline() == "bound\n"
-            assert "Another AF_XDP socket has this queue: `ss --xdp -p`" in refused(pps=10)
+            assert "Another AF_XDP socket uses this queue. `ss --xdp -p`" in refused(pps=10)
         finally:
             other.kill()
 

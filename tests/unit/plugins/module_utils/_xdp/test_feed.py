@@ -162,7 +162,7 @@ def test_both_directions_of_a_flow_go_to_one_worker(stream):
 @pytest.mark.parametrize(
     ("frames", "match"),
     [
-        ([ip_frame(0), bytes(4097)], "frame 2 of a pass is 4097 bytes long, and AF_XDP sends 4096 at most"),
+        ([ip_frame(0), bytes(4097)], "frame 2 of a pass is 4097 bytes long, but AF_XDP sends 4096 at most"),
         ([bytes(13)], "frame 1 of a pass is 13 bytes long, less than an Ethernet header"),
         ([], "has no frames to send"),
     ],

@@ -191,14 +191,14 @@ def test_no_carrier(stream, lab, send):
 def test_a_queue_that_is_taken(stream, lab, send):
     other = QueueSocket(lab.interface, 1, 1 << 20)
     other.bind()
-    with pytest.raises(TrafficgenError, match=r"snd0: its queue 1 could not be had .* busy.* `ss --xdp -p`"):
+    with pytest.raises(TrafficgenError, match=r"snd0: its queue 1 could not be used .* busy.* `ss --xdp -p`"):
         send(stream(FRAMES, workers=2))
     other.close()
     assert packets(send(stream(FRAMES, workers=2))) == 1000  # and nothing of the refused one was left
 
 
 def test_no_such_queue(stream, send):
-    with pytest.raises(TrafficgenError, match=r"its queue 3 could not be had .* Invalid argument.*ethtool -L"):
+    with pytest.raises(TrafficgenError, match=r"its queue 3 could not be used .* Invalid argument.*ethtool -L"):
         send(stream(FRAMES, workers=4))
 
 
@@ -269,7 +269,9 @@ def test_a_kernel_without_af_xdp(monkeypatch, stream):
         raise OSError(97, "Address family not supported by protocol")
 
     monkeypatch.setattr(queue_socket.socket, "socket", no_family)
-    with pytest.raises(TrafficgenError, match=r"lo: no AF_XDP socket .* has no AF_XDP .CONFIG_XDP_SOCKETS"):
+    with pytest.raises(
+        TrafficgenError, match=r"lo: an AF_XDP socket could not be opened.* has no AF_XDP .CONFIG_XDP_SOCKETS"
+    ):
         QueueSocket(Interface("lo"), 0, 1 << 20)
 
 
@@ -306,10 +308,14 @@ def test_a_worker_that_does_not_heed_the_word(stream, lab, send, monkeypatch):
 @pytest.mark.parametrize(
     ("taken", "message"),
     [
-        ("net_raw", "no AF_XDP socket can be had: Operation not permitted. Become root, or have CAP_NET_RAW."),
+        (
+            "net_raw",
+            "an AF_XDP socket could not be opened: Operation not permitted. Run the task as root (become: true), or"
+            " with CAP_NET_RAW.",
+        ),
         (
             "ipc_lock",
-            "its 1 MB for frames could not be had: No buffer space available. Raise the limit of locked memory",
+            "its 1 MB for frames could not be reserved: No buffer space available. Raise the limit of locked memory",
         ),
     ],
 )
