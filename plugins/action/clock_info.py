@@ -30,7 +30,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if samples < 1:
                 raise ValueError
         except (TypeError, ValueError):
-            raise TrafficgenError(f"samples is a whole number from 1 on, not {self._task.args['samples']!r}") from None
+            raise TrafficgenError(
+                f"samples must be a whole number, 1 or more, not {self._task.args['samples']!r}"
+            ) from None
         # The first sets the connection up.
         self._low_level_execute_command("date +%s.%N", sudoable=False)
         taken = []

@@ -74,7 +74,7 @@ netmap_info:
       description: Why it is not loaded, and what to do. V(null) if it is.
       type: str
       sample: >-
-        netmap is not loaded on this host: there is none for the running kernel 5.14.0-570.17.1.el9_6.x86_64, only for
+        netmap is not loaded on this host: it is not built for the running kernel 5.14.0-570.17.1.el9_6.x86_64, only for
         5.14.0-503.22.1.el9_5.x86_64. Build it: role wirespeed.trafficgen.netmap. Or set injection_method: pf_packet.
     version:
       description: The version of netmap's API that the loaded module speaks.

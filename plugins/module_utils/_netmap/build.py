@@ -75,7 +75,7 @@ def failed_step(step: str, kernel: str, log: Path) -> TrafficgenError:
     said = read_text(log)
     if "No space left on device" in said:
         return TrafficgenError(
-            f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Make room there."
+            f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Free some space there."
         )
     lines = [line for line in said.splitlines() if line.strip()]
     errors = [
@@ -117,7 +117,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < NEEDED_MB:
         raise TrafficgenError(
-            f"{folder} has room for {free} MB, and a build takes up to {NEEDED_MB} MB. Make room there."
+            f"{folder} has {free} MB free, and a build takes up to {NEEDED_MB} MB. Free some space there."
         )
     place_archives(host, settings)
 
@@ -147,7 +147,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
             f"netmap was built for kernel {kernel} without the native drivers asked for: {', '.join(missing)} (built:"
             f" {', '.join(drivers) or 'none'}). The reasons are in {folder}/configure.log and {folder}/config.log. Give"
             " their sources (netmap_kernel_sources, netmap_external_drivers), ask for others (netmap_drivers), or set"
-            " netmap_missing_drivers: warn. What was installed before still is."
+            " netmap_missing_drivers: warn. What was installed before is unchanged."
         )
     for path in modules.values():
         must(["strip", "--strip-debug", str(path)], f"{path} cannot be stripped")
@@ -196,7 +196,7 @@ def tools_problem(settings: Mapping[str, Any]) -> str:
     zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
     if zipped and not find_program("unzip"):
         return (
-            f"unzip is missing on this host, which the archive of {', '.join(zipped)} needs. Install the package unzip."
+            f"The archive of {', '.join(zipped)} needs unzip, which is missing on this host. Install the package unzip."
         )
     return ""
 
@@ -207,8 +207,8 @@ def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
         archive = host.path(driver["archive"])
         if sha256(archive) != driver["sha256"]:
             raise TrafficgenError(
-                f"{archive} is missing or is not the archive of {driver['name']} whose checksum was given. Run the role"
-                " netmap."
+                f"{archive} is missing, or its checksum is not the one given for {driver['name']}. Run the role netmap"
+                " again."
             )
         place = host.path(settings["source_dir"]) / "LINUX/ext-drivers" / driver["place"]
         if sha256(place) != driver["sha256"]:
@@ -225,7 +225,7 @@ def collect(folder: Path, suffix: str) -> dict[str, Path]:
             if extension == ".ko" and (module == "netmap" or module.endswith(suffix)):
                 found[module] = Path(where) / name
     if "netmap" not in found:
-        raise TrafficgenError(f"make succeeded, and there is no netmap.ko in {folder}. See {folder}/make.log.")
+        raise TrafficgenError(f"make succeeded, but there is no netmap.ko in {folder}. See {folder}/make.log.")
     return found
 
 
@@ -238,7 +238,7 @@ def verify(kernel: str, module: Path, settings: Mapping[str, Any]) -> None:
         )
     if settings["signing_key"] and not modinfo(module, "sig_id"):
         raise TrafficgenError(
-            f"{module} has no signature although it was signed. Check netmap_signing_key and netmap_signing_cert."
+            f"{module} was signed but has no signature. Check netmap_signing_key and netmap_signing_cert."
         )
 
 
@@ -250,7 +250,7 @@ def sign(host: Host, settings: Mapping[str, Any], kernel: str, module: Path) -> 
     digest = re.search(r'^CONFIG_MODULE_SIG_HASH="(\w+)"', read_text(folder / ".config"), re.MULTILINE)
     program = folder / "scripts/sign-file"
     if not program.exists():
-        raise TrafficgenError(f"{program} is missing, which signs modules. {DEV_TOOLS}, with the kernel's headers.")
+        raise TrafficgenError(f"{program} is missing. It signs modules. {DEV_TOOLS}, with the kernel's headers.")
     key, certificate = (str(host.path(settings[name])) for name in ("signing_key", "signing_cert"))
     must(
         [str(program), digest[1] if digest else "sha256", key, certificate, str(module)],

@@ -73,7 +73,7 @@ class Port:
             self._fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise TrafficgenError(
-                "does not open", on=device, said=error.strerror or str(error), remedy=_opening(error)
+                "cannot be opened", on=device, said=error.strerror or str(error), remedy=_opening(error)
             ) from error
         try:
             self.version = self._find_version()
@@ -101,7 +101,7 @@ class Port:
 
         :raises TrafficgenError: where netmap cannot take it.
         """
-        answer = self._request(_GINFO, interface, "does not tell of its rings")
+        answer = self._request(_GINFO, interface, "its rings could not be read from netmap")
         tx_slots, rx_slots, tx_rings, rx_rings = answer[4:8]
         return Rings(tx_rings, tx_slots, rx_rings, rx_slots)
 
@@ -146,9 +146,11 @@ class Port:
             if self._speaks(version):
                 return version
         raise TrafficgenError(
-            "speaks no version of netmap's API that is known here",
+            "has a version of netmap's API that is not known here",
             on=self._device,
-            remedy=f"They are {VERSIONS[-1]} to {VERSIONS[0]}. Build netmap with the role wirespeed.trafficgen.netmap.",
+            remedy=(
+                f"Known are {VERSIONS[-1]} to {VERSIONS[0]}. Build netmap with the role wirespeed.trafficgen.netmap."
+            ),
         )
 
     def _speaks(self, version: int) -> bool:
@@ -178,14 +180,17 @@ class Port:
 def _opening(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return "Run the task as root (become: true)."
-    return "Load netmap on this host: role wirespeed.trafficgen.netmap."
+    return "Load netmap on this host with the role wirespeed.trafficgen.netmap."
 
 
 def _refused(error: OSError) -> str:
     if error.errno == errno.EBUSY:
-        return "Another program holds it for itself, or a VALE switch does: `fuser -v /dev/netmap` names it."
+        return "Another program or a VALE switch uses it exclusively. `fuser -v /dev/netmap` names it."
     if error.errno == errno.EOPNOTSUPP:
-        return "Its driver is not patched for netmap, and netmap was loaded with admode=1, which allows no other."
+        return (
+            "Its driver is not patched for netmap, and netmap was loaded with admode=1, which allows only drivers that"
+            " are: change admode in netmap_module_options."
+        )
     if error.errno == errno.ENOMEM:
         return (
             "netmap has too few or too small rings or buffers: raise buf_num, ring_num, ring_size in"

@@ -47,7 +47,7 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
     path = module_file(host, kernel, module)
     if not path:
         raise TrafficgenError(
-            f"There is no {module}.ko for the kernel that runs, {kernel}, in {host.modules(kernel)}. "
+            f"There is no {module}.ko for the running kernel {kernel} in {host.modules(kernel)}. "
             f"Run the playbook wirespeed.trafficgen.provision again, or on this host: {PROGRAM} build {kernel}"
         )
     known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
@@ -65,7 +65,7 @@ def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) ->
         said = done.stderr.strip()
         remedy = ""
         if re.search("Key was rejected|Required key|Operation not permitted", said):
-            remedy = f" The kernel takes modules only with a signature it knows. {SIGNING}"
+            remedy = f" The kernel loads only modules with a signature it knows. {SIGNING}"
         elif "Invalid module format" in said:
             remedy = f" It was built for another kernel: {PROGRAM} build {kernel} builds it again."
         raise TrafficgenError(f"{said}.{remedy}")
@@ -142,7 +142,7 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     if found != native:
         bind(host, address, "")
         raise TrafficgenError(
-            f"{address}: {native} did not take it; it is with {wait_for_driver(host, address)} again. dmesg says why."
+            f"{address}: {native} did not take it. {wait_for_driver(host, address)} has it again. dmesg says why."
         )
     set_up(host, address, up)
     return True
@@ -212,7 +212,7 @@ def another_device(host: Host, settings: Mapping[str, Any], address: str) -> str
     if not was or not now or was == now:
         return ""
     return (
-        f"{address} is {', '.join(interfaces_of(host, address))} with the MAC address {now}, and had {was} when it was"
-        " chosen: cards have been changed, and this may be the management port. Run the role"
+        f"{address} is {', '.join(interfaces_of(host, address))} with the MAC address {now}, but had {was} when it was"
+        " chosen. A card was added, moved or removed, so this may be the management port. Run the role"
         " wirespeed.trafficgen.netmap again."
     )

@@ -47,12 +47,9 @@ class Hold:
         came = wait_for_link(self._interface, limit=limit, delay=delay, since=self._taken, watch=watch)
         if not came and not watch.why():
             raise TrafficgenError(
-                f"its link did not come up within {limit:g} s after netmap had taken it",
+                f"its link did not come up within {limit:g} s after netmap took it",
                 on=self._interface.name,
-                remedy=(
-                    "See that the cable and the other side are up. A link that takes longer needs a longer"
-                    " netmap_delay."
-                ),
+                remedy="Check the cable and the other side. If the link needs longer than that, raise netmap_delay.",
             )
 
     def drain(self) -> int:

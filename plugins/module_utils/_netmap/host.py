@@ -26,7 +26,7 @@ UNIT = "netmap.service"
 STATE = "/var/lib/trafficgen"
 LOCK = "/run/trafficgen-netmap.lock"
 UNIT_FILE = "/etc/systemd/system/netmap.service"
-DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which brings it"
+DEV_TOOLS = "Run the role wirespeed.trafficgen.dev_tools, which installs it"
 
 
 class Host:

@@ -67,12 +67,14 @@ def problem(root: str = "/", kernel: str | None = None) -> TrafficgenError | Non
         return None
     kernel = kernel or os.uname().release
     if os.path.isdir(os.path.join(root, "sys/module/netmap")):
-        return _not_loaded("its module is, but /dev/netmap is missing", "`dmesg` may have the reason; load it again.")
+        return _not_loaded(
+            "the module is loaded, but /dev/netmap is missing", "`dmesg` may show the reason. Load netmap again."
+        )
     found = builds(root)
     if kernel not in found:
         others = f", only for {', '.join(sorted(found))}" if found else ""
         return _not_loaded(
-            f"there is none for the running kernel {kernel}{others}",
+            f"it is not built for the running kernel {kernel}{others}",
             f"Build it: {ROLE}. Or set injection_method: pf_packet.",
         )
     build = found[kernel]
@@ -250,7 +252,7 @@ SIGNING = (
 
 def modinfo(module: Path, field: str) -> str:
     """A field of a module."""
-    return must(["modinfo", "-F", field, str(module)], f"{module} is no kernel module").strip()
+    return must(["modinfo", "-F", field, str(module)], f"{module} is not a kernel module").strip()
 
 
 def refused_problem(host: Host, settings: Mapping[str, Any]) -> str:
@@ -276,7 +278,7 @@ def options_problem(path: Path | None, settings: Mapping[str, Any]) -> str:
     known = {line.partition(":")[0] for line in modinfo(path, "parm").splitlines()}
     unknown = sorted(set(settings["module_options"]) - known)
     return (
-        f"netmap_module_options: the module has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
+        f"netmap_module_options: the module has no parameter {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
         if unknown
         else ""
     )

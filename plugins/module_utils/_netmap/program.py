@@ -79,7 +79,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses 
 
 USAGE = """Usage: trafficgen-netmap COMMAND
 
-  status              what is built and loaded, what is to be done, as JSON
+  status              what is built and loaded, what would be done, as JSON
   fetch               bring the source to the commit in /etc/trafficgen-netmap.json
   build KERNEL        build for a kernel, verify, install; load if it runs
   load KERNEL         load netmap, give the named devices to their native drivers
@@ -100,8 +100,8 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             device = host.path(f"/sys/class/net/{name}/device")
             if not device.exists():
                 problems.append(
-                    f"netmap_native_devices: {name} is no PCI address (0000:00:10.0) and no interface of a PCI device"
-                    " here."
+                    f"netmap_native_devices: {name} is neither a PCI address (0000:00:10.0) nor an interface of a PCI"
+                    " device here."
                 )
                 continue
             address = device.resolve().name
@@ -112,8 +112,8 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
         driver = driver_of(host, address)
         if driver in NOT_BESIDE:
             problems.append(
-                f"netmap_native_devices: {name} has the driver {driver}, whose netmap driver has the same name and"
-                " cannot stand beside it. Leave it out: netmap uses the port in its emulated mode."
+                f"netmap_native_devices: {name} has the driver {driver}. netmap's driver has the same name, so the"
+                " kernel cannot load both. Leave the port out: netmap uses it in emulated mode."
             )
         elif (
             driver
@@ -203,7 +203,9 @@ def hook(host: Host, settings: Mapping[str, Any], action: str, kernel: str) -> d
                 remove_kernel(host, kernel)
         elif not is_installed(host, kernel) or headers_problem(host, settings, kernel):
             # On Debian image and headers are installed separately, in either order, and each calls the hook.
-            sys.stderr.write(f"trafficgen-netmap: kernel {kernel} or its headers are not there yet; nothing built.\n")
+            sys.stderr.write(
+                f"trafficgen-netmap: kernel {kernel} or its headers are not there yet. Nothing was built.\n"
+            )
         elif not is_built(host, settings, kernel):
             sys.stderr.write(f"trafficgen-netmap: building netmap for kernel {kernel}.\n")
             return build(host, settings, kernel)

@@ -74,7 +74,7 @@ def unsafe(host: Host, folder: str) -> str:
         except (FileNotFoundError, NotADirectoryError):
             return ""
         if who or steps > 100:
-            return f"{place} {who or 'leads round in a circle'}"
+            return f"{place} {who or 'is a symbolic link that leads to itself'}"
         if link:
             place = host.root if link.startswith("/") else place.parent
             todo = [part for part in Path(link).parts if part != "/"] + todo
@@ -91,8 +91,8 @@ def folder_problem(host: Host, folder: str, what: str) -> str:
     if not why:
         return ""
     return (
-        f"{what}: {why}, and what is built there runs as root. Name one that only root can write, in folders that only"
-        " root can write; or make it so, after a look at what lies there."
+        f"{what}: {why}, and what is built there runs as root. Name a folder that only root can write to, and whose"
+        " parents only root can write to. Or look at what is in it, then change its permissions."
     )
 
 
@@ -101,7 +101,7 @@ def source_problem(host: Host, settings: Mapping[str, Any]) -> str:
     name = settings["source_dir"]
     folder = host.path(name)
     if folder.is_symlink():
-        return f"netmap_source_dir: {name} is a symbolic link, and the role would replace it. Name the folder itself."
+        return f"netmap_source_dir: {name} is a symbolic link, which the role would replace. Name the folder itself."
     if problem := folder_problem(host, name, "netmap_source_dir"):
         return problem
     for where, folders, names in os.walk(folder):

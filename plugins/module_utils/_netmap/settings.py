@@ -79,12 +79,12 @@ def headers_problem(host: Host, settings: Mapping[str, Any], kernel: str) -> str
     release = re.search(r'UTS_RELEASE "([^"]*)"', read_text(folder / "include/generated/utsrelease.h"))
     if not release or not (folder / ".config").is_file():
         return (
-            f"{folder} is no configured kernel folder: it lacks .config or include/generated/utsrelease.h. Install"
-            f" {devel}."
+            f"{folder} is not a configured kernel folder: it has no .config or no include/generated/utsrelease.h."
+            f" Install {devel}."
         )
     if release[1] != kernel:
         return (
-            f"{folder} has the headers of kernel {release[1]}, and netmap is to be built for {kernel}. "
+            f"{folder} has the headers of kernel {release[1]}, but netmap is built for {kernel}. "
             f"Install {devel}, or set netmap_kernel_dir to its folder, with {{kernel}} for the release."
         )
     return ""

@@ -139,6 +139,6 @@ def switch(host: Host, settings: Mapping[str, Any]) -> bool:
 def foreign_source(settings: Mapping[str, Any]) -> str:
     """The sentence about a folder that is not the role's."""
     return (
-        f"{settings['source_dir']} is there, is not this role's, and is not an unchanged checkout of"
+        f"{settings['source_dir']} exists, but this role did not make it, and it is not an unchanged checkout of"
         f" {settings['version']}. Move it away, or set netmap_source_dir to another folder."
     )

@@ -32,7 +32,7 @@ def use_problem(host: Host) -> str:
         return ""
     who = have_open(host, ["/dev/netmap"])
     by = f" by {', '.join(who)}" if who else ""
-    return f"netmap is in use{by}, and would have to be unloaded. End that first: nothing was changed."
+    return f"netmap is in use{by} and would have to be unloaded. Stop that first: nothing was changed."
 
 
 def have_open(host: Host, files: Iterable[str]) -> list[str]:
@@ -61,7 +61,7 @@ def run_problem(host: Host, address: str) -> str:
     for name in interfaces_of(host, address):
         if lock := under_way.get(read_text(host.path(f"/sys/class/net/{name}/ifindex"))):
             by = f": {who}" if (who := ", ".join(have_open(host, [lock]))) else ""
-            return f"A run is sending on {name} ({address}){by}. End that first: nothing was changed."
+            return f"A run is sending on {name} ({address}){by}. Stop that first: nothing was changed."
     return ""
 
 
@@ -76,7 +76,7 @@ def busy(host: Host) -> str:
                 used.update(runs(host, f"/proc/{Path(folder).name}").values())
     who = have_open(host, used)
     return (
-        f"A run is under way, or netmap is in use: {', '.join(who)}. End that first: nothing was changed."
+        f"A run is under way, or netmap is in use: {', '.join(who)}. Stop that first: nothing was changed."
         if who
         else ""
     )
@@ -103,8 +103,8 @@ def protected_problem(host: Host, settings: Mapping[str, Any], address: str) -> 
         found = managed(host, map(Interface, names), route)
     for name, why in found.items():
         return (
-            f"{address} is {name}: {why}. Its driver is not changed, as this host is managed over it. Name test ports"
-            " only; or set netmap_allow_management_interface: true, and expect to lose the connection."
+            f"{address} is {name}: {why}. Its driver is not changed, because this host is managed over it. Name"
+            " only test ports; or set netmap_allow_management_interface: true, and expect to lose the connection."
         )
     return ""
 

@@ -168,7 +168,7 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
         elif word.startswith("-") and len(word) > 1 and word != "--":
             for at, letter in enumerate(word[1:], 2):
                 if letter not in _BY_LETTER:
-                    raise _refused(f"-{letter} is no option of tcpreplay's", word)
+                    raise _refused(f"-{letter} is not an option of tcpreplay", word)
                 option = _allowed(_BY_LETTER[letter], word)
                 if option.takes_value:
                     options[option.name] = word[at:] or _next_value(rest, word)

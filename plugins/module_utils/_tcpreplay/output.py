@@ -171,7 +171,7 @@ def _name(rest: str, ending: str) -> str:
     longest = _LONGEST_PORT if port else _LONGEST_NAME
     if not name or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
         raise TrafficgenError(
-            f"{(name or rest.strip())[:60]!r} is no name of an interface, in a log that another tool has quoted or cut",
+            f"{(name or rest.strip())[:60]!r} is not an interface's name: another tool has quoted or cut this log",
             on="log",
             remedy="Give what tcpreplay printed.",
         )

@@ -166,7 +166,7 @@ def test_other_words(hostile, refusal):
         ({"executable": "tcpreplay;tghx"}, "not found"),
         ({"executable": "--help"}, "not found"),
         ({"extra_args": [";tghx"]}, "not an option"),
-        ({"extra_args": ["-q\n-ilo"]}, "is no option of tcpreplay's"),
+        ({"extra_args": ["-q\n-ilo"]}, "is not an option of tcpreplay"),
         ({"extra_args": ["--maxsleep=$(tghx)"]}, "tcpreplay"),
         ({"fact_name": "x; tghx"}, "not a name of a variable"),
         ({"fact_name": "{{ 7 * 7 }}"}, "not a name of a variable"),

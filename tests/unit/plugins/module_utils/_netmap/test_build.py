@@ -164,7 +164,7 @@ def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., di
         "url": "https://x/",
         "checksum": f"sha256:{hashlib.sha256(content.encode()).hexdigest()}",
     }
-    with pytest.raises(TrafficgenError, match="missing or is not the archive of ixgbe"):
+    with pytest.raises(TrafficgenError, match="is missing, or its checksum is not the one given for ixgbe"):
         built(external_drivers=[driver])
     write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
     built(external_drivers=[driver])
@@ -181,12 +181,12 @@ def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPat
 
 def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "NEEDED_MB", 10**9)
-    with pytest.raises(TrafficgenError, match="Make room there"):
+    with pytest.raises(TrafficgenError, match="Free some space there"):
         built()
 
 
 def test_a_parameter_the_module_does_not_have(host: Any, built: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(TrafficgenError, match=r"has no buf_mun\. It has: buf_num"):
+    with pytest.raises(TrafficgenError, match=r"has no parameter buf_mun\. It has: buf_num"):
         built(module_options={"buf_mun": 1})
     assert not module(host).exists()
     host.running = KERNEL

@@ -151,7 +151,9 @@ def test_an_older_api(netmap):
 def test_an_api_nobody_knows(netmap):
     netmap.speaks = 99
     before = descriptors()
-    with pytest.raises(TrafficgenError, match=r"netmap: speaks no version of netmap's API.*They are 11 to 14"):
+    with pytest.raises(
+        TrafficgenError, match=r"netmap: has a version of netmap's API that is not known here.*Known are 11 to 14"
+    ):
         open_port(netmap)
     assert descriptors() == before
 
@@ -195,7 +197,7 @@ def test_a_child_does_not_hold_it(netmap):
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        (errno.EBUSY, "Another program holds it"),
+        (errno.EBUSY, "Another program or a VALE switch uses it exclusively"),
         (errno.EOPNOTSUPP, "admode=1"),
         (errno.ENOMEM, "netmap_module_options"),
         (errno.EINVAL, "MTU"),
@@ -210,13 +212,13 @@ def test_a_refusal_says_what_to_do(netmap, error, remedy):
             TrafficgenError, match=f"^ens17: could not be taken by netmap: {os.strerror(error)}.*{remedy}"
         ):
             port.take("ens17")
-        with pytest.raises(TrafficgenError, match=r"^ens17: does not tell of its rings"):
+        with pytest.raises(TrafficgenError, match=r"^ens17: its rings could not be read from netmap"):
             port.rings("ens17")
     assert descriptors() == before
 
 
 def test_a_device_that_is_not_there(tmp_path):
-    with pytest.raises(TrafficgenError, match=r"dev: does not open: No such file or directory\. Load netmap"):
+    with pytest.raises(TrafficgenError, match=r"dev: cannot be opened: No such file or directory\. Load netmap"):
         device.Port(device=str(tmp_path / "dev"))
 
 

@@ -319,7 +319,7 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any) -> None:
     assert noted["native_macs"] == {TEST: "02:00:00:00:00:10"}
     says(host, LO, link("tg0", address="02:00:00:00:00:99"))
     with pytest.raises(
-        TrafficgenError, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, and had 02:00:00:00:00:10"
+        TrafficgenError, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, but had 02:00:00:00:00:10"
     ):
         drivers.take(host, noted, "6.6.6", TEST)
     # A bond gives its ports its own, and one of another netns shows none.

@@ -138,14 +138,14 @@ def problem(host):
 def test_why_it_is_not_loaded(host):
     assert problem(host) is None
     (host / "dev/netmap").unlink()
-    assert "its module is, but /dev/netmap is missing" in problem(host)
+    assert "the module is loaded, but /dev/netmap is missing" in problem(host)
     (host / "dev/netmap").touch()
     unload(host)
-    assert f"there is none for the running kernel {RUNNING}. Build it: role wirespeed.trafficgen.netmap" in problem(
+    assert f"it is not built for the running kernel {RUNNING}. Build it: role wirespeed.trafficgen.netmap" in problem(
         host
     )
     install(host, OTHER)
-    assert f"there is none for the running kernel {RUNNING}, only for {OTHER}." in problem(host)
+    assert f"it is not built for the running kernel {RUNNING}, only for {OTHER}." in problem(host)
     install(host, RUNNING, suffix=".xz")
     assert f"/lib/modules/{RUNNING}/extra/netmap.ko.xz is built. Load it: `systemctl start netmap`" in problem(host)
 
@@ -220,7 +220,9 @@ class Port:
 
     def rings(self, interface):
         if interface == "ens18":
-            raise TrafficgenError("does not tell of its rings", on=interface, said="Operation not supported")
+            raise TrafficgenError(
+                "its rings could not be read from netmap", on=interface, said="Operation not supported"
+            )
         return Rings(4, 512, 8, 256)
 
     def close(self):
@@ -258,7 +260,7 @@ def test_all_that_is_known(host, links):
             "tx_slots": None,
             "rx_rings": None,
             "rx_slots": None,
-            "reason": "ens18: does not tell of its rings: Operation not supported.",
+            "reason": "ens18: its rings could not be read from netmap: Operation not supported.",
         },
         "v0": {
             "driver": "veth",
@@ -335,7 +337,7 @@ def test_a_host_without_netmap_at_all(host, links):
         None,
         None,
     )
-    assert "there is none for the running kernel" in found["problem"]
+    assert "it is not built for the running kernel" in found["problem"]
     assert found["interfaces"]["ens17"] == {
         "driver": "ixgbe",
         "mode": None,

@@ -45,7 +45,9 @@ def test_headers_of_another_kernel(host: Any) -> None:
 
 
 def test_wrong_kernel_folder(host: Any) -> None:
-    assert "no configured kernel folder" in asked_for.headers_problem(host, settings(kernel_dir="/usr/src"), KERNEL)
+    assert "is not a configured kernel folder" in asked_for.headers_problem(
+        host, settings(kernel_dir="/usr/src"), KERNEL
+    )
 
 
 def test_all_installed_kernels(host: Any) -> None:

@@ -38,7 +38,7 @@ def test_changed_source_is_fetched_again(host: Any, source: tuple[str, str, str]
 
 def test_somebody_elses_folder_is_left_alone(host: Any, source: tuple[str, str, str]) -> None:
     mine = write(host.path("/usr/src/netmap/notes"), "mine")
-    with pytest.raises(TrafficgenError, match="not this role's"):
+    with pytest.raises(TrafficgenError, match="this role did not make it"):
         sources.fetch(host, settings(repository=source[0], version=source[1]))
     assert mine.read_text() == "mine"
 

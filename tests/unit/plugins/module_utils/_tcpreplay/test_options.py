@@ -45,7 +45,7 @@ REFUSED = {
     "not an option. Write a value as --name=value, and name files in pcaps": "other.pcap|--quiet word",
     "not an option": "--|-|--=x|--some-new-option value",
     "has no value": "--timer|-T",
-    "-Z is no option": "-Z",
+    "-Z is not an option": "-Z",
     "cannot be used here": "--fuzz-seed=5|--fuzz 5|--fragroute=/etc/f.conf|--dlt=hdlc|--user-dlt=1|--hdlc-control=1",
 }
 
@@ -64,7 +64,7 @@ def test_extra_args_that_have_no_place_here_are_refused(words, said):
 
 @pytest.mark.parametrize("letter", "rsNSDebCmEF")
 def test_tcpreplay_edits_short_options_have_no_place_here(letter):
-    with pytest.raises(TrafficgenError, match=f"-{letter} is no option of tcpreplay's"):
+    with pytest.raises(TrafficgenError, match=f"-{letter} is not an option of tcpreplay"):
         check_extra_args([f"-{letter}5"])
 
 

@@ -435,7 +435,7 @@ def test_a_log_that_another_tool_has_quoted(tool):
     ],
 )
 def test_what_cannot_be_read_whole_is_an_error(log):
-    with pytest.raises(TrafficgenError, match=r"cannot read a line|no name of an interface|more than one run") as error:
+    with pytest.raises(TrafficgenError, match=r"cannot read a line|not an interface's name|more than one run") as error:
         if parse(log)["packets"] is None:  # the filter's own error
             raise TrafficgenError("cannot read a line", on="log")
     assert error.value.message
