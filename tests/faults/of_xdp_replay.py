@@ -110,7 +110,7 @@ XDP_FAULTS = [
         "AF_XDP: another socket has a queue",
         params=CHANGED,
         around=held("queue", "1"),
-        expect=refused("a0: its queue 1 could not be had", "busy", "`ss --xdp -p`"),
+        expect=refused("a0: its queue 1 could not be used", "busy", "`ss --xdp -p`"),
     ),
     fault("AF_XDP: another program has its XDP slot", params=SOME, around=held("program"), expect=all_arrived(2)),
     fault(
@@ -129,7 +129,7 @@ XDP_FAULTS = [
         "AF_XDP: too little locked memory",
         params=CHANGED,
         under=("prlimit", "--memlock=65536", *without("ipc_lock")),
-        expect=refused("MB for frames could not be had", "Raise the limit of locked memory"),
+        expect=refused("MB for frames could not be reserved", "Raise the limit of locked memory"),
     ),
     fault("AF_XDP: a second run, of tcpreplay", second_run, ENDLESS, by_user),
 ]
