@@ -21,6 +21,9 @@ root=$folder/root
 rm -rf "$root"
 mkdir -p "$root"
 tar -xpf "$folder/base.tar" -C "$root"
+# There is no network, so that a name server would be waited for: 6 s whenever Ansible asks for the host's full name.
+echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts"
+rm -f "$root/etc/resolv.conf"
 
 # --- Rocky's names ---
 rm -f "$root/etc/debian_version" "$root/etc/os-release"
