@@ -374,8 +374,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import answer
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import SPLITS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.engine import carry_out
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import SPLITS
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **ARGUMENTS,

@@ -19,12 +19,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
     parse_header,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import ETHERNET_HEADER
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import FlowSplit
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import CHUNK
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import (
-    FlowSplit,
-    XdpStream,
-    frames_by_rate,
-)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import XdpStream, frames_by_rate
 
 _READ = 256 << 10  # bytes of a file at a time, more where a record is longer
 _RECORD = 16  # bytes of a record's header

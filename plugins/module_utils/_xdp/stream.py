@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import math
-import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flows import FlowCounter
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
-
-SPLITS = ("frame", "flow")
-_KNOWN_FLOWS = 1 << 16  # kept at hand with their workers
-_ICMP = (1, 58)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import SPLITS
 
 
 class XdpStream(NamedTuple):
@@ -67,35 +62,3 @@ def share(indexes: Sequence[int], frames: int, before: int) -> int:
     """
     passes, rest = divmod(before, frames)
     return passes * len(indexes) + bisect_left(indexes, rest)
-
-
-class FlowSplit:
-    """Which worker a frame's flow belongs to; both directions of a flow to the same, what is no IP to the first."""
-
-    def __init__(self, workers: int, link_type: int) -> None:
-        self._workers = workers
-        self._flows = FlowCounter(link_type)
-        self._known: dict[bytes, int] = {}
-
-    def worker(self, block: bytes, offset: int, length: int) -> int:
-        """The number of the worker that sends the frame of ``length`` bytes at ``offset``."""
-        key = self._flows.key(block, offset, length)
-        if key is None:
-            return 0
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _KNOWN_FLOWS:
-                self._known.clear()
-            found = self._known[key] = zlib.crc32(_both_ways(key)) % self._workers
-        return found
-
-
-def _both_ways(key: bytes) -> bytes:
-    """A flow's key, the same for both directions: of an ICMP message, whose answer has another type, without that."""
-    addresses = 32 if len(key) >= 33 else 8
-    half = addresses // 2
-    ends = [key[1 : 1 + half], key[1 + half : 1 + addresses]]
-    ports = b"" if key[0] in _ICMP else key[1 + addresses :]
-    if len(ports) == 4:
-        ends = [ends[0] + ports[:2], ends[1] + ports[2:]]
-    return key[:1] + b"".join(sorted(ends))
