@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A long program: run to its end, listened to, and stopped in time when nobody waits for it any more."""
+"""Long programs: run to their ends, listened to, and stopped in time when nobody waits for them any more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, not_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import MARK, UNKILLABLE, end_marked
@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.command
 )
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+OTHER_FAILED = "another failed"  # how a program ended that was stopped since one beside it failed
 _DRAIN = 1.0  # seconds to read what a program that has ended left in its pipes
 
 
@@ -35,7 +36,7 @@ class Supervised:
     """A long program that has ended, and how.
 
     ``status``: as of :class:`Completed`. ``ended``: ``exited`` by itself, ``timeout``, ``signal`` (this process was
-    told to stop), ``gone`` (nobody waits for the result), or what the caller's ``stop`` said.
+    told to stop), ``gone`` (nobody waits for the result), :data:`OTHER_FAILED`, or what the caller's ``stop`` said.
     ``killed``: it did not heed SIGINT. ``started``, ``finished``: epoch seconds.
     """
 
@@ -191,48 +192,95 @@ class _Output:
         return (head + tail).decode("utf-8", "backslashreplace")
 
 
+class Program(NamedTuple):
+    """A program to run.
+
+    ``cpus``: those it may run on; None for ours. ``listen``: is called with what it prints to its standard output, as
+    it comes, and with nothing at least every second. ``pass_fds``: descriptors that it gets as well, so that they are
+    open for as long as it lives.
+    """
+
+    argv: Sequence[str]
+    cpus: AbstractSet[int] | None = None
+    listen: Callable[[bytes], None] | None = None
+    pass_fds: Sequence[int] = ()
+
+
+class _Running:
+    """A program that was started."""
+
+    def __init__(self, program: Program, netns: str | None, mark: str | None) -> None:
+        self.argv = in_netns([find_executable(program.argv[0]), *program.argv[1:]], netns)
+        self.listen = program.listen
+        self.ended, self.killed = "exited", False
+        self.started, self.finished = time.time(), 0.0
+        self.process = _spawn(self.argv, program.cpus, mark, program.pass_fds)
+        if self.process.stdout is None or self.process.stderr is None:
+            raise AssertionError("pipes were asked for")
+        self.outputs = [_Output(self.process.stdout, program.listen), _Output(self.process.stderr)]
+
+    def has_ended(self) -> bool:
+        """Whether it is a zombie. It is not reaped, so its number and its group stay its own."""
+        if not self.finished and os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            self.finished = time.time()
+            # What it forked.
+            self.signal(signal.SIGKILL)
+        return bool(self.finished)
+
+    def failed(self) -> bool:
+        """Whether it has ended, and not well."""
+        state = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return state is not None and state.si_status != 0
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it, and to what it forked."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+    def done(self) -> Supervised:
+        """How it ended; its process is no more."""
+        status = self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        out, errors = (output.text() for output in self.outputs)
+        return Supervised(tuple(self.argv), status, out, errors, self.ended, self.killed, self.started, self.finished)
+
+
 def supervise(
-    argv: Sequence[str],
+    programs: Sequence[Program],
     watch: Watch,
     *,
     timeout: float,
     netns: str | None = None,
-    cpus: AbstractSet[int] | None = None,
     grace: float = 3.0,
-    listen: Callable[[bytes], None] | None = None,
     stop: Callable[[], str] | None = None,
     mark: str | None = None,
-    pass_fds: Sequence[int] = (),
-) -> Supervised:
-    """Run a long program to its end, its two streams apart. Its exit status is the caller's to judge.
+) -> list[Supervised]:
+    """Run long programs beside each other to their ends, their streams apart. Their exit status is the caller's to
+    judge.
 
-    It gets SIGINT after ``timeout``, or when ``watch`` says that it is time to stop, and SIGKILL when it has not ended
-    ``grace`` seconds later. What it has started and left behind is killed when it has ended. If this process dies, even
-    by SIGKILL, the kernel kills it; :func:`no_process_left` then sees to the rest.
+    They get SIGINT after ``timeout``, when ``watch`` says that it is time to stop, or when another of them has failed
+    (``ended`` is :data:`OTHER_FAILED` then); and SIGKILL when they have not ended ``grace`` seconds later. What they
+    have started and left behind is killed when they have ended. If this process dies, even by SIGKILL, the kernel kills
+    them; :func:`no_process_left` then sees to the rest.
 
     :param timeout: seconds.
-    :param cpus: the CPUs it may run on.
-    :param listen: is called with what it prints to its standard output, as it comes, and with nothing at least every
-    second.
-    :param stop: is asked about every second whether it should end, and why; an empty word is a no.
+    :param stop: is asked about every second whether they should end, and why; an empty word is a no.
     :param mark: that of :func:`no_process_left`.
-    :param pass_fds: descriptors that it gets as well, so that they are open for as long as it lives.
     """
-    full = in_netns([find_executable(argv[0]), *argv[1:]], netns)
-    started = time.time()
     deadline = time.monotonic() + timeout
     ask = time.monotonic() + 1.0
-    process = _spawn(full, cpus, mark, pass_fds)
-    if process.stdout is None or process.stderr is None:
-        raise AssertionError("pipes were asked for")
-    outputs = [_Output(process.stdout, listen), _Output(process.stderr)]
+    all_of_them: list[_Running] = []
     ended, killed = "exited", False
     try:
-        while not _has_ended(process.pid):
+        all_of_them.extend(_Running(program, netns, mark) for program in programs)
+        while running := [one for one in all_of_them if not one.has_ended()]:
             now = time.monotonic()
             reason = (
                 watch.why()
                 or ("timeout" if now >= deadline else None)
+                or (OTHER_FAILED if any(one.failed() for one in all_of_them if one not in running) else None)
                 or (stop() if stop is not None and now >= ask else None)
             )
             if now >= ask:
@@ -240,36 +288,40 @@ def supervise(
             if ended == "exited" and reason:
                 ended = reason
                 deadline = now + grace
-                _signal_group(process.pid, signal.SIGINT)
+                for one in running:
+                    one.ended = reason
+                    one.signal(signal.SIGINT)
             elif ended != "exited" and now >= deadline:
                 if killed:
                     raise TrafficgenError(
                         f"did not end within {UNKILLABLE:g} s of SIGKILL: it hangs in the kernel",
-                        on=f"process {process.pid} ({full[0]})",
+                        on=f"process {running[0].process.pid} ({running[0].argv[0]})",
                         remedy="`dmesg` may show the reason. The host may need a reboot.",
                     )
                 killed, deadline = True, now + UNKILLABLE
-                _signal_group(process.pid, signal.SIGKILL)
-            if listen is not None:
-                listen(b"")
+                for one in running:
+                    one.killed = True
+                    one.signal(signal.SIGKILL)
+            for one in running:
+                if one.listen is not None:
+                    one.listen(b"")
             watch.beat()
-            watch.wait(deadline - now, {output.descriptor: output.read for output in outputs if output.open})
+            watch.wait(deadline - now, _readers(all_of_them))
     except BaseException:
-        # Nobody waits for it any more.
-        _signal_group(process.pid, signal.SIGKILL)
+        # Nobody waits for them any more.
+        for one in all_of_them:
+            one.signal(signal.SIGKILL)
         raise
-    finished = time.time()
-    # What it forked; it itself is a zombie, which keeps the number of its group from being reused.
-    _signal_group(process.pid, signal.SIGKILL)
     if mark is not None:
         end_marked(mark)
     until = time.monotonic() + _DRAIN
-    while any(output.open for output in outputs) and time.monotonic() < until:
-        watch.wait(until - time.monotonic(), {output.descriptor: output.read for output in outputs if output.open})
-    status = process.wait()
-    process.stdout.close()
-    process.stderr.close()
-    return Supervised(tuple(full), status, outputs[0].text(), outputs[1].text(), ended, killed, started, finished)
+    while (readers := _readers(all_of_them)) and time.monotonic() < until:
+        watch.wait(until - time.monotonic(), readers)
+    return [one.done() for one in all_of_them]
+
+
+def _readers(programs: Sequence[_Running]) -> dict[int, Callable[[], bool]]:
+    return {output.descriptor: output.read for one in programs for output in one.outputs if output.open}
 
 
 def _spawn(
@@ -317,13 +369,3 @@ def _spawn(
     finally:
         if cpus is not None:
             os.sched_setaffinity(0, own_cpus)
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a child is a zombie. It is not reaped, so its number and its group stay its own."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)

@@ -14,7 +14,12 @@ from typing import Any, ClassVar
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import in_netns
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Supervised, Watch, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import (
+    Program,
+    Supervised,
+    Watch,
+    supervise,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import Hold, held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
@@ -67,17 +72,20 @@ class Tcpreplay(Engine):
     ) -> Sent:
         """Run the program."""
         plan, request = self.plan, self.plan.request
-        done = supervise(
+        program = Program(
             [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)],
+            request.cpus,
+            Listener(progress).listen,
+            [*locks, *(one.file.fileno() for one in plan.pcaps)],
+        )
+        (done,) = supervise(
+            [program],
             watch,
             timeout=plan.timeout,
             netns=request.sender.netns,
-            cpus=request.cpus,
             grace=_GRACE + 2 * plan.netmap_delay,
-            listen=Listener(progress).listen,
             stop=stop,
             mark=mark,
-            pass_fds=[*locks, *(one.file.fileno() for one in plan.pcaps)],
         )
         if self._hold and done.ended != "gone" and (left := self._hold.drain()):
             name = request.sender.name

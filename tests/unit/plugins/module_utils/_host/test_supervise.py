@@ -19,7 +19,12 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import no_process_left
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import (
+    OTHER_FAILED,
+    Program,
+    Watch,
+    supervise,
+)
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
@@ -55,7 +60,7 @@ def read_pid(path):
 
 def go(behaviour, timeout=10.0, **options):
     with Watch(()) as watch:
-        return supervise([STAND_IN, behaviour], watch, timeout=timeout, **options)
+        return supervise([Program([STAND_IN, behaviour])], watch, timeout=timeout, **options)[0]
 
 
 def test_the_streams_come_apart_with_status_locale_and_folder():
@@ -119,7 +124,7 @@ def test_what_it_forked_into_a_session_of_its_own_is_ended_too(tmp_path, monkeyp
 
 def test_it_runs_where_no_file_has_the_name_of_an_interface():
     with no_process_left() as mark, Watch(()) as watch:
-        done = supervise(["sh", "-c", "pwd; ls -A; stat -c %a ."], watch, timeout=5, mark=mark)
+        done = supervise([Program(["sh", "-c", "pwd; ls -A; stat -c %a ."])], watch, timeout=5, mark=mark)[0]
     assert done.stdout == f"{mark}\n700\n"
     assert not os.path.exists(mark)
 
@@ -127,7 +132,8 @@ def test_it_runs_where_no_file_has_the_name_of_an_interface():
 def test_what_it_gets_stays_open_for_as_long_as_it_lives():
     reading, writing = os.pipe()
     with Watch(()) as watch:
-        done = supervise(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], watch, timeout=5, pass_fds=[writing])
+        told = Program(["sh", "-c", f"echo told >/proc/self/fd/{writing}"], pass_fds=[writing])
+        done = supervise([told], watch, timeout=5)[0]
     os.close(writing)
     assert (done.status, os.read(reading, 100), os.read(reading, 100)) == (0, b"told\n", b"")
     os.close(reading)
@@ -143,7 +149,7 @@ def test_it_runs_on_the_cpus_asked_for():
     cpu = min(os.sched_getaffinity(0))
     own = os.sched_getaffinity(0)
     with Watch(()) as watch:
-        done = supervise(["grep", "Cpus_allowed_list", "/proc/self/status"], watch, timeout=5, cpus={cpu})
+        done = supervise([Program(["grep", "Cpus_allowed_list", "/proc/self/status"], {cpu})], watch, timeout=5)[0]
     assert done.stdout.split() == ["Cpus_allowed_list:", str(cpu)]
     assert os.sched_getaffinity(0) == own
 
@@ -151,7 +157,7 @@ def test_it_runs_on_the_cpus_asked_for():
 def test_cpus_that_are_not_there_are_refused():
     own = os.sched_getaffinity(0)
     with pytest.raises(TrafficgenError, match="cpu_list 1023: these CPUs cannot be used"), Watch(()) as watch:
-        supervise(["true"], watch, timeout=5, cpus={1023})
+        supervise([Program(["true"], {1023})], watch, timeout=5)
     assert os.sched_getaffinity(0) == own
 
 
@@ -160,7 +166,7 @@ def test_a_program_that_cannot_be_run_is_an_error(tmp_path):
     broken.write_bytes(b"\x7fELF not really")
     broken.chmod(0o755)
     with pytest.raises(TrafficgenError, match="could not be run"), Watch(()) as watch:
-        supervise([str(broken)], watch, timeout=5)
+        supervise([Program([str(broken)])], watch, timeout=5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -180,7 +186,7 @@ def test_a_closed_connection_ends_the_child(behaviour):
     before = time.monotonic()
     try:
         with Watch((writing,)) as watch:
-            done = supervise([STAND_IN, behaviour], watch, timeout=10, grace=0.5)
+            done = supervise([Program([STAND_IN, behaviour])], watch, timeout=10, grace=0.5)[0]
     finally:
         os.close(writing)
     assert (done.ended, done.killed) == ("gone", behaviour == "deaf")
@@ -190,9 +196,43 @@ def test_a_closed_connection_ends_the_child(behaviour):
 def test_streams_that_cannot_hang_up_do_not_wake_it():
     with open(os.devnull, "w") as null, Watch((null.fileno(), 999)) as watch:  # 999: not open at all
         before = time.process_time()
-        done = supervise([STAND_IN, "wait"], watch, timeout=0.6)
+        done = supervise([Program([STAND_IN, "wait"])], watch, timeout=0.6)[0]
     assert done.ended == "timeout"
     assert time.process_time() - before < 0.2
+
+
+def test_programs_beside_each_other_each_have_their_output_and_end():
+    with Watch(()) as watch:
+        programs = [Program(["sh", "-c", f"sleep 0.{number}; echo {number}"]) for number in (3, 1)]
+        first, second = supervise(programs, watch, timeout=5)
+    assert (first.stdout, second.stdout) == ("3\n", "1\n")
+    assert (first.ended, second.ended) == ("exited", "exited")
+    assert second.finished < first.finished < first.started + 2
+
+
+@pytest.mark.parametrize("other", ["wait", "deaf"])
+def test_where_one_fails_the_others_are_stopped(other):
+    with Watch(()) as watch:
+        programs = [Program([STAND_IN, other]), Program(["sh", "-c", "kill -9 $$"])]
+        stopped, failed = supervise(programs, watch, timeout=20, grace=0.5)
+    assert (failed.ended, failed.status) == ("exited", -9)
+    assert (stopped.ended, stopped.killed) == (OTHER_FAILED, other == "deaf")
+    assert stopped.finished < stopped.started + 5
+
+
+def test_the_timeout_ends_those_that_still_run():
+    with Watch(()) as watch:
+        done = supervise([Program(["true"]), *[Program([STAND_IN, "wait"])] * 2], watch, timeout=0.6)
+    assert [one.ended for one in done] == ["exited", "timeout", "timeout"]
+    assert all("Successful packets" in one.stdout for one in done[1:])
+
+
+def test_one_that_cannot_be_run_leaves_no_other_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("STAND_IN_PID", str(tmp_path / "pid"))
+    with pytest.raises(TrafficgenError, match="no-such"), Watch(()) as watch:
+        supervise([Program([STAND_IN, "wait"]), Program(["no-such-program"])], watch, timeout=5)
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert until(lambda: not any(alive(int(pid)) for pid in children))
 
 
 # A module in a process of its own, which a test can kill. It runs the stand-in, and undoes something at the end.
@@ -200,12 +240,12 @@ MODULE = """
     import sys
     from pathlib import Path
     from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host import cleanup
-    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Program, Watch, supervise
     undo, stand_in, behaviour = sys.argv[1:]
     Watch._BEAT = 0.1
     undone = cleanup.undo_even_if_killed(lambda: Path(undo).write_text("undone"))
     with Watch() as watch, cleanup.no_process_left() as mark, undone:
-        done = supervise([stand_in, behaviour], watch, timeout=60, grace=0.5, mark=mark)
+        done = supervise([Program([stand_in, behaviour])], watch, timeout=60, grace=0.5, mark=mark)[0]
     print(done.ended)
 """
 

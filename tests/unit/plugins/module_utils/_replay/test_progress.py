@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch, supervise
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Program, Watch, supervise
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import progress as progresses
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress, seconds_left
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.listener import Listener
@@ -145,9 +145,8 @@ def test_a_run_is_listened_to(tmp_path):
     looking = threading.Thread(target=look)
     with Watch(()) as watch, Progress(str(path), **bounds()) as progress:
         looking.start()
-        done = supervise(
-            [str(FIXTURES / "stand_in_tcpreplay.sh"), "wait"], watch, timeout=2.5, listen=Listener(progress).listen
-        )
+        argv = [str(FIXTURES / "stand_in_tcpreplay.sh"), "wait"]
+        done = supervise([Program(argv, listen=Listener(progress).listen)], watch, timeout=2.5)[0]
     looking.join()
     assert "Test start" in done.stdout
     assert seen[0]["elapsed"] == 0.0
