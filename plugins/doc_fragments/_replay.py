@@ -80,6 +80,16 @@ options:
       - The speed of the line in Mbit/s. By default as the NIC reports it. A virtual interface has none, whatever it
         reports.
     type: int
+  split:
+    description:
+      - How O(workers) share the frames.
+      - With V(frame), worker w of N sends the frames w, w + N, w + 2N and so on. Their rates are equal. It is refused
+        with more than one worker at the recorded speed.
+      - With V(flow), both directions of a flow (addresses, protocol, ports) go to the same worker, in their order. Use
+        it for what keeps states. Frames without IP go to the first one.
+    type: str
+    choices: [frame, flow]
+    default: frame
   cpu_list:
     type: str
   receive_wait:

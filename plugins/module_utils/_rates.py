@@ -185,6 +185,17 @@ class RatePlan:
         """The parameter that was given, one of :data:`RATE_FORMS`; None for the recorded speed."""
         return next(iter(self.requested)) if self.requested else None
 
+    def part(self, frames: float, size: float) -> tuple[str, ...]:
+        """The options of one of several that send the frames together, each its part in the same time.
+
+        :param frames: the share of the frames that it sends; ``size``: that of the bytes.
+        """
+        unit, equals, text = "".join(self.argv).partition("=")
+        if not equals:
+            return self.argv
+        steps, share = (3600, frames) if unit == "--pps" else (10**6, size)
+        return (f"{unit}={_asked(self.form or unit, float(text) * share, steps)}",)
+
 
 def _asked(form: str, value: float, steps: int) -> str:
     # tcpreplay keeps an integer (bit/s, or frames an hour) of what it reads. Cut, not rounded: a capped rate must not

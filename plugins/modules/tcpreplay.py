@@ -123,6 +123,22 @@ options:
       - With V(false) tcpreplay takes the interface and gives it back.
     type: bool
     default: true
+  workers:
+    description:
+      - How many tcpreplay run beside each other, 256 at most. Together they send the stream once, at the rate asked
+        for. O(limit) is the sum of all. If there are enough CPUs (O(cpu_list)), each is pinned to one of its own.
+      - Each gets its share of the pcaps (O(split)) in a temporary file without a name, which goes with the processes.
+        The folder for temporary files (E(TMPDIR)) needs room for the size of all pcaps. Frames of different workers may
+        overtake each other.
+      - They start a few milliseconds apart, with large pcaps and O(preload) more. RV(run.workers) shows it. A run
+        should be much longer than that, as its rate is over the time from the first start to the last end.
+      - More than one is refused at the recorded speed with any O(split), for O(injection_method=netmap) and
+        O(injection_method=af_xdp), and with C(--include) and C(--exclude) in O(extra_args).
+        M(wirespeed.trafficgen.xdp_replay) sends more with as many CPUs.
+      - If one fails, the others are stopped, and the task fails.
+    version_added: 0.2.0
+    type: int
+    default: 1
   cpu_list:
     description:
       - The CPUs tcpreplay may run on, such as V(2-3,5).
@@ -199,6 +215,7 @@ seealso:
   - module: wirespeed.trafficgen.pcap
   - module: wirespeed.trafficgen.interface_counters_info
   - module: wirespeed.trafficgen.tcpreplay_info
+  - module: wirespeed.trafficgen.xdp_replay
   - plugin: wirespeed.trafficgen.reconcile
     plugin_type: filter
 """
@@ -227,6 +244,14 @@ EXAMPLES = r"""
       {{ result.stats.packets }} packets, {{ result.rates.l1_mbps | round(1) }} Mbit/s on the line,
       {{ result.counters.verdict }} {{ result.counters.reason }}
 
+- name: The same scan from two cores, as fast as it goes
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    workers: 2
+    topspeed: true
+    loop: 20000
+
 - name: Send from one namespace, and count what arrives in another
   wirespeed.trafficgen.tcpreplay:
     pcaps: [first.pcap, second.pcap]
@@ -240,7 +265,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stats:
-  description: What tcpreplay printed. V(null) in check mode.
+  description:
+    - What tcpreplay printed. V(null) in check mode.
+    - With several O(workers) the sums of all. The rates are over the time from the first start to the last end. Flow
+      figures are V(null), as two may have parts of the same flow, and there are no samples. If one printed no
+      statistics, the sums are V(null), and RV(run.workers) has what the others sent.
   returned: success, or when a run failed
   type: dict
   contains:
@@ -354,6 +383,7 @@ run:
         - The command line, one word each.
         - It shows the paths of the pcaps. tcpreplay gets them as open descriptors (C(/proc/self/fd/N)), so that it
           sends the files that were checked.
+        - With several O(workers) that of the first one, with a descriptor of its share. V(null) in check mode then.
       type: list
       elements: str
     requested:
@@ -455,8 +485,45 @@ run:
       description:
         - How many frames may still have been in the socket's buffer or the ring when tcpreplay stopped its clock. The
           verdict allows this many above the line rate, but in a run of a second or more at most 0.8 % of its frames.
+        - Of all O(workers) together.
       type: int
       version_added: 0.2.0
+    split:
+      description: The O(split) that was used.
+      version_added: 0.2.0
+      type: str
+    workers:
+      description:
+        - What each of O(workers) did, with the keys of M(wirespeed.trafficgen.xdp_replay). What tcpreplay does not tell
+          (C(queue), C(largest_backlog), C(behind)) is V(null). Before a run all is V(null).
+      version_added: 0.2.0
+      type: list
+      elements: dict
+      contains:
+        cpu:
+          description: The CPU it was pinned to. V(null) for one worker, and if there were fewer CPUs than workers.
+          type: int
+        packets:
+          description: Packets it handed over. V(null) if it printed no statistics.
+          type: int
+        bytes:
+          description: Bytes of these.
+          type: int
+        failed:
+          description: Its writes that failed.
+          type: int
+        seconds:
+          description: How long it sent.
+          type: float
+        start_offset:
+          description: Seconds that it began after the first worker, by the time tcpreplay prints (without
+            O(stats_interval) by its end).
+          type: float
+        error:
+          description: What it complained of. Empty if of nothing. V(another failed) if it was stopped for that.
+          type: str
+      sample:
+        - {cpu: 2, queue: null, packets: 500000, bytes: 39000000, failed: 0, seconds: 1.0, start_offset: 0.0}
     tcpreplay_version:
       description: The version tcpreplay says it is.
       type: str
@@ -483,7 +550,8 @@ run:
       description: When it ended, in seconds since the epoch.
       type: float
     exit_status:
-      description: Its exit status, negative for the signal that ended it.
+      description: Its exit status, negative for the signal that ended it. Of several O(workers) that of the first one
+        that failed.
       type: int
     ended_by:
       description:
@@ -550,6 +618,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "injection_method": {"type": "str", "default": "auto", "choices": list(INJECTION_METHODS)},
     "duration": {"type": "int"},
+    "workers": {"type": "int", "default": 1},
     "preload": {"type": "bool", "default": True},
     "flow_stats": {"type": "bool", "default": True},
     "unique_ip": {"type": "bool", "default": False},

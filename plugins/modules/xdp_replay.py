@@ -68,16 +68,6 @@ options:
       - With more than one, frames of different workers may overtake each other.
     type: str
     default: '1'
-  split:
-    description:
-      - How O(workers) share the frames.
-      - With V(frame), worker w of N sends the frames w, w + N, w + 2N and so on. Their rates are equal. It is refused
-        with more than one worker at the recorded speed.
-      - With V(flow), both directions of a flow (addresses, protocol, ports) go to the same worker, in their order. Use
-        it for what keeps states. Frames without IP go to the first one.
-    type: str
-    choices: [frame, flow]
-    default: frame
   burst:
     description:
       - How many frames a worker sends at once at most, also when it has to catch up. By default what is due in
@@ -374,14 +364,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import answer
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import SPLITS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.engine import carry_out
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "duration": {"type": "float"},
     "workers": {"type": "str", "default": "1"},
-    "split": {"type": "str", "default": "frame", "choices": list(SPLITS)},
     "burst": {"type": "int"},
     "fact_name": {"type": "str", "default": "xdp_replay"},
 }

@@ -49,7 +49,7 @@ class Engine(ABC):
     name: ClassVar[str]  # as ``run.engine`` has it
     sender: ClassVar[str]  # what sends, for the user
     # Of a run with a rate: its seconds have the time of the last frame in them, too.
-    whole_intervals: ClassVar[bool] = False
+    whole_intervals: bool = False
 
     def __init__(self, plan: Plan, warn: Callable[[str], None]) -> None:
         self.plan = plan

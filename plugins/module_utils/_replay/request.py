@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
     check_netns,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import RATE_FORMS, positive
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import SPLITS
 
 # Of offloads and flow control; auto: off through netmap, which resets the port anyway.
 SETTINGS = ("auto", "off", "keep")
@@ -44,6 +45,7 @@ ARGUMENTS: dict[str, Any] = {
     "loop": {"type": "int", "default": 1},
     "limit": {"type": "int"},
     "link_speed_mbps": {"type": "int"},
+    "split": {"type": "str", "default": "frame", "choices": list(SPLITS)},
     "cpu_list": {"type": "str"},
     "receive_wait": {"type": "float", "default": 2.0},
     "settle": {"type": "float", "default": 5.0},
@@ -78,6 +80,7 @@ class Request:
     receive_wait: float
     settle: float
     link_speed_mbps: int | None
+    split: str
     cpus: frozenset[int] | None
     start_at: float | None
     timeout: int | None

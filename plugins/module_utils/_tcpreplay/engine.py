@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import in_netns
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import (
+    OTHER_FAILED,
     Program,
     Supervised,
     Watch,
@@ -36,7 +40,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.ou
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.plan import TcpreplayPlan, make_plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import (
     TcpreplayRequest,
+    build_argv,
     parse_request,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import Share, write_shares
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import (
+    KEYS,
+    Worker,
+    idle,
+    together,
+    trees,
 )
 
 _GRACE = 3.0  # seconds from SIGINT to SIGKILL
@@ -52,7 +65,15 @@ class Tcpreplay(Engine):
     def __init__(self, plan: TcpreplayPlan, warn: Callable[[str], None]) -> None:
         super().__init__(plan, warn)
         self._hold: Hold | None = None
-        self._command = in_netns(plan.argv, plan.request.sender.netns)
+        request = plan.request
+        several = request.workers > 1
+        self.whole_intervals = several
+        self._shares: list[Share] = []
+        self._command = None if several else in_netns(plan.argv, request.sender.netns)
+        self._workers: list[dict[str, Any]] = [dict.fromkeys(KEYS) for _worker in range(request.workers)]
+        cpus = sorted(os.sched_getaffinity(0) if request.cpus is None else request.cpus)
+        # Where there are too few, all may use all.
+        self._cpus = cpus[: request.workers] if several and len(cpus) >= request.workers else [None] * request.workers
 
     def take(self, stack: contextlib.ExitStack, watch: Watch) -> bool:
         """Hold the interface in netmap mode, where it is to be held."""
@@ -65,21 +86,19 @@ class Tcpreplay(Engine):
         return True
 
     def load(self, stack: contextlib.ExitStack, watch: Watch, locks: Sequence[int]) -> None:
-        """Nothing: the program reads the pcaps when it is started."""
+        """Write each worker's share of the pcaps, where there are several. The program reads when it is started."""
+        plan = self.plan
+        if plan.request.workers > 1:
+            self._shares = write_shares(plan.request, plan.pcaps, plan.traffic, stack, watch)
 
     def send(
         self, watch: Watch, progress: Progress, *, stop: Callable[[], str], mark: str, locks: Sequence[int]
     ) -> Sent:
-        """Run the program."""
+        """Run the program, or several."""
         plan, request = self.plan, self.plan.request
-        program = Program(
-            [*plan.argv[: -len(plan.pcaps)], *(one.word for one in plan.pcaps)],
-            request.cpus,
-            Listener(progress).listen,
-            [*locks, *(one.file.fileno() for one in plan.pcaps)],
-        )
-        (done,) = supervise(
-            [program],
+        numbers, programs = self._programs(Listener(progress, request.workers), locks)
+        done = supervise(
+            programs,
             watch,
             timeout=plan.timeout,
             netns=request.sender.netns,
@@ -87,25 +106,87 @@ class Tcpreplay(Engine):
             stop=stop,
             mark=mark,
         )
-        if self._hold and done.ended != "gone" and (left := self._hold.drain()):
+        if self._hold and done[0].ended != "gone" and (left := self._hold.drain()):
             name = request.sender.name
             self.warn(f"{left} frames were still in the rings of {name} when it was let go, and did not leave.")
-        done = _with_paths(done, plan.pcaps)
-        self._command = list(done.argv)
-        stats, complaint = self._said(done)
+        done = [_with_paths(one, plan.pcaps) for one in done]
+        self._command = list(done[0].argv)
+        workers, complaint = self._ended(numbers, done)
+        stats = workers[0].stats if request.workers == 1 else together(workers, request.sender.name)
+        for number, tree in zip(numbers, trees(workers)):
+            self._workers[number] = tree
+        # Of those that were stopped since another failed, the status says nothing.
+        statuses = [one.status for one in done if one.ended != OTHER_FAILED]
+        status = next(filter(None, statuses), 0)
         # It complained, and yet sent it all, or whatever it sent.
-        sent_all = done.status == 0 and (stats["packets"] or -1) >= packets_to_send(request, plan.traffic)
+        sent_all = status == 0 and (stats["packets"] or -1) >= packets_to_send(request, plan.traffic)
         return Sent(
-            ended=done.ended,
-            killed=done.killed,
-            started=done.started,
-            finished=done.finished,
-            status=done.status,
+            ended=next((one.ended for one in done if one.ended not in ("exited", OTHER_FAILED)), "exited"),
+            killed=any(one.killed for one in done),
+            started=min(one.started for one in done),
+            finished=max(one.finished for one in done),
+            status=status,
             stats=stats,
             complaint=complaint,
             harmless=sent_all or isinstance(complaint, Uncounted),
-            printed=(done.stdout, done.stderr),
+            printed=("".join(one.stdout for one in done), "".join(one.stderr for one in done)),
         )
+
+    def _programs(self, listener: Listener, locks: Sequence[int]) -> tuple[list[int], list[Program]]:
+        """The workers that have something to send, by their numbers, and the program of each."""
+        plan, request = self.plan, self.plan.request
+        if not self._shares:
+            words, files = [one.word for one in plan.pcaps], [one.file.fileno() for one in plan.pcaps]
+            argv = [*plan.argv[: -len(plan.pcaps)], *words]
+            return [0], [Program(argv, request.cpus, listener.listen, [*locks, *files])]
+        traffic, programs, numbers = plan.traffic, [], []
+        for number, share in enumerate(self._shares):
+            if not share.packets or share.limit == 0:
+                self._workers[number] = idle(self._cpus[number])
+                listener.leave_out(number)
+                continue
+            rate = plan.rate.part(share.packets / traffic.packets, share.bytes / traffic.bytes)
+            argv = build_argv(
+                replace(request, pcaps=(share.word,), limit=share.limit),
+                replace(plan.rate, argv=rate),
+                plan.argv[0],
+                plan.netmap_delay,
+            )
+            cpu = self._cpus[number]
+            cpus = request.cpus if cpu is None else {cpu}
+            programs.append(Program(argv, cpus, partial(listener.listen, worker=number), [*locks, share.file.fileno()]))
+            numbers.append(number)
+        return numbers, programs
+
+    def _ended(self, numbers: Sequence[int], done: Sequence[Supervised]) -> tuple[list[Worker], TrafficgenError | None]:
+        """What each worker said, and the first complaint that is not of having been stopped."""
+        workers, complaints = [], []
+        for number, one in zip(numbers, done):
+            stats, complaint = self._said(one)
+            if complaint is not None and one.ended == OTHER_FAILED:
+                complaint = None
+            if complaint is not None and self._shares and not isinstance(complaint, Uncounted):
+                complaint = TrafficgenError(
+                    f"worker {number}: {complaint.what}", on=complaint.on, said=complaint.said, remedy=complaint.remedy
+                )
+            complaints.append(complaint)
+            error = OTHER_FAILED if one.ended == OTHER_FAILED else complaint.message if complaint else ""
+            interval = self._interval(number, stats) if self._shares else 0.0
+            workers.append(Worker(self._cpus[number], one, stats, error, interval))
+        # One about the statistics alone comes last.
+        told = sorted((one for one in complaints if one is not None), key=lambda one: isinstance(one, Uncounted))
+        return workers, told[0] if told else None
+
+    def _interval(self, number: int, stats: Mapping[str, Any]) -> float:
+        """The seconds that belong to the last frame of a worker that sent all. At a rate in packets it does not wait
+        for them itself."""
+        request, share, total = self.plan.request, self._shares[number], self.plan.traffic.packets
+        whole = share.packets * request.loop if request.loop else math.inf
+        if share.limit is not None:
+            whole = min(whole, share.limit)
+        if self.plan.rate.form != "pps" or self.plan.rate.pps is None or stats["packets"] != whole:
+            return 0.0
+        return total / share.packets / self.plan.rate.pps
 
     def describe(self, nic: NicState) -> dict[str, Any]:
         """The command and the program, and what it sends through."""
@@ -114,7 +195,8 @@ class Tcpreplay(Engine):
             "command": self._command,
             "injection_method": plan.injection_method,
             "netmap_mode": plan.netmap_mode,
-            "in_flight_frames": in_flight(
+            "in_flight_frames": plan.request.workers
+            * in_flight(
                 plan.injection_method,
                 plan.traffic.bytes / plan.traffic.packets,
                 None if nic.rings is None else nic.rings.tx,
@@ -122,6 +204,8 @@ class Tcpreplay(Engine):
             ),
             "tcpreplay_version": plan.version.version,
             "netmap_version": installed.version() if plan.netmap else None,
+            "split": plan.request.split,
+            "workers": self._workers,
         }
 
     def not_ended_well(self, sent: Sent, when: str) -> TrafficgenError | None:
@@ -138,6 +222,12 @@ class Tcpreplay(Engine):
                 "tcpreplay was ended by SIGTERM, after which it prints no statistics: its count is unknown",
                 on=name,
                 remedy="End it with SIGINT, or end the task.",
+            )
+        if self._shares and sent.stats["packets"] is None:
+            return TrafficgenError(
+                f"a worker told no count when {when}, so the sum is unknown",
+                on=name,
+                remedy="Raise timeout. run.workers has what the others sent.",
             )
         if not sent.stats["packets"]:
             return TrafficgenError(

@@ -16,14 +16,24 @@ _KEPT = 4096  # bytes of the output: a pair of lines has 200 at most
 class Listener:
     """Tells the progress of a run from its output."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, workers: int = 1) -> None:
         self._progress = progress
-        self._printed = b""
+        self._printed = dict.fromkeys(range(workers), b"")
 
-    def listen(self, printed: bytes) -> None:
-        """Take what tcpreplay printed, which may be nothing."""
-        self._printed = (self._printed + printed)[-_KEPT:]
+    def listen(self, printed: bytes, worker: int = 0) -> None:
+        """Take what one tcpreplay printed, which may be nothing."""
+        self._printed[worker] = (self._printed[worker] + printed)[-_KEPT:]
         self._progress.tell(self._measures)
 
+    def leave_out(self, worker: int) -> None:
+        """Wait for nothing from this one."""
+        del self._printed[worker]
+
     def _measures(self) -> dict[str, Any] | None:
-        return last_measures(self._printed.decode("utf-8", "backslashreplace"))
+        """What all of them have sent; None until each has said so."""
+        last = [last_measures(printed.decode("utf-8", "backslashreplace")) for printed in self._printed.values()]
+        known = [measures for measures in last if measures is not None]
+        if len(known) < len(last):
+            return None
+        packets, size = (sum(measures[name] for measures in known) for name in ("packets", "bytes"))
+        return {**known[0], "packets": packets, "bytes": size, "seconds": max(one["seconds"] for one in known)}

@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.re
     build_argv,
     options_used,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import check_room
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     REMEDY,
     VersionInfo,
@@ -79,6 +80,8 @@ def make_plan(
     if method == "netmap":
         check_buffers(request, found.traffic, installed.buffer_size())
     check_memory(request, found.traffic, _available_memory())
+    if request.workers > 1:
+        check_room(request, found.traffic)
     if request.extra.editing:
         warn(
             f"extra_args change the frames as they are sent (--{', --'.join(request.extra.editing)}): sizes, requested"

@@ -26,8 +26,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.op
 
 INJECTION_METHODS = ("auto", "pf_packet", "netmap", "af_xdp")
 MAX_FILES = 1024  # src/defines.h
-_LOWEST = {"stats_interval": 0, "netmap_delay": 0, "duration": 1}
-_OWN = ("injection_method", "preload", "flow_stats", "unique_ip", "stats_interval", "netmap_delay", "hold")
+MAX_WORKERS = 256
+_LOWEST = {"stats_interval": 0, "netmap_delay": 0, "duration": 1, "workers": 1}
+_OWN = ("injection_method", "preload", "flow_stats", "unique_ip", "stats_interval", "netmap_delay", "hold", "workers")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class TcpreplayRequest(Request):
     stats_interval: int
     netmap_delay: int | None
     hold: bool
+    workers: int
     executable: str
     extra: ExtraArgs
 
@@ -101,6 +103,8 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
             "changes the addresses between passes", on="unique_ip", remedy="Set loop to 2 or more, or to 0."
         )
     extra = check_extra_args(params["extra_args"])
+    if params["workers"] > 1:
+        _check_workers(params, shared["rate_form"], extra)
     if extra.rewriting_sources and params["rx_interface"] is not None:
         raise TrafficgenError(
             f"--{extra.rewriting_sources[0]} rewrites the source MAC addresses by which rx_interface counts",
@@ -114,6 +118,28 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         executable=os.path.abspath(executable) if "/" in executable else executable,
         extra=extra,
     )
+
+
+def _check_workers(params: Mapping[str, Any], rate_form: str | None, extra: ExtraArgs) -> None:
+    """Refuse what several tcpreplay cannot send as one stream."""
+    number, method = params["workers"], params["injection_method"]
+    if number > MAX_WORKERS:
+        raise TrafficgenError(f"must be {MAX_WORKERS} at most", on=f"workers {number}", remedy="Give one for each CPU.")
+    what, remedy = "", ""
+    if rate_form in (None, "multiplier"):
+        what = "several tcpreplay cannot share the recorded speed"
+        remedy = "Set a rate or topspeed, set workers: 1, or use the module xdp_replay with split: flow."
+    elif method == "netmap":
+        what = "several tcpreplay cannot send through netmap yet"
+        remedy = "Set workers: 1, or injection_method: pf_packet."
+    elif method == "af_xdp":
+        what = "several tcpreplay cannot send through AF_XDP: each would use the same queue"
+        remedy = "Use the module xdp_replay, or set injection_method: pf_packet."
+    elif extra.selects:
+        what = "--include and --exclude in extra_args count the frames of the whole pcap, but each has only a part"
+        remedy = "Leave the frames out of the pcap (`editcap`, Wireshark), or set workers: 1."
+    if what:
+        raise TrafficgenError(what, on=f"workers {number}", remedy=remedy)
 
 
 def build_argv(request: TcpreplayRequest, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:

@@ -24,7 +24,6 @@ class XdpRequest(Request):
     """One run through AF_XDP. ``workers``: None for as many as the port and the host allow."""
 
     workers: int | None
-    split: str
     burst: int | None
 
 
@@ -46,6 +45,5 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     return XdpRequest(
         **shared,
         workers=None if workers == "auto" else int(workers),
-        split=params["split"],
         burst=params["burst"],
     )

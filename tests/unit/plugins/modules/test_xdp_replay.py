@@ -22,13 +22,14 @@ from ansible_collections.wirespeed.trafficgen.plugins.doc_fragments import _repl
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import KEYS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine, plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, WorkerDone
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay, xdp_replay
 
 NAMES = "not a name of an interface"
-OWN = {"duration", "workers", "split", "burst", "fact_name"}
+OWN = {"duration", "workers", "burst", "fact_name"}
 
 
 @pytest.fixture(scope="module")
@@ -180,10 +181,12 @@ def test_the_result_is_tcpreplay_s_tree(ask, given):
     found = ask(xdp_replay, **given, pps=1000)
     theirs = yaml.safe_load(tcpreplay.RETURN)
     for part in ("stats", "rates", "run", "counters"):
-        more = {"xdp_mode", "split", "workers"} if part == "run" else set()
+        more = {"xdp_mode"} if part == "run" else set()
         assert set(found[part]) == {*theirs[part]["contains"], *more}
     of_worker = yaml.safe_load(xdp_replay.RETURN)["run"]["contains"]["workers"]["contains"]
-    assert set(found["run"]["workers"][0]) == set(of_worker)
+    assert set(found["run"]["workers"][0]) == set(of_worker) == set(KEYS)
+    of_theirs = theirs["run"]["contains"]["workers"]["contains"]
+    assert set(of_worker) - set(of_theirs) == {"queue", "largest_backlog", "behind"}
 
 
 def test_where_netmap_may_have_the_port(given, monkeypatch):
