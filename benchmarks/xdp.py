@@ -7,7 +7,7 @@ Interleaved runs between two namespaces of its own: tcpreplay, one worker, two w
 each frame for itself, and drops it; on a veth the sender's CPU does that, too. A frame per second of CPU says more than
 one per second where the host has other work. CPU time is the whole process's, loading included.
 
-    python3 benchmarks/xdp.py [--rounds 5] [--seconds 4] [--skip rates] [--skip ratios] [--skip gaps] [--skip memory]
+    python3 benchmarks/xdp.py [--rounds 5] [--seconds 4] [--skip ratios] [--skip workers] [--skip rates] …
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ WANTED = {  # (size, what against what): the least ratio of frames per second of
     (1514, "one worker / tcpreplay"): 1.4,
 }
 
+MODULE = "ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay"
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35  # asm-generic/socket.h
 
 
@@ -233,6 +234,38 @@ def ratios(folder: Path, rounds: int, seconds: float) -> None:
             print(f"  {name}: {cpu:.2f} by CPU, {wall:.2f} by the clock" + (f" ({wanted} wanted)" if wanted else ""))
 
 
+def module(pcap: Path, loops: int, workers: int) -> tuple[Run, float]:
+    """A run of the module tcpreplay at top speed, and how many seconds apart its workers began. Its CPU time is the
+    module's, too."""
+    asked = {"pcaps": [str(pcap)], "interface": "snd0", "netns": SENDER, "topspeed": True, "flow_stats": False}
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": {**asked, "loop": loops, "workers": workers}})
+    before = cpu_of(resource.getrusage(resource.RUSAGE_CHILDREN))
+    found = json.loads(run(sys.executable, "-m", MODULE, stdin=given).splitlines()[-1])
+    used = cpu_of(resource.getrusage(resource.RUSAGE_CHILDREN)) - before
+    stats = found["stats"]
+    check(stats["packets"])
+    return Run(stats["packets"], stats["seconds"], used), max(one["start_offset"] for one in found["run"]["workers"])
+
+
+def workers(folder: Path, rounds: int, seconds: float) -> None:
+    """The module tcpreplay: two workers against one, interleaved."""
+    pcap = folder / "workers.pcap"
+    write_pcap(pcap, FRAMES[78], 78)
+    loops = max(1, round(tcpreplay(pcap, 20).pps * seconds / FRAMES[78]))
+    print(f"the module tcpreplay, {SIZES[78]}, {loops} passes over {FRAMES[78]}; thousands a second (of CPU)")
+    print(f"{'round':>5} {'one worker':>15} {'two workers':>15} {'starts apart':>12}")
+    found: list[tuple[Run, Run]] = []
+    for number in range(1, rounds + 1):
+        (one, _none), (two, apart) = (module(pcap, loops, count) for count in (1, 2))
+        found.append((one, two))
+        columns = " ".join(f"{each.pps / 1e3:>7.0f} ({each.per_cpu_second / 1e3:>5.0f})" for each in (one, two))
+        print(f"{number:>5} {columns} {apart * 1e3:>9.2f} ms", flush=True)
+    # Two workers have twice the CPU: a second of theirs is two seconds of CPU.
+    cpu = statistics.median(two.per_cpu_second / one.per_cpu_second for one, two in found) * 2
+    wall = statistics.median(two.pps / one.pps for one, two in found)
+    print(f"  two workers / one: {cpu:.2f} by CPU, {wall:.2f} by the clock (1.6 wanted)")
+
+
 def rates(folder: Path, seconds: float) -> None:
     """Rates asked, and reached."""
     pcap = folder / "rate.pcap"
@@ -292,12 +325,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of CPU that a run of tcpreplay is to take, about")
-    parser.add_argument("--skip", action="append", default=[], choices=("ratios", "rates", "gaps", "memory"))
+    parser.add_argument("--skip", action="append", default=[], choices=("ratios", "workers", "rates", "gaps", "memory"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, lab():
         print(f"Python {sys.version.split()[0]}, kernel {os.uname().release}, load {os.getloadavg()[0]:.1f}")
         if "ratios" not in options.skip:
             ratios(Path(name), options.rounds, options.seconds)
+        if "workers" not in options.skip:
+            workers(Path(name), options.rounds, options.seconds)
         if "rates" not in options.skip:
             rates(Path(name), 10.0)
         if "gaps" not in options.skip:
