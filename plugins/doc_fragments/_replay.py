@@ -90,6 +90,7 @@ options:
     type: str
     choices: [frame, flow]
     default: frame
+    version_added: 0.2.0
   cpu_list:
     type: str
   receive_wait:
