@@ -74,17 +74,21 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import entries
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import folder_problem
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import busy, managed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import busy, managed, runs
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import open_route
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface, check_interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 
 def main() -> None:
@@ -123,7 +127,18 @@ def against(host: Host, given: Mapping[str, Any]) -> list[str]:
         f"{name}: this host is managed over it: {why}. {given['remedy']}".strip() for name, why in found.items()
     ]
     problems += [problem for folder in given["folders"] if (problem := folder_problem(host, folder, folder))]
-    return problems + list(filter(None, [busy(host) if given["idle"] else ""]))
+    return problems + list(filter(None, [busy(host, runs_in_named_namespaces(host)) if given["idle"] else ""]))
+
+
+def runs_in_named_namespaces(host: Host) -> set[str]:
+    """The sockets that keep interfaces in named network namespaces for a run. A run of xdp_replay has no process in its
+    interface's namespace, so that no folder of /proc shows that namespace's sockets."""
+    found: set[str] = set()
+    for name in entries(NETNS_FOLDER):
+        # A file that an interrupted `ip netns add` left there is no namespace, and one may be deleted meanwhile.
+        with contextlib.suppress(TrafficgenError, OSError), inside(name):
+            found.update(runs(host, "/proc/thread-self").values())
+    return found
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def have_open(host: Host, files: Iterable[str]) -> list[str]:
 
 
 def runs(host: Host, proc: str = "/proc") -> dict[str, str]:
-    """The runs of the module tcpreplay in a network namespace: the interface's index, and the socket that keeps it for
+    """The runs in a network namespace: the interface's index, and the socket that keeps it for
     the run."""
     found = re.findall(
         r" (\d+) @wirespeed\.trafficgen/sending/(\d+)$", read_text(host.path(f"{proc}/net/unix")), re.MULTILINE
@@ -65,9 +65,12 @@ def run_problem(host: Host, address: str) -> str:
     return ""
 
 
-def busy(host: Host) -> str:
-    """Who has netmap open or is sending on any interface, in any network namespace, as a sentence."""
-    used, seen = {"/dev/netmap"}, set()
+def busy(host: Host, sockets: Iterable[str] = ()) -> str:
+    """Who has netmap open or is sending on any interface, as a sentence.
+
+    :param sockets: those of runs in network namespaces that no process is in. Others are found here.
+    """
+    used, seen = {"/dev/netmap", *sockets}, set()
     for folder in glob.glob(str(host.path("/proc/[0-9]*"))):
         with contextlib.suppress(OSError):
             namespace = os.readlink(f"{folder}/ns/net")

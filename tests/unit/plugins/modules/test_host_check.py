@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
@@ -40,21 +42,39 @@ def test_all_that_stands_against_it_is_said(refusal, managed, tmp_path):
     assert "/usr/lib" not in said
 
 
-def test_a_run_that_is_under_way(ask, lab):
+def is_seen(ask, sender):
     # Others may be at work on this machine, too.
     own = f"(process {os.getpid()})"
+    with only_run(Interface("snd0", sender)):
+        assert own not in ask(host_check).get("msg", "")
+        said = ask(host_check, idle=True)
+        assert said["failed"] and said["msg"].startswith("A run is under way, or netmap is in use: ")
+        assert own in said["msg"]
+    assert own not in ask(host_check, idle=True).get("msg", "")
+
+
+def test_a_run_that_is_under_way(ask, lab):
     inside = ["ip", "netns", "exec", lab.sender, "sh", "-c", "echo there && exec sleep 60"]
     with subprocess.Popen(inside, stdout=subprocess.PIPE) as sends:
         try:
             assert sends.stdout and sends.stdout.readline() == b"there\n"
-            with only_run(Interface("snd0", lab.sender)):
-                assert own not in ask(host_check).get("msg", "")
-                said = ask(host_check, idle=True)
-                assert said["failed"] and said["msg"].startswith("A run is under way, or netmap is in use: ")
-                assert own in said["msg"]
-            assert own not in ask(host_check, idle=True).get("msg", "")
+            is_seen(ask, lab.sender)
         finally:
             sends.kill()
+
+
+def test_a_run_without_a_process_in_its_namespace(ask, lab):
+    # So are those of xdp_replay.
+    is_seen(ask, lab.sender)
+
+
+def test_a_file_that_is_no_namespace_is_passed_over(ask, lab):
+    left = Path(NETNS_FOLDER, f"left-{os.getpid()}")
+    left.touch()
+    try:
+        is_seen(ask, lab.sender)
+    finally:
+        left.unlink()
 
 
 @pytest.mark.parametrize(
