@@ -56,7 +56,7 @@ class Connection(Options):
         answer = next(self._answers, "")
         if isinstance(answer, Exception):
             raise answer
-        return 0, answer if isinstance(answer, str) else json.dumps(answer).encode(), b""
+        return 0, answer if isinstance(answer, (str, bytes)) else json.dumps(answer).encode(), b""
 
     def close(self):
         self.closed.set()
@@ -187,10 +187,10 @@ def test_no_line_when_the_run_is_over(act, monkeypatch):
     monkeypatch.setattr(_replay_action, "_PATIENCE", 0.01)
     going_on = threading.Event()
 
-    class Late(str):
-        def splitlines(self, keepends=False):
+    class Late(bytes):
+        def decode(self, *given):
             going_on.wait(10)
-            return [json.dumps(REPORT)]
+            return json.dumps(REPORT)
 
     one = act([Late()])
     going_on.set()

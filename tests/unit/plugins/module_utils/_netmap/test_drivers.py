@@ -156,6 +156,11 @@ def test_netmap_that_was_loaded_before_stays(host: Any, sys: Sys) -> None:
     with pytest.raises(TrafficgenError):
         drivers.load(host, ASKED, KERNEL)
     assert hosts.is_loaded(host)
+    # And what was taken before the one that could not be goes back.
+    sys.refuses.clear()
+    with pytest.raises(TrafficgenError):
+        drivers.load(host, {**ASKED, "native_devices": [FIRST, "0000:00:19.0"]}, KERNEL)
+    assert hosts.driver_of(host, FIRST) == "e1000" and hosts.is_loaded(host)
 
 
 @pytest.mark.parametrize("there", [True, False])
