@@ -11,7 +11,7 @@ set -eu
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
 quick_stages="$lint_stages units integration-quick"
-all_stages="guest $lint_stages integration dnf sanity molecule units integration-2.14 demo demo-interrupted units-python3.9 faults soak fuzz report artefact"
+all_stages="guest $lint_stages integration molecule units-python3.9 integration-2.14 dnf units sanity demo-interrupted demo faults soak fuzz report artefact"
 
 : "${here:?}" "${cache:?}"  # run's
 
