@@ -110,6 +110,11 @@ OPTIONS = {
         *(Option(name, edits=True) for name in ("skipbroadcast", "fixcsum", "mtu-trunc", "efcs", "skipl2broadcast")),
     )
 }
+# By each beginning of a name, the options whose names begin so.
+_BEGUN_BY: dict[str, list[Option]] = {}
+for _option in OPTIONS.values():
+    for _length in range(1, len(_option.name) + 1):
+        _BEGUN_BY.setdefault(_option.name[:_length], []).append(_option)
 _BY_LETTER = {option.short: option for option in OPTIONS.values() if option.short}
 
 # Flags for tcpdump, which prints the frames for --verbose: those without a value that change only the output. It runs
@@ -204,14 +209,14 @@ def _by_name(text: str, word: str) -> Option:
     name = text.lower().replace("_", "-")
     if not name:
         raise _refused("not an option", word)
-    begun = [option for option in OPTIONS.values() if option.name.startswith(name)]
+    begun = _BEGUN_BY.get(name, [])
     exact = OPTIONS.get(name)
     if exact and not (exact.parameter or exact.refused):
         return exact
     if name.startswith("enet") and (rewriting := [option for option in begun if option.rewrites_source]):
         return rewriting[0]  # which one depends on the version
-    for option in begun:
-        _allowed(option, word)
+    if begun:
+        _allowed(begun[0], word)
     return begun[0] if len(begun) == 1 else Option(name)
 
 

@@ -88,6 +88,8 @@ NOISE = {
     "flags": "-" + repeated("v"),
     "dashes": repeated("-"),
     "words": repeated("--quiet\n"),
+    "abbreviations": repeated("--e\n"),
+    "unknown words": repeated("--a\n"),
     "values": repeated("-T\nnano\n"),
     "attributes": repeated("\4\0\1\0"),
 }
