@@ -181,7 +181,7 @@ def check_extra_args(words: Sequence[str]) -> ExtraArgs:
                 options[option.name] = ""
         else:
             raise _refused("not an option", word, "Write a value as --name=value, and name files in pcaps.")
-        if not _DECODE.fullmatch(options.get("decode", "")):
+        if "decode" in options and not _DECODE.fullmatch(options["decode"]):
             raise _refused(
                 "makes tcpdump, which tcpreplay runs as root, do more than print",
                 word,
