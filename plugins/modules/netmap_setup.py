@@ -126,7 +126,7 @@ def main() -> None:
         got = Host().path(fetch_file(module, driver["url"], timeout=60))
         if sha256(got) != driver["sha256"]:
             raise TrafficgenError(
-                f"not the archive of {driver['name']} whose checksum was given",
+                f"its checksum is not the one set for {driver['name']}",
                 on=driver["url"],
                 remedy="Correct its checksum, or its url, in netmap_external_drivers.",
             )

@@ -29,7 +29,7 @@ def kill(who: Callable[[Lab], int | list[int]], *numbers: int) -> Callable[[Lab]
 
 
 def keepers_too(lab: Lab) -> list[int]:
-    """The module and all that it has started, what sends last: nothing is left that could put anything back."""
+    """The module and everything it started, the sender last. Nothing is left that could restore anything."""
     module, senders = lab.module(), lab.senders()
     mark = f"{MARK}={lab.mark}".encode()
     ours = processes(
@@ -52,7 +52,7 @@ def of_receiver(*words: str) -> Callable[[Lab], str]:
 
 
 def nft(*words: str, stdin: str = "") -> Callable[[Lab], str]:
-    """The fault of other rules at the receiver."""
+    """The fault of changed nftables rules at the receiver."""
     return lambda lab: run("ip", "netns", "exec", lab.b, "nft", *words, input=stdin)
 
 
@@ -78,7 +78,7 @@ def write_to_file(lab: Lab) -> None:
 
 
 def spoil(lab: Lab) -> None:
-    """What somebody may do to the interface meanwhile, or a driver that is reset."""
+    """What somebody, or a driver's reset, may do to the interface during the run."""
     run("ip", "netns", "exec", lab.a, "ethtool", "-K", "a0", "tso", "off", "gso", "off", "tx", "off")
     run("ip", "-n", lab.a, "link", "set", "dev", "a0", "promisc", "on", "mtu", "1400")
 

@@ -20,7 +20,7 @@ def all_arrived(times: int) -> Callable[[dict[str, Any], Lab], bool]:
 
 
 def loss_unknown(result: dict[str, Any], lab: Lab) -> bool:
-    """What is not known is not told, and that is said."""
+    """Unknown figures are null, and the result says why."""
     return (
         result["counters"]["rx"] is result["counters"]["loss_packets"] is None
         and "What arrived is not known" in lab.warnings
@@ -28,7 +28,7 @@ def loss_unknown(result: dict[str, Any], lab: Lab) -> bool:
 
 
 def lost_and_told(result: dict[str, Any], lab: Lab) -> bool:
-    """What did not arrive is told, by either of the two counters."""
+    """Either counter reports the frames that did not arrive."""
     counters, sent = result["counters"], result["stats"]["packets"]
     return (
         sent - counters["rx"]["packets"] > 300
@@ -37,7 +37,7 @@ def lost_and_told(result: dict[str, Any], lab: Lab) -> bool:
 
 
 def by_user(result: dict[str, Any], lab: Lab) -> bool:
-    """An interrupted run that tells what was sent."""
+    """An interrupted run that says what was sent."""
     return (
         result["run"]["ended_by"] == "user"
         and result["stats"]["packets"] > 0
@@ -51,19 +51,19 @@ def says(*words: str) -> Callable[[dict[str, Any], Lab], bool]:
 
 
 def verdict(wanted: str, *words: str) -> Callable[[dict[str, Any], Lab], bool]:
-    """A run that went well, and a verdict on it with its reason."""
+    """A successful run, with this verdict and this reason."""
     return lambda result, lab: (
         result["counters"]["verdict"] == wanted and all(word in result["counters"]["reason"] for word in words)
     )
 
 
 def refused(*words: str) -> Callable[[dict[str, Any], Lab], bool]:
-    """A failure that says this, by which nothing was sent."""
+    """A failure that says this. Nothing was sent."""
     return lambda result, lab: says(*words)(result, lab) and lab.received() == lab.received_before
 
 
 def dropped(result: dict[str, Any], lab: Lab) -> bool:
-    """A part of four passes that the kernel dropped while it was sent: not among what was sent, and that is said."""
+    """A part of four passes that the kernel dropped while sending: not counted as sent, and the result says so."""
     sent, failed = result["stats"]["packets"], result["stats"]["failed_write_attempts"]
     return (
         sent + failed == 4 * FRAMES

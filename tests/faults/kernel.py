@@ -2,7 +2,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel has or has not for a run through AF_XDP; x86_64 alone: kernel.py queue NUMBER | program | without
+"""What the kernel offers or lacks for a run through AF_XDP (x86_64 only): kernel.py queue NUMBER | program | without
 COMMAND …
 
 ``queue``: hold that queue of a0 by an AF_XDP socket; ``program``: hold a program at its XDP slot, until standard input
@@ -30,7 +30,7 @@ _NUMBER, _FIRST_ARGUMENT = 0, 16  # where struct seccomp_data has them
 
 
 def said(what: str, value: int) -> int:
-    """A system call's result, where it is no error."""
+    """A system call's result, if it is not an error."""
     if value < 0:
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
     return value
@@ -48,7 +48,7 @@ def hold_queue(number: int) -> object:
 
 
 def hold_program() -> int:
-    """A program in the driver that lets all pass: it is there for as long as the descriptor of its link."""
+    """A program in the driver that lets everything pass. It stays as long as the descriptor of its link."""
     code, licence = ctypes.create_string_buffer(_PASS), ctypes.create_string_buffer(b"GPL")
     call = ctypes.CDLL(None, use_errno=True).syscall
     asked = struct.pack("=IIQQ", _TYPE_XDP, 2, ctypes.addressof(code), ctypes.addressof(licence)).ljust(128, b"\0")
@@ -58,7 +58,7 @@ def hold_program() -> int:
 
 
 def without(command: list[str]) -> None:
-    """Become the command, to which the kernel refuses sockets of this family."""
+    """Become the command. The kernel refuses it sockets of this family."""
     steps = (
         (_LOAD, 0, 0, _NUMBER),
         (_IS, 0, 3, _SOCKET),

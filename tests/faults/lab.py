@@ -25,12 +25,12 @@ MARK = "TRAFFICGEN_FAULT"
 
 
 def run(*argv: str, check: bool = True, **options: Any) -> str:
-    """Run a program; what it printed."""
+    """Run a program. Returns what it printed."""
     return subprocess.run(argv, check=check, capture_output=True, text=True, **options).stdout
 
 
 def until(condition: Callable[[], Any], seconds: float) -> Any:
-    """Wait for a condition; what it was in the end."""
+    """Wait for a condition. Returns its last value."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(0.02)
@@ -49,7 +49,7 @@ def write_pcap(path: Path, size: int) -> None:
 
 
 def processes(test: Callable[[str], bool]) -> list[int]:
-    """The processes that a test is true of; zombies are none."""
+    """The processes for which a test is true, without zombies."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError, IndexError):
@@ -119,7 +119,7 @@ class Lab:
         return found[0]["stats64"]["rx"]["packets"] if found else None
 
     def left_processes(self) -> list[int]:
-        """What was started from here, wherever it hangs."""
+        """What was started from here, whoever its parent is now."""
         mark = f"{MARK}={self.mark}".encode()
         return processes(lambda pid: mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
 
@@ -132,8 +132,8 @@ class Lab:
         )
 
     def left_files(self) -> list[str]:
-        """Files of the module's in Ansible's folder, and notes. What Ansible keeps there itself for the next time is
-        none."""
+        """The module's files in Ansible's folder, and its notes. Files that Ansible keeps there for its next start do
+        not count."""
         ours = [str(path) for path in (self.home / ".ansible/tmp").glob("*/*")]
         return ours + [str(path) for path in (self.home / "tmp").glob("*")]
 
@@ -195,7 +195,7 @@ class Lab:
         return found[0]
 
     def workers(self) -> list[int]:
-        """The process ids of xdp_replay's two workers, once they have loaded their frames. They and the module alone
+        """The process ids of xdp_replay's two workers, once they have loaded their frames. Only they and the module
         have rings of an AF_XDP socket in their memory."""
         marked = f"{MARK}={self.mark}".encode()
 
@@ -222,7 +222,7 @@ class Lab:
         return parent(self.senders()[0])
 
     def ansibles(self) -> list[int]:
-        """Ansible's processes, the eldest first: the module is none of them."""
+        """Ansible's processes, the oldest first. The module is not among them."""
         found, above = [], parent(self.module())
         while above not in (os.getpid(), 1):
             found.append(above)
@@ -230,7 +230,7 @@ class Lab:
         return found[::-1]
 
     def result(self, seconds: float) -> tuple[int | None, dict[str, Any]]:
-        """Wait for Ansible's end; its exit status (None: it does not end) and the module's result."""
+        """Wait for Ansible's end. Returns its exit status (None: it does not end) and the module's result."""
         assert self.ansible is not None
         try:
             printed, self.warnings = self.ansible.communicate(timeout=seconds)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fault made in a run, and everything looked at afterwards."""
+"""Make a fault in a run, and look at everything afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab import NOTES, SIZE, Lab, until
 
 
 def nothing(lab: Lab) -> None:
-    """No fault of ours: the run itself is one."""
+    """No fault is made: the run itself is the fault."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Fault:
 
 
 def once(fault: Fault, lab: Lab) -> dict[str, Any]:
-    """Make a fault once, and look at everything. What is wrong is in ``wrong``."""
+    """Make a fault once, and look at everything. ``wrong`` gets what is wrong."""
     try:
         lab.make(fault.size)
         with fault.around(lab):
@@ -74,7 +74,7 @@ def _once(fault: Fault, lab: Lab) -> dict[str, Any]:
     status, result = lab.result(60)
     left = until(lambda: not lab.left_processes(), fault.bound) or lab.left_processes()
     ended = time.monotonic() - began
-    # A keeper is given half a second for tcpreplay's last breath.
+    # A keeper gets half a second for tcpreplay's end.
     until(lambda: fault.next_run_mends or "trafficgen" not in lab.left_tables(), 3)
     if status is None:
         wrong.append("Ansible did not end within 60 s")

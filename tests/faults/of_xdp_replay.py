@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The faults of runs of xdp_replay by two workers. What no engine has a part in is among those of tcpreplay."""
+"""The faults of runs of xdp_replay by two workers. Faults that concern no engine are among those of tcpreplay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ fault = functools.partial(Fault, module="xdp_replay")
 
 
 def held(*what: str) -> Callable[[Lab], contextlib.AbstractContextManager[None]]:
-    """Something of the interface that another process has."""
+    """A part of the interface that another process holds."""
 
     @contextlib.contextmanager
     def hold(lab: Lab) -> Iterator[None]:

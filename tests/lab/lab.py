@@ -42,9 +42,9 @@ OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--skip=cleanup/apt/lists",  # else the guest's apt takes its lists for new, and they are empty
+    "--skip=cleanup/apt/lists",  # otherwise the guest's apt takes its empty lists for new ones
 )
-# "tcg" works everywhere; /dev/kvm may be there and yet never boot a guest, so "kvm" is for who asks for it.
+# "tcg" works everywhere. /dev/kvm may exist and never boot a guest, so "kvm" must be asked for.
 ACCELERATOR = os.environ.get("TRAFFICGEN_LAB_ACCEL", "tcg")
 # A cloud image instead of the one made here: a path or a URL. It boots its own kernel and is set up by cloud-init.
 CLOUD_IMAGE = os.environ.get("TRAFFICGEN_LAB_IMAGE", "")
@@ -203,7 +203,7 @@ def guests() -> list[dict[str, Any]]:
 class Guest:
     def __init__(self, name: str) -> None:
         if not name.replace("-", "").isalnum():
-            raise LabError(f"{name!r} is no name for a guest: letters, digits and hyphens.")
+            raise LabError(f"{name!r} cannot be the name of a guest. Use letters, digits and hyphens.")
         self.name = name
         self.folder = GUESTS / name
 
@@ -239,7 +239,7 @@ class Guest:
             "    StrictHostKeyChecking no\n"
             "    UserKnownHostsFile /dev/null\n"
             "    LogLevel ERROR\n"
-            # A guest that is gone is noticed: else a reboot costs minutes.
+            # Notice a guest that is gone. Otherwise a reboot costs minutes.
             "    ConnectTimeout 10\n"
             "    ServerAliveInterval 5\n"
             "    ServerAliveCountMax 6\n"
@@ -345,7 +345,7 @@ class Guest:
             ]
         if snapshot:
             argv += ["-loadvm", snapshot]
-        # Whatever happens to us, the guest ends.
+        # The guest ends, whatever happens to this process.
         limit = [need("timeout", "coreutils"), "--kill-after=10", str(facts["seconds"])]
         with open(self.folder / "qemu.log", "w", encoding="utf-8") as log:
             started = subprocess.Popen(

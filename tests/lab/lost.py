@@ -200,7 +200,7 @@ class Run:
         )
 
     def processes(self) -> Iterator[tuple[int, list[str]]]:
-        """All on this side that belong to it, whose children they may be now."""
+        """All processes on this side that belong to it, whoever their parents are now."""
         for path in Path("/proc").glob("[0-9]*"):
             if f"{MARK}={self.mark}" in words_of(path / "environ"):
                 yield int(path.name), words_of(path / "cmdline")
@@ -224,7 +224,7 @@ class Run:
         self.kill([pid for pid, _words in self.processes()], signal.SIGKILL)
 
     def cut(self) -> None:
-        """No packet passes any more, and neither side is told."""
+        """No packet passes any more, and neither side is notified."""
         self.guest.run(CUT, "python3", "-", self.mark, self.port)
 
     def mend(self) -> None:
@@ -275,7 +275,7 @@ CASES = {
         "ansible-playbook is killed, its workers are left", lambda run: os.kill(run.process.pid, signal.SIGKILL), SOON
     ),
     "kill-all": Case("all processes on the controller are killed", Run.kill_all, SOON, persist=False),
-    # Nothing tells of these two before the run's timeout.
+    # Nothing reports these two before the run's timeout.
     "cut": Case("the network drops every packet", Run.cut, 15 + 15, timeout=15, after=Run.mend),
     "stop": Case("ssh is stopped, its connection stands", Run.stop, 15 + 15, timeout=15, persist=False),
 }
@@ -331,7 +331,7 @@ def is_module(name: str) -> bool:
 
 
 def span(run: Run, test: Callable[[str], bool]) -> float | None:
-    """Seconds from the fault until the last of them was seen no more."""
+    """Seconds from the fault until the last of them was gone."""
     last = None
     for moment, alive in run.seen:
         present = any(map(test, alive))

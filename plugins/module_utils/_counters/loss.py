@@ -187,7 +187,7 @@ class Loss:
         if rx.blind and rx.packets <= (0 if rx.exact else most):
             counted = f"only {rx.packets}" if rx.packets else "none"
             self.notes.append(
-                f"the receiver's {rx.source} counts {counted} of {self.of} frames, which is no proof of a loss:"
+                f"the receiver's {rx.source} counts {counted} of {self.of} frames, which does not prove a loss:"
                 f" {rx.blind}"
             )
             return True

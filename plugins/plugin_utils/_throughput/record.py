@@ -177,7 +177,7 @@ class Record:
             schema.ENDED.check(entry, on)
             self.ended = dict(entry)
         else:
-            raise TrafficgenError("is no trial", on=on, remedy="Was it edited? Take the original.")
+            raise TrafficgenError("is not a trial", on=on, remedy="Was it edited? Take the original.")
 
     def measured(self, search: _Search) -> list[dict[str, Any]]:
         """The steps of a search in order, up to the first that is missing."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection into a folder that holds a system, by chroot. The folder is the host's address."""
+"""A connection into a folder with a system in it, by chroot. The folder is the host's address."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Connection(Local):
         return str(self.get_option("remote_addr"))
 
     def exec_command(self, cmd: str, in_data: Any = None, sudoable: bool = True) -> Any:
-        """Run a command, as the shell in there takes it."""
+        """Run a command, as the shell in that root takes it."""
         user, root, cmd = (self._shell.quote(word) for word in (str(self.get_option("remote_user")), self._root(), cmd))
         return super().exec_command(f"chroot --userspec={user} {root} /bin/sh -c {cmd}", in_data, sudoable)
 

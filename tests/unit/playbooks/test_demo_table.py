@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demo's table says of rates that were missed, or that are none."""
+"""How the demo's table shows a rate that was not reached, and a run without a rate."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The soak's checks see a single frame that is missing, and memory that grows slowly."""
+"""The soak's checks notice a single missing frame, and memory that grows slowly."""
 
 from __future__ import annotations
 

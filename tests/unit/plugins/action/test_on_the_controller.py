@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Actions that work on the controller: a host's clock, the record of trials and what is made of it."""
+"""Actions that run on the controller: a host's clock, the record of trials, and the files made from it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_record_is_begun_and_resumed(act, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
     assert lines[0]["plan"]["collection_version"] and lines[-1]["broke"] == {"gen2": "It broke."}
     assert lines[1]["trial"]["host"] == "gen1" and "step" not in lines[1]
-    # The same test goes on, and a new one puts the other aside.
+    # The same test goes on. A new one moves the old record aside.
     for resume in (True, "true"):
         found = act(throughput_record, folder=str(tmp_path), plan=plan, resume=resume)
         assert found.get("made") == 1, found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the filter as_type. What is right is what Ansible makes of a module's option of that type."""
+"""Tests of the filter as_type. The expected values are what Ansible makes of a module option of that type."""
 
 from __future__ import annotations
 

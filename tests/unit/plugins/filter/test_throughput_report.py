@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the filters throughput_html and throughput_markdown: what they take and give."""
+"""Tests of the filters throughput_html and throughput_markdown: their input and output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULT = json.loads((Path(__file__).parents[3] / "fixtures" / "throughput" / "se
 
 
 class AnsibleText(str):
-    """As Ansible's own strings: not quite ``str``."""
+    """Like Ansible's own strings: a subclass of ``str``."""
 
     __slots__ = ()
 

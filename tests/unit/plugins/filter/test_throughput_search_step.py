@@ -27,7 +27,7 @@ def test_first_step():
 
 
 def test_numbers_as_strings():
-    """As templates without native types give them."""
+    """As templates without native types return them."""
     pytest.importorskip("MLRsearch")
     trial = {
         "asked_pps": "2000",

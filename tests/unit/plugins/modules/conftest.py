@@ -32,7 +32,7 @@ def ask(monkeypatch, capsys):
 
 @pytest.fixture
 def refusal(ask):
-    """refusal(MODULE, PARAMETER=…): what it says to what it cannot take, which is never a trace of the code."""
+    """refusal(MODULE, PARAMETER=…): how it refuses what it cannot take. It never shows a traceback."""
 
     def refusal(module, **parameters):
         answer = ask(module, **parameters)

@@ -64,7 +64,7 @@ def test_a_run_that_is_under_way(ask, lab):
 
 
 def test_a_run_without_a_process_in_its_namespace(ask, lab):
-    # So are those of xdp_replay.
+    # So are the runs of xdp_replay.
     is_seen(ask, lab.sender)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules that look at interfaces and programs say to what they cannot look at."""
+"""How the modules that look at interfaces and programs refuse what they cannot look at."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_counter_that_is_gone(ask, refusal, lab, counters):
     assert "the earlier counters are of another host" in refusal(
         interface_counters_info, **counters, since={**gone, "boot_id": "other"}
     )
-    # To count anew is no error.
+    # Counting again is not an error.
     assert ask(frame_counter, **counted)["changed"]
     again = ask(interface_counters_info, **counters)
     assert again["test_frames"]["packets"] == 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module tcpreplay says to what it cannot send, by which nothing is sent and no file changes."""
+"""How the module tcpreplay refuses what it cannot send. Nothing is sent and no file changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pcaps(tmp_path_factory):
 
 @pytest.fixture
 def refused(refusal, lab, pcaps):
-    """refused(PARAMETER=…): the refusal of a run that would do but for these."""
+    """refused(PARAMETER=…): the error of a run that is valid except for these parameters."""
 
     def refused(**parameters):
         def state():

@@ -20,7 +20,7 @@ def test_the_quickest_answer_tells():
     samples = [Reading(100.0, 105.9, 101.0), Reading(102.0, 107.01, 102.02), Reading(103.0, 108.0, 103.5)]
     found = offset(samples)
     assert found == {"offset_seconds": 5.0, "uncertainty_seconds": 0.01, "samples": 3}
-    # Whatever the way took, the true offset is within the uncertainty.
+    # However long the answer took, the true offset is within the uncertainty.
     for asymmetry in (0.0, 0.3, 0.99):
         one = offset([Reading(100.0, 100.0 + asymmetry + 5.0, 101.0)])
         assert abs(one["offset_seconds"] - 5.0) <= one["uncertainty_seconds"]
@@ -51,7 +51,7 @@ def test_missing_libraries_are_all_named(monkeypatch):
 
 
 def result(**parts):
-    """A whole result; JUnit is made of nothing less."""
+    """A complete result: JUnit XML is made only from one."""
     return {
         "schema": "wirespeed.trafficgen/throughput",
         "schema_version": 1,

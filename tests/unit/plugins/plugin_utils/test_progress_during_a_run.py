@@ -37,7 +37,7 @@ class Options:
 
 
 class Connection(Options):
-    """A connection, and what is read through it: an answer for each time, an exception or what ``cat`` printed."""
+    """A connection, and what is read through it: one answer for each reading, an exception or what ``cat`` printed."""
 
     _load_name = transport = "ssh"
     has_native_async = supports_persistence = force_persistence = False
@@ -183,7 +183,7 @@ def test_after_three_failures_no_more_is_asked(act):
 
 
 def test_no_line_when_the_run_is_over(act, monkeypatch):
-    """A reading that comes late shows nothing: it would stand below the result."""
+    """A late reading shows nothing: its line would be below the result."""
     monkeypatch.setattr(_replay_action, "_PATIENCE", 0.01)
     going_on = threading.Event()
 

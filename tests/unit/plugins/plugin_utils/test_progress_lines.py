@@ -117,7 +117,7 @@ def test_the_setting():
 
 
 def shown(pace, seconds, known=True, every=1.0):
-    """When lines were shown in a run of so many seconds, whose reports come up to a second late."""
+    """When lines were shown in a run of this many seconds, with reports up to a second late."""
     at, lines = 0.0, []
     while (at := at + pace.wait) < seconds:
         elapsed = at // every * every
@@ -136,7 +136,7 @@ def test_a_run_of_a_few_seconds_shows_none():
 def test_a_line_every_few_seconds():
     assert shown(Pace(None, terminal=True), 28) == [5, 10, 15, 20, 25]
     assert shown(Pace(None, terminal=False), 100) == [30, 60, 90]
-    # Where the user says how often, that holds in a log, too.
+    # If the user says how often, that also holds in a log.
     assert shown(Pace(10.0, terminal=False), 35) == [10, 20, 30]
     assert shown(Pace(0.1, terminal=True), 3.5) == [1, 2]
 
@@ -146,7 +146,7 @@ def test_a_line_every_few_seconds():
 def test_no_flood(seconds, known):
     assert 3 <= len(shown(Pace(None, terminal=True), seconds, known)) <= 20 + (0 if known else 5)
     assert 1 <= len(shown(Pace(None, terminal=False), seconds, known)) <= 5 + (0 if known else 7)
-    # A fleet has a line a second at most.
+    # Many hosts together show at most one line a second.
     assert len(shown(Pace(None, terminal=True, hosts=50), seconds, known)) <= seconds / 50
 
 

@@ -81,7 +81,7 @@ def test_each_action_returns_its_errors(name):
 
 @pytest.mark.parametrize("path", sorted(path.relative_to(ROOT) for path in ROOT.glob("roles/*/tasks/*.yml")), ids=str)
 def test_who_goes_on_without_a_host_has_an_action_of_ours(path):
-    """Ansible's own leave the reason why a host is unreachable unmarked."""
+    """Ansible itself leaves the reason for an unreachable host unmarked."""
     for task in blocks(yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))):
         if task.get("ignore_unreachable"):
             assert {key.removeprefix("wirespeed.trafficgen.") for key in task} & set(files("action")), task["name"]

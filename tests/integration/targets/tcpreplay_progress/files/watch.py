@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run Ansible, and tell when it printed which line.
+"""Run Ansible, and report when it printed which line.
 
 watch.py [--terminal] [--kill | --kill-main | --enough LINES] NETNS COMMAND...: prints JSON,
 {"status": its exit status, "lines": [[seconds before its end, line]...]}.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print which words do not stand in a result and its reports as they were printed.
+"""Print which words are not in a result and its reports as they were printed.
 
 Its arguments: the folder, the word, and the names in it.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots of a sender and a receiver, made up, and the verdict on them."""
+"""Made-up snapshots of a sender and a receiver, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def snap(*, tx=None, rx=None, frames=None, others=0, at=0.0, driver="e1000", dro
 
 
 def sender(packets, **other):
-    """The sending device before and after it counted ``packets``, None for a device that proves nothing."""
+    """The sending device before and after it counted ``packets``. None is a device that proves nothing."""
     if packets is None:
         return snap(**other), snap(at=2, **other)
     return snap(tx=1000, **other), snap(tx=1000 + packets, at=2, **other)
@@ -56,7 +56,7 @@ def receiver(packets, drops=(0, 0, 0), driver="veth", others=0, **other):
 
 
 def mac_receiver(packets, drops=(0, 0, 0), **other):
-    """An interface whose MAC alone counts."""
+    """An interface where only the MAC counts."""
     return snap(rx=500, **other), snap(rx=500 + packets, drops=drops, at=2, **other)
 
 
@@ -74,6 +74,6 @@ def lost(*arguments, **options):
 
 
 def result_of(packets):
-    """A run's result, whose device counted ``packets`` where tcpreplay says 1000."""
+    """The result of a run: the device counted ``packets``, tcpreplay says 1000."""
     tx = {"source": "e1000 tx_packets", "packets": packets, "bytes": None}
     return {"stats": {"packets": 1000}, "rates": {}, "run": {}, "counters": {"tx": tx}}

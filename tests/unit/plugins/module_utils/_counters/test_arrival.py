@@ -10,7 +10,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.ma
 
 
 def device(clock, arrivals):
-    """A counter of frames that arrive at these times after the last one was sent."""
+    """A counter of frames that arrive at these times, counted from the last frame sent."""
 
     def count():
         clock.reads += 1
@@ -42,7 +42,7 @@ def test_where_all_is_there_nothing_is_waited_for():
 
 @pytest.mark.parametrize("delay", [0.1, 0.3, 0.5, 0.6, 1.0, 1.9])
 def test_a_device_that_only_delays_loses_nothing(delay):
-    """RFC 2544 section 23: late frames are waited for, two seconds."""
+    """RFC 2544 section 23: wait two seconds for late frames."""
     arrival, counted, _clock = wait(spread(delay - 0.5, delay), 100)
     assert (arrival.ended, counted) == ("all", 100)
     assert delay <= arrival.waited < delay + 0.15
@@ -50,10 +50,10 @@ def test_a_device_that_only_delays_loses_nothing(delay):
 
 
 def test_frames_that_come_later_than_that_are_late():
-    # They keep coming: none of them is more than 2 s after the one before.
+    # They keep coming, each within 2 s of the one before.
     arrival, counted, _clock = wait(spread(1.0, 4.0, 301), 301)
     assert (arrival.ended, counted) == ("all", 301)
-    # Those after 2 s; the counter is read every 0.1 s.
+    # Frames after 2 s are too late. The counter is read every 0.1 s.
     assert 190 <= arrival.tree(counted)["late_packets"] <= 200
 
 

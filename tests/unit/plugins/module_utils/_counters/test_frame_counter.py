@@ -21,7 +21,7 @@ MACS = frozenset((bytes.fromhex("020000000001"), bytes.fromhex("020000000009")))
 
 
 def counted(packets=4000, size=228000, others=7, handle=3):
-    """What the kernel tells of a table after so many frames."""
+    """What the kernel says about a table after this many frames."""
     return RuleTable(handle, [Rule(MACS, "__set0", packets, size), Rule(frozenset(), "", others, 420)])
 
 
@@ -120,7 +120,7 @@ def test_the_counter_is_set_up_read_and_known_again(monkeypatch):
 
 
 def test_the_bytes_of_the_header_are_matched_whatever_the_type_of_the_interface():
-    """``ether saddr`` would stand behind a ``meta iiftype ether``, which the loopback interface does not meet."""
+    """nft puts ``meta iiftype ether`` before ``ether saddr``, and the loopback interface does not match that."""
     rules = frame_counter.ruleset("lo", ["01:02:03:04:05:06", "02:00:00:00:00:01"])
     assert "@ll,48,48 { 0x010203040506, 0x020000000001 } counter accept\n    counter\n" in rules
     assert "ether saddr" not in rules
@@ -233,7 +233,7 @@ def netns():
 
 
 def listed(netns, table):
-    """What nft says of the table: its handle, the addresses, packets and bytes of both rules."""
+    """What nft says about the table: its handle, its addresses, packets and bytes of both rules."""
     said = subprocess.run(
         ["ip", "netns", "exec", netns, "nft", "-a", "list", "table", "netdev", table],
         capture_output=True,

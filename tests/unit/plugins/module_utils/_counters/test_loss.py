@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is lost, and what may only seem so."""
+"""What is lost, and what only looks lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_what_is_late_is_not_lost(arrival, told, said):
     before, after = receiver(900)
     counters = verdict(1000, sender(1000), (before, {**after, "arrival": arrival}))
     assert loss(counters) == told and said in counters["reason"] and bool(said) == bool(counters["reason"])
-    # Where nothing is missing, however it was waited for is no matter.
+    # If nothing is missing, it does not matter how the run waited.
     before, after = receiver(1000)
     counters = verdict(1000, sender(1000), (before, {**after, "arrival": {**arrival, "late_packets": 7}}))
     assert (*loss(counters), counters["reason"], counters["rx"]["late_packets"]) == ("consistent", 0, 0.0, "", 7)
@@ -138,8 +138,8 @@ def test_others_frames_on_the_receiving_mac():
 
 
 def test_no_more_is_lost_than_the_test_sent():
-    """Others' frames are in what a MAC or a command counts on both sides; where all is lost, theirs are not the test's
-    loss."""
+    """A MAC or a command also counts other hosts' frames, on both sides. If everything is lost, they are no part of the
+    test's loss."""
     counters = verdict(1000, sender(1003), mac_receiver(0, promiscuous=True))
     assert loss(counters) == ("consistent", 1000, 1.0)
     assert lost(1000, sender(1003), mac_receiver(500)) == ("consistent", 503, 0.503)
@@ -150,12 +150,12 @@ def test_a_mac_that_does_not_count_what_it_had_no_room_for():
     assert lost(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0))) == ("unknown", 100, 0.1)
     # one that counts it: what is missing was lost before
     assert lost(1000, sender(1000), mac_receiver(900, drops=(100, 0, 0), counted=True)) == ("consistent", 100, 0.1)
-    # what the kernel drops was counted by the MAC before
+    # the MAC counts a frame before the kernel drops it
     assert lost(1000, sender(1000), mac_receiver(900, drops=(0, 100, 0))) == ("consistent", 100, 0.1)
 
 
 def test_frames_that_came_with_another_source_are_not_lost():
-    """tcpreplay-edit --enet-smac, a router: all ten arrived, and none from the address that is counted."""
+    """tcpreplay-edit --enet-smac, or a router: all ten arrived, but none from the address that is counted."""
     counters = verdict(1000, sender(1000), receiver(0, others=1000))
     assert loss(counters) == UNKNOWN
     assert "and 1000 frames from other ones did" in counters["reason"]
@@ -165,16 +165,16 @@ def test_frames_that_came_with_another_source_are_not_lost():
 @pytest.mark.parametrize(
     ("sent", "got", "others", "expected"),
     [
-        # half of the sources rewritten, alone and with a true loss besides
+        # half of the sources rewritten, without and with a real loss
         (1000, 500, 500, None),
         (1000, 450, 450, None),
         # a single frame of ten
         (10, 9, 1, None),
-        # background traffic: ARP, LLDP, ND, as many a second as tolerated; and little against a large loss
+        # background traffic (ARP, LLDP, ND): at the tolerated rate, and small beside a large loss
         (10**6, 10**6 - 5, 6, 5),
         (10**6, 500_000, 4_000, 500_000),
         (100, 90, 2, 10),
-        # nothing is missing: whatever else there was
+        # nothing is missing: other frames do not matter
         (1000, 1000, 5000, 0),
     ],
 )
@@ -186,7 +186,7 @@ def test_others_frames_and_missing_ones(sent, got, others, expected):
 
 
 def test_a_counter_without_others_is_an_earlier_ones():
-    """Results of 0.1.0 do not have them."""
+    """Results of 0.1.0 lack these fields."""
     before, after = receiver(900)
     del before["test_frames"]["others"], after["test_frames"]["others"]
     assert lost(1000, sender(1000), (before, after)) == ("consistent", 100, 0.1)
@@ -206,7 +206,7 @@ def test_a_count_of_nothing_is_a_loss_only_where_the_interface_is_given_every_fr
     counters = verdict(1000, sender(1000), rx)
     assert loss(counters) == (("consistent", 1000, 1.0) if proven else UNKNOWN)
     assert proven or "is given only what is addressed to it" in counters["reason"]
-    # One frame that was counted shows that it is given them.
+    # One counted frame shows that the interface gets them.
     assert lost(1000, sender(1000), receiver(1, driver=driver, promiscuous=promiscuous)) == ("consistent", 999, 0.999)
     # The frames are known to be addressed to it.
     assert lost(1000, sender(1000), rx, addressed=True) == ("consistent", 1000, 1.0)
@@ -225,7 +225,7 @@ def test_a_port_that_is_not_promiscuous():
 def test_what_an_xdp_program_takes_is_not_lost_on_the_way():
     before, after = receiver(0)
     after["kernel"] = {**after["kernel"], "rx_packets": 1000}
-    # A filter of nftables or tc, the tests' device that loses frames.
+    # An nftables or tc filter stands for the device under test and loses frames.
     assert lost(1000, sender(1000), (before, after)) == ("consistent", 1000, 1.0)
     after["xdp"] = True
     counters = verdict(1000, sender(1000), (before, after))
@@ -240,7 +240,7 @@ def test_a_command_whose_number_stands_still_proves_no_loss():
 
 
 def with_bytes(sizes, got, *, tagged="none", **other):
-    """A run that sent frames of ``sizes``, and of these ``got`` arrived (indices, some twice, some never)."""
+    """A run that sent frames of ``sizes``. ``got`` are the indices of those that arrived: some twice, some never."""
     header = 18 if tagged == "all" else 14
     run = {
         "frames": {
@@ -258,7 +258,7 @@ def with_bytes(sizes, got, *, tagged="none", **other):
     return verdict(len(sizes), sender(len(sizes)), (before, after), run=run, bytes=sum(sizes))
 
 
-# Of each hundred the first thirty dropped, the last thirty doubled.
+# Of each hundred, the first thirty are dropped and the last thirty doubled.
 DOUBLED = [
     *(index for index in range(1000) if index % 100 >= 30),
     *(index for index in range(1000) if index % 100 >= 70),
@@ -275,7 +275,7 @@ def test_frames_lost_and_as_many_doubled_show_in_the_bytes():
 
 
 def test_frames_lost_and_as_many_doubled_do_not_show_where_all_are_of_one_size():
-    """So the reason says that this is not known. Where a frame is missing, it is missing."""
+    """So the reason says that this is unknown. A missing frame still counts as missing."""
     for arrived in (DOUBLED, list(range(1000))):
         counters = with_bytes([78] * 1000, arrived)
         assert loss(counters) == NONE_LOST

@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac
 KERNEL = {"tx_packets": 7, "tx_bytes": 700, "rx_packets": 8, "rx_bytes": 800, "rx_missed_errors": 5}
 
 
-# Ten frames of 60 bytes left (64 with FCS), three of 60 came; what the kernel counts is other.
+# Ten frames of 60 bytes (64 with FCS) were sent and three of 60 received. The kernel's own counts differ.
 INTEL = "tx_packets=10 rx_packets=3 tx_bytes=640 rx_bytes=192"
 
 
@@ -23,7 +23,7 @@ INTEL = "tx_packets=10 rx_packets=3 tx_bytes=640 rx_bytes=192"
     [
         ("e1000", INTEL, "tx_packets", "rx_packets", (600, 180)),
         ("e1000-netmap", INTEL, "tx_packets", "rx_packets", (600, 180)),
-        # its tx_packets are the software's: netmap's frames are in tx_pkts_nic alone
+        # tx_packets is counted in software, so only tx_pkts_nic has netmap's frames
         (
             "ixgbe",
             "tx_packets=0 rx_packets=1 tx_pkts_nic=10 rx_pkts_nic=3 tx_bytes_nic=640 rx_bytes_nic=192",
@@ -99,7 +99,7 @@ def test_a_missing_name_is_named():
 @pytest.mark.parametrize(
     ("driver", "ethtool", "drops"),
     [
-        # RNBC frames wait in the FIFO: those that are lost are in MPC.
+        # RNBC counts frames that wait in the FIFO. Lost ones are in MPC.
         ("igb", {"rx_missed_errors": 4, "rx_no_buffer_count": 900}, 4),
         ("mlx5_core", {"rx_discards_phy": 2, "rx_out_of_buffer": 3}, 5),
         ("frobnic", {"rx_missed_errors": 4}, 5),

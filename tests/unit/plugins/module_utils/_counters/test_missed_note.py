@@ -28,8 +28,8 @@ def test_what_the_next_run_knows(folder):
     assert note.seconds(MACS) is None
     note.write(MACS)
     assert 0 <= note.seconds(["02:00:00:00:00:03"]) < 1
-    assert note.seconds(["02:00:00:00:00:07"]) is None  # nobody counts those
-    assert note.seconds(None) is not None  # a MAC counts all
+    assert note.seconds(["02:00:00:00:00:07"]) is None  # these are not counted
+    assert note.seconds(None) is not None  # a MAC counts every address
     note.write(None)
     assert note.seconds(["02:00:00:00:00:07"]) is not None
     note.forget()

@@ -8,7 +8,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.ma
 
 
 class Shaper:
-    """A queue that lets so many frames a second go, from 0 s on."""
+    """A queue that lets this many frames a second through, from 0 s on."""
 
     def __init__(self, clock, waiting, rate, sent=0, counter=True):
         self.clock, self.waiting, self.rate, self.sent, self.counter = clock, waiting, rate, sent, counter
@@ -36,7 +36,7 @@ def test_where_all_has_left_nothing_is_waited_for():
 
 
 def test_a_shaper_is_waited_for():
-    # The case: 125 of 1000 frames of 60 bytes in a tbf of 1 Mbit/s, 2083 of them a second.
+    # The case: 125 of 1000 frames of 60 bytes wait in a tbf of 1 Mbit/s, which sends 2083 a second.
     left, seconds = wait(125, 2083, 1000, sent=875)
     assert left is None and seconds < 0.3
     left, seconds = wait(1000, 50, 1000)

@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import d
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import Pause, RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
-# A veth that got 2000 frames no protocol wanted.
+# A veth that received 2000 frames for which no protocol was registered.
 VETH = {
     "ifindex": 2,
     "ifname": "rcv0",
@@ -33,7 +33,7 @@ IXGBE_STATISTICS = {"rx_packets": 1, "tx_packets": 2, "rx_pkts_nic": 30, "tx_pkt
 
 
 class Host:
-    """A host with one interface: answers for the kernel, and has a /sys and a /proc of its own."""
+    """A host with one interface: it answers for the kernel and has its own /sys and /proc."""
 
     def __init__(self, monkeypatch, tmp_path):
         self.link, self.speed, self.statistics, self.features = VETH, 10000, VETH_STATISTICS, ["tx-tcp-segmentation"]
@@ -276,7 +276,7 @@ def test_check_mode_sets_up_and_removes_nothing(host, monkeypatch):
 
 
 def test_late_frames_are_waited_for(host, monkeypatch):
-    """Of 30 frames 10 come with each look, as from a device that holds them back; then some never come."""
+    """Ten of 30 frames arrive at each look, as from a device that holds them back. Then some never arrive."""
     Frames(monkeypatch)
     count()
     first = observe(host)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the counters prove of a run."""
+"""What the counters prove about a run."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_counter_that_went_backwards_is_none():
 
 
 def test_a_port_that_was_reset_in_between_is_not_short():
-    # netmap's close resets the port: what the MAC had counted since the driver's last look is lost, and the link flaps
+    # closing netmap resets the port: the MAC's counts since the driver last read them are lost, and the link flaps
     counters = verdict(1000, (snap(tx=0), snap(tx=700, at=2, carrier_changes=4)))
     assert counters["tx"] is None
     assert counters["verdict"] == "unknown"
@@ -147,7 +147,7 @@ def test_native_netmap_passes_a_software_counter_by():
         (14880952 * 1.0009, 10, "consistent"),
         (14880952 * 1.01, 10, "impossible"),
         (18000000, 10, "impossible"),
-        # 277 frames of the socket's buffer are not on the line yet, in a hundredth of a second
+        # 277 frames in the socket's buffer have not left yet, after a hundredth of a second
         (14880952 + 27700, 0.01, "consistent"),
         (14880952 * 1.001 + 28000, 0.01, "impossible"),
     ],
@@ -173,7 +173,7 @@ def test_a_second_at_more_than_a_hundredth_above_the_line_is_impossible(line, in
                 run = {"link_speed_mbps": line, "in_flight_frames": in_flight}
                 for known in ({"seconds": seconds}, {}):
                     got = verdict(packets, sender(packets), run=run, rates=rates, **known)["verdict"]
-                    assert got == "impossible" or rates["l1_mbps"] <= line * 1.01  # whole frames alone
+                    assert got == "impossible" or rates["l1_mbps"] <= line * 1.01  # only whole frames
 
 
 def test_where_no_frame_is_in_flight_none_is_allowed_for():
@@ -237,7 +237,7 @@ def test_a_run_that_printed_nothing():
     assert counters["reason"]
 
 
-# A port sends frames of its own, few of them in a time.
+# A port sends a few frames of its own.
 @pytest.mark.parametrize(
     ("sent", "more", "seconds", "expected"),
     [

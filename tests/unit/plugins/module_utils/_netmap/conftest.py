@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host below a root of its own, with the stand-in's source and tools that only pretend to build."""
+"""A host below its own root folder, with the stand-in's source and tools that only pretend to build."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (root / f"lib/modules/{KERNEL}/kernel").mkdir(parents=True)
     (root / "run").mkdir()
     tools = tmp_path / "tools"
-    # A module here is a file with the release it is for.
+    # A module here is a file that contains its kernel release.
     make = f"""#!/bin/sh
 case $* in *get-*) exit ;; esac
 if [ -e {tmp_path}/broken ]; then echo 'x.c:1: error: no'; exit 2; fi
@@ -54,7 +54,7 @@ for driver in $(awk '{{print $1}}' drivers.mak); do cp netmap.ko "$driver-netmap
 
 @pytest.fixture
 def source(tmp_path: Path) -> tuple[str, str, str]:
-    """The stand-in's repository, its commit that builds and its last one."""
+    """The stand-in's repository, the commit that builds, and the last commit."""
     done = subprocess.run(
         [REPO / "tests/sources/netmap_repository.sh", tmp_path / "repo"], check=True, capture_output=True, text=True
     )
@@ -64,7 +64,7 @@ def source(tmp_path: Path) -> tuple[str, str, str]:
 
 @pytest.fixture
 def built(host: Any, source: tuple[str, str, str]) -> Callable[..., dict[str, Any]]:
-    """Fetch and build with these settings; returns them."""
+    """Fetch and build with these settings, and return them."""
 
     def build(**changes: Any) -> dict[str, Any]:
         asked = settings(**{"repository": source[0], "version": source[1], **changes})

@@ -24,7 +24,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.ma
     write,
 )
 
-# The end of what netmap's configure printed for a Debian kernel, drivers of the kernel's source asked for.
+# The end of what netmap's configure printed for a Debian kernel, with drivers from the kernel's source.
 CONFIGURE = """\
 ********************************** WARNING **********************************
 *** 'veth.c': no applicable patch found and no override provided.

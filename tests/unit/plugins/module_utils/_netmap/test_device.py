@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can
-be made."""
+"""/dev/netmap, against a stand-in with the layouts of C (by ctypes), and real network namespaces where they can be
+made."""
 
 from __future__ import annotations
 

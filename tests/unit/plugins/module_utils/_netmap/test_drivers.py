@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""netmap loaded and unloaded, on a host whose /sys does what the kernel's does when it is written to."""
+"""Loading and unloading netmap, on a host whose /sys reacts to writes as the kernel's does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = settings(drivers=["e1000"], native_devices=[FIRST], module_options={"buf
 
 
 class Sys:
-    """The PCI devices, and which driver the kernel gives them. ``refuses``: drivers whose probe fails."""
+    """The PCI devices, and the driver that the kernel binds to each. ``refuses``: drivers whose probe fails."""
 
     def __init__(self, host: Any, tools: Path) -> None:
         self.host, self.tools = host, tools
@@ -122,7 +122,7 @@ def test_loaded_once_and_unloaded_once(host: Any, sys: Sys) -> None:
         f"insmod {extra}/e1000-netmap.ko",
     ]
     assert "modprobe -a ptp" in sys.said and "ip link set tg0 up" in sys.said
-    # The new driver takes no other device, and afterwards the kernel gives drivers as it did.
+    # The new driver takes no other device, and afterwards the kernel binds drivers as before.
     assert host.path("/sys/bus/pci/drivers_autoprobe").read_text() == "1"
     assert drivers.load(host, ASKED, KERNEL) == {"changed": False, "devices": []}
     assert drivers.unload(host, ASKED) == {"changed": True}
@@ -138,7 +138,7 @@ def test_an_interface_that_was_down_stays_down(host: Any, sys: Sys) -> None:
 
 
 def test_a_driver_that_does_not_take_it(host: Any, sys: Sys) -> None:
-    """What was done before is undone: the first device goes back, and netmap is unloaded."""
+    """Earlier steps are undone: the first device goes back to its driver, and netmap is unloaded."""
     sys.refuses.add("e1000-netmap")
     with pytest.raises(TrafficgenError, match=r"0000:00:10\.0: e1000-netmap .*dmesg"):
         drivers.load(host, ASKED, KERNEL)
@@ -156,7 +156,7 @@ def test_netmap_that_was_loaded_before_stays(host: Any, sys: Sys) -> None:
     with pytest.raises(TrafficgenError):
         drivers.load(host, ASKED, KERNEL)
     assert hosts.is_loaded(host)
-    # And what was taken before the one that could not be goes back.
+    # Devices taken before the one that failed go back too.
     sys.refuses.clear()
     with pytest.raises(TrafficgenError):
         drivers.load(host, {**ASKED, "native_devices": [FIRST, "0000:00:19.0"]}, KERNEL)

@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what netmap_setup does not touch: ports that the host is managed over, and ports and modules that a run
-uses."""
+"""Tests of what netmap_setup does not touch: management ports, and ports and modules that a run uses."""
 
 from __future__ import annotations
 
@@ -60,7 +59,7 @@ SETTINGS = {
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Three ports of one kind, each with its index, and a made-up kernel that tells of its links and routes."""
+    """Three ports of one kind, each with its index, and a made-up kernel that reports its links and routes."""
     root = tmp_path / "root"
     for number, (address, name) in enumerate(((MANAGEMENT, "eth0"), (TEST, "tg0"), (OTHER, "tg1")), 2):
         device = root / f"sys/bus/pci/devices/{address}"
@@ -92,7 +91,7 @@ def says(host: Any, *links: dict[str, Any], routes: tuple[dict[str, Any], ...] =
 
 
 def native(host: Any, *addresses: str) -> None:
-    """netmap is loaded, and these devices are with its driver."""
+    """netmap is loaded, and its driver has these devices."""
     module = host.path("/sys/module/netmap")
     (module / "holders").mkdir(parents=True)
     (module / "holders/e1000_netmap").touch()
@@ -210,7 +209,7 @@ ACTS = [_rmmod, _activate, _restart, _no_unit, _absent, _rebuild]
 
 @pytest.fixture
 def act(request: pytest.FixtureRequest, host: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """What gives a native port back; nothing of it may be begun. Of a build, only what has to do with ports."""
+    """What gives a native port back. None of it may start. Of a build, only what concerns ports."""
     for name in ("headers_problem", "tools_problem", "signing_problem", "build_folders_problem", "refused_problem"):
         monkeypatch.setattr(build, name, lambda *_: "")
 
@@ -314,7 +313,7 @@ def test_the_unit_lets_the_guard_see() -> None:
 
 
 def test_a_device_that_was_changed_for_another_is_not_taken(host: Any) -> None:
-    """Before the network is up there is nothing else to tell a management port by."""
+    """Before the network is up, nothing else shows which port is the management port."""
     noted = {**SETTINGS, "native_macs": drivers.macs(host, [TEST])}
     assert noted["native_macs"] == {TEST: "02:00:00:00:00:10"}
     says(host, LO, link("tg0", address="02:00:00:00:00:99"))
@@ -322,7 +321,7 @@ def test_a_device_that_was_changed_for_another_is_not_taken(host: Any) -> None:
         TrafficgenError, match=r"0000:00:10\.0 is tg0 with the MAC address 02:00:00:00:00:99, but had 02:00:00:00:00:10"
     ):
         drivers.take(host, noted, "6.6.6", TEST)
-    # A bond gives its ports its own, and one of another netns shows none.
+    # A bond gives its ports its own. A port in another netns shows none.
     says(host, LO, link("tg0", address="02:00:00:00:00:99", permaddr="02:00:00:00:00:10"))
     assert drivers.another_device(host, noted, TEST) == ""
     assert drivers.another_device(host, SETTINGS, TEST) == ""
@@ -352,7 +351,7 @@ def test_what_other_roles_ask(host: Any) -> None:
     }
     why = "eth0: this host is managed over it: the only address of this host, 192.0.2.10, is on eth0. Take another."
     assert host_check.against(host, asked) == [why]
-    # What another role's variable says where there is none.
+    # What another role's variable contains if there is none.
     assert host_check.against(host, {**asked, "netns": ""}) == [why]
     assert host_check.against(host, {**asked, "allow_management_interface": True}) == []
     opened(host.root, 43, "pkt-gen", "/dev/netmap")

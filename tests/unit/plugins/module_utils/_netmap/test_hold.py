@@ -15,7 +15,7 @@ ENS17 = Interface("ens17")
 
 
 class Port:
-    """A port whose link goes down when it is taken, and a driver that sends ten frames each time it is told to look."""
+    """A port whose link goes down when netmap takes it, and a driver that sends ten frames at each sync."""
 
     def __init__(self, netns=None):
         self.events = []
@@ -39,7 +39,7 @@ class Port:
 
 
 class Link:
-    """Up or down as ``script`` says, a word a look; its last one goes on."""
+    """Up or down as ``script`` says, one word for each look. The last word repeats."""
 
     script = "up"
 

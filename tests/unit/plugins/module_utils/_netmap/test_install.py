@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _netmap/install: the modules and the role's files: in place together, or as before."""
+"""Tests of _netmap/install: the modules and the role's files are all in place, or all as before."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_first_run_that_fails_leaves_no_file_of_the_role(
     with pytest.raises(TrafficgenError, match="make of netmap failed"):
         built(files=FILES)
     assert own(host) == []
-    # Built, and not to be loaded.
+    # Built, but it must not be loaded.
     (tmp_path / "broken").unlink()
     write(tmp_path / "dead")
     host.running = KERNEL

@@ -44,7 +44,7 @@ def host(tmp_path, monkeypatch):
 
 
 def modinfo(path):
-    """What modinfo says of a file; the fixture's files say it themselves."""
+    """What modinfo says about a file. The fixture's files contain it."""
     with {".xz": lzma.open, ".gz": gzip.open}.get(os.path.splitext(path)[1], open)(path, "rb") as file:
         return file.read().decode("ascii", "replace")
 

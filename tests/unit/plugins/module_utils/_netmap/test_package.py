@@ -17,7 +17,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap impor
 MODULE_UTILS = Path(__file__).parents[5] / "plugins" / "module_utils"
 # ctypes wants memory that can be written and executed; the others open sockets that the unit does not allow.
 CLOSED = {"ctypes", "_ctypes", "http.client", "urllib.request", "ssl", "_ssl"}
-# A tenth of the command's start, where it can do without.
+# A tenth of the command's start-up time, and not needed.
 SLOW = {"dataclasses", "datetime", "gzip", "inspect"}
 
 
@@ -46,7 +46,7 @@ def test_it_runs_without_the_collection(command, interpreter, tmp_path):
 
 
 def test_it_is_all_that_it_imports():
-    """Each part, as read by Python's own parser: what it imports of the collection is packed, and nothing else is."""
+    """Each part, read by Python's own parser: what it imports from the collection is packed, and nothing else."""
     needed, seen = ["_netmap.program"], set()
     while needed:
         part = needed.pop()

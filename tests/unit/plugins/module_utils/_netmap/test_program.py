@@ -168,7 +168,7 @@ def test_a_kernel_about_to_be_removed(host: Any, built: Callable[..., dict[str, 
     assert module(host).exists()
     program.command(host, ["hook", "removing", KERNEL])
     assert not module(host).exists() and not host.stamp(KERNEL).exists()
-    # Not under the feet of the kernel that runs.
+    # Never while that kernel runs.
     built()
     host.running = KERNEL
     program.hook(host, asked, "removing", KERNEL)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _netmap/safety: whose the folders are that root builds in."""
+"""Tests of _netmap/safety: who owns the folders that root builds in."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_links_are_followed_where_root_has_made_them(host: Any) -> None:
     link.symlink_to("old")
     host.path("/usr/src/netmap").symlink_to(real)
     assert "is a symbolic link" in safety.source_problem(host, settings())
-    # From a link upwards: where it leads, not where it lies.
+    # For a link, its target's parent folders count, not its own.
     give(real.parent, 0o777)
     host.path("/usr/up").symlink_to("../data/src")
     assert "everybody" in safety.unsafe(host, "/usr/up/../netmap")
@@ -96,7 +96,7 @@ def test_links_are_followed_where_root_has_made_them(host: Any) -> None:
 
 @needs_root
 def test_a_checkout_that_another_login_has_planted(host: Any, source: tuple[str, str, str]) -> None:
-    """Git would run what its settings say, as root, and only to see whether it has changed."""
+    """Git would run commands from its settings, as root, just to see whether anything has changed."""
     asked = settings(repository=source[0], version=source[1])
     sources.fetch(host, asked)
     ran = host.path("/ran")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _netmap/settings: what the role's settings ask for."""
+"""Tests of _netmap/settings: what the role's variables ask for."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_fetch_and_fetch_again(host: Any, source: tuple[str, str, str]) -> None:
     asked = settings(repository=source[0], version=source[1])
     assert sources.source_state(host, asked) == "fetch"
     assert sources.fetch(host, asked) == {"changed": True}
-    # Not even a look at the repository.
+    # Not even the repository is read.
     assert sources.fetch(host, {**asked, "repository": "/gone"}) == {"changed": False}
 
 
@@ -86,7 +86,7 @@ def test_a_commit_that_does_not_build_leaves_the_old_checkout(
         built(version=source[2])
     assert program.status(host, asked)["fetch"] is False
     assert program.status(host, asked)["build"] == []
-    # From one to the other and back without the repository.
+    # From one to the other and back, without the repository.
     gone = {**asked, "repository": "/gone"}
     assert sources.fetch(host, {**gone, "version": source[2]}) == {"changed": True}
     assert sources.fetch(host, gone) == {"changed": True}

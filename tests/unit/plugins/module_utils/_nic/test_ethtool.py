@@ -16,7 +16,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 
 
 class Nic:
-    """What the kernel does with the request's memory: linux/ethtool.h's structures, packed here by hand."""
+    """What the kernel writes to the request's memory: structures of linux/ethtool.h, packed here by hand."""
 
     def __init__(self):
         self.pause = [1, 1, 0]  # autoneg, rx_pause, tx_pause
@@ -85,7 +85,7 @@ def test_the_driver(nic):
 
 
 class Sets:
-    """A kernel that tells of sets of names, and what goes with them."""
+    """A kernel that reports sets of names, and the values that go with them."""
 
     def __init__(self, names, values=(), blocks=()):
         self.names, self.values, self.blocks, self.asked_for = names, values, [list(block) for block in blocks], None

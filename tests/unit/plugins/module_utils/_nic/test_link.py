@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can
-be made."""
+"""An interface: waiting for its link, its names, and what happens to it while a run sends."""
 
 from __future__ import annotations
 
@@ -89,11 +88,11 @@ def test_a_link_in_a_network_namespace(netns):
         set_link("set", "tga0", "up")
         assert not link.running()
         set_link("set", "tga1", "up")
-        until = time.monotonic() + 10  # the kernel tells of a carrier up to a second late
+        until = time.monotonic() + 10  # the kernel reports a carrier up to a second late
         while not link.running():
             assert time.monotonic() < until
             time.sleep(0.01)
-        # A lost one counts at once, again and again.
+        # A lost carrier counts at once, every time.
         for _value in range(3):
             set_link("set", "tga1", "down")
             assert not link.running()

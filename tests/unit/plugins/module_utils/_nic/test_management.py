@@ -128,7 +128,7 @@ def test_an_ssh_connection_of_another_session():
 
 
 def test_the_way_the_answers_take():
-    # It came in at an address of lo's, or at another port's than the one that the route to the client leads over.
+    # It came in at an address of lo, or of a port other than the one that the route to the client uses.
     ways = [Way("203.0.113.77", "eth1")]
     assert ask("eth1", ssh=["203.0.113.9"], ways=ways) == "the answers to the SSH client 203.0.113.77 leave by eth1"
     assert ask("eth0", ssh=["203.0.113.9"], ways=ways) == ""
@@ -145,7 +145,7 @@ def test_the_only_address_of_the_host():
     links = [LO, link("eth0", "192.0.2.10", "2001:db8::10", "fe80::1"), link("ens17", "fe80::17")]
     assert ask("eth0", links) == "the only address of this host, 2001:db8::10, is on eth0"
     assert ask("ens17", links) == ""
-    # One of two is not the only one, and a test's namespace may well have one.
+    # One of two routes is not the only one, and a test's namespace may have one too.
     assert ask("eth0", [*links, link("eth1", "198.51.100.1")]) == ""
     assert ask("eth0", links, whole_host=False) == ""
 
@@ -188,7 +188,7 @@ def test_beside_the_management_on_the_same_port():
         assert ask(name, links, ssh=["192.0.2.10"]) == said
         assert ask(name, links, routes=[{**DEFAULT4, "dev": "eth0"}])
     assert ask("eth0.7", links, ssh=["192.0.2.10"]) == "the SSH connection came in at 192.0.2.10, on eth0.7"
-    # What is sent on a port of a bridge leaves there, and not through the bridge's other ports.
+    # Frames sent on a port of a bridge leave by that port, not by the bridge's other ports.
     for name in ("eth1", "tap0"):
         assert ask(name, links, ssh=["192.0.2.10"]) == ""
     assert below("br8", links) == {"br8", "tap0", "eth0.9", "eth0"}
@@ -249,7 +249,7 @@ def proc(tmp_path, *processes):
 
 
 def test_ssh_connection_of_an_ancestor(tmp_path):
-    # sshd's shell has it, sudo and what it runs do not; sshd itself never had.
+    # sshd's shell has it, sudo and its children do not, and sshd never had it.
     root = proc(
         tmp_path,
         (os.getpid(), 40, b"python3", b"PATH=/bin\0SUDO_USER=u\0"),
@@ -285,7 +285,7 @@ def test_processes_that_cannot_be_read_end_the_search(tmp_path):
 
 @pytest.mark.skipif(sys.byteorder != "little", reason="it was recorded on such a machine")
 def test_all_connections_to_ssh_servers(tmp_path):
-    # A daemon of a session that is no more to be found (async), and servers with their sockets.
+    # A daemon whose session can no longer be found (async), and servers with their sockets.
     root = proc(
         tmp_path,
         (os.getpid(), 1, b"python3", b"PATH=/bin\0"),
@@ -309,7 +309,7 @@ def test_all_connections_to_ssh_servers(tmp_path):
         Connection("2001:db8:0:6::1", "2001:db8:0:6::2", False),
         Connection("198.18.6.1", "198.18.6.2", False),
     ]
-    # The one that this process descends from is there once.
+    # The connection that this process descends from is listed once.
     (tmp_path / str(os.getpid()) / "environ").write_bytes(b"SSH_CONNECTION=198.18.5.2 34228 198.18.5.1 2222\0")
     assert ssh_connections(root)[0] == Connection("198.18.5.1", "198.18.5.2")
     assert len(ssh_connections(root)) == 4

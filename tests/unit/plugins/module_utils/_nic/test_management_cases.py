@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of _nic/management: hosts of many kinds, and over what they are managed."""
+"""Tests of _nic/management: many kinds of hosts, and the ports they are managed over."""
 
 from __future__ import annotations
 
@@ -356,7 +356,7 @@ def test_it_finds_the_connection_behind_sudo(tmp_path: Path, variable: bytes, fo
 
 
 def test_it_finds_the_connections_of_other_sessions(tmp_path: Path) -> None:
-    """What async, a tmux or cron started descends from no session."""
+    """A process started by async, tmux or cron descends from no session."""
     process(tmp_path, os.getpid(), 1)
     process(tmp_path, 1, 0)
     for pid, name, inodes in (
@@ -374,7 +374,7 @@ def test_it_finds_the_connections_of_other_sessions(tmp_path: Path) -> None:
         ("192.0.2.12", 40002, PEER, 80, ESTABLISHED, 104),  # forwarded by the server
         ("0.0.0.0", 80, "0.0.0.0", 0, LISTENS, 106),
         ("192.0.2.13", 80, PEER, 40003, ESTABLISHED, 105),  # a web server's
-        ("2001:db8::10", 22, PEER6, 40004, ESTABLISHED, 0),  # whose server cannot be looked into
+        ("2001:db8::10", 22, PEER6, 40004, ESTABLISHED, 0),  # whose server's files cannot be read
         ("192.0.2.14", 22, PEER, 40005, CLOSES, 0),
         ("192.0.2.15", 2222, PEER, 40006, ESTABLISHED, 107),
         ("fe80::1", 22, "fe80::77", 40007, ESTABLISHED, 0),

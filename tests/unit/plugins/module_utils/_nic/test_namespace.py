@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/dev/netmap against a stand-in whose layouts are C's own, by ctypes; and network namespaces for real, where they can
-be made."""
+"""Work inside a network namespace, and the way back out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Netlink's messages: bytes recorded of a Linux 6.18, and the kernel itself."""
+"""Netlink's messages: bytes recorded on Linux 6.18, and the running kernel."""
 
 from __future__ import annotations
 

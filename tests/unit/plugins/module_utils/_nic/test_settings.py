@@ -82,8 +82,8 @@ def test_only_what_it_is_not_yet_is_made(nic, settings, changes):
 
 @pytest.fixture
 def driver(monkeypatch):
-    """A NIC as its driver shows it: what each takes for flow control, and when it tells of it (its ethtool file in
-    Linux 6.x)."""
+    """A NIC as its driver shows it: which flow control it accepts, and when it reports it (its ethtool file in Linux
+    6.x)."""
 
     class Driver(Clock):
         kind = "e1000"
@@ -106,7 +106,7 @@ def driver(monkeypatch):
             self.resets_at = self.now
 
         def read_pause(self, interface):
-            # ixgbe tells what is in use, which its watchdog sets when the link is up.
+            # ixgbe reports what is in use, which its watchdog sets when the link is up.
             if self.kind != "ixgbe" or self.now > self.resets_at + 1.5:
                 self.shown = self.wanted
             return self.shown
@@ -142,7 +142,7 @@ def test_flow_control_goes_off_and_comes_back_with_every_driver(driver, kind, as
 
 
 def test_flow_control_is_put_back_at_once_as_well(driver):
-    # ixgbe still tells of the old one then.
+    # ixgbe still reports the old one then.
     driver.kind = "ixgbe"
     before = driver.wanted
     _nic_settings.apply(state(), NO_PAUSE, ENS17)
@@ -161,7 +161,7 @@ def test_flow_control_given_back_is_only_looked_at(driver):
 
 
 def test_flow_control_that_was_not_set_is_left_alone(driver):
-    # With the link down e1000 tells of what it would negotiate.
+    # With the link down, e1000 reports what it would negotiate.
     driver.wanted = Pause(True, False, False)
     assert put_back(state()) == []
     assert driver.asked == []

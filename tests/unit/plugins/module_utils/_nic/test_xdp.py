@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of AF_XDP: of recorded answers, of a stand-in for /sys and /proc, and of the kernel that runs this."""
+"""What is reported about AF_XDP: from recorded answers, a stand-in for /sys and /proc, and the running kernel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def features(bits, segments=None):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        # As Linux 6.18 says of a dummy, a virtio_net and a veth.
+        # As Linux 6.18 answers for a dummy, a virtio_net and a veth.
         (features(0), Told([], 0)),
         (features(0x2B, 1), Told(["basic", "redirect", "xsk-zerocopy", "rx-sg"], 1)),
         (features(0x23), Told(["basic", "redirect", "rx-sg"], 0)),
@@ -84,7 +84,7 @@ def test_who_has_a_socket(tmp_path):
         (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
         for number, target in enumerate(targets):
             (folder / str(number)).symlink_to(target)
-    (tmp_path / "13").mkdir()  # one that has gone, or is another user's
+    (tmp_path / "13").mkdir()  # the process has gone, or is another user's
     found = xdp._described([Socket(0, 80, False), Socket(1, 81, True)], str(tmp_path))
     assert found == [
         {

@@ -174,7 +174,7 @@ def test_unknown_link_type_has_no_flows():
 
 @pytest.mark.parametrize("name", sorted(FRAMES))
 def test_layout_holds_for_what_it_says(name):
-    """Whatever stands at bytes that were not decisive, the slices stay."""
+    """The slices stay the same, whatever is in the bytes that do not matter."""
     generator = random.Random(name)
     whole = frame(name)
     found = flows.layout(whole, 1)
@@ -209,7 +209,7 @@ def test_counter_against_keys_one_by_one(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_run_against_keys_one_by_one(seed):
-    """Frames of one length, of shapes that come in streaks and in turn."""
+    """Frames of one length, whose shapes come in runs and in turn."""
     generator = random.Random(seed)
     kinds = generator.sample(sorted(FRAMES), 3)
     length = generator.choice((30, 70, 90))

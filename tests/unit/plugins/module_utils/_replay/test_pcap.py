@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of what is refused and what is told of a pcap before a frame of it leaves."""
+"""Tests of what is refused, and what is said about a pcap, before its first frame is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IPV4 = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 48, 1, 0, 64, 17, 0, b"\xc6\x12\0\1
 
 @pytest.fixture
 def warnings_of(tmp_path):
-    """What is told of a pcap with these records: (frame, bytes on the line, second)."""
+    """What is said about a pcap with these records: (frame, bytes on the line, second)."""
 
     def warnings_of(*records, snaplen=65535, link=1, recorded_speed=False):
         path = tmp_path / "one.pcap"

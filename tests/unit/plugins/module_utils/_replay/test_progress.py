@@ -21,7 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.li
 from ansible_collections.wirespeed.trafficgen.tests.fixtures.tcpreplay_output import RECORDED
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
-# At 1000 packets a second, told 0.2 s after tcpreplay's own clock: it had read the file before.
+# At 1000 packets a second, reported 0.2 s after tcpreplay's clock: it read the file first.
 SAMPLE = {"packets": 5000, "bytes": 300000, "seconds": 5.0}
 
 
@@ -70,7 +70,7 @@ def test_what_is_written(tmp_path, monkeypatch):
                 "sample": None,
                 "padding": 18.0,
             }
-            # Cut anywhere, as a pipe may: a pair of lines counts when it is whole.
+            # Cut anywhere, as a pipe may do. A pair of lines counts once it is complete.
             text = RECORDED["stats.stdout"].encode()
             cut = text.index(b"Rated:") + 9
             listen(text[:cut])

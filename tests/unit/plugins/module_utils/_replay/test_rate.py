@@ -105,7 +105,7 @@ def test_of_few_frames_no_more_is_sent_than_was_asked_for():
         ("l2_mbps", 400, None, 393391.03 * 64 * 8 / 400e6),
         ("l1_mbps", 400, None, 393391.03 * 84 * 8 / 400e6),
         ("line_rate_percent", 50, 1000, 393391.03 * 84 * 8 / 500e6),
-        # Above the line, and so capped at it.
+        # Above line rate, so capped at it.
         ("l1_mbps", 2000, 1000, 393391.03 * 84 * 8 / 1000e6),
         ("pps", 1e8, 1000, 393391.03 * 84 * 8 / 1000e6),
         ("line_rate_percent", 300, 1000, 393391.03 * 84 * 8 / 1000e6),

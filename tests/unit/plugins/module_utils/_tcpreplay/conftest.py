@@ -31,7 +31,8 @@ REAL_WATCH = runs.Watch
 
 
 class Host:
-    """The interfaces a run sees, and what was done to them, to the receiver's counter and its note of missed frames."""
+    """The interfaces that a run sees. Remembers what was done to them, to the receiver's counter and to its note of
+    missed frames."""
 
     recovered: ClassVar = []
     complaints: ClassVar = []
@@ -105,7 +106,7 @@ class Host:
         return {**self.links[name], "netns": interface.netns, "test_frames": counted, **now}
 
     def sends(self, *counts):
-        """What the sender's MAC counts, from the first look at it on."""
+        """What the sender's MAC counts, from its first reading on."""
         real, left = self.snapshot, itertools.chain([0, *counts[:-1]], itertools.repeat(counts[-1]))
 
         def snapshot(interface, **options):
@@ -116,7 +117,8 @@ class Host:
         self.snapshot = snapshot
 
     def receives(self, *counts, sent=193533):
-        """What the frame counter of a receiver counts, to the last of ``counts`` for ever; and the sender's MAC."""
+        """What a receiver's frame counter reads, one of ``counts`` after the other (the last one repeats), and the
+        sender's MAC."""
         self.add("r0")
         self.counted = itertools.chain(counts, itertools.repeat(counts[-1]))
         self.sends(0, sent)
@@ -223,7 +225,7 @@ def pcap_of(tmp_path):
 
 @pytest.fixture
 def program(tmp_path):
-    """Writes a program that says its version as the stand-in does, and does this shell script else."""
+    """Writes a program that prints its version as the stand-in does, and otherwise runs this shell script."""
 
     def write(script):
         path = tmp_path / "program"
@@ -241,7 +243,7 @@ def stand_in():
 
 @pytest.fixture
 def host(monkeypatch, pcap_of):
-    # The stand-in says that it sent 193533 frames; so many loops of these are no more.
+    # The stand-in says that it sent 193533 frames. This many loops come to no more.
     given = {"pcaps": [pcap_of([78] * 10)], "interface": "v0", "executable": STAND_IN, "loop": 19353}
     defaults = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
     host = Host({**defaults, **given, "topspeed": True, "timeout": 20, "receive_wait": 0.2})
@@ -272,7 +274,7 @@ def host(monkeypatch, pcap_of):
 
 @pytest.fixture
 def says(monkeypatch):
-    """Lets the stand-in print what tcpreplay prints of so many packets and bytes in so many seconds."""
+    """Makes the stand-in print what tcpreplay prints for this many packets and bytes in this many seconds."""
 
     def say(packets, size, seconds, *more):
         actual = f"{seconds:.6f}" if seconds < 1 else f"{seconds:.2f}"

@@ -67,7 +67,7 @@ THOUSAND = {"pps": 1000.0, "preload": False}
         ({**THOUSAND, "loop": 3, "extra_args": ["--loopdelay-ms=500"]}, SCAN, 3 * 64.511 + 1.5),
         ({"preload": False, "loop": 3}, TEN, 12.0),
         ({"preload": False, "loop": 3, "multiplier": 0.5}, TEN, 24.0),
-        # A recording without time in it is sent as fast as it goes; one that goes backwards as well.
+        # A recording without intervals is sent as fast as possible. So is one whose time goes backwards.
         ({"preload": False}, Traffic(*MILLION, 0.0, 100, 10**6), 2.0),
         ({"preload": False}, Traffic(*MILLION, -5.0, 100, 10**6), 2.0),
         ({"topspeed": True}, SCAN, math.inf),
@@ -192,7 +192,7 @@ def test_how_a_run_ended_by_itself(params, sent, expected):
         ({"status": -2}, "user"),
         ({"status": -9}, "error"),
         ({"status": 255}, "error"),
-        # An interrupt is the user's, and a known complaint an error, although the status is 0.
+        # An interrupt is the user's. A known complaint is an error even with status 0.
         ({"interrupted": True}, "user"),
         ({"interrupted": True, "ended": "timeout"}, "timeout"),
         ({"failed": True}, "error"),

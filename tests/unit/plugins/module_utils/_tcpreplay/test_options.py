@@ -106,7 +106,7 @@ def test_tcpdump_is_asked_for_nothing_but_printing(spelling, given):
             {"srcipmap": "10.0.0.0/8:198.18.0.0/15", "fixcsum": ""},
         ),
         (["-v", "--decode=-e -nn\t-vvX"], {"verbose": "", "decode": "-e -nn\t-vvX"}),
-        (["-A", "-K"], {"decode": "-K"}),  # a value, though it looks like an option
+        (["-A", "-K"], {"decode": "-K"}),  # a value that looks like an option
     ],
 )
 def test_extra_args_that_pass(words, options):

@@ -18,7 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay im
     [
         ([[42] * 4], {"loop": 5}, 20, 20 * 64),
         ([[42, 1514]], {"loop": 10}, 20, 10 * (64 + 1518)),
-        # Ended within a pass, or before the first one was over.
+        # Ended within a pass, or before the end of the first one.
         ([[42, 42, 1514, 60]], {"loop": 0, "duration": 1}, 11, 2 * (3 * 64 + 1518) + 2 * 64 + 1518),
         ([[42] * 9 + [1514]], {"limit": 9}, 9, 9 * 64),
         ([[42, 42], [1514, 60, 42]], {"loop": 0, "limit": 8}, 8, (4 * 64 + 1518) + 2 * 64 + 1518),
@@ -61,7 +61,7 @@ def test_the_recorded_speed_is_compared_with_the_frames_that_were_sent(host, say
     assert host.warnings == [
         "The recorded speed, times 2, was missed: 50.0% of it was sent, 5.000 s of the recording in 10.000 s."
     ]
-    # It waits between passes as well, or no longer than it is told to.
+    # It also waits between passes, or no longer than it is told to.
     assert reached(extra_args=["--loopdelay-ms=500"]) == pytest.approx(1.1, abs=0.002)
     assert reached(extra_args=["--maxsleep=500"]) is None
     # Interrupted in the third second of the third pass.

@@ -233,7 +233,7 @@ def test_a_warning_does_not_swallow_statistics():
 def test_nothing_printed(text):
     stats = parse(text)
     assert (stats["packets"], stats["pps"], stats["devices"], stats["samples"]) == (None, None, [], [])
-    # It prints no statistics exactly when it sent no byte: known only of a run that came to its end.
+    # It prints no statistics if, and only if, it sent no byte. This is known only of a run that came to its end.
     assert parse(text, exit_status=255)["packets"] is None
     ended = parse(text, exit_status=0)
     assert (ended["packets"], ended["bytes"], ended["pps"]) == (0, 0, None)

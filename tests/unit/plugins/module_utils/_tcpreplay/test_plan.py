@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is planned to do, and what is refused before anything is changed."""
+"""What a run is going to do, and what is refused before anything is changed."""
 
 from __future__ import annotations
 

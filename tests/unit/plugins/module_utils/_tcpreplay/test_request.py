@@ -27,7 +27,7 @@ def request(**params):
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        # The first user's command, but for his short options: -i ens17 -K --loop 5000 --netmap --mbps 1000
+        # The first user's command, without his short options: -i ens17 -K --loop 5000 --netmap --mbps 1000
         (
             {"loop": 5000, "injection_method": "netmap", "mbps": 1000.0, "stats_interval": 0},
             "--mbps=1000 --loop=5000 --preload-pcap --netmap --nm-delay=6 /scan.pcap",

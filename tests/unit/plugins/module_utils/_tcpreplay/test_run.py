@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run from its start to its end: what is done to the interface, and what ends it."""
+"""A run from its start to its end: what is done to the interface, and what ends the run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_link_that_its_settings_took_down_and_that_stays_so(host):
     host.comes_up, host.complaints = False, ["v0: some offloads are not as they were."]
     with pytest.raises(TrafficgenError, match="v0: its link did not come up after its settings were made"):
         host.run(offloads="off")
-    # A run that fails tells of its warnings, too.
+    # A run that fails also returns its warnings.
     assert host.warnings == host.complaints
 
 
@@ -171,7 +171,7 @@ def test_what_is_sent_is_what_was_looked_at(host, tmp_path, pcap_of, program, st
     real = host.snapshot
 
     def swap(*args, **options):
-        if len(host.events) == 3:  # all has been looked at
+        if len(host.events) == 3:  # everything has been checked
             Path(pcap_of([60] * 7, "other.pcap")).rename(path)
         return real(*args, **options)
 
@@ -216,7 +216,7 @@ def test_a_receiver_that_never_stands_still_is_not_waited_for(host):
 
 
 def looks_thrice(count, *args, **options):
-    """In place of a wait that takes as many looks as it has time for."""
+    """In place of the wait, which reads the counter as often as it has time for."""
     for _number in range(3):
         count()
     return Arrival("quiet", None, 2.0, 0.0, None)
@@ -242,7 +242,7 @@ def test_a_run_after_one_that_missed_frames_begins_later(host):
         "Late frames of the run before may be among those counted: it missed some, and ended 2."
     )
     assert host.events.index("may miss 02:00:00:00:00:01") < host.events.index("missed none")
-    # After RFC 2544's five seconds there is nothing to say; nor is there anything to wait for.
+    # After RFC 2544's five seconds there is nothing to report and nothing to wait for.
     host.missed = time.monotonic() - 5.1
     host.receives(0, 0, 193533)
     assert host.counts()["reason"] == ""

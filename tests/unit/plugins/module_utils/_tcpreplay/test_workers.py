@@ -216,7 +216,7 @@ def test_the_rate_is_from_the_first_start_to_the_last_end():
     assert [one["start_offset"] for one in trees(both)] == [pytest.approx(0.5), 0]
     # Its last frame has an interval, too.
     assert together([worker(10.0, 2.0, interval=0.5)], "v0")["seconds"] == pytest.approx(2.5)
-    # Without --stats tcpreplay does not say when it began.
+    # Without --stats, tcpreplay does not print when it started.
     apart = [worker(None, 2.0, finished=100.0), worker(None, 2.0, finished=100.25)]
     assert together(apart, "v0")["seconds"] == pytest.approx(2.25)
 

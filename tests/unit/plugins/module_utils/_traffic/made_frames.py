@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frames that a spec comes to, and what the specs of the tests have in common."""
+"""The frames made from a spec, and what the specs of the tests have in common."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IP6S = {"src": "2001:2::1", "dst": "2001:2::2"}
 
 
 def records(streams, interval=0.000001):
-    """The records that a spec comes to: (seconds, fraction, frame)."""
+    """The records made from a spec: (seconds, fraction, frame)."""
     traffic, _link_type, _nanoseconds = read_traffic(streams, interval)
     data = b"".join(bytes(block) for block in traffic.blocks())
     found, at = [], 0

@@ -49,7 +49,7 @@ def test_it_does_not_compress_within_a_frame_or_across_frames(compressed, length
 def test_it_is_shake_128_as_any_program_computes_it():
     # printf 7/0/41 | openssl dgst -shake128 -xoflen 8
     assert RandomFill(7, 0).payload(16, 41) == bytes.fromhex("a1c99aeb6ceb8cd3") + bytes.fromhex("5e3665149314732c")
-    # FIPS 202's own first bytes for an empty message: what the library gives under that name.
+    # FIPS 202's own first bytes for an empty message: what the library returns under that name.
     assert hashlib.shake_128(b"").hexdigest(8) == "7f9c2ba4e88f827d"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arithmetic on lanes against the same arithmetic on one number after the other."""
+"""The arithmetic on lanes, against the same arithmetic on one number at a time."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_bad_sizes_say_what_is_wrong(form, base, says):
 
 def test_equal_weights_take_turns_as_the_slow_way_has_it():
     assert sizes.spread([3, 3, 3]) == [0, 1, 2] * 3
-    # Nearly equal ones go the slow way, and come out the same but for the one that is more.
+    # Nearly equal weights take the slow way: the same numbers, and one more.
     assert sorted(sizes.spread([3, 3, 4])) == [0] * 3 + [1] * 3 + [2] * 4
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Presets, and what a wrong spec is told: what is wrong, where, and what would be right."""
+"""Presets, and the errors for a wrong spec: what is wrong, where, and what would be right."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def frames(*streams):
 
 BAD = {
     "unknown layer": ({"layers": ["Ether", "Ipp"]}, "streams[0]: Scapy has no layer 'Ipp'. Did you mean IP"),
-    "a name that is no layer": ({"layers": ["Ether", "Packet"]}, "no layer 'Packet'"),
+    "name is not a layer": ({"layers": ["Ether", "Packet"]}, "no layer 'Packet'"),
     "nothing near": ({"layers": ["Ether", "Xqzkwv"]}, "no layer 'Xqzkwv'. Scapy's ls() lists them."),
     "unknown field": (
         {"layers": [{"IP": {"srcc": "1.1.1.1"}}]},
@@ -63,7 +63,7 @@ BAD = {
     "name of a number": ({"layers": ["Ether", {"ICMP": {"type": "echo-reqest"}}]}, "Did you mean echo-request"),
     "hex": ({"layers": ["Ether", {"Raw": {"hex": "zz"}}]}, "Raw.hex: 'zz' is not hexadecimal"),
     "load twice": ({"layers": ["Ether", {"Raw": {"hex": "00", "load": "a"}}]}, "load is set twice"),
-    "load that is no text": ({"layers": ["Ether", {"Raw": {"load": 5}}]}, "Raw.load: 5 is not text."),
+    "load is not text": ({"layers": ["Ether", {"Raw": {"load": 5}}]}, "Raw.load: 5 is not text."),
     "no fields": ({"layers": [{"IP": [1]}]}, "IP: [1] is not a dictionary of fields."),
     "two layers in one item": ({"layers": [{"Ether": None, "IP": None}]}, "is not a layer."),
     "no layers": ({"layers": []}, "streams[0]: no layers."),
@@ -71,7 +71,7 @@ BAD = {
         {"layers": ["UDP"]},
         "streams[0]: UDP cannot be the outermost layer of a pcap. Start with Ether.",
     ),
-    "a layer of chance": (
+    "layer with random values": (
         {"layers": ["Ether", "IP", "UDP", "NTP"]},
         "to another value each time, at random or from the clock",
     ),
@@ -80,7 +80,7 @@ BAD = {
         {"preset": "imix", "layers": [{"IP": [1]}]},
         "streams[0], IP: [1] is not a dictionary of fields.",
     ),
-    "a load that is no text at all": ({"layers": ["Ether", {"Raw": {"load": "\ud800"}}]}, "is not text"),
+    "load cannot be encoded": ({"layers": ["Ether", {"Raw": {"load": "\ud800"}}]}, "is not text"),
     "count 0": ({**udp(), "count": 0}, "streams[0]: count is 0."),
     "weight 0": ({**udp(), "weight": 0}, "weight is 0."),
     "size below the headers": (
@@ -91,13 +91,13 @@ BAD = {
         ),
     ),
     "size above": ({**udp(), "size": 65536}, "size: 65536 bytes is out of range."),
-    "size of no IP": ({"layers": ["Ether", "ARP"], "size": 64, "size_of": "ip"}, "the layers have no IP or IPv6"),
+    "IP size of ARP": ({"layers": ["Ether", "ARP"], "size": 64, "size_of": "ip"}, "the layers have no IP or IPv6"),
     "preset": ({"preset": "tcp_scan"}, "no preset 'tcp_scan'. There are: imix, rfc2544, tcp_port_scan, udp_port_scan."),
     "preset's layer": (
         {"preset": "imix", "layers": [{"TCP": {"dport": 1}}]},
         "has no layer 'TCP' to change. It has Ether, IP, UDP.",
     ),
-    "imix of another base": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are those of wire frames"),
+    "imix with another size_of": ({"preset": "imix", "size_of": "ip"}, "IMIX sizes are those of wire frames"),
     "text where a packet goes": (
         {"layers": ["Ether", "IP", "UDP", {"DNS": {"qd": ["www.example.com"]}}]},
         "streams[0], DNS.qd[0]: 'www.example.com' is not a packet, but this field holds packets.",

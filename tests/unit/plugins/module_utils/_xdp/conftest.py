@@ -113,7 +113,7 @@ class Lab:
 
     @contextlib.contextmanager
     def capture(self):
-        """A socket that takes what arrives, in order."""
+        """A socket that receives what arrives, in order."""
         with inside(self.receiver):
             taking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
         with taking:
@@ -124,7 +124,7 @@ class Lab:
 
 @pytest.fixture
 def lab():
-    """The lab, where the host lets it be made."""
+    """The lab, if this host allows it."""
     made = Lab()
     try:
         if os.geteuid() != 0 or not shutil.which("nft") or os.uname().machine != "x86_64":

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the record of trials: each line whole or not there, what is left to do, what is another test; and of the
-files made of it."""
+"""Tests of the record of trials: each line is whole or absent, what is left to do, and what counts as another test. And
+of the files made from it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_each_line_is_read_back(path):
     module.append(path, made(numbered(begun)[2], "gen1"))
     record = module.read_record(path)
     assert sorted(record.trials) == [("gen1", 1), ("gen1", 2), ("gen1", 3), ("gen2", 1), ("gen2", 2)]
-    # gen2 has no third one: all make it again, since they begin together.
+    # gen2 has no third trial: all repeat it, since they start together.
     assert [item["number"] for item in record.todo()] == [3, 4, 5, 6]
     assert (record.left(), record.planned(), record.made()) == (True, 12, 5)
 
@@ -123,7 +123,7 @@ def test_a_line_that_is_torn_at_any_place_is_none(path):
 
 def test_a_line_in_the_middle_that_is_none_is_said(path):
     module.begin(path, header(["gen1"]))
-    for what, line in (("is not JSON", b"{\n"), ("is no trial", b"{}\n"), ("has no", b'{"trial": {}}\n')):
+    for what, line in (("is not JSON", b"{\n"), ("is not a trial", b"{}\n"), ("has no", b'{"trial": {}}\n')):
         module.append(path, made(numbered(header(["gen1"]))[0], "gen1"))
         text = path.read_bytes()
         path.write_bytes(text + line + text.splitlines(keepends=True)[1])
@@ -134,7 +134,7 @@ def test_a_line_in_the_middle_that_is_none_is_said(path):
 
 @pytest.mark.parametrize("size", [0, 1, 100, 4000])
 def test_a_full_disk_keeps_what_is_there(path, size):
-    """The limit of a file's size is met as a full disk is: a part is written, then nothing."""
+    """A file size limit acts like a full disk: a part is written, then nothing."""
     begun = header(["gen1"])
     module.begin(path, begun)
     module.append(path, made(numbered(begun)[0], "gen1"))
@@ -261,14 +261,14 @@ def test_another_test_is_refused(path, now, said):
 def test_an_unfinished_one_is_put_aside(path):
     begun = header(["gen1"], repeats=1)
     module.begin(path, begun)
-    assert module.begin(path, begun) is None  # of nothing that was made, nothing is kept
+    assert module.begin(path, begun) is None  # nothing was made, so nothing is kept
     module.append(path, made(numbered(begun)[0], "gen1"))
     kept = module.begin(path, begun)
     assert list(module.read_record(kept).trials) == [("gen1", 1)]
     assert module.read_record(path).trials == {}
     for item in numbered(begun):
         module.append(path, made(item, "gen1"))
-    assert module.begin(path, begun) is None  # it had come to its end, and its result was there
+    assert module.begin(path, begun) is None  # it was complete, and its result was there
     assert len(list(path.parent.iterdir())) == 2
 
 

@@ -1,8 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection that is none of Ansible's own: it has a folder and an option of its own, and can be had once only if
-that is wished."""
+"""A connection that is not Ansible's own. It has its own folder, and an option to refuse a second connection."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ class Connection(Local):
     first: Any = None  # that was used in this process, which has one host
 
     def set_option(self, option: str, value: Any) -> None:
-        """Refuse to be set up where that is wished: Ansible itself sets all options at once."""
+        """Refuse to be set up if asked to: Ansible sets all options at once."""
         super().set_option(option, value)
         if option == "once" and value == "made":
             raise AnsibleConnectionFailure("one only")
