@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules pcap and pcap_info find in files, and say to what they cannot read or write."""
+"""What the modules pcap and pcap_info find in files, and their errors for what they cannot read or write."""
 
 from __future__ import annotations
 

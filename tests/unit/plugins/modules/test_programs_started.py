@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which programs the modules start: each costs some 15 ms, and a busy host far more."""
+"""Which programs the modules start. Each takes about 15 ms, and far more on a busy host."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def started(tmp_path, monkeypatch):
         done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
         answer = json.loads(done.stdout)
         assert not answer.get("failed"), answer
-        # What is run in a namespace takes the place of ip.
+        # The program run in a namespace replaces ip.
         lines = [line for line in log.read_text().splitlines() if not line.startswith("ip netns exec ")]
         return answer, [" ".join(line.split()[:2]) for line in lines]
 

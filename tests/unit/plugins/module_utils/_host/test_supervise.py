@@ -31,7 +31,7 @@ STAND_IN = str(FIXTURES / "stand_in_tcpreplay.sh")
 
 
 def alive(pid):
-    """Whether a process runs: a zombie, which nobody has reaped yet, does not."""
+    """Whether a process runs. A zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def alive(pid):
 
 
 def until(condition, seconds=10.0):
-    """Wait for a condition; whether it came true."""
+    """Wait for a condition. Returns whether it came true."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
@@ -48,7 +48,7 @@ def until(condition, seconds=10.0):
 
 
 def read_pid(path):
-    read = []  # once each time: a second one may be writing it anew
+    read = []  # read once each time: another writer may be replacing it
 
     def whole():
         read[:] = [path.read_text() if path.exists() else ""]
@@ -118,7 +118,7 @@ def test_what_it_forked_into_a_session_of_its_own_is_ended_too(tmp_path, monkeyp
     monkeypatch.setenv("STAND_IN_PID", str(pid_file))
     with no_process_left() as mark:
         done = go("daemon", mark=mark)
-        # It holds no pipe of ours, and yet has not been left for the end of the block.
+        # It holds none of our pipes, but it is ended at once, not only at the end of the block.
         assert done.status == 0 and not alive(read_pid(pid_file))
 
 
@@ -235,7 +235,7 @@ def test_one_that_cannot_be_run_leaves_no_other_behind(tmp_path, monkeypatch):
     assert until(lambda: not any(alive(int(pid)) for pid in children))
 
 
-# A module in a process of its own, which a test can kill. It runs the stand-in, and undoes something at the end.
+# A module in its own process, so that a test can kill it. It runs the stand-in and undoes something at the end.
 MODULE = """
     import sys
     from pathlib import Path
@@ -286,7 +286,7 @@ def test_a_module_that_is_killed_takes_the_child_with_it_and_is_undone(module, b
 
 
 def test_a_module_whose_whole_group_is_killed_is_undone(module):
-    # So async_wrapper ends a job that takes too long.
+    # This is how async_wrapper ends a job that takes too long.
     process, child, undo = module("deaf", through=("setsid",))
     os.killpg(process.pid, signal.SIGKILL)
     assert until(lambda: not alive(child))
@@ -309,7 +309,7 @@ def test_a_module_whose_output_nobody_reads_ends(module):
 
 
 def test_a_client_that_goes_on_without_ansible_is_given_something_to_write(module):
-    # It finds its own output closed then, and closes ours.
+    # It then finds its own output closed, and closes ours.
     process, child, _undo = module("wait")
     assert [process.stdout.read(1) for _time in range(3)] == ["\n"] * 3
     assert alive(child)
@@ -332,7 +332,7 @@ def test_a_module_whose_parent_goes_ends(module, tmp_path):
 
 
 def test_what_is_undone_holds_no_pipe_of_ours(module):
-    # Else Ansible would wait for the keeper as well.
+    # Otherwise Ansible would wait for the keeper too.
     process, child, _undo = module("wait")
 
     def open_files(pid):

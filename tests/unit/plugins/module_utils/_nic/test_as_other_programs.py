@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read by netlink and ioctl is what ip, ethtool and tc say, of each kind of interface that this kernel has."""
+"""What netlink and ioctl read is what ip, ethtool and tc say, for each kind of interface that this kernel has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS = {
     "tgtun": "tuntap add dev tgtun mode tun",
     "lo": "",
 }
-# iproute2's own names for some of /sys/class/net/IF/statistics; the first is said where it is not zero.
+# iproute2's own names for some of /sys/class/net/IF/statistics. It prints the first only if it is not zero.
 IP_NAMES = {"otherhost": "otherhost_dropped"}
 
 
@@ -74,7 +74,7 @@ def netns():
             "route add default metric 9 nexthop via 198.18.0.4 dev tgv0 nexthop via 198.18.0.5 dev tgv0",
         ):
             ask("ip", "-n", name, *words.split())
-        time.sleep(0.3)  # duplicate addresses are looked for, and that is over
+        time.sleep(0.3)  # duplicate address detection is over
         yield name
     finally:
         ask("ip", "netns", "delete", name)
@@ -221,7 +221,7 @@ def test_the_way_to_a_peer(netns, peer, at):
 
 
 def said_by_ethtool_k(interface):
-    """The features that are on; of those that can be changed, which are wanted. Without the sums of those below."""
+    """The features that are on, and of those that can be changed, the wanted ones. Without the summary lines."""
     on, wanted, sum_of_others = {}, {}, ""
     for line in in_netns(interface.netns, "ethtool", "-k", interface.name).splitlines():
         found = re.fullmatch(r"(\s*)([\w-]+): (on|off)(?: \[(fixed|requested on|requested off)\])?\s*", line)
@@ -283,7 +283,7 @@ def test_queues(interface):
 
 def test_a_queue_with_frames_in_it(netns):
     port = Interface("tgv0", netns)
-    # A byte a second: what is sent stays.
+    # A byte a second: everything stays in the queue.
     slow = "handle 1: tbf rate 8bit burst 2000 limit 100000"
     ask("tc", "-n", netns, "qdisc", "replace", "dev", "tgv0", "root", *slow.split())
     try:
@@ -307,7 +307,7 @@ def test_a_queue_with_frames_in_it(netns):
 
 
 def message(*attached):
-    """A link's message with what is told of XDP programs: IFLA_XDP_ATTACHED, and the number of each by its mode."""
+    """A link's message about XDP programs: IFLA_XDP_ATTACHED, and each program's number by its mode."""
     inner = attribute(2, b"\1") + b"".join(attribute(kind, struct.pack("=I", number)) for kind, number in attached)
     return bytes(16) + attribute(3, b"v0\0") + attribute(43 | 0x8000, inner)
 

@@ -19,7 +19,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names im
 
 BASE = (
     1_000_000_000 + os.getpid() % 1_000_000 * 1000
-)  # numbers no interface has, others for each process of a parallel test run
+)  # numbers that no interface has, different in each process of a parallel test run
 
 
 def lock(name, netns=None, what=SENDING, patience=0.0):
@@ -34,7 +34,7 @@ def index(monkeypatch):
 
 @contextlib.contextmanager
 def elsewhere(name, child):
-    """Hold the lock in a process of its own, which calls ``child`` with the descriptor when it has it."""
+    """Hold the lock in another process, which calls ``child`` with the descriptor once it has it."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -96,7 +96,7 @@ def test_it_waits_no_longer_than_asked():
 
 
 def test_an_interface_that_is_another_one_after_the_wait(monkeypatch):
-    # It was moved to another driver, say, while another run had it.
+    # For example, it was moved to another driver while another run had it.
     moved = {"ens17": BASE + 17}
     monkeypatch.setattr(_interface_lock.socket, "if_nametoindex", lambda name: moved[name])
     with lock("ens17"):
@@ -153,7 +153,7 @@ def test_what_is_not_there_cannot_be_had(monkeypatch):
         raise OSError("no such device")
 
     monkeypatch.setattr(_interface_lock.socket, "if_nametoindex", none)
-    # What reads its state says so.
+    # The code that reads its state says so.
     with lock("ens17"), lock("ens17"):
         pass
     with pytest.raises(TrafficgenError, match="no such network namespace"), lock("ens17", "there-is-none-of-this-name"):

@@ -69,7 +69,7 @@ def link_set(nic, *words):
 
 
 def shown(nic):
-    """All that ip and ethtool say of the interface's settings."""
+    """Everything that ip and ethtool say about the interface's settings."""
     link = subprocess.run(
         ["ip", "-n", nic.netns, "-o", "link", "show", "dev", nic.name], capture_output=True, text=True, check=True
     ).stdout
@@ -228,7 +228,7 @@ def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
 
 
 def cut_off(nic, **options):
-    """A run that changed the interface and was killed, by SIGKILL, with or without what was to put it back."""
+    """A run that changed the interface and was killed with SIGKILL, with or without its keeper."""
     child = os.fork()
     if child == 0:
         with left_as_found(nic, [], netmap=True, **options):
@@ -241,7 +241,7 @@ def cut_off(nic, **options):
 
 
 def _others_of(folder):
-    """Whether a keeper still runs: a copy of this process that has no parent of ours any more."""
+    """Whether a keeper still runs: a copy of this process that is no longer our child."""
     names = [str(path) for path in folder.iterdir()]
     return names and any(_is_keeper(pid) for pid in os.listdir("/proc") if pid.isdigit())
 
@@ -321,7 +321,7 @@ def test_what_cannot_be_put_back_is_a_warning(nic, run_folder, monkeypatch):
         pass
     assert warnings == ["tga0: is gone."]
     assert list(run_folder.iterdir()) == []
-    # Where nobody is told, the next run is.
+    # If nobody was told, the next run tells it.
     cut_off(nic)
     until = time.monotonic() + 10
     while _others_of(run_folder) and time.monotonic() < until:

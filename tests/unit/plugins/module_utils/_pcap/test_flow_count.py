@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flows of a spec, reckoned, against the flows of its frames, counted."""
+"""The calculated number of a spec's flows, against the flows counted in its frames."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_more_flows_than_can_be_looked_at():
         return count_flows(traffic.streams, link_type)
 
     assert flows(stream(ip={"src": "10.0.0.0/8"}, udp={"dport": "0-65535"}, count=10_000_000_000)) == 10_000_000_000
-    # Neither every value of one with every one of the other, nor every frame.
+    # Not every combination of values, and not every frame.
     odd, even = ([f"10.{number >> 8}.{number & 255}.1" for number in range(start, 50_000, 2)] for start in (1, 0))
     assert (
         flows(stream(ip={"src": odd}, udp={"dport": "1-9"}), stream(ip={"src": even}, udp={"dport": "1-9"})) == 450_000
     )
-    # Two overlapping streams of a million flows: no number is better than a wrong one.
+    # Two overlapping streams of a million flows: better no number than a wrong one.
     overlapping = [stream(ip={"src": f"10.{start}.0.0-10.{start + 15}.255.255"}) for start in (0, 8)]
     assert flows(*overlapping) is None

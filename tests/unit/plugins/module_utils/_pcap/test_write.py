@@ -207,7 +207,7 @@ def test_blocks_reach_every_consumer_in_order_and_errors_come_through():
 @pytest.mark.parametrize("unnamed", [True, False])
 def test_the_temporary_file_is_nobody_elses(tmp_path, monkeypatch, unnamed):
     if not unnamed:
-        monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # what a kernel that does not know it makes of it
+        monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # what a kernel that does not know it answers
     seen = []
 
     def replace(new, path):
@@ -222,7 +222,7 @@ def test_the_temporary_file_is_nobody_elses(tmp_path, monkeypatch, unnamed):
     finally:
         os.umask(before)
     assert [one[1:] for one in seen] == [(True, 0o600, os.geteuid())] * 2
-    assert seen[0][0] != seen[1][0]  # and so by no name that could be guessed
+    assert seen[0][0] != seen[1][0]  # so its name cannot be guessed
 
 
 def test_a_link_where_the_temporary_file_should_be_is_not_followed(tmp_path, monkeypatch):
@@ -263,7 +263,7 @@ def test_another_users_link_in_a_shared_folder_is_not_followed(tmp_path, given):
     with pytest.raises(TrafficgenError, match="belongs to another user, and everybody can write to its folder"):
         make(path)
     assert victim.read_text() == "precious"
-    # One's own, or that of the folder's owner, is followed, and any in a folder that is not shared.
+    # One's own link, or one of the folder's owner, is followed. So is any link in a folder that is not shared.
     os.chown(shared, NOBODY, NOBODY)
     assert make(path)["changed"] is True
     victim.write_text("precious")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Streams in one file: in blocks, in turns by weight, with their times."""
+"""Streams in one file: in blocks, in turn by weight, with their times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_many_sizes_are_few_templates_and_small_blocks():
     (stream,) = traffic.streams
     assert len(stream._templates) == 3000
     assert max(len(template.head) for template in stream._templates.values()) == 16 + 42
-    # Many places in a cycle of sizes that are the same size are one template.
+    # Equal sizes in a cycle of sizes share one template.
     weights = {"weights": [{"size": 64, "weight": 997}, {"size": 100, "weight": 991}]}
     traffic, _link_type, _nanoseconds = read_traffic([layers("Ether", "IP", "UDP", size=weights, count=4000)], 0)
     assert sum(len(block) for block in traffic.blocks()) == 4000 * 16 + traffic.total_bytes()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each worker's part, read into a UMEM that is plain memory here: together they are the stream, frame by frame."""
+"""Each worker's part, read into a UMEM that is plain memory here. Together the parts are the stream, frame by frame."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ TAKE_ALL = ("take", RING)
 class Queue:
     """A queue whose kernel does at each call what stands in ``script``, and afterwards takes and completes all.
 
-    ``take`` N: take so many frames at most, and complete what it took before; ``drop``: complete the next frame
-    without sending it; a number: refuse with that errno. ``sent``: the bytes that left, as they lay in the UMEM when
-    they were completed.
+    ``take`` N: take at most N frames, and complete those taken before; ``drop``: complete the next frame without
+    sending it; a number: refuse with that errno. ``sent``: the bytes that left, as they lay in the UMEM when they were
+    completed.
     """
 
     queue, budget, invalid = 0, 32, 0
@@ -197,7 +197,7 @@ def test_a_port_that_sends_no_more(run, monkeypatch, settings):
     ("numbers", "said"),
     [
         ([errno.ENETDOWN] * 1000, "its interface was set down: Network is down"),
-        # As the kernel says of one that is removed.
+        # As the kernel says about one that is removed.
         (
             [errno.ENETDOWN] * 3 + [errno.ENXIO],
             "its interface is gone, or has no such queue to send on: No such device",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of reports share: results that were recorded, and what is in a page."""
+"""What the tests of reports share: recorded results, and a page's contents."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_each_dash_has_a_reason(name):
 
 
 def nulls(tree):
-    """A result in which every figure that may be null is. Those of the schema's own keys may not."""
+    """A result in which every figure that may be null is null. The schema's own keys may not be."""
     if isinstance(tree, dict):
         kept = (
             "schema",

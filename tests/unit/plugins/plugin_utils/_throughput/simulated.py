@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Traffic, and devices and generators whose limits are known, for the tests of this folder."""
+"""Traffic, devices and generators with known limits, for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def search_for(settings, measure):
 
 
 def check_found(result, capacity, settings):
-    """The bounds hold the capacity between them, and are no further apart than stated. A frame more or less is how
-    trials count."""
+    """The capacity is between the bounds, and they are no further apart than stated. A frame more or less is how trials
+    count."""
     goal = settings.goal
     frame = 1 / goal.initial_duration
     lower, upper = result["found"]["lower_pps"], result["found"]["upper_pps"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of criteria: what passes, what fails, what is no answer."""
+"""Tests of criteria: what passes, what fails, and what gives no answer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RESULT = {
         ("trials[0].rates.pps > `1` || trial[0].rates.pps != `1`", False, "selects nothing"),
         ("trials[?traffic.ip_size==`65`].rates.pps | [0] != `1000`", False, "selects nothing"),
         ("trials[0].rate", False, "selects nothing"),
-        # An empty list is nothing, too: its sum is 0, and it contains nothing and equals nothing.
+        # An empty list selects nothing, too: its sum is 0, it contains nothing and equals nothing.
         ("sum(trials[?trafic.ip_size==`64`].counters.loss_packets) == `0`", False, "selects nothing"),
         ("abs(sum(trials[?trafic.ip_size==`64`].counters.loss_packets)) == `0`", False, "selects nothing"),
         ("sum(trials[?trafic.ip_size==`64`].counters.loss_packets) | @ == `0`", False, "selects nothing"),

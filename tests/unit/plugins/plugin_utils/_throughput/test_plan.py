@@ -97,7 +97,7 @@ def test_percent_of_no_line():
 def test_how_long_a_search_takes_is_not_known_before():
     made = plan([SCAN], rates=TOP, search="rfc2544", search_options={"width": 0.01})
     assert (len(made["searches"]), made["seconds"]) == (2, None)
-    # No line is known that this would be above.
+    # No line rate is known, so this cannot be above it.
     assert plan([SCAN], rates=TOP, search="ndr", search_options={"min_pps": 1e8})["seconds"] is None
 
 

@@ -171,7 +171,7 @@ def test_a_criterion_that_is_not_met_fails_it():
 
 
 def test_a_search_that_found_nothing_fails_it():
-    """It gave no answer, whether the device or the generator is to blame for that."""
+    """It gave no answer, whether the device or the generator is the cause."""
     run = material({"gen1": [ran(100.0)]})
     one = {
         "host": "gen1",

@@ -56,7 +56,7 @@ def test_no_evidence(change, reason):
     assert (result["status"], result["found"], result["limited_by"]) == ("failed", None, None)
     assert result["reason"].startswith(f"Trial 2 ({following['pps']:.1f} pps for 1 s) proves nothing: {reason}")
     assert [trial["valid"] for trial in result["trials"]] == [True, False]
-    # Said again with the short form of the trials it is the same.
+    # With the short form of the trials, the answer is the same.
     assert step(tree["measured"], settings) == tree
 
 
@@ -81,7 +81,7 @@ def test_deterministic_whatever_the_clock_says(monkeypatch):
 
 
 def test_results_of_the_module():
-    """The figures are taken from the module's tree; what others sent on the device is not counted for the test's."""
+    """The figures are taken from the module's tree. Other hosts' frames on the device are not counted as the test's."""
     settings = settings_of("ndr", max_pps=100000)
     tree = {
         "stats": {"packets": 100000, "seconds": 1.0, "pps": 99999.5},
@@ -149,7 +149,7 @@ def test_how_each_trial_was_sent_and_counted_is_kept():
     (one,) = again["result"]["trials"]
     assert {name: one[name] for name in kept} == kept
     assert len(json.dumps(again["measured"])) < 600
-    # Of one that failed too, and null where nobody knows.
+    # Also for a failed trial, and null if unknown.
     failed = step(
         [{"asked_pps": 100000, "duration": 1, "result": {**tree, "counters": None}, "error": "it broke"}], settings
     )
@@ -188,7 +188,7 @@ def test_results_in_ansibles_own_containers():
 
 
 def test_a_result_that_cannot_be_ends_the_search_with_its_trials():
-    """More lost than sent, half a frame: no error of the play, in which the other hosts' results would be lost."""
+    """More lost than sent, or half a frame: the play must not fail, or the other hosts' results would be lost."""
     settings = settings_of("ndr", max_pps=100000)
     stats = {"packets": 100000, "seconds": 1.0, "pps": 99999.5}
     for lost, why in ((100003, "lost 100003 of 100000 frames"), (0.5, "not a whole number of frames"), (-1, "")):

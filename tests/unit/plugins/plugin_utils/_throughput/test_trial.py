@@ -137,7 +137,7 @@ def test_counters_of_another_host_have_to_be_counters():
 
 
 def test_what_was_sent_is_what_the_test_began_with():
-    """Another play has written the file meanwhile, say: two ports of one machine wrote the same one once."""
+    """For example, another play wrote the file meanwhile: two ports of one machine once wrote the same one."""
     before, then = "a" * 64, "b" * 64
     ran = {
         **RAN,
