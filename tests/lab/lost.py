@@ -28,7 +28,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MARK = "TRAFFICGEN_LOST"
-START = 120.0  # seconds until tcpreplay is there; a guest without KVM beside others is slow
+START = 400.0  # seconds until tcpreplay is there; four runs at once took over 120 in a guest without KVM beside others
 LONG = 600  # seconds: the timeout of a run that something else has to end
 ANSWER = 60.0  # seconds for a script in the guest
 SETTLE = 1.0  # seconds tcpreplay has sent when the fault is made
@@ -199,6 +199,19 @@ class Run:
             start_new_session=True,
         )
 
+    def starts(self) -> bool:
+        """Wait until tcpreplay sends. Its loop is looked for, as the stand-in alone may be asked for its version."""
+        until = time.monotonic() + START
+        while self.process and self.process.poll() is None and time.monotonic() < until:
+            if self.wait(lambda alive: "sleep" in alive, 1.0):
+                return True
+        return False
+
+    def said(self) -> str:
+        """What the play has printed, which is ended."""
+        self.kill_all()
+        return self.process.communicate(timeout=ANSWER)[0] if self.process else ""
+
     def processes(self) -> Iterator[tuple[int, list[str]]]:
         """All processes on this side that belong to it, whoever their parents are now."""
         for path in Path("/proc").glob("[0-9]*"):
@@ -299,11 +312,8 @@ def carry_out(run: Run, inventory: str) -> str:
     with tempfile.TemporaryDirectory(prefix="lost.") as name:
         run.start(inventory, Path(name))
         try:
-            # Its loop; the stand-in alone may be one that was asked for its version.
-            if not run.wait(lambda alive: "sleep" in alive, START):
-                raise AssertionError(
-                    f"tcpreplay did not start:\n{run.process.communicate(timeout=60)[0] if run.process else ''}"
-                )
+            if not run.starts():
+                raise AssertionError(f"tcpreplay did not start:\n{run.said()}")
             time.sleep(SETTLE)
             run.faulted = time.monotonic()
             run.case.fault(run)
