@@ -17,6 +17,7 @@ import hashlib
 import json
 import lzma
 import os
+import select
 import shutil
 import signal
 import socket
@@ -415,16 +416,23 @@ class Guest:
     def end(self, patience: float, means: tuple[int, ...] = (0, signal.SIGTERM, signal.SIGKILL)) -> None:
         """Wait for QEMU's end, and then make one."""
         # A guest that has powered off has ended its QEMU.
-        for number in means:
-            pid = self.pid()
-            if pid is None:
-                return
-            if number:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            end = time.monotonic() + (patience if not number else 5)
-            while self.pid() is not None and time.monotonic() < end:
-                time.sleep(0.1)
+        pid = self.pid()
+        if pid is None:
+            return
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            for number in means:
+                if number:
+                    with contextlib.suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(process, number)
+                # Readable when all its threads have ended, and its lock on the PID file with them. /proc is empty sooner.
+                if select.select([process], [], [], 5 if number else patience)[0]:
+                    return
+        finally:
+            os.close(process)
 
     def down(self) -> None:
         self.end(0)
