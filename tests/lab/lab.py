@@ -428,7 +428,7 @@ class Guest:
                 if number:
                     with contextlib.suppress(ProcessLookupError):
                         signal.pidfd_send_signal(process, number)
-                # Readable when all its threads have ended, and its lock on the PID file with them. /proc is empty sooner.
+                # Readable when all its threads have ended, and so its lock on the PID file. /proc is empty sooner.
                 if select.select([process], [], [], 5 if number else patience)[0]:
                     return
         finally:
