@@ -29,6 +29,10 @@ options:
     description: The injection methods. By default V(auto), and V(netmap) on the hosts that can use it.
     type: list
     elements: str
+  workers:
+    description: How many workers send together, by injection method, as
+      O(wirespeed.trafficgen.throughput#role:main:throughput_workers).
+    type: dict
   repeats:
     description: How often to repeat each trial.
     type: int

@@ -34,6 +34,7 @@ ONCE = 15.0
 A_TRIAL = 1.5
 NETMAP = 3.0
 
+_WORKERS = "throughput_workers"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 # The role's variables for the parameters that a remedy names.
 _IN_THE_ROLE = {
@@ -120,6 +121,52 @@ def check_methods(methods: Any) -> list[str]:
     return checked
 
 
+def check_workers(workers: Any) -> dict[str, int | str]:
+    """How many workers each method has, of those that are named: 1 or more, or ``auto`` for af_xdp."""
+    if not workers:
+        return {}
+    if not isinstance(workers, Mapping):
+        raise TrafficgenError(
+            f"not a dictionary: {workers!r}",
+            on=_WORKERS,
+            remedy="Name methods in it: {pf_packet: 2, af_xdp: auto}, say.",
+        )
+    unknown = [str(method) for method in workers if method not in INJECTION_METHODS]
+    if unknown:
+        raise TrafficgenError(
+            f"not an injection method: {', '.join(unknown)}",
+            on=_WORKERS,
+            remedy=f"There are {', '.join(INJECTION_METHODS)}.",
+        )
+    checked: dict[str, int | str] = {}
+    for method, number in workers.items():
+        auto = method == "af_xdp" and number == "auto"
+        checked[str(method)] = "auto" if auto else whole_number(number, f"{_WORKERS}, {method}:", 1)
+    if checked.get("netmap", 1) != 1:
+        raise TrafficgenError(
+            "several tcpreplay cannot send through netmap yet",
+            on=f"{_WORKERS}, netmap: {checked['netmap']}",
+            remedy="Leave netmap out of throughput_workers, or set it to 1.",
+        )
+    return checked
+
+
+def _check_shared_rates(
+    workers: Mapping[str, int | str], methods: Iterable[str], asked: list[dict[str, Any]], general: list[dict[str, Any]]
+) -> None:
+    """Refuse the recorded speed where several workers would have to keep it together."""
+    for method in methods:
+        if workers.get(method, 1) == 1:
+            continue
+        for one in asked:
+            if any("multiplier" in rate for rate in one["rates"] or general):
+                raise TrafficgenError(
+                    f"several workers cannot share the recorded speed (multiplier) of {one['name']}",
+                    on=f"{_WORKERS}, {method}: {workers[method]}",
+                    remedy=f"Set another kind of rate, or leave {method} out of throughput_workers.",
+                )
+
+
 def _filled(value: Any, on: str, what: str) -> Sequence[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise TrafficgenError(f"an empty matrix: no {what}", on=on, remedy=f"Give a list of at least one {what}.")
@@ -142,6 +189,7 @@ def plan(
     *,
     rates: Any,
     methods: Any = None,
+    workers: Any = None,
     repeats: Any = 3,
     duration: Any = 10,
     warmup: Any = 0,
@@ -155,6 +203,7 @@ def plan(
     """All trials of the run, and how long they take.
 
     :param methods: injection methods; None for the default one, plus netmap on hosts that have it.
+    :param workers: how many send together, by method; one where it is not named.
     :param margin: seconds between the start of a trial's tasks and a common start of several hosts.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
     :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size,
@@ -166,6 +215,7 @@ def plan(
     asked = check_traffic(traffic)
     general = check_rates(rates) if search is None and any(one["rates"] is None for one in asked) else []
     explicit = None if methods is None else check_methods(methods)
+    several = check_workers(workers)
     times = whole_number(repeats, "throughput_repeats", 1)
     seconds = whole_number(duration, "throughput_duration", 1)
     warm = whole_number(warmup, "throughput_warmup", 0)
@@ -177,6 +227,8 @@ def plan(
         )
     known = hosts if hosts is not None else {"": {"netmap": {"usable": True}}}
     where, notes = _methods_of(explicit, known)
+    if search is None:
+        _check_shared_rates(several, where, asked, general)
     trials: list[dict[str, Any]] = []
     searches: list[dict[str, Any]] = []
     number = 0

@@ -177,3 +177,26 @@ def test_sizes(streams, counted, expected):
 def test_the_ip_size_of_a_pcap_is_what_was_said():
     assert sizes({"streams": None, "ip_size": 64}, {78: 1})["ip_size"] == 64
     assert sizes({"streams": None, "ip_size": None}, {78: 1})["ip_size"] is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ("af_xdp", "not a dictionary"),
+        ({"dpdk": 2}, "throughput_workers: not an injection method: dpdk"),
+        ({"pf_packet": 0}, "not a whole number from 1 on"),
+        ({"pf_packet": "auto"}, "not a whole number from 1 on"),
+        ({"netmap": 2}, "throughput_workers, netmap: 2: several tcpreplay cannot send through netmap"),
+        ({"af_xdp": "auto"}, "throughput_workers, af_xdp: auto: several workers cannot share the recorded speed"),
+    ],
+)
+def test_workers_that_cannot_be(workers, said):
+    with pytest.raises(TrafficgenError, match=said):
+        plan([SCAN], rates=[{"pps": 5}, {"multiplier": 2}], methods=["af_xdp"], workers=workers)
+
+
+def test_workers_that_can_be():
+    several = {"netmap": 1, "pf_packet": "2", "af_xdp": "auto"}
+    assert plan([SCAN], rates=TOP, methods=["af_xdp"], workers=several)["count"] == 3
+    # One worker keeps the recorded speed, whatever another method has.
+    assert plan([SCAN], rates=[{"multiplier": 2}], methods=["auto"], workers=several)["count"] == 3
