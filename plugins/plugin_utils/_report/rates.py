@@ -144,10 +144,12 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
 
     columns = [
         Column("Method", TEXT, lambda group: group.method),
+        *([Column("Engine", TEXT, _engine_cell)] if any(group.engine for group in rows) else []),
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, _asked_cell),
         Column("Trials", NUMBER, partial(_trials_cell, many_hosts)),
         Column("pps", NUMBER, pps),
+        *([Column("pps per worker", NUMBER, _worker_cell)] if any(_worker_has_rate(group) for group in rows) else []),
         Column("L1 Mbps", NUMBER, partial(_rate_cell, "l1_mbps", mbps_figure)),
         Column("L2 Mbps", NUMBER, partial(_rate_cell, "l2_mbps", mbps_figure)),
         Column("Line rate", NUMBER, _line_rate_cell),
@@ -157,6 +159,28 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
     ]
     sizes = _sizes(rows[0].trials[0]["traffic"])
     return Table.of(f"{name} ({sizes})" if sizes else name, columns, rows)
+
+
+def _engine_cell(group: Group) -> Cell:
+    if not group.engine:
+        return no_figure("no engine: no run of it names one")
+    several = group.workers if group.workers != [1] else []
+    detail = " and ".join(count(workers, "worker") for workers in several)
+    return Cell(group.engine, detail)
+
+
+def _worker_has_rate(group: Group) -> bool:
+    """Whether its rate says what one core can do."""
+    return group.at_top_speed and group.pps_of_a_worker.median is not None
+
+
+def _worker_cell(group: Group) -> Cell:
+    if not group.ok:
+        return no_figure(_why_no_rate(group))
+    if not group.at_top_speed:
+        return no_figure("not per worker: the rate was asked for, and is not what a core can do")
+    look = "" if group.quotable else "unquotable"
+    return _figure_cell(group.pps_of_a_worker, pps_figure, "not per worker: no run tells its workers", look=look)
 
 
 def _sizes(traffic: Mapping[str, Any]) -> str:

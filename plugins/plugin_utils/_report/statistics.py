@@ -24,6 +24,9 @@ VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consist
 
 KERNEL = "pf_packet"
 NETMAP = "netmap"
+AF_XDP = "af_xdp"
+# The module that stands for each engine
+_ENGINES = {"tcpreplay": "tcpreplay", AF_XDP: "xdp_replay"}
 
 
 # --- Groups: the repeats of one thing ---
@@ -55,6 +58,8 @@ def method_label(asked: str, used: str, mode: str) -> str:
         label = "kernel path (pf_packet)"
     elif used == NETMAP and mode:
         label = f"netmap, {mode}"
+    elif used == AF_XDP:
+        label = "AF_XDP"
     return f"{label}, by auto" if asked == "auto" and used != "auto" else label
 
 
@@ -114,6 +119,35 @@ class Group:
         return _modes(dig(trial, "run", "netmap_mode") for trial in self.ok)
 
     @cached_property
+    def engine(self) -> str:
+        """The modules that sent, with AF_XDP's copy or zero copy; empty if no run names one."""
+        found = set()
+        for trial in self.ok:
+            name, mode = dig(trial, "run", "engine"), dig(trial, "run", "xdp_mode")
+            if name:
+                found.add(_ENGINES.get(name, str(name)) + (f", {mode.replace('_', ' ')}" if mode else ""))
+        return " and ".join(sorted(found))
+
+    @cached_property
+    def workers(self) -> list[int]:
+        """How many workers sent together, each different number once."""
+        return sorted({workers_of(trial) for trial in self.ok} - {0})
+
+    @property
+    def at_top_speed(self) -> bool:
+        """Whether the request was for all that the generator can send."""
+        return rate_key(self.rate).startswith("topspeed")
+
+    @property
+    def pps_of_a_worker(self) -> Figure:
+        """The rate divided by the workers, of the trials that name theirs."""
+        return figure(
+            pps / number
+            for trial in self.ok
+            if is_number(pps := dig(trial, "rates", "pps")) and (number := workers_of(trial))
+        )
+
+    @cached_property
     def verdict(self) -> str:
         """The worst verdict of its trials."""
         found = {dig(trial, "counters", "verdict") or "unknown" for trial in self.ok}
@@ -143,6 +177,11 @@ class Group:
     def reached(self) -> float | None:
         """The share of the requested rate that the median trial sent."""
         return self.figure("run", "rate_reached").median
+
+
+def workers_of(trial: Mapping[str, Any]) -> int:
+    """How many workers sent a trial's frames; 0 if its run does not say."""
+    return len(dig(trial, "run", "workers") or ())
 
 
 def rate_key(rate: Any) -> str:

@@ -199,6 +199,16 @@ _COUNTERS = _dict(
 )
 _UNITS = dict.fromkeys(("pps", "l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent"), _RATE_OR_NOT)
 _SAMPLE = {"packets": _WHOLE_OR_NOT, "pps": _RATE_OR_NOT, "seconds": _RATE_OR_NOT}
+_WORKER = _dict(
+    {},
+    {
+        "cpu": _WHOLE_OR_NOT,
+        "queue": _WHOLE_OR_NOT,
+        "packets": _WHOLE_OR_NOT,
+        "seconds": _NUMBER_OR_NOT,
+        "start_offset": _NUMBER_OR_NOT,
+    },
+)
 _TREE = {
     "stats": _dict({}, {**_SAMPLE, "samples": _list(_dict({}, _SAMPLE), null=True)}, null=True),
     "rates": _dict({}, _UNITS, null=True),
@@ -206,8 +216,11 @@ _TREE = {
         {},
         {
             "command": _list(_TEXT, null=True),
+            "engine": _TEXT_OR_NOT,
             "injection_method": _TEXT_OR_NOT,
             "netmap_mode": _TEXT_OR_NOT,
+            "xdp_mode": Kind("text or null", (str,), null=True, among=("copy", "zero_copy")),
+            "workers": _list(_WORKER, null=True),
             "capped": _FLAG_OR_NOT,
             "rate_reached": _NUMBER_OR_NOT,
             "link_speed_mbps": _RATE_OR_NOT,

@@ -336,3 +336,45 @@ def test_the_result_is_not_changed():
     page(result)
     page([result, result])
     assert result == before
+
+
+def _by_two_engines(rate):
+    """A result whose first two methods at one rate are the kernel path with two workers, and AF_XDP with one."""
+    result = load("namespaces")
+    name = result["trials"][0]["traffic"]["name"]
+    kept = [trial for trial in result["trials"] if trial["traffic"]["name"] == name][:2]
+    for number, trial in enumerate(kept, 1):
+        trial.update(number=number, rate=rate, repeat=1, status="ok", error=None)
+        trial["rates"]["pps"] = 1_000_000 * number
+    first, second = kept
+    first["injection_method"] = "pf_packet"
+    first["run"].update(injection_method="pf_packet", netmap_mode=None, engine="tcpreplay", workers=[{}, {}])
+    second["injection_method"] = "af_xdp"
+    second["run"].update(
+        injection_method="af_xdp", netmap_mode=None, engine="af_xdp", xdp_mode="zero_copy", workers=[{"cpu": 1}]
+    )
+    result["trials"] = kept
+    return result, name
+
+
+def test_the_engine_is_named_with_its_rate_per_worker():
+    result, name = _by_two_engines({"topspeed": True})
+    rows = table_of(page(result), f"{name} (")
+    told = [(row["Method"].text, row["Engine"].text, row["Engine"].detail, row["pps per worker"].text) for row in rows]
+    assert told == [
+        ("kernel path (pf_packet)", "tcpreplay", "2 workers", "500,000"),
+        ("AF_XDP", "xdp_replay, zero copy", "", "2,000,000"),
+    ]
+    # A run that does not tell its workers has no such rate, and not the whole.
+    del result["trials"][0]["run"]["workers"]
+    assert table_of(page(result), f"{name} (")[0]["pps per worker"].text == DASH
+
+
+def test_a_rate_that_was_asked_for_is_none_of_a_core():
+    result, name = _by_two_engines({"pps": 2_000_000})
+    assert "pps per worker" not in table_of(page(result), f"{name} (")[0]
+
+
+def test_a_result_that_names_no_engine_has_no_column_of_it():
+    rows = table_of(page(load("first_user")), "tcp_port_scan_64 (")
+    assert not {"Engine", "pps per worker"} & set(rows[0])

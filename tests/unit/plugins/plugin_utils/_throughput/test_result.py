@@ -284,6 +284,9 @@ def test_no_result_at_all(text, message):
             'trials, entry 1, counters, verdict is "fine", none of consistent, short',
         ),
         (("trials", 0, "run"), "x" * 100000, r"trials, entry 1, run is .*… \(100002 characters\), not a dictionary"),
+        (("trials", 0, "run", "engine"), 4, "trials, entry 1, run, engine is 4, not text or null"),
+        (("trials", 0, "run", "xdp_mode"), "fast", 'trials, entry 1, run, xdp_mode is "fast", none of copy, zero_copy'),
+        (("trials", 0, "run", "workers"), [2], "trials, entry 1, run, workers, entry 1 is 2, not a dictionary"),
         (("trials", 0, "rate"), {"pps": [1]}, r"trials, entry 1, rate, pps is \[1\], not a number"),
         (
             ("settings", "deep"),
