@@ -98,7 +98,9 @@ def host_settings(host: Mapping[str, Any]) -> dict[str, str]:
         "Virtualization": have("virtualization", none="none found"),
         "tuned profile": have("tuned_profile", none="none"),
         "tcpreplay pinned to CPU": have("cpu_list", none="not pinned"),
-        "tcpreplay": f"{have('tcpreplay', 'version')}, {have('tcpreplay', 'executable')}",
+        "tcpreplay": f"{have('tcpreplay', 'version')}, {have('tcpreplay', 'executable')}"
+        if dig(host, "tcpreplay")
+        else "not used",
         "tcpreplay has netmap": have("tcpreplay", "netmap", none="not known"),
         "netmap": DASH if loaded is None else mode,
         "netmap commit": have("netmap", "commit"),

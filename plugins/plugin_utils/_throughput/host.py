@@ -17,7 +17,7 @@ def host(
     *,
     facts: Mapping[str, Any],
     link: Mapping[str, Any],
-    tcpreplay: Mapping[str, Any],
+    tcpreplay: Mapping[str, Any] | None,
     netmap: Mapping[str, Any],
     netns: str | None = None,
     link_speed_mbps: Any = None,
@@ -27,7 +27,7 @@ def host(
     receiver: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
-    and tuned-adm's output."""
+    and tuned-adm's output. ``tcpreplay``: None for a test that does not use it."""
     processor = facts.get("processor") or []
     guest = facts.get("virtualization_role") == "guest"
     interface = link["interface"]
@@ -58,7 +58,8 @@ def host(
         "virtualization": facts.get("virtualization_type") if guest else None,
         "tuned_profile": parse_tuned(tuned),
         "cpu_list": cpu_list or None,
-        "tcpreplay": {
+        "tcpreplay": tcpreplay
+        and {
             "version": tcpreplay["version"],
             "executable": tcpreplay["path"],
             "netmap": tcpreplay["netmap"]["usable"],
@@ -68,8 +69,10 @@ def host(
     }
 
 
-def netmap_of(tcpreplay: Mapping[str, Any], netmap: Mapping[str, Any]) -> dict[str, Any]:
+def netmap_of(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any]) -> dict[str, Any]:
     """``{usable, reason}``: whether a host can send through netmap, and why not."""
+    if tcpreplay is None:
+        return {"usable": False, "reason": "this test does not use tcpreplay"}
     if tcpreplay["netmap"]["usable"] is False:
         return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
     if not netmap["loaded"]:

@@ -351,6 +351,14 @@ def test_the_rings_and_the_flow_control_of_a_port(link, rings, pause):
     assert (said["rings"], said["pause"]) == (rings, pause)
 
 
+def test_a_test_without_tcpreplay():
+    port = dict.fromkeys(
+        ("interface", "driver", "bus_info", "speed_mbps", "mtu", "mac_address", "ring_sizes", "flow_control")
+    )
+    assert host.host(facts={}, link=port, tcpreplay=None, netmap={"loaded": True})["tcpreplay"] is None
+    assert host.netmap_of(None, {"loaded": True})["usable"] is False
+
+
 @pytest.mark.parametrize(
     ("settings", "receiver", "says"),
     [
