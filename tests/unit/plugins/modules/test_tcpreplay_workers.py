@@ -67,7 +67,7 @@ def test_the_rate_is_that_of_all(ask, given, split, rate):
 
 def test_each_has_a_cpu_of_its_own(ask, given, monkeypatch):
     if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("one CPU")
+        pytest.skip("two workers get a CPU each only where this process may use two, and here it may use one")
     asked, spawn = [], supervise._spawn
     monkeypatch.setattr(supervise, "_spawn", lambda argv, cpus, *rest: asked.append(cpus) or spawn(argv, cpus, *rest))
     first, second = sorted(os.sched_getaffinity(0))[:2]
