@@ -318,7 +318,9 @@ def carry_out(run: Run, inventory: str) -> str:
             run.faulted = time.monotonic()
             run.case.fault(run)
             gone = run.wait(lambda alive: not set(alive) - {"sshd"}, run.case.within + 20)
+            seen = run.seen
             if run.case.after:
+                seen = list(run.seen)  # then Ansible has its connection again, and tidies up over it
                 run.case.after(run)
             quiet = run.wait(lambda alive: not alive, PERSIST + 20 if run.case.timeout == LONG else 1)
         finally:
@@ -326,10 +328,10 @@ def carry_out(run: Run, inventory: str) -> str:
             run.kill_all()
             if run.process:
                 run.process.wait(ANSWER)
-    spans = [span(run, test) for test in (is_tcpreplay, is_module, lambda one: True)]
+    spans = [span(run.faulted, seen, test) for test in (is_tcpreplay, is_module, lambda one: True)]
     shown = "  ".join(f"{'not gone' if one is None else f'{one:8.1f}'}" for one in spans)
     fine = gone and spans[1] is not None and spans[1] <= run.case.within and (quiet or run.case.timeout != LONG)
-    return f"{run.mark:16} {shown}  {'ok' if fine else f'LEFT: {run.seen[-1][1]}'}"
+    return f"{run.mark:16} {shown}  {'ok' if fine else f'LEFT: {seen[-1][1]}'}"
 
 
 def is_tcpreplay(name: str) -> bool:
@@ -340,13 +342,13 @@ def is_module(name: str) -> bool:
     return name != "sshd"
 
 
-def span(run: Run, test: Callable[[str], bool]) -> float | None:
+def span(faulted: float, seen: list[tuple[float, list[str]]], test: Callable[[str], bool]) -> float | None:
     """Seconds from the fault until the last of them was gone."""
     last = None
-    for moment, alive in run.seen:
+    for moment, alive in seen:
         present = any(map(test, alive))
         last = None if present else moment if last is None else last
-    return None if last is None else max(0.0, last - run.faulted)
+    return None if last is None else max(0.0, last - faulted)
 
 
 def main() -> int:
