@@ -33,6 +33,13 @@ class Recorded:
     with_next: float
 
 
+def in_a_second(packets: int | None, size: int | None, seconds: float | None) -> dict[str, float | None]:
+    """What ``stats`` has of each second, of ``size`` bytes; None where it cannot be known."""
+    if packets is None or size is None or not seconds:
+        return dict.fromkeys(("bytes_per_second", "mbps", "pps"))
+    return {"bytes_per_second": size / seconds, "mbps": size * 8 / seconds / 1e6, "pps": packets / seconds}
+
+
 def elapsed(stats: Mapping[str, Any]) -> float | None:
     """How many seconds a run sent, from tcpreplay's most exact figure: its seconds have only two decimals above a
     second."""

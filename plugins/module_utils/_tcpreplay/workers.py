@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import OTHER_FAILED, Supervised
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import elapsed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import elapsed, in_a_second
 
 # As xdp_replay has them; None is what no tcpreplay tells.
 KEYS = (
@@ -76,7 +76,6 @@ def together(workers: Sequence[Worker], interface: str) -> dict[str, Any]:
     ends = [one.began + (elapsed(one.stats) or 0) + one.interval for one in workers if one.began is not None]
     packets, size = (_sum([one.stats[name] for one in workers]) for name in ("packets", "bytes"))
     seconds = None if first is None else max(ends) - first
-    per_second = bool(seconds) and packets is not None and size is not None
     devices = [device for one in workers for device in one.stats["devices"]]
     failed = any(one.done.ended == OTHER_FAILED for one in workers)
     return {
@@ -84,9 +83,7 @@ def together(workers: Sequence[Worker], interface: str) -> dict[str, Any]:
         "packets": packets,
         "bytes": size,
         "seconds": seconds,
-        "bytes_per_second": size / seconds if per_second else None,
-        "mbps": size * 8 / seconds / 1e6 if per_second else None,
-        "pps": packets / seconds if per_second else None,
+        **in_a_second(packets, size, seconds),
         "failed_write_attempts": _sum([one.stats["failed_write_attempts"] for one in workers]),
         "interrupted": not failed and any(one.stats["interrupted"] for one in workers),
         "devices": [

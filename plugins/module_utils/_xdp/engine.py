@@ -17,6 +17,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.engine import LOST, Engine, Sent
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import Outcome
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import in_a_second
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.plan import XdpPlan, make_plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import XdpRequest, parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, Sender, WorkerDone
@@ -129,9 +130,7 @@ def stats_of(done: Done, interface: str) -> dict[str, Any]:
         "packets": packets,
         "bytes": size,
         "seconds": seconds,
-        "bytes_per_second": size / seconds if seconds else None,
-        "mbps": size * 8 / seconds / 1e6 if seconds else None,
-        "pps": packets / seconds if seconds else None,
+        **in_a_second(packets, size, seconds),
         **dict.fromkeys(_NOT_TOLD),
         "failed_write_attempts": failed,
         "interrupted": done.ended in _TOLD_TO,
