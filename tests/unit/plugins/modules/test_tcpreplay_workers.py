@@ -12,7 +12,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -79,52 +78,58 @@ def test_each_has_a_cpu_of_its_own(ask, given, monkeypatch):
     assert asked[2:] == [{first}, {first}]
 
 
-def senders():
-    """The processes of tcpreplay that this test has started."""
+def senders(lab):
+    """The processes of tcpreplay in this lab. Another test may run beside this one, on ports of the same names."""
+    network = Path("/run/netns", lab.sender).stat().st_ino
 
     def sends(process):
         # One may end meanwhile.
         with contextlib.suppress(OSError):
-            ours = b"TRAFFICGEN_RUN=" in (process / "environ").read_bytes()
+            ours = (process / "ns/net").stat().st_ino == network
             return ours and b"--intf1=snd0" in (process / "cmdline").read_bytes().split(b"\0")
         return False
 
     return [int(process.name) for process in Path("/proc").glob("[0-9]*") if sends(process)]
 
 
-def test_a_worker_that_is_killed_ends_the_run(ask, given):
-    threading.Timer(1.5, lambda: os.kill(senders()[0], signal.SIGKILL)).start()
+def test_a_worker_that_is_killed_ends_the_run(ask, given, lab):
+    threading.Timer(1.5, lambda: os.kill(senders(lab)[0], signal.SIGKILL)).start()
     found = ask(tcpreplay, **given, workers=2, pps=1000, loop=0, duration=20)
     assert found["failed"] and "was ended by SIGKILL" in found["msg"]
     assert (found["run"]["ended_by"], found["run"]["exit_status"]) == ("error", -9)
     assert "another failed" in [worker["error"] for worker in found["run"]["workers"]]
     assert found["run"]["ended"] - found["run"]["started"] < 10
-    assert senders() == []
+    assert senders(lab) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_module_that_gets_a_signal(given, lab, number):
-    before, files = lab.sent(), set(os.listdir(tempfile.gettempdir()))
+def test_a_module_that_gets_a_signal(given, lab, number, tmp_path):
+    before, folder = lab.sent(), tmp_path / "temporary"
+    folder.mkdir()
     asked = {**given, "workers": 2, "pps": 1000, "loop": 0, "duration": 60}
     with subprocess.Popen(
-        [sys.executable, "-m", tcpreplay.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", tcpreplay.__name__],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as run:
         run.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": asked}))
         run.stdin.close()
         while lab.sent() < before + 100 and run.poll() is None:
             time.sleep(0.05)
-        assert len(senders()) == 2
+        assert len(senders(lab)) == 2
+        assert os.listdir(folder) != []
         run.send_signal(number)
         said = run.stdout.read()
     until = time.monotonic() + 5
-    while senders() and time.monotonic() < until:
+    while senders(lab) and time.monotonic() < until:
         time.sleep(0.05)
-    assert senders() == []
+    assert senders(lab) == []
     if number == signal.SIGTERM:
         found = json.loads(said.splitlines()[-1])
         assert (found["run"]["ended_by"], found["stats"]["interrupted"]) == ("user", True)
         assert found["stats"]["packets"] == lab.sent() - before == found["counters"]["rx"]["packets"]
-    while set(os.listdir(tempfile.gettempdir())) - files and time.monotonic() < until:
+    while os.listdir(folder) and time.monotonic() < until:
         time.sleep(0.05)
-    left = {name for name in set(os.listdir(tempfile.gettempdir())) - files if name.startswith("trafficgen")}
-    assert left == set()
+    assert os.listdir(folder) == []
