@@ -82,7 +82,6 @@ _value:
 
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import convert
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
@@ -90,6 +89,8 @@ def line_rate(
     value: Any, unit: str, size: Any, size_of: str = "wire", link_speed_mbps: Any = None, to: str | None = None
 ) -> Any:
     """A rate in another unit, or in all."""
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import convert
+
     return convert(value, unit, size, size_of, link_speed_mbps, to)
 
 

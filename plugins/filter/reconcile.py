@@ -80,7 +80,23 @@ _value:
   type: dict
 """
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
+
+
+def reconcile(
+    result: Mapping[str, Any],
+    rx_before: Mapping[str, Any],
+    rx_after: Mapping[str, Any],
+    tx_before: Mapping[str, Any] | None = None,
+    tx_after: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A copy of the result with ``counters`` filled in."""
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import verdict
+
+    return verdict.reconcile(result, rx_before, rx_after, tx_before, tx_after)
+
 
 FilterModule = filter_module(reconcile)

@@ -51,11 +51,12 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import query
 
 
 def stats_query(data: Any, expression: str) -> Any:
     """What the expression gives over the data."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import query
+
     return query(expression, data)
 
 

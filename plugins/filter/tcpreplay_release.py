@@ -38,15 +38,16 @@ _value:
 
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
-    netmap_of_release,
-    release_of,
-)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
 def tcpreplay_release(name: Any) -> dict[str, Any]:
     """What is known of the release of that name."""
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
+        netmap_of_release,
+        release_of,
+    )
+
     release = release_of(str(name))
     usable, reason = (None, "not a release of tcpreplay") if release is None else netmap_of_release(release)
     return {"valid": release is not None, "netmap": {"usable": usable, "reason": reason}}

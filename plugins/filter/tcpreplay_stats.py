@@ -141,7 +141,6 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read_log
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 SEVERAL = (
@@ -152,6 +151,8 @@ SEVERAL = (
 
 def tcpreplay_stats(log: Any) -> dict[str, Any]:
     """The ``stats`` tree of a log."""
+    from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import read_log
+
     text = "\n".join(log) if isinstance(log, (list, tuple)) and all(isinstance(line, str) for line in log) else log
     if not isinstance(text, str):
         raise TrafficgenError(f"takes a log as text or as a list of lines, not {type(log).__name__}")

@@ -55,14 +55,15 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import (
-    check_criteria,
-    judge_criteria,
-)
 
 
 def throughput_criteria(result: Any, criteria: Any) -> list[dict[str, Any]]:
     """The answers; without a result the criteria, checked."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import (
+        check_criteria,
+        judge_criteria,
+    )
+
     return check_criteria(criteria) if result is None else judge_criteria(criteria, result)
 
 

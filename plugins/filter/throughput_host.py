@@ -53,16 +53,17 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.host import (
-    describe_traffic,
-    host,
-    netmap_of,
-)
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
 
 
 def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[str, Any]:
     """What the host is, and the traffic on it."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.host import (
+        describe_traffic,
+        host,
+        netmap_of,
+    )
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
+
     found = [
         {**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)
     ]

@@ -58,12 +58,13 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
 
 def throughput_html(value: Any) -> str:
     """The report of a result, or of a list of them, in HTML."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
+
     return to_html(page(value))
 
 

@@ -39,11 +39,12 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 
 
 def throughput_junit(result: Any) -> str:
     """The result as JUnit XML."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
+
     return junit(result)
 
 

@@ -43,11 +43,12 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load
 
 
 def throughput_load(text: Any, path: str = "the result") -> dict[str, Any]:
     """The result that is in a file."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load
+
     if not isinstance(text, str):
         raise TrafficgenError(f"give the file's text, not {type(text).__name__}", on=path)
     return load(text, path)

@@ -57,12 +57,13 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 
 
 def throughput_markdown(value: Any) -> str:
     """The report of a result, or of a list of them, in Markdown."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
+
     return to_markdown(page(value))
 
 

@@ -96,12 +96,13 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require_all
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 
 
 def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:
     """The trials, and the time they take."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require_all
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
+
     require_all(list(libraries))
     # ansible-core 2.14 makes an empty string of a template that says none.
     return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})

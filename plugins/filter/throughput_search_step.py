@@ -208,12 +208,13 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 
 
 def throughput_search_step(measured: Any, search: Any, **settings: Any) -> dict[str, Any]:
     """What comes next, or what was found."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
+
     return step(measured, check_settings(search, **settings))
 
 

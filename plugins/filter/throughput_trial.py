@@ -72,13 +72,19 @@ _value:
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import line, missing, title, trial
 
 
 def throughput_trial(
     item: Any, ran: Any = None, *, host: str = "", traffic: Any = (), of: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """The trial, and a line that tells of it."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import (
+        line,
+        missing,
+        title,
+        trial,
+    )
+
     known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
     made = trial(item, ran, host=host, traffic=known, **options)
     what = title(item, item["traffic"], of)

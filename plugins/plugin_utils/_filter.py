@@ -1,7 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A filter from a function: its errors as Ansible wants them, and its answer as data that is never a template."""
+"""A filter from a function: its errors as Ansible wants them, and its answer as data that is never a template.
+
+A filter imports what it needs of the collection when it is called. To find one of a collection's filters, Ansible loads
+them all, from their sources, in each task anew: with all that they need that took a fifth of a second a task.
+"""
 
 from __future__ import annotations
 

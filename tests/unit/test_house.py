@@ -43,6 +43,14 @@ def test_one_engine_knows_nothing_of_another():
             assert "module_utils._tcpreplay" not in path.read_text(encoding="utf-8"), path
 
 
+def test_a_filter_s_file_loads_no_room():
+    """Ansible loads them all, in each task that uses one of them."""
+    for path in (PLUGINS / "filter").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and "wirespeed" in (node.module or ""):
+                assert node.module.rpartition(".")[2] in ("_errors", "_filter"), f"{path.name}, line {node.lineno}"
+
+
 def test_no_room_is_too_full():
     files = defaultdict(list)
     for path in [*CODE, *(ROOT / "tests" / "unit").rglob("test_*.py")]:

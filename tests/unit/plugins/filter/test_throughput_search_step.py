@@ -14,6 +14,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import throughput_search_step as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 
 throughput_search_step = functools.partial(module.FilterModule().filters()["throughput_search_step"], None)
 
@@ -54,4 +55,4 @@ def test_without_the_library(monkeypatch):
 
 def test_every_parameter_is_documented():
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert list(documented) == ["_input", *inspect.signature(module.check_settings).parameters]
+    assert list(documented) == ["_input", *inspect.signature(check_settings).parameters]
