@@ -11,7 +11,7 @@ set -eu
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
 quick_stages="$lint_stages units integration-quick"
-all_stages="guest $lint_stages integration molecule units-python3.9 integration-2.14 dnf units sanity demo-interrupted demo faults soak fuzz report artefact"
+all_stages="guest $lint_stages integration molecule units-python3.9 integration-2.14 dnf units sanity demo-interrupted demo faults soak fuzz report docs artefact"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -89,6 +89,7 @@ prepare() {
     venv_pids=$!
     if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt" & venv_pids="$venv_pids $!"; fi
     if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt" & venv_pids="$venv_pids $!"; fi
+    case " $stages " in *' docs '*) make_venv sphinx "$newest" "$here/tests/requirements-docs.txt" & venv_pids="$venv_pids $!" ;; esac
     for pid in $venv_pids; do wait "$pid"; done
 
     # The venv's programs first; then the real Pythons, for ansible-test's compile and import; no shims.
@@ -237,6 +238,27 @@ stage_report() {
     for made in "$cache"/report/made-up/*.json; do cmp "$made" "tests/fixtures/throughput/${made##*/}"; done
     PYTHONPATH=$collections timeout 400 python tests/report/browser.py "$cache/report"
 }
+
+# docs_site FOLDER: the guides and the pages of all plugins and roles, as one site. A link that leads nowhere is an error.
+docs_site() {
+    use_venv sphinx
+    antsibull-docs lint-collection-docs --plugin-docs .
+    rm -rf "$cache/docs"
+    mkdir -p "$cache/docs/source/reference"
+    chmod og-w "$cache/docs/source/reference"
+    git ls-files -co --exclude-standard docs/ playbooks roles/*/README.md README.md CHANGELOG.md SECURITY.md COPYING |
+        tar -T - -cf - | tar -xf - -C "$cache/docs/source"
+    mv "$cache/docs/source/docs/docsite/conf.py" "$cache/docs/source/docs/docsite/index.md" "$cache/docs/source/"
+    # ansible-doc finds no role if a clone lies below another ansible_collections.
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' EXIT
+    cp -a "$collections/ansible_collections" "$copy"
+    ANSIBLE_COLLECTIONS_PATH=$copy antsibull-docs collection --use-current --fail-on-error --squash-hierarchy \
+        --dest-dir "$cache/docs/source/reference" wirespeed.trafficgen
+    sphinx-build -q -W --keep-going -b html "$cache/docs/source" "$1"
+}
+
+stage_docs() { docs_site "$cache/docs/site"; }
 
 stage_artefact() {
     ansible-galaxy collection build --output-path "$cache/artefact" --force
@@ -456,6 +478,14 @@ fuzz_for() {
     prepare
     stage=fuzz
     (cd "$tree" && fuzz_targets "$cache/fuzz/long" "$@")
+}
+
+docs_for() {
+    stages=docs
+    prepare
+    case ${1:-} in '') site=$cache/docs/site ;; /*) site=$1 ;; *) site=$PWD/$1 ;; esac
+    (cd "$tree" && docs_site "$site")
+    echo "The site: $site/index.html"
 }
 
 bench_stage() {
