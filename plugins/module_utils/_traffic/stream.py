@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import FieldNumbers, LayerSpec
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import REFERENCE, Fill
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import Stack

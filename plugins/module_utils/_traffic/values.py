@@ -14,8 +14,8 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Callable
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes
 
 _NUMBER = r"(?:0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64})"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*-\s*({_NUMBER})\s*(?::\s*(-?{_NUMBER})\s*)?\Z")

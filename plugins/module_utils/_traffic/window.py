@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.patches import Axis, Place
 
 

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import lanes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
 
 
 def lanes_of(numbers):
