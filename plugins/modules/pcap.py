@@ -45,6 +45,25 @@ options:
       - Times are in microseconds, or in nanoseconds if microseconds cannot hold the interval exactly.
     type: float
     default: 0.000001
+  mark:
+    description:
+      - Whether the frames carry a mark in the last bytes of their payload, with O(mark_id), the stream's place in the
+        list, and the frame's number in its stream. A receiver can tell lost frames from doubled and reordered ones
+        by it.
+      - The mark is in the padding that O(streams[].size) adds, never in what O(streams[].layers) says. It takes 14
+        bytes, or 6 where there are fewer. Frames with less padding have no mark, and RV(pcap.marks) counts them.
+      - The checksums are right.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  mark_id:
+    description:
+      - The id of the test in the marks, a number below 2 to the power of 32 or a short text. Give each of several tests
+        at a time another one.
+      - The same description and id give the same bytes.
+    type: str
+    default: "0"
+    version_added: 0.2.0
   streams:
     description:
       - The traffic. Streams follow one another, or are interleaved if each has a O(streams[].weight).
@@ -268,6 +287,18 @@ pcap:
         - V(none) if the module would have to look at more than 100,000 frames, because streams share flows or a field
           has a value twice.
       type: int
+    marks:
+      description: What the frames' marks say. V(none) without O(mark).
+      type: dict
+      contains:
+        test:
+          description: The number of the test in them. It is O(mark_id), or follows from it if that is a text.
+          type: int
+        streams:
+          description: Each stream's number in its marks (C(stream)), its C(name), and how many of its frames have a
+            mark (C(marked)) or no room for one (C(unmarked)).
+          type: list
+          elements: dict
     sha256:
       description: The file's SHA-256, in hexadecimal.
       type: str
@@ -278,6 +309,7 @@ pcap:
     file_bytes: 6064058
     sizes: {"78": 64511}
     flows: 64511
+    marks: null
     sha256: b95c5f2cc32d20edc0aef3a750284a019b63d63a87c381ec95471d1018655cee
 """
 
@@ -309,6 +341,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "interval": {"type": "float", "default": 0.000001},
+            "mark": {"type": "bool", "default": False},
+            "mark_id": {"type": "str", "default": "0"},
             "streams": {
                 "type": "list",
                 "elements": "dict",
@@ -331,6 +365,7 @@ def main() -> None:
                 else lambda new, path: module.atomic_move(new, path, unsafe_writes=module.params["unsafe_writes"])
             ),
             with_diff=module._diff,
+            mark_id=module.params["mark_id"] if module.params["mark"] else None,
         )
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)

@@ -20,6 +20,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import LONG, SHORT, test_number
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
     GLOBAL_HEADER,
     MAGIC_MICROSECONDS,
@@ -29,7 +30,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file im
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.flow_count import count_flows
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.summary import summarize
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import RING
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.interleave import RING, Interleaved
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import RECORD
 
@@ -283,19 +284,55 @@ def _lines(packets: int, frame_bytes: int, file_bytes: int, sizes: Mapping[int, 
     return f"packets: {packets}\nbytes: {frame_bytes}\nfile_bytes: {file_bytes}\nsizes: {ordered}\nsha256: {sha256}\n"
 
 
+def _marks(test: int, given: Any, traffic: Interleaved) -> dict[str, Any]:
+    """What the marks of a file say, and how many frames of each stream have one."""
+    streams = [
+        {
+            "stream": number,
+            "name": one.get("name"),
+            "marked": stream.marked(),
+            "unmarked": stream.frames - stream.marked(),
+        }
+        for number, (one, stream) in enumerate(zip(given, traffic.streams))
+    ]
+    return {"test": test, "streams": streams}
+
+
+def _unmarked(marks: Mapping[str, Any] | None) -> list[str]:
+    """A warning for the streams in which frames have no room for a mark."""
+    streams = [one for one in marks["streams"] if one["unmarked"]] if marks else []
+    if not streams:
+        return []
+    said = ", ".join(
+        f"{one['unmarked']} of {one['unmarked'] + one['marked']} in {one['name'] or 'stream ' + str(one['stream'])}"
+        for one in streams
+    )
+    return [
+        f"Some frames have no mark, since the padding that size adds is too short for one: {said}. A mark takes"
+        f" {LONG} bytes of padding, or {SHORT} (in the first 256 streams of up to 16777216 frames each)."
+    ]
+
+
 def make_pcap(
-    path: str, streams: Any, interval: Any, *, replace: Callable[[str, str], object] | None, with_diff: bool = False
+    path: str,
+    streams: Any,
+    interval: Any,
+    *,
+    replace: Callable[[str, str], object] | None,
+    with_diff: bool = False,
+    mark_id: str | None = None,
 ) -> dict[str, Any]:
     """Make ``path`` the pcap of a traffic spec: what the module does, and what it returns.
 
+    :param mark_id: the test's id in the frames' marks; None: no marks.
     :param replace: see :func:`write`; None: tell what would be done, and do nothing.
-    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, sha256), ``warnings`` if there are
-    any and, if
-        asked for, ``diff``.
+    :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, marks, sha256), ``warnings`` if
+        there are any and, if asked for, ``diff``.
     :raises TrafficgenError: the spec is wrong or the path cannot be written. Nothing has changed then.
     """
     target = _target(path)
-    traffic, link_type, nanoseconds = read_traffic(streams, interval)
+    test = None if mark_id is None else test_number(mark_id)
+    traffic, link_type, nanoseconds = read_traffic(streams, interval, test)
     total = traffic.total_bytes()
     needed = None if total is None else GLOBAL_HEADER.size + RECORD.size * traffic.frames + total
 
@@ -329,11 +366,13 @@ def make_pcap(
             "file_bytes": made.file_bytes,
             "sizes": {size: traffic.sizes[size] for size in sorted(traffic.sizes)},
             "flows": count_flows(traffic.streams, link_type),
+            "marks": None if test is None else _marks(test, streams, traffic),
             "sha256": made.sha256,
         },
     }
-    if traffic.warnings():
-        result["warnings"] = traffic.warnings()
+    warnings = traffic.warnings() + _unmarked(result["pcap"]["marks"])
+    if warnings:
+        result["warnings"] = warnings
     if with_diff:
         after = _lines(traffic.frames, frame_bytes, made.file_bytes, traffic.sizes, made.sha256)
         result["diff"] = {"before_header": path, "after_header": path, "before": before, "after": after}

@@ -175,8 +175,9 @@ def _together(layers: list[LayerSpec], given: Any, on: str) -> list[list[Member]
     return groups
 
 
-def read_stream(given: dict[str, Any], on: str, number: int = 0) -> Stream:
-    """One stream of a spec. ``on`` names it in errors, ``number`` is its place in the file."""
+def read_stream(given: dict[str, Any], on: str, number: int = 0, test: int | None = None) -> Stream:
+    """One stream of a spec. ``on`` names it in errors, ``number`` is its place in the file; ``test`` is the number in
+    its marks, None for none."""
     options = _with_preset(given, on)
     layers = read_stack(_layer_entries(options.get("layers"), on), on)
     base = options.get("size_of", "wire")
@@ -185,7 +186,17 @@ def read_stream(given: dict[str, Any], on: str, number: int = 0) -> Stream:
     weight = _positive(options.get("weight", 1), "weight", on)
     together = _together(layers, options.get("together"), f"{on}, together")
     fill = _fill(options, number, on)
-    return Stream(layers, sizes=sizes, base=base, count=count, weight=weight, fill=fill, on=on, together=together)
+    return Stream(
+        layers,
+        sizes=sizes,
+        base=base,
+        count=count,
+        weight=weight,
+        fill=fill,
+        on=on,
+        together=together,
+        marks=None if test is None else (test, number),
+    )
 
 
 def read_interval(interval: Any) -> tuple[Clock, bool]:
@@ -211,11 +222,12 @@ def read_interval(interval: Any) -> tuple[Clock, bool]:
     return Clock(int(nanoseconds), 10**9), True
 
 
-def read_traffic(streams: Any, interval: Any) -> tuple[Interleaved, int, bool]:
+def read_traffic(streams: Any, interval: Any, test: int | None = None) -> tuple[Interleaved, int, bool]:
     """All of a spec: the traffic, its pcap link type, and whether its times are in nanoseconds.
 
     :param streams: the module's ``streams``. With a ``weight`` in every one they are interleaved, with none they follow
     one another.
+    :param test: the number of the test in the frames' marks; None: no marks.
     """
     if not streams:
         raise TrafficgenError(
@@ -233,7 +245,7 @@ def read_traffic(streams: Any, interval: Any) -> tuple[Interleaved, int, bool]:
     for number, given in enumerate(streams):
         name = given.get("name")
         on = f"stream {name!r}" if name else f"streams[{number}]"
-        read.append(read_stream({key: given[key] for key in given if key != "name"}, on, number))
+        read.append(read_stream({key: given[key] for key in given if key != "name"}, on, number, test))
     link_types = {stream.stack.link_type() for stream in read}
     if len(link_types) > 1:
         raise TrafficgenError(

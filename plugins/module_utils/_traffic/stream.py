@@ -19,8 +19,9 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import StreamMarks
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import FieldNumbers, LayerSpec
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import REFERENCE, Fill
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fill import REFERENCE, Fill, MarkedFill
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.patches import (
     Analysis,
@@ -65,6 +66,7 @@ class Stream:
     :param count: how many frames; None: the product of the varying fields, or the number of sizes where that is more.
     :param on: what the stream is called in an error.
     :param together: groups of varying fields that change together, of as many values each.
+    :param marks: the test's number and the stream's in the frames' marks; None: they have none.
     """
 
     def __init__(
@@ -78,15 +80,16 @@ class Stream:
         fill: Fill,
         on: str,
         together: Sequence[Sequence[Member]] = (),
+        marks: tuple[int, int] | None = None,
     ) -> None:
         self.on = on
         self.weight = weight
         self._base = base
         self._sizes = list(sizes)
-        self.fill = fill
         self.stack = Stack(layers, on)
         self.axes, self.product = self._axes(together)
         self.frames = count if count is not None else max(self.product, len(self._sizes), 1)
+        self.fill = fill if marks is None else MarkedFill(fill, StreamMarks(*marks, self.frames))
         self._templates: dict[tuple[int, ...], Template] = {}
         self._writes: dict[Any, Any] = {}  # templates of several sizes write the same bytes: one object for all
         self._shapes: dict[tuple[int, ...], tuple[Patches, int, int | None]] = {}
@@ -94,11 +97,13 @@ class Stream:
         self._one_each = False  # whether each frame is a shape of its own
         self.patched: list[Axis] = []
         self.patched = self._patchable()
+        self._number_marks()
         if not self._agrees():
             self.patched = []
-            self._one_each = fill.varies
+            self._one_each = self.fill.varies
             self._templates.clear()
             self._shapes.clear()
+            self._number_marks()
 
     def _axes(self, together: Sequence[Sequence[Member]]) -> tuple[list[Axis], int]:
         """The varying fields in Scapy's order of the product, what moves together at the place of its fastest; and the
@@ -207,11 +212,7 @@ class Stream:
 
     def scapy_frame(self, frame: int) -> bytes:
         """Frame number ``frame`` as Scapy builds it: what every other way has to equal."""
-        values = self._values(frame)
-        if not self._sizes:
-            return self.stack.build(values)
-        shape = self._shapes.get(self.shape(frame)[1:]) or self._shape_of(values, Patches((), ()))
-        return self.stack.build(values, self.fill.payload(self._padding(frame, *shape[1:]), frame))
+        return self.stack.build(self._values(frame), self.fill.payload(self._padding_of(frame), frame))
 
     def patched_frame(self, frame: int) -> bytearray:
         """Frame number ``frame``, patched into its template."""
@@ -230,6 +231,24 @@ class Stream:
                 remedy=f"The layers alone make a frame of {length} bytes. Give {size + length - wanted} or more.",
             )
         return wanted - length
+
+    def _padding_of(self, frame: int) -> int:
+        """The same, whatever the frame's shape is."""
+        if not self._sizes:
+            return 0
+        shape = self._shapes.get(self.shape(frame)[1:]) or self._shape_of(self._values(frame), Patches((), ()))
+        return self._padding(frame, *shape[1:])
+
+    def _number_marks(self) -> None:
+        """Tell a fill with marks which frames have room for one."""
+        if isinstance(self.fill, MarkedFill) and self._sizes:
+            self.fill.number_frames(
+                [self._padding_of(frame) for frame in range(min(self._lengths_period(), self.frames))]
+            )
+
+    def marked(self) -> int:
+        """How many of its frames have a mark."""
+        return self.fill.number(self.frames) if isinstance(self.fill, MarkedFill) else 0
 
     def _ip_offset(self, values: dict[tuple[int, str], Any]) -> int | None:
         return self.stack.ip_offset(values) if self._base == "ip" and self._sizes else None
@@ -286,9 +305,10 @@ class Stream:
 
     def period(self) -> int:
         """After how many frames the shapes come round again."""
+        return self._lengths_period() * (max(self.frames, 1) if self._one_each else 1)
+
+    def _lengths_period(self) -> int:
         period = max(len(self._sizes), 1)
-        if self._one_each:
-            return period * max(self.frames, 1)
         for axis in self.shaping:
             cycle = axis.stride * axis.values.count
             period = period * cycle // gcd(period, cycle)
@@ -375,11 +395,9 @@ def fill_records(
                 buffer[base + byte :: turn] = seconds[byte::4]
                 buffer[base + 4 + byte :: turn] = fractions[byte::4]
         _patch(buffer, base, turn, template, slot, windows[id(slot.stream)], count)
-        if template.padding and slot.stream.fill.varies:
-            frame, at = slot.frame, base + len(template.head)
-            for _turn in range(count):
-                buffer[at : at + template.padding] = slot.stream.fill.payload(template.padding, frame)
-                frame, at = frame + slot.step, at + turn
+        if template.padding:
+            frames = range(slot.frame, slot.frame + slot.step * count, slot.step)
+            slot.stream.fill.fill(buffer, base + len(template.head), turn, template.padding, frames)
         base += template.length
     return buffer
 

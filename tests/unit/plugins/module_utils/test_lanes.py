@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes
 
 
 def lanes_of(numbers):
@@ -20,7 +20,7 @@ def lanes_of(numbers):
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 256])
 def test_a_progression_is_start_and_steps(width, count):
     start = (1 << (8 * width)) - count
-    data = lanes.progression(start, 1, width, count)
+    data = _lanes.progression(start, 1, width, count)
     assert data == b"".join(number.to_bytes(width, "little") for number in range(start, start + count))
 
 
@@ -42,16 +42,16 @@ def test_checksums_are_those_of_rfc_1071(zero_is_ffff):
         0xFFFFFFFF,
         *(chance.randrange(1, 1 << 32) for _turn in range(500)),
     ]
-    high, low = lanes.checksum_columns(lanes_of(totals), len(totals), zero_is_ffff)
+    high, low = _lanes.checksum_columns(lanes_of(totals), len(totals), zero_is_ffff)
     assert [one << 8 | other for one, other in zip(high, low)] == [checksum(total) for total in totals]
 
 
 def test_the_example_of_rfc_1071():
     # Section 3: the words 0001 f203 f4f5 f6f7 sum to 2ddf0, which folds to ddf2.
-    sums = lanes.word_sums([bytes([byte]) for byte in (0x00, 0x01, 0xF2, 0x03, 0xF4, 0xF5, 0xF6, 0xF7)])
-    assert lanes.fold(sums, 1) == 0xDDF2
+    sums = _lanes.word_sums([bytes([byte]) for byte in (0x00, 0x01, 0xF2, 0x03, 0xF4, 0xF5, 0xF6, 0xF7)])
+    assert _lanes.fold(sums, 1) == 0xDDF2
 
 
 def test_picking_lanes():
-    assert lanes.picked(lanes_of([1, 2, 3, 4, 5]), 5, 1, 2) == (lanes_of([2, 4]), 2)
-    assert lanes.picked(lanes_of([1, 2]), 2, 0, 1) == (lanes_of([1, 2]), 2)
+    assert _lanes.picked(lanes_of([1, 2, 3, 4, 5]), 5, 1, 2) == (lanes_of([2, 4]), 2)
+    assert _lanes.picked(lanes_of([1, 2]), 2, 0, 1) == (lanes_of([1, 2]), 2)
