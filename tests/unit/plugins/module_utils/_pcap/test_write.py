@@ -38,6 +38,7 @@ def test_the_file_is_what_the_result_says(tmp_path):
         "file_bytes": 24 + 5000 * (16 + 78),
         "sizes": {78: 5000},
         "flows": 5000,
+        "marks": None,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     packets = rdpcap(str(path))
