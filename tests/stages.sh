@@ -340,6 +340,12 @@ stage_demo() {
     if [ -n "$oldest" ]; then use_venv oldest; fi
     ansible-playbook --version | head -n 1
     timeout 300 ./run demo "$cache/$stage" -e demo_seconds=2 -e demo_l1_mbps=10
+    # These send nothing, and show no table of before.
+    ./run demo --help | grep -q '^Usage: ./run demo '
+    for only in --check --syntax-check --list-tasks; do
+        ./run demo "$cache/$stage" "$only" >"$cache/$stage/said"
+        if grep 'results.json$' "$cache/$stage/said"; then fail "$only showed the table of the run before"; fi
+    done
     "$cache/dev/bin/python" tests/check_demo.py "$cache/$stage" 10
 }
 
