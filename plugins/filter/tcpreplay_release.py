@@ -32,8 +32,10 @@ _value:
     - C(valid), whether this is the number of a release (C(v4.4.2) and C(4.4) are not).
     - C(netmap), with C(usable), whether it can send through netmap if built with it, null if unknown, and C(reason),
       one sentence.
+    - C(ring_fix), whether the role P(wirespeed.trafficgen.tcpreplay#role) repairs its wait for netmap's rings other
+      than the first.
   type: dict
-  sample: {valid: true, netmap: {usable: true, reason: versions 4.3.4 to 4.4.3 work}}
+  sample: {valid: true, netmap: {usable: true, reason: versions 4.3.4 to 4.4.3 work}, ring_fix: true}
 """
 
 from typing import Any
@@ -46,11 +48,16 @@ def tcpreplay_release(name: Any) -> dict[str, Any]:
     from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
         netmap_of_release,
         release_of,
+        ring_fix_for,
     )
 
     release = release_of(str(name))
     usable, reason = (None, "not a release of tcpreplay") if release is None else netmap_of_release(release)
-    return {"valid": release is not None, "netmap": {"usable": usable, "reason": reason}}
+    return {
+        "valid": release is not None,
+        "netmap": {"usable": usable, "reason": reason},
+        "ring_fix": release is not None and ring_fix_for(release),
+    }
 
 
 FilterModule = filter_module(tcpreplay_release)

@@ -124,6 +124,15 @@ tcpreplay_info:
         module_loaded:
           description: Whether the running kernel has netmap.
           type: bool
+        rings:
+          description:
+            - V(all) if it can send on each of a port's rings, so that O(wirespeed.trafficgen.tcpreplay#module:workers)
+              can be more than one. V(one) if it can send on the first only, as tcpreplay's own sources have it.
+            - From the record of the role P(wirespeed.trafficgen.tcpreplay#role), by the program's hash. Null for a
+              program that the role has not built, without root, and without netmap.
+          type: str
+          sample: all
+          version_added: 0.2.0
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -131,6 +140,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import find_executable, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rings import rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     REMEDY,
     netmap_verdict,
@@ -150,7 +160,12 @@ def main() -> None:
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
     usable, reason = netmap_verdict(version)
-    netmap = {"usable": usable, "reason": reason, "module_loaded": installed.loaded()}
+    netmap = {
+        "usable": usable,
+        "reason": reason,
+        "module_loaded": installed.loaded(),
+        "rings": rings(path, version),
+    }
     module.exit_json(changed=False, tcpreplay_info={"path": path, **version.as_result(), "netmap": netmap})
 
 

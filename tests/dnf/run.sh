@@ -40,6 +40,9 @@ tarball() {
 rm -rf "$folder/tcpreplay"
 cp -R "$here/../sources/tcpreplay" "$folder/tcpreplay"
 tarball good
+sed -i '/cur_tx_ring = 0;/d' "$folder/tcpreplay/src/common/netmap.c"
+tarball other-rings
+cp "$here/../sources/tcpreplay/src/common/netmap.c" "$folder/tcpreplay/src/common/"
 echo 4.4.4 >"$folder/tcpreplay/VERSION"
 tarball broken-version
 echo 4.4.2 >"$folder/tcpreplay/VERSION"
@@ -70,7 +73,7 @@ tcpreplay_netmap_dir=/srv/netmap
 tcpreplay_url=/srv/good.tar.gz
 tcpreplay_checksum=$(checksum good)
 generator_interfaces=["tgport0"]
-checksums={"broken": "$(checksum broken)", "broken-version": "$(checksum broken-version)"}
+checksums={"broken": "$(checksum broken)", "broken-version": "$(checksum broken-version)", "other-rings": "$(checksum other-rings)"}
 END
 
 # --- What is looked at ---
@@ -192,10 +195,11 @@ grep -q '^iproute-tc' "$folder/log" || wrong 'no tc, which the module tcpreplay 
 grep -q '^flex' "$folder/log" || wrong 'nothing from the group'
 grep -qx 'enabled=0' "$root/etc/yum.repos.d/crb.repo" || wrong 'CRB stays on'
 chroot "$root" /usr/local/bin/tcpreplay --version 2>&1 | grep -qx 'Optional injection method: netmap' || wrong 'no tcpreplay with netmap'
+chroot "$root" /usr/local/bin/tcpreplay --rings || wrong 'this tcpreplay waits for a ring that it does not have'
 chroot "$root" python3 -c 'import scapy.layers.inet' || wrong 'no Scapy'
 grep -qx 'unmanaged-devices+=interface-name:tgport0' "$root/etc/NetworkManager/conf.d/90-trafficgen.conf" || wrong 'NetworkManager would take the port'
 chroot "$root" /etc/ansible/facts.d/trafficgen.fact |
-    python -c 'import json, sys; said = json.load(sys.stdin)["tcpreplay"]; assert said["version"] == "4.4.2" and said["built"], said'
+    python -c 'import json, sys; said = json.load(sys.stdin)["tcpreplay"]; assert said["version"] == "4.4.2" and said["built"] and said["rings"] == "all", said'
 
 say 'Again: nothing changes, and that quickly'
 begin=$(date +%s)

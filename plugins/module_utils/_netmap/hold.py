@@ -30,7 +30,7 @@ class Hold:
         self._interface = interface
         self._port = port
         self._taken = time.monotonic()
-        port.take(interface.name)
+        self.tx_rings = port.take(interface.name).tx_rings
 
     @property
     def buffer_size(self) -> int:
@@ -59,6 +59,12 @@ class Hold:
         while (left := self._port.waiting()) and time.monotonic() < until:
             time.sleep(_DRAIN_STEP)
         return left
+
+
+def rings_of(interface: Interface) -> int:
+    """How many rings an interface has in netmap to send on. It stays as it is."""
+    with Port(interface.netns) as port:
+        return port.rings(interface.name).tx_rings
 
 
 @contextlib.contextmanager

@@ -152,6 +152,12 @@ def release_of(name: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
+def ring_fix_for(release: tuple[int, int, int]) -> bool:
+    """Whether the role repairs a release's wait for other rings than the first. The netmap of those before has not been
+    tried, of those after is broken, or gives up the wait."""
+    return (4, 3, 4) <= release <= (4, 4, 3)
+
+
 def netmap_verdict(info: VersionInfo) -> tuple[bool | None, str]:
     """Whether this binary's ``--netmap`` works on a network card (None: unknown), and why."""
     if not info.netmap:

@@ -23,7 +23,14 @@ def test_netmap_of_a_release(name, usable):
     assert told["valid"] and told["netmap"]["usable"] is usable and told["netmap"]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("name", "repaired"), [("4.3.3", False), ("4.3.4", True), ("4.4.3", True), ("4.4.4", False), ("4.5.5", False)]
+)
+def test_the_repair_of_a_release(name, repaired):
+    assert tcpreplay_release(name)["ring_fix"] is repaired
+
+
 @pytest.mark.parametrize("name", ["v4.4.2", 4.4, None, "4.4"])
 def test_what_is_no_release(name):
     told = tcpreplay_release(name)
-    assert not told["valid"] and told["netmap"]["usable"] is None
+    assert not told["valid"] and told["netmap"]["usable"] is None and not told["ring_fix"]

@@ -7,6 +7,7 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import hold
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.made_up_clock import Clock
@@ -29,6 +30,10 @@ class Port:
 
     def take(self, interface):
         self.events.append(f"take {interface}")
+        return self.rings(interface)
+
+    def rings(self, interface):
+        return Rings(2, 256, 3, 128)
 
     def buffer_size(self):
         return 2048
@@ -109,6 +114,13 @@ def test_the_rings_drain(clock, monkeypatch):
     began = clock.now
     assert hold.Hold(port, ENS17).drain() == 3
     assert clock.now - began == pytest.approx(2, abs=0.03)
+
+
+def test_its_rings_to_send_on(monkeypatch):
+    port = Port()
+    monkeypatch.setattr(hold, "Port", lambda netns: port)
+    assert (hold.rings_of(ENS17), port.events) == (2, ["close"])
+    assert hold.Hold(port, ENS17).tx_rings == 2
 
 
 def test_it_is_let_go_of_however_the_block_ends(monkeypatch):
