@@ -20,7 +20,8 @@ description:
     module or its connection ends, even by SIGKILL, tcpreplay ends too. If the controller or the network dies silently,
     TCP needs about 15 minutes with Linux's defaults to notice. Until then the run continues, to its own end or
     O(timeout).
-  - When the interface is removed or set down during the run, the task fails and returns what was sent until then.
+  - When the interface is removed or set down during the run, the task fails and returns what was sent until then. So it
+    does when somebody changes the number of rings (C(ethtool -L)) of an interface that is held for netmap (O(hold)).
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.action_group
@@ -132,9 +133,12 @@ options:
         overtake each other.
       - They start a few milliseconds apart, with large pcaps and O(preload) more. RV(run.workers) shows it. A run
         should be much longer than that, as its rate is over the time from the first start to the last end.
-      - More than one is refused at the recorded speed with any O(split), for O(injection_method=netmap) and
-        O(injection_method=af_xdp), and with C(--include) and C(--exclude) in O(extra_args).
-        M(wirespeed.trafficgen.xdp_replay) sends more with as many CPUs.
+      - With O(injection_method=netmap) each sends on a ring of its own. C(ethtool -L) sets how many the port has. That
+        needs O(hold) and a tcpreplay of 4.3.4 to 4.4.3 that the role P(wirespeed.trafficgen.tcpreplay#role) has built
+        with C(tcpreplay_ring_fix), its default. M(wirespeed.trafficgen.tcpreplay_info) shows it (C(rings)).
+      - More than one is refused at the recorded speed with any O(split), for O(injection_method=af_xdp), and with
+        C(--include) and C(--exclude) in O(extra_args). M(wirespeed.trafficgen.xdp_replay) sends more with as many CPUs
+        as several tcpreplay through the kernel.
       - If one fails, the others are stopped, and the task fails.
     version_added: 0.2.0
     type: int
@@ -495,13 +499,16 @@ run:
     workers:
       description:
         - What each of O(workers) did, with the keys of M(wirespeed.trafficgen.xdp_replay). What tcpreplay does not tell
-          (C(queue), C(largest_backlog), C(behind)) is V(null). Before a run all is V(null).
+          (C(largest_backlog), C(behind)) is V(null). Before a run all is V(null).
       version_added: 0.2.0
       type: list
       elements: dict
       contains:
         cpu:
           description: The CPU it was pinned to. V(null) for one worker, and if there were fewer CPUs than workers.
+          type: int
+        queue:
+          description: The ring of netmap it sent on. V(null) for one worker, and without netmap.
           type: int
         packets:
           description: Packets it handed over. V(null) if it printed no statistics.

@@ -17,8 +17,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress
 
-# How a run ends whose interface is lost, in the words of Link.trouble().
-LOST = ("gone from its namespace", "set down")
+OTHER_RINGS = "given another number of rings"
+# How a run ends whose interface is lost, in the words of Link.trouble(), or no longer as netmap took it.
+LOST = ("gone from its namespace", "set down", OTHER_RINGS)
 
 
 @dataclass(frozen=True)

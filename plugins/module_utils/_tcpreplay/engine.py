@@ -26,10 +26,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervi
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import Hold, held
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap, with_paths
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.engine import Engine, Sent
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.engine import OTHER_RINGS, Engine, Sent
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import packets_to_send
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outcome import Outcome
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress
@@ -43,6 +46,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.re
     build_argv,
     parse_request,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rings import check_port
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import Share, write_shares
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import (
     KEYS,
@@ -65,6 +69,7 @@ class Tcpreplay(Engine):
     def __init__(self, plan: TcpreplayPlan, warn: Callable[[str], None]) -> None:
         super().__init__(plan, warn)
         self._hold: Hold | None = None
+        self._queues: int | None = None
         request = plan.request
         several = request.workers > 1
         self.whole_intervals = several
@@ -82,6 +87,7 @@ class Tcpreplay(Engine):
             return False
         self._hold = stack.enter_context(held(plan.request.sender))
         check_buffers(plan.request, plan.traffic, self._hold.buffer_size)
+        check_port(plan.request.workers, plan.request.sender, self._hold.tx_rings)
         self._hold.wait_for_link(watch, plan.request.netmap_delay or 0)
         return True
 
@@ -96,6 +102,7 @@ class Tcpreplay(Engine):
     ) -> Sent:
         """Run the program, or several."""
         plan, request = self.plan, self.plan.request
+        self._queues = _queues(request.sender) if self._hold else None
         numbers, programs = self._programs(Listener(progress, request.workers), locks)
         done = supervise(
             programs,
@@ -103,9 +110,10 @@ class Tcpreplay(Engine):
             timeout=plan.timeout,
             netns=request.sender.netns,
             grace=_GRACE + 2 * plan.netmap_delay,
-            stop=stop,
+            stop=lambda: stop() or self._other_rings(),
             mark=mark,
         )
+        others = self._other_rings()
         if self._hold and done[0].ended != "gone" and (left := self._hold.drain()):
             name = request.sender.name
             self.warn(f"{left} frames were still in the rings of {name} when it was let go, and did not leave.")
@@ -114,14 +122,14 @@ class Tcpreplay(Engine):
         workers, complaint = self._ended(numbers, done)
         stats = workers[0].stats if request.workers == 1 else together(workers, request.sender.name)
         for number, tree in zip(numbers, trees(workers)):
-            self._workers[number] = tree
+            self._workers[number] = {**tree, "queue": self._ring(number)}
         # Of those that were stopped since another failed, the status says nothing.
         statuses = [one.status for one in done if one.ended != OTHER_FAILED]
         status = next(filter(None, statuses), 0)
         # It complained, and yet sent it all, or whatever it sent.
         sent_all = status == 0 and (stats["packets"] or -1) >= packets_to_send(request, plan.traffic)
         return Sent(
-            ended=next((one.ended for one in done if one.ended not in ("exited", OTHER_FAILED)), "exited"),
+            ended=next((one.ended for one in done if one.ended not in ("exited", OTHER_FAILED)), others or "exited"),
             killed=any(one.killed for one in done),
             started=min(one.started for one in done),
             finished=max(one.finished for one in done),
@@ -131,6 +139,12 @@ class Tcpreplay(Engine):
             harmless=sent_all or isinstance(complaint, Uncounted),
             printed=("".join(one.stdout for one in done), "".join(one.stderr for one in done)),
         )
+
+    def _other_rings(self) -> str:
+        """What was done to the rings of an interface that is held, else empty. The driver has made new ones, which
+        netmap does not know of: what is in its own may never leave."""
+        changed = self._queues is not None and _queues(self.plan.request.sender) not in (self._queues, None)
+        return OTHER_RINGS if changed else ""
 
     def _programs(self, listener: Listener, locks: Sequence[int]) -> tuple[list[int], list[Program]]:
         """The workers that have something to send, by their numbers, and the program of each."""
@@ -142,7 +156,7 @@ class Tcpreplay(Engine):
         traffic, programs, numbers = plan.traffic, [], []
         for number, share in enumerate(self._shares):
             if not share.packets or share.limit == 0:
-                self._workers[number] = idle(self._cpus[number])
+                self._workers[number] = {**idle(self._cpus[number]), "queue": self._ring(number)}
                 listener.leave_out(number)
                 continue
             rate = plan.rate.part(share.packets / traffic.packets, share.bytes / traffic.bytes)
@@ -151,12 +165,17 @@ class Tcpreplay(Engine):
                 replace(plan.rate, argv=rate),
                 plan.argv[0],
                 plan.netmap_delay,
+                self._ring(number),
             )
             cpu = self._cpus[number]
             cpus = request.cpus if cpu is None else {cpu}
             programs.append(Program(argv, cpus, partial(listener.listen, worker=number), [*locks, share.file.fileno()]))
             numbers.append(number)
         return numbers, programs
+
+    def _ring(self, number: int) -> int | None:
+        """The ring of netmap that a worker sends on, where there are several."""
+        return number if self.plan.netmap and self._shares else None
 
     def _ended(self, numbers: Sequence[int], done: Sequence[Supervised]) -> tuple[list[Worker], TrafficgenError | None]:
         """What each worker said, and the first complaint that is not of having been stopped."""
@@ -260,6 +279,13 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
         return Tcpreplay(make_plan(request, pcaps, warn, link_limit), warn)
 
     return runs.carry_out(params, parse_request, engine_of, warn=warn, check_mode=check_mode)
+
+
+def _queues(interface: Interface) -> int | None:
+    """How many queues the driver has to send on; None where that cannot be read, as of an interface that is gone."""
+    with contextlib.suppress(TrafficgenError, OSError):
+        return xdp.queues(interface, read_link(interface))["tx"]
+    return None
 
 
 def _with_paths(done: Supervised, pcaps: Sequence[OpenedPcap]) -> Supervised:

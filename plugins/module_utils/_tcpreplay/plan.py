@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.re
     build_argv,
     options_used,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rings import check_port, check_program
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import check_room
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     REMEDY,
@@ -78,6 +79,9 @@ def make_plan(
     for option in options_used(argv):
         require_option(version, option)
     if method == "netmap":
+        if request.workers > 1:
+            check_program(request.workers, executable, version)
+            check_port(request.workers, request.sender)
         check_buffers(request, found.traffic, installed.buffer_size())
     check_memory(request, found.traffic, _available_memory())
     if request.workers > 1:

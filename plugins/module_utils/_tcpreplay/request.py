@@ -90,6 +90,12 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
     :raises TrafficgenError: naming the parameter.
     """
     check_not_netmaps(params["interface"])
+    if params["injection_method"] == "netmap" and (mark := re.search(r"[-!*^{}]", params["interface"])):
+        raise TrafficgenError(
+            f"tcpreplay takes {mark[0]} and what follows in a name for a ring of netmap",
+            on=f"interface {params['interface']}",
+            remedy="Rename it (`ip link set NAME name NEW`), or use another injection_method.",
+        )
     shared = parse_shared(params, online)
     if len(params["pcaps"]) > MAX_FILES:
         raise TrafficgenError(
@@ -129,9 +135,9 @@ def _check_workers(params: Mapping[str, Any], rate_form: str | None, extra: Extr
     if rate_form in (None, "multiplier"):
         what = "several tcpreplay cannot share the recorded speed"
         remedy = "Set a rate or topspeed, set workers: 1, or use the module xdp_replay with split: flow."
-    elif method == "netmap":
-        what = "several tcpreplay cannot send through netmap yet"
-        remedy = "Set workers: 1, or injection_method: pf_packet."
+    elif method == "netmap" and not params["hold"]:
+        what = "several tcpreplay cannot take the port and give it back each on its own"
+        remedy = "Set hold: true, its default, or workers: 1."
     elif method == "af_xdp":
         what = "several tcpreplay cannot send through AF_XDP: each would use the same queue"
         remedy = "Use the module xdp_replay, or set injection_method: pf_packet."
@@ -142,12 +148,16 @@ def _check_workers(params: Mapping[str, Any], rate_form: str | None, extra: Extr
         raise TrafficgenError(what, on=f"workers {number}", remedy=remedy)
 
 
-def build_argv(request: TcpreplayRequest, plan: RatePlan, executable: str, netmap_delay: int) -> list[str]:
+def build_argv(
+    request: TcpreplayRequest, plan: RatePlan, executable: str, netmap_delay: int, ring: int | None = None
+) -> list[str]:
     """tcpreplay's command line.
 
     :param plan: how to ask for the rate.
+    :param ring: of netmap, to send on; None for the first.
     """
     netmap, stats = request.injection_method == "netmap", request.stats_interval
+    name = request.sender.name if ring is None else f"netmap:{request.sender.name}-{ring}"
     options = (
         (f"--duration={request.duration}", request.duration is not None),
         (f"--limit={request.limit}", request.limit is not None),
@@ -159,7 +169,7 @@ def build_argv(request: TcpreplayRequest, plan: RatePlan, executable: str, netma
         (f"--nm-delay={netmap_delay}", netmap),
         ("--xdp", request.injection_method == "af_xdp"),
     )
-    first = [executable, f"--intf1={request.sender.name}", *plan.argv, f"--loop={request.loop}"]
+    first = [executable, f"--intf1={name}", *plan.argv, f"--loop={request.loop}"]
     return [*first, *(option for option, wanted in options if wanted), *request.extra.argv, *request.pcaps]
 
 

@@ -142,12 +142,6 @@ def check_workers(workers: Any) -> dict[str, int | str]:
     for method, number in workers.items():
         auto = method == "af_xdp" and number == "auto"
         checked[str(method)] = "auto" if auto else whole_number(number, f"{_WORKERS}, {method}:", 1)
-    if checked.get("netmap", 1) != 1:
-        raise TrafficgenError(
-            "several tcpreplay cannot send through netmap yet",
-            on=f"{_WORKERS}, netmap: {checked['netmap']}",
-            remedy="Leave netmap out of throughput_workers, or set it to 1.",
-        )
     return checked
 
 

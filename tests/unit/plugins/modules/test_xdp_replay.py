@@ -186,7 +186,7 @@ def test_the_result_is_tcpreplay_s_tree(ask, given):
     of_worker = yaml.safe_load(xdp_replay.RETURN)["run"]["contains"]["workers"]["contains"]
     assert set(found["run"]["workers"][0]) == set(of_worker) == set(KEYS)
     of_theirs = theirs["run"]["contains"]["workers"]["contains"]
-    assert set(of_worker) - set(of_theirs) == {"queue", "largest_backlog", "behind"}
+    assert set(of_worker) - set(of_theirs) == {"largest_backlog", "behind"}
 
 
 def test_where_netmap_may_have_the_port(given, monkeypatch):

@@ -22,7 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import plan as plans
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import engine, rings
 from ansible_collections.wirespeed.trafficgen.plugins.modules.tcpreplay import ARGUMENT_SPEC
 
 STAND_IN = str(Path(__file__).resolve().parents[4] / "fixtures/stand_in_tcpreplay.sh")
@@ -54,6 +54,8 @@ class Host:
     buffer_size = 2048
     left = 0
     queue = None
+    # Of netmap, and of the driver.
+    tx_rings = queues = 4
 
     def __init__(self, params):
         self.params, self.warnings = params, []
@@ -258,6 +260,8 @@ def host(monkeypatch, pcap_of):
     replace(receiver, add_frame_counter="add_counter", read_frame_counter="read", remove_frame_counter="remove")
     replace(runs, only_run="only_run", Link="link", wait_for_link="wait_for_nic")
     replace(engine, held="held")
+    monkeypatch.setattr(engine, "_queues", lambda interface: host.queues)
+    monkeypatch.setattr(rings, "rings_of", lambda interface: host.tx_rings)
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")
     monkeypatch.setattr(receiver, "MissedNote", lambda interface: host)
