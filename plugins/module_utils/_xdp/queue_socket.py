@@ -18,6 +18,7 @@ import os
 import socket
 import struct
 import time
+from array import array
 from typing import Literal
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -28,10 +29,11 @@ CHUNK = 4096  # bytes of UMEM that no frame may cross; the kernel takes 2048 and
 RING = 2048  # descriptors
 _AF_XDP, _SOL_XDP = 44, 283
 _OFFSETS, _TX_RING, _UMEM_REG, _FILL_RING, _COMPLETION_RING, _STATISTICS, _OPTIONS, _BUDGET = 1, 3, 4, 5, 6, 7, 8, 9
-_MMAP_TX, _MMAP_COMPLETION = 0x80000000, 0x180000000
-_COPY, _NEED_WAKEUP = 2, 8
-_ZERO_COPY = 1  # of XDP_OPTIONS
-_DESCRIPTOR, _ADDRESS = 16, 8  # bytes of an entry of the TX ring, and of the completion ring
+_MMAP_TX, _MMAP_FILL, _MMAP_COMPLETION = 0x80000000, 0x100000000, 0x180000000
+_COPY, _ZERO_COPY, _NEED_WAKEUP = 2, 4, 8
+_IS_ZERO_COPY = 1  # of XDP_OPTIONS
+_WAKE_UP = 1  # XDP_RING_NEED_WAKEUP, of a ring's flags
+_DESCRIPTOR, _ADDRESS = 16, 8  # bytes of an entry of the TX ring, and of the fill and completion rings
 _PATIENCE = 1.0  # seconds for a queue to be free: the kernel lets it go a while after its last socket was closed
 _SO_SNDBUFFORCE = 33  # asm-generic/socket.h
 _UMEM = struct.Struct("=QQII")  # address, length, chunk size, headroom: the first form, which every kernel takes
@@ -58,6 +60,11 @@ _BIND_REMEDIES = {
     errno.ENETDOWN: "Bring the interface up.",
     errno.EPERM: "Run the task as root (become: true), or with CAP_NET_RAW.",
 }
+_NO_ZERO_COPY = (
+    "The driver refuses zero copy there. It wants both a queue to receive and one to send of that number, and some want"
+    " less (an MTU below 3 KB; of a virtio_net, `iommu_platform=on,disable-legacy=on` in QEMU). Set mode: copy."
+)
+_ZERO_COPY_REMEDIES = {**_BIND_REMEDIES, errno.EINVAL: _NO_ZERO_COPY, errno.EOPNOTSUPP: _NO_ZERO_COPY}
 
 
 def check_machine() -> None:
@@ -71,9 +78,13 @@ def check_machine() -> None:
 
 
 class QueueSocket:
-    """The socket of one queue. ``umem``: its frames' memory, of which both the worker and its parent have the same."""
+    """The socket of one queue. ``umem``: its frames' memory, of which both the worker and its parent have the same.
 
-    def __init__(self, interface: Interface, queue: int, umem_bytes: int) -> None:
+    :param receive: buffers for what arrives at the queue, a power of two. With zero copy the port has no others, and
+        hears nothing without them; a program that lets all pass gives each back.
+    """
+
+    def __init__(self, interface: Interface, queue: int, umem_bytes: int, receive: int = 0) -> None:
         self._interface, self.queue = interface, queue
         try:
             with inside(interface.netns):
@@ -84,22 +95,23 @@ class QueueSocket:
         self._maps: list[mmap.mmap] = []
         self._views: list[memoryview] = []
         try:
-            self._set_up(umem_bytes)
+            self._set_up(umem_bytes, receive)
         except OSError as error:
             self.close()
             raise self._refused(
                 f"its {-(-umem_bytes >> 20)} MB for frames could not be reserved", error, _MEMORY_REMEDIES
             ) from error
 
-    def _set_up(self, umem_bytes: int) -> None:
-        umem = self._kept(mmap.mmap(-1, umem_bytes))
+    def _set_up(self, umem_bytes: int, receive: int) -> None:
+        whole = umem_bytes + receive * CHUNK
+        umem = self._kept(mmap.mmap(-1, whole))
         there = ctypes.c_char.from_buffer(umem)
         address = ctypes.addressof(there)
         del there  # it keeps the memory from being closed
-        self._socket.setsockopt(_SOL_XDP, _UMEM_REG, _UMEM.pack(address, umem_bytes, CHUNK, 0))
-        for ring in (_FILL_RING, _COMPLETION_RING, _TX_RING):
-            self._socket.setsockopt(_SOL_XDP, ring, RING)
-        _receive, tx, _fill, completion = _RING_OFFSETS.iter_unpack(
+        self._socket.setsockopt(_SOL_XDP, _UMEM_REG, _UMEM.pack(address, whole, CHUNK, 0))
+        for ring, entries in ((_FILL_RING, receive or RING), (_COMPLETION_RING, RING), (_TX_RING, RING)):
+            self._socket.setsockopt(_SOL_XDP, ring, entries)
+        _receive, tx, fill, completion = _RING_OFFSETS.iter_unpack(
             self._socket.getsockopt(_SOL_XDP, _OFFSETS, 4 * _RING_OFFSETS.size)
         )
         tx_map = self._kept(self._ring_map(tx[2] + RING * _DESCRIPTOR, _MMAP_TX))
@@ -112,6 +124,14 @@ class QueueSocket:
         self.tx_consumer = self._view(tx_map, tx[1], 4, "I")
         self.completion_producer = self._view(completion_map, completion[0], 4, "I")
         self.completion_consumer = self._view(completion_map, completion[1], 4, "I")
+        self._tx_flags = self._view(tx_map, tx[3], 4, "I")
+        if receive:
+            fill_map = self._kept(self._ring_map(fill[2] + receive * _ADDRESS, _MMAP_FILL))
+            addresses = self._view(fill_map, fill[2], receive * _ADDRESS, "Q")
+            addresses[:] = array("Q", range(umem_bytes, whole, CHUNK))
+            self.fill_producer = self._view(fill_map, fill[0], 4, "I")
+            self.fill_consumer = self._view(fill_map, fill[1], 4, "I")
+            self.fill_producer[0] = receive
         # How much may be under way on a port that completes late: the usual 212992 bytes are some 270 small frames.
         # Without CAP_NET_ADMIN it stays so.
         with contextlib.suppress(OSError):
@@ -130,25 +150,36 @@ class QueueSocket:
         self._maps.append(made)
         return made
 
-    def _view(self, of: mmap.mmap, start: int, length: int, form: Literal["B", "I"] = "B") -> memoryview[int]:
+    def _view(self, of: mmap.mmap, start: int, length: int, form: Literal["B", "I", "Q"] = "B") -> memoryview[int]:
         view: memoryview[int] = memoryview(of)[start : start + length].cast(form)
         self._views.append(view)
         return view
 
-    def bind(self) -> str:
-        """Have the queue; ``copy`` or ``zero_copy``, as the kernel says of it then."""
-        address = _SOCKADDR.pack(_AF_XDP, _COPY | _NEED_WAKEUP, self._index, self.queue, 0)
+    def bind(self, *, copy: bool = True, zero_copy: bool = False) -> None:
+        """Have the queue. ``copy``, ``zero_copy``: which of them it may be; of both the kernel takes zero copy where
+        the driver has it."""
+        only = (0 if zero_copy else _COPY) | (0 if copy else _ZERO_COPY)
+        address = _SOCKADDR.pack(_AF_XDP, only | _NEED_WAKEUP, self._index, self.queue, 0)
         until = time.monotonic() + _PATIENCE
         while number := self._bind(address):
             if number != errno.EBUSY or time.monotonic() > until:
                 raise self._refused(
-                    f"its queue {self.queue} could not be used for AF_XDP",
+                    f"its queue {self.queue} could not be used for AF_XDP{'' if copy else ' with zero copy'}",
                     OSError(number, os.strerror(number)),
-                    _BIND_REMEDIES,
+                    _BIND_REMEDIES if copy else _ZERO_COPY_REMEDIES,
                 )
             time.sleep(_PATIENCE / 100)
+
+    @property
+    def mode(self) -> str:
+        """``copy`` or ``zero_copy``, as the kernel says once it is bound."""
         said: int = struct.unpack("=I", self._socket.getsockopt(_SOL_XDP, _OPTIONS, 4))[0]
-        return "zero_copy" if said & _ZERO_COPY else "copy"
+        return "zero_copy" if said & _IS_ZERO_COPY else "copy"
+
+    @property
+    def wants_kick(self) -> bool:
+        """Whether the kernel waits to be told of what is in the TX ring. With copy it always does."""
+        return bool(self._tx_flags[0] & _WAKE_UP)
 
     def _bind(self, address: bytes) -> int:
         """bind(2), of which Python's own knows no address of this family; the number of its error, or 0."""

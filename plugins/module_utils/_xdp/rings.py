@@ -26,6 +26,7 @@ class SendRings:
         self._bytes = self._failed = self._failed_bytes = 0
         self._descriptors = queue.descriptors.cast("Q")
         self._kick = queue.kick
+        self._zero_copy = queue.mode == "zero_copy"
         self._tx_producer, self._tx_consumer = queue.tx_producer, queue.tx_consumer
         self._done_producer, self._done_consumer = queue.completion_producer, queue.completion_consumer
 
@@ -47,6 +48,12 @@ class SendRings:
 
     def push(self) -> None:
         """Let the kernel go on, and see what it has completed."""
+        if self._zero_copy and not self._queue.wants_kick:
+            # The driver goes on by itself.
+            if not self.room and self._done_producer[0] == self._done_consumer[0]:
+                time.sleep(_BREATH)
+            self._see_completed()
+            return
         try:
             self._kick()
         except BlockingIOError:
@@ -54,12 +61,15 @@ class SendRings:
             if self._done_producer[0] == self._done_consumer[0]:
                 time.sleep(_BREATH)
         except OSError as error:
-            if error.errno == errno.EBUSY:
+            if error.errno == errno.EBUSY and not self._zero_copy:
                 self._note_dropped()
-            elif error.errno == errno.ENOBUFS:
+            elif error.errno in (errno.ENOBUFS, errno.EBUSY):
                 time.sleep(_BREATH)
             else:
                 raise
+        self._see_completed()
+
+    def _see_completed(self) -> None:
         produced = self._done_producer[0]
         self.completed += produced - self.completed & _MASK
         self._done_consumer[0] = produced

@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_so
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import XdpStream, check_stream
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.worker import START, be_worker
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import COPY, Asked
 
 _UMEM_ALL, _UMEM_MOST, _UMEM_LEAST = 128 << 20, 64 << 20, 8 << 20  # bytes: of all workers about, of each
 _LEAD = 0.01  # seconds from the word to the start, so that all have heard it
@@ -105,6 +106,8 @@ class Sender:
     """Sends a stream through AF_XDP for as long as the block lasts; leaving it, every worker is gone.
 
     :param cpus: those that workers are pinned to, in turn; None: those that this process may use.
+    :param asked: whether the sockets may be bound with zero copy, and whether by copying.
+    :param receive: buffers for what arrives at each queue, which zero copy needs.
     :param pass_fds: descriptors that the workers keep open for as long as they live.
     :ivar mode: ``copy`` or ``zero_copy``, as the kernel says of the sockets.
     """
@@ -112,9 +115,17 @@ class Sender:
     mode: str
 
     def __init__(
-        self, interface: Interface, stream: XdpStream, *, cpus: Sequence[int] | None, pass_fds: Sequence[int] = ()
+        self,
+        interface: Interface,
+        stream: XdpStream,
+        *,
+        cpus: Sequence[int] | None,
+        asked: Asked = COPY,
+        receive: int = 0,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         check_stream(stream)
+        self._asked, self._receive = asked, receive
         self._interface, self._stream, self._pass_fds = interface, stream, pass_fds
         self._cpus = sorted(os.sched_getaffinity(0)) if cpus is None else list(cpus)
         self._workers: list[_Worker] = []
@@ -129,7 +140,9 @@ class Sender:
             for worker in self._workers:
                 if (error := worker.heard()) is not None:
                     raise error
-            modes = {worker.queue.bind() for worker in self._workers}
+            for worker in self._workers:
+                worker.queue.bind(copy=self._asked.copy, zero_copy=self._asked.zero_copy)
+            modes = {worker.queue.mode for worker in self._workers}
         except BaseException:
             self._end()
             raise
@@ -140,7 +153,7 @@ class Sender:
         self._end()
 
     def _fork(self, number: int, memory: memoryview) -> None:
-        queue = QueueSocket(self._interface, number, self._umem_bytes())
+        queue = QueueSocket(self._interface, number, self._umem_bytes(), self._receive)
         worker = _Worker(number, self._cpus[number % len(self._cpus)], queue, Figures(memory, number))
         self._workers.append(worker)
         parent = os.getpid()
