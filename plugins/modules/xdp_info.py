@@ -42,7 +42,7 @@ notes:
     kernel's C(Documentation/netlink/specs/netdev.yaml)).
 seealso:
   - module: wirespeed.trafficgen.netmap_info
-  - module: wirespeed.trafficgen.tcpreplay
+  - module: wirespeed.trafficgen.xdp_replay
 """
 
 EXAMPLES = r"""

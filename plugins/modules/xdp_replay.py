@@ -17,7 +17,7 @@ description:
   - Each worker (O(workers)) is a process with a CPU and a queue of the port for itself. All of them start together.
   - Parameters that M(wirespeed.trafficgen.tcpreplay) has too mean the same, and so does the result. Guards, locks,
     counters and verdict are the same.
-  - The kernel copies each frame (C(copy) mode of AF_XDP), so every driver can be sent on.
+  - The kernel copies each frame, so every driver can be sent on. Some drivers can send without copying (O(mode)).
   - Checks everything it can before the first packet is sent. The sockets are bound and the frames loaded before the
     counters are read and O(start_at) has come.
   - Only one run at a time can send on an interface, whichever module sends. A second one is refused, or waits
@@ -59,6 +59,21 @@ options:
         two files or passes.
       - Files are read as libpcap reads them. A frame shorter than an Ethernet header is refused, and so is one that is
         longer than the MTU allows or than 4096 bytes.
+  mode:
+    description:
+      - Whether the kernel copies the frames. RV(run.xdp_mode) tells what was done.
+      - V(copy) works with every driver.
+      - V(zero_copy) lets the port read the frames from the workers' memory. If that is not possible, the run is refused
+        before anything is sent. While it lasts, an XDP program that lets every received frame pass is on O(interface).
+        Many drivers reset the port when the program comes and goes, so the module waits for the link.
+      - V(zero_copy) is refused on an interface that the host is managed over, even with O(allow_management_interface),
+        where another XDP program is on the interface, and where netmap may use it.
+      - V(auto) uses zero copy with C(ixgbe), C(i40e), C(ice), C(mlx5_core) and C(igc), which have had it for years, and
+        copies with all others. It also copies, and warns, if such a driver cannot do it now.
+      - Each worker then needs a queue that both sends and receives.
+    type: str
+    choices: [auto, zero_copy, copy]
+    default: auto
   workers:
     description:
       - How many processes send, each on a queue of the port and a CPU of its own. Together they send the stream once,
@@ -124,12 +139,14 @@ requirements:
 notes:
   - x86_64 alone, because plain Python has no memory barrier, and other processors reorder what it writes.
   - Each worker takes up to 64 MB of memory for frames, all together up to 128 MB. Larger pcaps are streamed through it.
-    Without C(CAP_IPC_LOCK) that counts against the limit of locked memory (C(ulimit -l)).
+    With zero copy each has at least 8 MB more, to receive. Without C(CAP_IPC_LOCK) all of that counts against the limit
+    of locked memory (C(ulimit -l)).
   - RV(stats.packets) counts what the kernel has completed, so it has left the kernel. RV(counters) says what the port
     counted.
   - After the run, however it ended, the module restores the settings of O(interface) that it changed, as
-    M(wirespeed.trafficgen.tcpreplay) does. It attaches no XDP program, and leaves one that is there alone.
-  - Needs root, or CAP_NET_RAW and CAP_NET_ADMIN.
+    M(wirespeed.trafficgen.tcpreplay) does. It leaves an XDP program that is there already alone.
+  - The XDP program of V(mode=zero_copy) is gone when the module ends, even if all of its processes are killed.
+  - Needs root, or CAP_NET_RAW and CAP_NET_ADMIN, and CAP_BPF for zero copy.
   - While a run lasts, an action plugin of the same name prints progress, as M(wirespeed.trafficgen.tcpreplay) does. The
     variable C(trafficgen_progress_interval) sets the seconds between two lines; V(0) prints none.
 seealso:
@@ -160,6 +177,14 @@ EXAMPLES = r"""
     loop: 0
     duration: 2.5
   register: result
+
+- name: Without copying, or not at all
+  wirespeed.trafficgen.xdp_replay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    mode: zero_copy
+    topspeed: true
+    limit: 10000000
 
 - name: Show what each worker did
   ansible.builtin.debug:
@@ -365,10 +390,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.run import answer
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.engine import carry_out
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import MODES
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "duration": {"type": "float"},
+    "mode": {"type": "str", "default": "auto", "choices": list(MODES)},
     "workers": {"type": "str", "default": "1"},
     "burst": {"type": "int"},
     "fact_name": {"type": "str", "default": "xdp_replay"},

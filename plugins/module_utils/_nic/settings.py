@@ -124,6 +124,7 @@ def left_as_found(
     interface: Interface,
     warn: Callable[[str], None],
     *,
+    resets: bool = False,
     netmap: bool = False,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Callable[[], None]]:
@@ -134,10 +135,11 @@ def left_as_found(
     run's work.
 
     :param before: from :func:`read`.
-    :param netmap: the run uses netmap, which changes the interface whatever the settings are.
+    :param resets: the run may reset the port whatever the settings are.
+    :param netmap: the run uses netmap, which does so, and leaves another qdisc.
     :param pass_fds: descriptors to keep open until it is restored.
     """
-    changes = netmap or would_change(before, settings)
+    changes = resets or netmap or would_change(before, settings)
     note = NicNote(interface) if changes else None
     with Link(interface) as link:
         undo = Undo(

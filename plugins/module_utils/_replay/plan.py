@@ -71,6 +71,11 @@ class Plan(Found):
         """It is sent through netmap."""
         return False
 
+    @property
+    def resets(self) -> bool:
+        """The engine may reset the port, whatever the settings are, both when it takes it and when it lets it go."""
+        return self.netmap
+
 
 def look(
     request: Request,

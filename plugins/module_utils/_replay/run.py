@@ -134,7 +134,9 @@ def execute(
         # What forks a process of its own comes before the engine takes the interface: who has netmap's memory mapped,
         # holds it.
         give_pause_back = stack.enter_context(
-            settings.left_as_found(plan.nic, plan.settings, sender, warn, netmap=plan.netmap, pass_fds=locks)
+            settings.left_as_found(
+                plan.nic, plan.settings, sender, warn, resets=plan.resets, netmap=plan.netmap, pass_fds=locks
+            )
         )
         if receiver:
             stack.enter_context(undo_even_if_killed(receiver.remove, locks))
@@ -203,7 +205,7 @@ def _progress(plan: Plan, path: str | None) -> Progress:
 def _nic_while_sending(plan: Plan, watch: Watch, warn: Callable[[str], None], *, link_is_up: bool) -> NicState:
     """The interface's settings for the run, read once its link is up again after the change."""
     interface = plan.request.sender
-    if not plan.netmap and not settings.would_change(plan.nic, plan.settings):
+    if not plan.resets and not settings.would_change(plan.nic, plan.settings):
         return plan.nic
     if not link_is_up and not wait_for_link(interface, watch=watch) and watch.why() is None:
         raise TrafficgenError(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay import run as runs
@@ -19,8 +20,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outco
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import in_a_second
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.plan import XdpPlan, make_plan
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.program import let_pass
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import XdpRequest, parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, Sender, WorkerDone
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import COPY
 
 # The stats that only tcpreplay tells.
 _NOT_TOLD = ("flows", "flows_per_second", "flow_packets", "non_flow_packets", "flows_unique", "flows_expired")
@@ -40,16 +43,58 @@ class Xdp(Engine):
         super().__init__(plan, warn)
         self._sender: Sender | None = None
         self._mode: str | None = None
+        self._asked = plan.asked
         self._workers = [
             {**dict.fromkeys(WorkerDone._fields), "queue": number} for number in range(plan.stream.workers)
         ]
 
+    def take(self, stack: contextlib.ExitStack, watch: Watch) -> bool:
+        """Have the program on the port that zero copy needs, where it is asked for."""
+        if not self._asked.zero_copy:
+            return False
+        try:
+            stack.enter_context(let_pass(self.plan.request.sender))
+        except TrafficgenError as error:
+            if not self._asked.copy:
+                raise
+            self.warn(f"{error.message} So the kernel copies the frames.")
+            self._asked = COPY
+            return False
+        self._wait_for_link(watch)
+        return True
+
+    def _wait_for_link(self, watch: Watch) -> None:
+        """Many drivers reset the port when a program is put on it or a socket is bound."""
+        sender = self.plan.request.sender
+        if not wait_for_link(sender, watch=watch) and watch.why() is None:
+            raise TrafficgenError(
+                f"its link did not come up within {LINK_LIMIT:g} s of being reset for zero copy",
+                on=sender.name,
+                remedy="Check the cable and the other side, or set mode: copy.",
+            )
+
     def load(self, stack: contextlib.ExitStack, watch: Watch, locks: Sequence[int]) -> None:
         """Bind the sockets, and put the frames into their memory."""
-        request = self.plan.request
-        cpus = None if request.cpus is None else sorted(request.cpus)
-        self._sender = stack.enter_context(Sender(request.sender, self.plan.stream, cpus=cpus, pass_fds=locks))
+        request, asked = self.plan.request, self._asked
+        self._sender = stack.enter_context(
+            Sender(
+                request.sender,
+                self.plan.stream,
+                cpus=None if request.cpus is None else sorted(request.cpus),
+                asked=asked,
+                receive=self.plan.receive if asked.zero_copy else 0,
+                pass_fds=locks,
+            )
+        )
         self._mode = self._sender.mode
+        if not asked.zero_copy:
+            return
+        if self._mode == "copy":
+            self.warn(
+                f"{request.sender.name}: the kernel copies the frames (mode: copy), because its driver took no socket"
+                " with zero copy. `dmesg` may have the reason."
+            )
+        self._wait_for_link(watch)
 
     def send(
         self, watch: Watch, progress: Progress, *, stop: Callable[[], str], mark: str, locks: Sequence[int]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import open_route, read_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import why_managed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.limits import expected_seconds
@@ -19,6 +20,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import CHUNK, check_machine
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import XdpRequest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.stream import XdpStream, check_stream
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import COPY, Asked, decide, may_ask
+
+_RECEIVE = 2048  # buffers for what arrives at a queue, at least
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,19 @@ class XdpPlan(Plan):
 
     request: XdpRequest
     stream: XdpStream
+    asked: Asked
+
+    @property
+    def resets(self) -> bool:
+        """Many drivers reset the port for zero copy."""
+        return self.asked.zero_copy
+
+    @property
+    def receive(self) -> int:
+        """Buffers for what arrives, of each socket: more than a ring of the port has."""
+        if not self.asked.zero_copy:
+            return 0
+        return max(_RECEIVE, 1 << (self.nic.rings.rx if self.nic.rings else 0).bit_length())
 
 
 def make_plan(
@@ -45,8 +62,11 @@ def make_plan(
             remedy="Use the module tcpreplay, or another kernel.",
         )
     found = look(request, pcaps, warn, link_limit)
-    _check_netmap(found, warn)
+    netmap = _check_netmap(found, warn)
     _check_chunk(found)
+    asked = _asked(request, found.link["driver"], netmap)
+    if asked.warning:
+        warn(asked.warning)
     stream = XdpStream(
         pcaps=pcaps,
         loop=request.loop,
@@ -54,13 +74,13 @@ def make_plan(
         duration=request.duration,
         pps=found.rate.pps,
         multiplier=_multiplier(found),
-        workers=_workers(request),
+        workers=_workers(request, asked),
         split=request.split,
         burst=request.burst,
     )
     check_stream(stream)
     expected = expected_seconds(request, found.rate, found.traffic)
-    return XdpPlan(**vars(found), expected=expected, timeout=time_limit(request, expected), stream=stream)
+    return XdpPlan(**vars(found), expected=expected, timeout=time_limit(request, expected), stream=stream, asked=asked)
 
 
 def _multiplier(found: Found) -> float | None:
@@ -70,16 +90,40 @@ def _multiplier(found: Found) -> float | None:
     return found.rate.asked if found.request.rate_form == "multiplier" else None
 
 
-def _workers(request: XdpRequest) -> int:
+def _asked(request: XdpRequest, driver: str | None, netmap: bool | None) -> Asked:
+    """Whether the sockets are to be bound with zero copy."""
+    if not may_ask(request.mode, driver):
+        return COPY
+    link, managed = read_link(request.sender), ""
+    if request.allow_management_interface:  # else it has been refused by now
+        with open_route(request.sender.netns) as route:
+            managed = why_managed(request.sender, route)
+    return decide(
+        request.mode,
+        request.sender.name,
+        driver,
+        xdp.features_of(link["ifindex"], request.sender),
+        programs=link.get("xdp", []),
+        netmap=netmap,
+        managed=managed,
+    )
+
+
+def _workers(request: XdpRequest, asked: Asked) -> int:
     """How many workers send: one a queue."""
     name, netns = request.sender
-    queues = xdp.queues(request.sender, read_link(request.sender))["tx"] or 1
+    there = xdp.queues(request.sender, read_link(request.sender))
+    queues = there["tx"] or 1
+    # Zero copy takes a queue to receive, too. Where copying is allowed, those without one do that.
+    if asked.zero_copy and (request.workers is None or not asked.copy):
+        queues = min(queues, there["rx"] or 1)
     if request.workers is None:
         return min(queues, len(request.cpus or os.sched_getaffinity(0)))
     if request.workers > queues:
         inside = f"ip netns exec {netns} " if netns else ""
         raise TrafficgenError(
-            f"{name} has {queues} {'queue' if queues == 1 else 'queues'} to send on, but each worker needs one",
+            f"{name} has {queues} {'queue' if queues == 1 else 'queues'} to send on"
+            f"{'' if asked.copy else ' without copying'}, but each worker needs one",
             on=f"workers {request.workers}",
             remedy=f"Set workers to {queues} or fewer, or give the port more queues: `{inside}ethtool -L {name}"
             f" combined {request.workers}` (on a veth `tx {request.workers}`).",
@@ -87,8 +131,8 @@ def _workers(request: XdpRequest) -> int:
     return request.workers
 
 
-def _check_netmap(found: Found, warn: Callable[[str], None]) -> None:
-    """Refuse a port that netmap has: what is sent on it would go nowhere."""
+def _check_netmap(found: Found, warn: Callable[[str], None]) -> bool | None:
+    """Refuse a port that netmap has: what is sent on it would go nowhere. None where it is not known."""
     sender: Interface = found.request.sender
     has = xdp.has_netmap(found.nic.qdisc)
     if has:
@@ -101,6 +145,7 @@ def _check_netmap(found: Found, warn: Callable[[str], None]) -> None:
         warn(
             f"netmap is in use on this host. If it uses {sender.name} through a native driver, no frame can leave here."
         )
+    return has
 
 
 def _check_chunk(found: Found) -> None:

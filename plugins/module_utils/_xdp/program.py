@@ -35,18 +35,18 @@ _SIZE = 128  # bytes of union bpf_attr; what a kernel does not know of has to be
 
 _LOAD_REMEDIES = {
     errno.EPERM: (
-        "Become root. In a container, CAP_BPF and CAP_NET_ADMIN are needed. Before Linux 5.11 programs count against"
-        " the limit of locked memory (`ulimit -l`)."
+        "Run the task as root (become: true), or with CAP_BPF and CAP_NET_ADMIN. Before Linux 5.11 programs count"
+        " against the limit of locked memory (`ulimit -l`)."
     ),
     errno.ENOSYS: "This kernel has no bpf(2) (CONFIG_BPF_SYSCALL). Set mode: copy.",
 }
 _ATTACH_REMEDIES = {
-    errno.EBUSY: "Another XDP program is on it. It was left alone: `ip link show` has its number. Remove it, or set"
+    errno.EBUSY: "Another XDP program is on it, and was left alone. Remove it (`bpftool net` lists programs), or set"
     " mode: copy.",
-    errno.EPERM: "Become root, or have CAP_NET_ADMIN.",
+    errno.EPERM: "Run the task as root (become: true), or with CAP_NET_ADMIN.",
     errno.EINVAL: (
-        "`dmesg` may have the driver's reason. Some drivers want an MTU below 3 KB, some fewer queues. A kernel before"
-        " 5.9 has no XDP link. Else set mode: copy."
+        "`dmesg` may have the driver's reason, such as an MTU above 3 KB or too many queues. Kernels before 5.9 have no"
+        " XDP link. Otherwise set mode: copy."
     ),
     errno.EOPNOTSUPP: "Its driver takes no XDP program, or not with these settings (`dmesg`). Set mode: copy.",
 }
@@ -80,7 +80,7 @@ def _attach(interface: Interface) -> int:
         with inside(interface.netns):
             index = socket.if_nametoindex(interface.name)
             attributes = _LINK.pack(program, index, _ATTACH_XDP, _DRIVER_MODE)
-            return _bpf(_LINK_CREATE, attributes, "it took no XDP program", interface, _ATTACH_REMEDIES)
+            return _bpf(_LINK_CREATE, attributes, "its driver took no XDP program", interface, _ATTACH_REMEDIES)
     finally:
         os.close(program)  # the link has it
 

@@ -61,8 +61,9 @@ _BIND_REMEDIES = {
     errno.EPERM: "Run the task as root (become: true), or with CAP_NET_RAW.",
 }
 _NO_ZERO_COPY = (
-    "The driver refuses zero copy there. It wants both a queue to receive and one to send of that number, and some want"
-    " less (an MTU below 3 KB; of a virtio_net, `iommu_platform=on,disable-legacy=on` in QEMU). Set mode: copy."
+    "The driver of this kernel has no zero copy there. `dmesg` may have the reason. Some drivers need an MTU below 3 KB"
+    " or ring sizes that are powers of two; virtio_net needs `iommu_platform=on,disable-legacy=on` in QEMU. Otherwise"
+    " set mode: copy."
 )
 _ZERO_COPY_REMEDIES = {**_BIND_REMEDIES, errno.EINVAL: _NO_ZERO_COPY, errno.EOPNOTSUPP: _NO_ZERO_COPY}
 
@@ -99,7 +100,9 @@ class QueueSocket:
         except OSError as error:
             self.close()
             raise self._refused(
-                f"its {-(-umem_bytes >> 20)} MB for frames could not be reserved", error, _MEMORY_REMEDIES
+                f"its {-(-(umem_bytes + receive * CHUNK) >> 20)} MB for frames could not be reserved",
+                error,
+                _MEMORY_REMEDIES,
             ) from error
 
     def _set_up(self, umem_bytes: int, receive: int) -> None:
@@ -127,8 +130,8 @@ class QueueSocket:
         self._tx_flags = self._view(tx_map, tx[3], 4, "I")
         if receive:
             fill_map = self._kept(self._ring_map(fill[2] + receive * _ADDRESS, _MMAP_FILL))
-            addresses = self._view(fill_map, fill[2], receive * _ADDRESS, "Q")
-            addresses[:] = array("Q", range(umem_bytes, whole, CHUNK))
+            self.fill_addresses = self._view(fill_map, fill[2], receive * _ADDRESS, "Q")
+            self.fill_addresses[:] = array("Q", range(umem_bytes, whole, CHUNK))
             self.fill_producer = self._view(fill_map, fill[0], 4, "I")
             self.fill_consumer = self._view(fill_map, fill[1], 4, "I")
             self.fill_producer[0] = receive

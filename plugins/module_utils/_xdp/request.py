@@ -21,8 +21,10 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.reque
 
 @dataclass(frozen=True)
 class XdpRequest(Request):
-    """One run through AF_XDP. ``workers``: None for as many as the port and the host allow."""
+    """One run through AF_XDP. ``workers``: None for as many as the port and the host allow. ``mode``: one of
+    ``zero_copy.MODES``."""
 
+    mode: str
     workers: int | None
     burst: int | None
 
@@ -44,6 +46,7 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         )
     return XdpRequest(
         **shared,
+        mode=params["mode"],
         workers=None if workers == "auto" else int(workers),
         burst=params["burst"],
     )

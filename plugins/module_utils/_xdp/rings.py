@@ -63,7 +63,9 @@ class SendRings:
         except OSError as error:
             if error.errno == errno.EBUSY and not self._zero_copy:
                 self._note_dropped()
-            elif error.errno in (errno.ENOBUFS, errno.EBUSY):
+            elif error.errno in (errno.ENOBUFS, errno.EBUSY) or (self._zero_copy and error.errno == errno.ENETDOWN):
+                # Of a driver ENETDOWN may mean that the link is down, or that it resets the port. If that lasts, no
+                # frame is completed, and if the interface was set down the parent sees it.
                 time.sleep(_BREATH)
             else:
                 raise

@@ -21,15 +21,19 @@ import yaml
 from ansible_collections.wirespeed.trafficgen.plugins.doc_fragments import _replay
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import KEYS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine, plan
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import zero_copy as zero_copy_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.program import let_pass
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.request import parse_request
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender import Done, WorkerDone
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay, xdp_replay
 
 NAMES = "not a name of an interface"
-OWN = {"duration", "workers", "burst", "fact_name"}
+OWN = {"duration", "mode", "workers", "burst", "fact_name"}
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +127,108 @@ def test_a_host_that_cannot(refused, monkeypatch):
     assert "needs x86_64" in refused()
 
 
+@pytest.fixture
+def zero_copy(monkeypatch):
+    """A veth whose driver says that it has zero copy. It has not, which bind() tells."""
+    monkeypatch.setattr(xdp, "features_of", lambda index, interface: xdp.Told(["basic", "xsk-zerocopy"], 1))
+    monkeypatch.setattr(zero_copy_of, "BY_ITSELF", {"veth"})
+
+
+def programs(lab):
+    return read_link(Interface("snd0", lab.sender)).get("xdp", [])
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    told = []
+    monkeypatch.setattr(xdp_replay.AnsibleModule, "warn", lambda module, text, *more, **options: told.append(text))
+    return told
+
+
+def test_zero_copy_that_the_driver_does_not_have(refused, lab):
+    said = refused(mode="zero_copy", pps=10)
+    assert "mode zero_copy, snd0: not possible, because the driver veth of the kernel" in said
+    assert "does not have it (its XDP features: basic, " in said and "Set mode: copy" in said
+
+
+def test_zero_copy_that_the_bind_refuses(refused, lab, monkeypatch, zero_copy):
+    before = settings(lab)
+    for told in (xdp.Told(["xsk-zerocopy"], 1), None):  # None: a kernel before 6.3
+        monkeypatch.setattr(xdp, "features_of", lambda index, interface, told=told: told)
+        said = refused(mode="zero_copy", pps=10)
+        assert "snd0: its queue 0 could not be used for AF_XDP with zero copy: Operation not supported." in said
+        assert settings(lab) == before and not programs(lab)
+
+
+def test_zero_copy_where_something_stands_against_it(refused, lab, monkeypatch, zero_copy):
+    with let_pass(Interface("snd0", lab.sender)):
+        before = programs(lab)
+        assert f"another XDP program is on the port: number {before[0]['id']} (driver). It was left alone" in refused(
+            mode="zero_copy", pps=10
+        )
+        assert programs(lab) == before
+    monkeypatch.setattr(plan, "why_managed", lambda interface, route: "the default route is on snd0")
+    said = refused(mode="zero_copy", pps=10, allow_management_interface=True)
+    assert "it may reset the port, and this host is managed over it: the default route is on snd0" in said
+    monkeypatch.setattr(xdp, "has_netmap", lambda qdisc: None)
+    assert "netmap is in use on this host, perhaps on this port. End what uses netmap" in refused(
+        mode="zero_copy", pps=10
+    )
+
+
+def test_auto_copies_where_the_bind_does(ask, given, lab, warnings, zero_copy):
+    before, found = settings(lab), ask(xdp_replay, **given, pps=1000, rx_interface="rcv0", rx_netns=lab.receiver)
+    assert not found.get("failed"), found
+    assert (found["run"]["xdp_mode"], found["stats"]["packets"], found["counters"]["rx"]["packets"]) == ("copy", 20, 20)
+    assert found["counters"]["verdict"] == "consistent"
+    assert "snd0: the kernel copies the frames (mode: copy), because its driver took no socket" in str(warnings)
+    assert settings(lab) == before
+
+
+def test_auto_copies_where_something_stands_against_it(ask, given, lab, monkeypatch, warnings, zero_copy):
+    with let_pass(Interface("snd0", lab.sender)):
+        before = programs(lab)
+        found = ask(xdp_replay, **given, pps=1000)
+        assert (found["run"]["xdp_mode"], found["stats"]["packets"]) == ("copy", 20)
+        assert "(mode: copy), because another XDP program is on the port" in warnings[0]
+        # It came a moment later.
+        monkeypatch.setattr(plan, "decide", lambda *ask, **found: zero_copy_of.Asked(zero_copy=True, copy=True))
+        assert ask(xdp_replay, **given, pps=1000)["run"]["xdp_mode"] == "copy"
+        assert "snd0: its driver took no XDP program" in warnings[1] and "So the kernel copies" in warnings[1]
+        assert programs(lab) == before and len(warnings) == 2
+
+
+def test_auto_does_not_ask_other_drivers(ask, given, lab, monkeypatch, warnings, zero_copy):
+    monkeypatch.setattr(zero_copy_of, "BY_ITSELF", {"ixgbe"})
+    monkeypatch.setattr(engine, "let_pass", lambda interface: pytest.fail("a program was put on it"))
+    for mode in ("auto", "copy"):
+        assert ask(xdp_replay, **given, pps=1000, mode=mode)["run"]["xdp_mode"] == "copy"
+    assert warnings == []
+
+
+def test_the_link_is_waited_for_when_it_is_taken_and_bound(ask, given, lab, monkeypatch, zero_copy):
+    waits = []
+
+    def wait_for_link(interface, *, watch):
+        waits.append(len(programs(lab)))
+        return len(waits) < 3
+
+    monkeypatch.setattr(engine, "wait_for_link", wait_for_link)
+    assert not ask(xdp_replay, **given, pps=1000).get("failed") and waits == [1, 1]
+    found = ask(xdp_replay, **given, pps=1000)
+    assert "its link did not come up within 30 s of being reset for zero copy. Check the cable" in found["msg"]
+    assert found["changed"] is False and not programs(lab)
+
+
+def test_zero_copy_takes_a_queue_to_receive_too(refused, ask, given, monkeypatch, zero_copy):
+    monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": 1, "tx": 3, "combined": None})
+    said = refused(mode="zero_copy", workers=2, pps=10)
+    assert "workers 2: snd0 has 1 queue to send on without copying" in said
+    for mode, workers in (("zero_copy", 1), ("auto", 1), ("copy", min(3, len(os.sched_getaffinity(0))))):
+        found = ask(xdp_replay, **given, mode=mode, workers="auto", pps=10, _ansible_check_mode=True)
+        assert len(found["run"]["workers"]) == workers and found["run"]["xdp_mode"] is None
+
+
 def test_more_workers_than_frames_one_by_one_at_the_recorded_speed(refused, monkeypatch):
     monkeypatch.setattr(xdp, "queues", lambda interface, link: {"rx": 4, "tx": 4, "combined": 4})
     for parameters in ({}, {"multiplier": 2}):
@@ -203,7 +309,9 @@ def test_where_netmap_may_have_the_port(given, monkeypatch):
 def test_a_worker_that_ends_without_a_reason_is_an_error():
     worker = WorkerDone(0, 0, 5, 300, 0, 1.0, 0.0, 0, 0.0, "")
     sender_of = SimpleNamespace(name="s")
-    planned = SimpleNamespace(stream=SimpleNamespace(workers=1), request=SimpleNamespace(sender=sender_of))
+    planned = SimpleNamespace(
+        stream=SimpleNamespace(workers=1), request=SimpleNamespace(sender=sender_of), asked=zero_copy_of.COPY
+    )
     sender = engine.Xdp(planned, print)
     for ended, said in (("worker 0 failed", "s: worker 0 failed."), ("exited", None), ("timeout", None)):
         complaint = sender._complaint(Done(ended, False, 0.0, 1.0, (worker,)))

@@ -156,7 +156,7 @@ class Host:
         return NicState(**{**vars(self.nic), "on": on})
 
     @contextlib.contextmanager
-    def left_as_found(self, before, settings, interface, warn, *, netmap, pass_fds):
+    def left_as_found(self, before, settings, interface, warn, *, resets, netmap, pass_fds):
         assert before == self.nic and pass_fds[0] == 2
         self.settings = settings
         if settings == Settings() and not netmap:

@@ -40,7 +40,7 @@ class Queue:
     completed.
     """
 
-    queue, budget, invalid = 0, 32, 0
+    queue, budget, invalid, mode, wants_kick = 0, 32, 0, "copy", True
 
     def __init__(self, script=(), chunks=64):
         self._script = iter(script)
@@ -213,6 +213,46 @@ def test_what_the_kernel_refuses(run, monkeypatch, numbers, said):
     error, figures = run(queue, loop=0)
     assert error.message.startswith(said)
     assert figures.sent(queue)[0] == len(queue.sent) <= 7
+
+
+class ZeroCopy(Queue):
+    """One of a driver. It takes by itself what is in the ring where it does not say that it wants to be told."""
+
+    mode = "zero_copy"
+    idle = 0  # looks until it says so again
+
+    @property
+    def wants_kick(self):
+        self.idle -= 1
+        if self.idle == 0:
+            Queue.kick(self)
+            self.calls -= 1
+        return self.idle < 0
+
+
+def test_a_driver_that_goes_on_by_itself_is_not_told(run):
+    queue = ZeroCopy()
+    queue.idle = 50
+    error, figures = run(queue, FRAMES[:20])
+    assert error is None and queue.sent == FRAMES[:20]
+    assert (queue.calls, figures.failed) == (0, 0)
+
+
+def test_what_a_driver_says_while_it_resets_its_port(run):
+    """Neither is a frame dropped then, nor is the interface set down."""
+    queue = ZeroCopy([("refuse", number) for number in [errno.EBUSY, errno.ENETDOWN, errno.ENOBUFS] * 5])
+    error, figures = run(queue)
+    assert error is None and queue.sent == FRAMES
+    assert (figures.failed, queue.calls) == (0, 16)
+
+
+def test_a_port_that_stays_without_its_link(run, monkeypatch):
+    monkeypatch.setattr(worker, "_STALLED", 0.2)
+    for number in (errno.ENETDOWN, errno.EBUSY):
+        queue = ZeroCopy([("refuse", number)] * 1_000_000)
+        error, figures = run(queue, loop=0)
+        assert "the port stopped sending: no frame has left for 0.2 s" in error.message
+        assert (figures.sent(queue), figures.failed) == ((0, 0), 0)
 
 
 def test_frames_that_the_kernel_threw_away(run):
