@@ -88,6 +88,15 @@ start:
   description: Whether the boot unit can load netmap now, because there is a build for the running kernel.
   returned: success, O(state=present)
   type: bool
+notes:
+  description:
+    - How netmap's patches fit external drivers of versions that it has none for, one sentence each.
+    - In check mode, what is known of that before it is tried, how long building takes, and what the role
+      P(wirespeed.trafficgen.dev_tools#role) has yet to install.
+  returned: success, O(state=present)
+  type: list
+  elements: str
+  sample: ["netmap has no patch for i40e 2.28.13. The one for 2.28.9 fits, at other lines."]
 missing_drivers:
   description: The requested native drivers that were not built, by kernel.
   returned: success, O(state=present)
@@ -108,7 +117,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.package import packed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import set_up_all
 
-RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "missing_drivers")
+RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "missing_drivers", "notes")
 
 
 def main() -> None:
@@ -142,6 +151,8 @@ def main() -> None:
         else:
             wanted = {**given["settings"], "files": given["files"], "program": packed()}
             result = set_up_all(Host(), wanted, get_archive, check=module.check_mode)
+            for note in [] if module.check_mode else result["notes"]:
+                module.warn(note)
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
     module.exit_json(**{name: result[name] for name in RESULT if name in result})

@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.patching import choose
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import release_problems
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import (
     DEV_TOOLS,
@@ -35,6 +37,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import build_folders_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.settings import (
     asked_drivers,
+    downloads,
     externals,
     headers_problem,
     inputs,
@@ -42,7 +45,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.setti
     key_of,
     module_name,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import fetch, switch
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import (
+    api_problem,
+    fetch,
+    netmap_problem,
+    switch,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import reload_problem
 
 # The tests in netmap's configure alone need 60 MB, a native driver tens more.
@@ -101,13 +109,17 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
 
 def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
     """What :func:`build` does where nothing fails."""
-    problems = [headers_problem(host, settings, kernel), tools_problem(settings), signing_problem(host, settings)]
+    problems = [headers_problem(host, settings, kernel), tools_problem(host, settings, [kernel])]
+    problems += [*version_problems(settings, kernel), signing_problem(host, settings)]
     problems.append(build_folders_problem(host, settings, kernel))
     if kernel == host.running and settings["service"]:
         problems += [refused_problem(host, settings), reload_problem(host, settings, settings["native_devices"])]
     for problem in filter(None, problems):
         raise TrafficgenError(problem)
     fetch(host, settings)
+    source = host.path(settings["source_dir"])
+    if problem := api_problem(settings["version"], read_text(source / "sys/net/netmap.h")):
+        raise TrafficgenError(problem)
     parts = inputs(host, settings, kernel)
     folder = host.build_folder(kernel)
     started = time.monotonic()
@@ -120,8 +132,8 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
             f"{folder} has {free} MB free, and a build takes up to {NEEDED_MB} MB. Free some space there."
         )
     place_archives(host, settings)
+    patches = place_patches(host, settings, kernel, folder)
 
-    source = host.path(settings["source_dir"])
     log = folder / "configure.log"
     # Without it, configure looks for the running kernel's sources, whatever kernel it builds for.
     if (
@@ -169,6 +181,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         "kernel_dir": str(kernel_folder(host, settings, kernel)),
         "drivers": [name for name in drivers if module_name(name, settings) in modules],
         "missing": missing,
+        "patches": patches,
         "vermagic": modinfo(modules["netmap"], "vermagic"),
         "srcversion": modinfo(modules["netmap"], "srcversion") or None,
         "signer": modinfo(modules["netmap"], "signer") or None,
@@ -182,17 +195,31 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
         "kernel": kernel,
         "drivers": stamp["drivers"],
         "missing": missing,
+        "patches": patches,
         "seconds": stamp["seconds"],
     }
 
 
-def tools_problem(settings: Mapping[str, Any]) -> str:
-    """Which programs a build lacks here, as a sentence."""
+def version_problems(settings: Mapping[str, Any], kernel: str) -> list[str]:
+    """The versions of netmap and external drivers that are known not to build for this kernel."""
+    return [netmap_problem(settings["version"], kernel), *release_problems(settings, kernel)]
+
+
+def tools_problem(host: Host, settings: Mapping[str, Any], kernels: Iterable[str]) -> str:
+    """Which programs a build for these kernels lacks here, as a sentence."""
     names = ["git", "make", "gcc", "strip", "depmod", "modinfo"]
     if asked_drivers(settings):
         names.append("patch")
     if missing := [name for name in names if not find_program(name)]:
         return f"Missing on this host: {', '.join(missing)}. {DEV_TOOLS}."
+    for folder in (kernel_folder(host, settings, kernel) for kernel in kernels):
+        # scripts/Makefile.modfinal: with a vmlinux, make runs pahole, and ends with status 127 where there is none.
+        btf = (folder / "vmlinux").exists() and "CONFIG_DEBUG_INFO_BTF_MODULES=y" in read_text(folder / ".config")
+        if btf and not find_program("pahole"):
+            return (
+                f"Missing on this host: pahole. The headers in {folder} have a vmlinux, so make needs it. {DEV_TOOLS}:"
+                " the package dwarves (EL) or pahole (Debian)."
+            )
     zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
     if zipped and not find_program("unzip"):
         return (
@@ -201,15 +228,38 @@ def tools_problem(settings: Mapping[str, Any]) -> str:
     return ""
 
 
+def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: Path) -> list[str]:
+    """Tell netmap's configure which patch to use where it has none for the version, or one was given. Returns how they
+    fit, a sentence each."""
+    told, lines = [], ""
+    patches = host.path(settings["source_dir"]) / "LINUX/final-patches"
+    for driver in externals(settings):
+        own = host.path(driver["patch_file"]) if driver["patch_file"] else None
+        unpacked = folder / "source" / driver["name"]
+        patch, note = choose(patches, host.path(driver["archive"]), own, driver, kernel, unpacked)
+        if patch:
+            file = folder / f"{driver['name']}.patch"
+            file.write_bytes(patch.encode("latin-1"))
+            lines += f"{driver['name']}@patch := {file}\n"
+            told.append(note)
+    if lines:
+        # netmap's default-config.mak.in_: for overrides of its variables.
+        write_file(folder / "config.mak", lines.encode())
+    shutil.rmtree(folder / "source", ignore_errors=True)
+    return told
+
+
 def place_archives(host: Host, settings: Mapping[str, Any]) -> None:
     """Verify the external drivers' archives and put them where configure finds them, so that it downloads nothing."""
-    for driver in externals(settings):
-        archive = host.path(driver["archive"])
-        if sha256(archive) != driver["sha256"]:
+    for needed in downloads(settings):
+        archive = host.path(needed["archive"])
+        if sha256(archive) != needed["sha256"]:
             raise TrafficgenError(
-                f"{archive} is missing, or its checksum is not the one given for {driver['name']}. Run the role netmap"
+                f"{archive} is missing, or its checksum is not the one given for {needed['name']}. Run the role netmap"
                 " again."
             )
+    for driver in externals(settings):
+        archive = host.path(driver["archive"])
         place = host.path(settings["source_dir"]) / "LINUX/ext-drivers" / driver["place"]
         if sha256(place) != driver["sha256"]:
             write_file(place, archive.read_bytes())
@@ -271,5 +321,5 @@ def clear_objects(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.suffix not in (".log", ".status", ".h"):
+        elif path.suffix not in (".log", ".status", ".h", ".patch"):
             path.unlink()

@@ -19,10 +19,10 @@ import struct
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import API_VERSIONS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
 
 DEVICE = "/dev/netmap"
-VERSIONS = (14, 13, 12, 11)
 
 # nr_name; nr_version, nr_offset, nr_memsize, nr_tx_slots, nr_rx_slots; nr_tx_rings, nr_rx_rings, nr_ringid, nr_cmd,
 # nr_arg1, nr_arg2; nr_arg3, nr_flags, spare2
@@ -142,14 +142,15 @@ class Port:
         return frames
 
     def _find_version(self) -> int:
-        for version in VERSIONS:
+        for version in API_VERSIONS:
             if self._speaks(version):
                 return version
         raise TrafficgenError(
             "has a version of netmap's API that is not known here",
             on=self._device,
             remedy=(
-                f"Known are {VERSIONS[-1]} to {VERSIONS[0]}. Build netmap with the role wirespeed.trafficgen.netmap."
+                f"Known are {API_VERSIONS[-1]} to {API_VERSIONS[0]}. Build netmap with the role"
+                " wirespeed.trafficgen.netmap."
             ),
         )
 

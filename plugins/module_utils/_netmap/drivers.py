@@ -35,10 +35,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink 
 
 # How long a device may take to get its stock driver at boot, and its new driver later.
 BIND_SECONDS = 30
-# Beside the stock driver there is no place for these: netmap's patch has no suffix for the name of their PCI driver (it
-# has for all other PCI drivers: NETMAP_LINUX_DRIVER_SUFFIX in its headers), and two of one name the kernel does not
-# take.
-NOT_BESIDE = ("vmxnet3",)
 
 
 def insmod(host: Host, kernel: str, module: str, options: Sequence[str] = ()) -> None:

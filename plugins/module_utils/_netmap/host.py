@@ -20,6 +20,8 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import entries, write_whole
 
+# The versions of netmap's API (NETMAP_API in sys/net/netmap.h) that the collection's modules speak.
+API_VERSIONS = (14, 13, 12, 11)
 SETTINGS = "/etc/trafficgen-netmap.json"
 PROGRAM = "/usr/local/sbin/trafficgen-netmap"
 UNIT = "netmap.service"

@@ -25,13 +25,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
+    NOT_BESIDE,
+    not_beside,
+    patch_note,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, read_text, sha256
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.build import (
     build,
     signing_problem,
     tools_problem,
+    version_problems,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.drivers import NOT_BESIDE, load, macs, unload
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.drivers import load, macs, unload
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import (
     UNIT_FILE,
     Host,
@@ -62,7 +68,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safet
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.settings import (
     asked_drivers,
-    externals,
+    downloads,
     headers_problem,
     is_built,
     is_installed,
@@ -76,6 +82,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.sourc
     source_state,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import device_problem, reload_problem
+
+# Processor seconds of a build: netmap with configure's tests, and an external driver, which configure builds as well.
+NETMAP_SECONDS, DRIVER_SECONDS = 80, 180
 
 USAGE = """Usage: trafficgen-netmap COMMAND
 
@@ -110,11 +119,8 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             continue
         addresses.append(address)
         driver = driver_of(host, address)
-        if driver in NOT_BESIDE:
-            problems.append(
-                f"netmap_native_devices: {name} has the driver {driver}. netmap's driver has the same name, so the"
-                " kernel cannot load both. Leave the port out: netmap uses it in emulated mode."
-            )
+        if driver in NOT_BESIDE and driver not in [one["name"] for one in settings["external_drivers"]]:
+            problems.append(not_beside(name, driver))
         elif (
             driver
             and not driver.endswith(suffix)
@@ -148,18 +154,17 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     source = source_state(host, settings)
     devices, problems = resolve_devices(host, settings)
     todo = [kernel for kernel in kernels if not is_built(host, settings, kernel)]
-    archives = [
-        driver for driver in externals(settings) if todo and sha256(host.path(driver["archive"])) != driver["sha256"]
-    ]
+    archives = [one for one in downloads(settings) if todo and sha256(host.path(one["archive"])) != one["sha256"]]
     # The role dev_tools installs these: in check mode, in which it did nothing yet, they may be missing.
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:
-        lacking.insert(0, tools_problem(settings))
+        lacking.insert(0, tools_problem(host, settings, todo))
     if source == "foreign":
         problems.append(foreign_source(settings))
     elif source == "unsafe":
         problems.append(source_problem(host, settings))
-    problems += [build_folders_problem(host, settings, kernel) for kernel in todo]
+    for kernel in todo:
+        problems += [*version_problems(settings, kernel), build_folders_problem(host, settings, kernel)]
     problems.append(signing_problem(host, settings))
     loads = settings["service"] and host.running in kernels
     if loads and host.running not in todo:
@@ -170,6 +175,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     elif restart or (not settings["service"] and host.path(UNIT_FILE).exists()):
         problems.append(reload_problem(host, settings))
     own = macs(host, devices)
+    lacking = [problem for problem in lacking if problem]
     return {
         "running": host.running,
         "kernels": kernels,
@@ -183,9 +189,26 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
         "native_devices": devices,
         "native_macs": own,
         "problems": [problem for problem in problems if problem],
-        "lacking": [problem for problem in lacking if problem],
+        "lacking": lacking,
+        "notes": [*outlook(host, settings, todo), *lacking] if todo else [],
         "missing_drivers": missing_drivers(host, kernels),
     }
+
+
+def outlook(host: Host, settings: Mapping[str, Any], todo: Sequence[str]) -> list[str]:
+    """What to expect of these builds: how netmap's patches fit, and how long it takes."""
+    jobs = int(settings["jobs"]) or os.cpu_count() or 1
+    asked = len(asked_drivers(settings))
+    before = [float(read_stamp(host, kernel).get("seconds") or 0) for kernel in stamped_kernels(host)]
+    seconds = max(before, default=0) or (NETMAP_SECONDS + DRIVER_SECONDS * asked) / jobs
+    so = (
+        "as the last build here did"
+        if any(before)
+        else f"estimated for {jobs} CPUs; under emulation up to 40 times that"
+    )
+    notes = [patch_note(driver) for driver in settings["external_drivers"]]
+    notes.append(f"Building takes about {seconds / 60:.0f} min for each of {len(todo)} kernels ({so}).")
+    return [note for note in notes if note]
 
 
 def missing_drivers(host: Host, kernels: Iterable[str]) -> dict[str, list[str]]:
@@ -266,12 +289,14 @@ def set_up_all(
                 fetch(host, resolved)
             # Each is verified, installed, and loaded if its kernel is running; until then the old one stays.
             if failed := list(filter(None, [why_not_built(host, resolved, kernel) for kernel in plan["build"]])):
-                raise TrafficgenError(" ".join(failed))
+                raise TrafficgenError(" ".join(dict.fromkeys(failed)))
             if plan["restart"] or (plan["files"] and not plan["build"]):
                 replace(host, resolved, host.running, {}, (), loads=plan["restart"])
             if plan["prune"]:
                 prune(host, resolved)
         plan["missing_drivers"] = missing_drivers(host, plan["kernels"])
+        stamps = [read_stamp(host, kernel) for kernel in plan["build"]]
+        plan["notes"] = list(dict.fromkeys(note for stamp in stamps for note in stamp.get("patches", [])))
     return plan
 
 

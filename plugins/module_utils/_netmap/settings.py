@@ -110,9 +110,25 @@ def externals(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
     for driver in settings["external_drivers"]:
         name = driver["name"]
-        place = ARCHIVES.get(name, name).format(version=driver["version"])
+        place = ARCHIVES.get(name, name).format(version=driver.get("version", ""))
         archive = f"{STATE}/archives/netmap/{place}"
-        found.append({**driver, "place": place, "archive": archive, "sha256": driver["checksum"].partition(":")[2]})
+        patch = f"{STATE}/archives/netmap/{name}.patch" if driver.get("patch") else ""
+        digest = driver["checksum"].partition(":")[2]
+        found.append(
+            {"version": "", **driver, "place": place, "archive": archive, "sha256": digest, "patch_file": patch}
+        )
+    return found
+
+
+def downloads(settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the external drivers need, each with url, sha256, and its place here: their archives, and patches given."""
+    found = []
+    for driver in externals(settings):
+        found.append({name: driver[name] for name in ("name", "url", "sha256", "archive")})
+        if driver["patch_file"]:
+            digest = driver["patch_checksum"].partition(":")[2]
+            what = f"the patch of {driver['name']}"
+            found.append({"name": what, "url": driver["patch"], "sha256": digest, "archive": driver["patch_file"]})
     return found
 
 
@@ -138,7 +154,7 @@ def configure_options(settings: Mapping[str, Any], kernel: str, folder: Path) ->
         options += [
             f"--select-version={driver['name']}:{driver['version']}"
             for driver in settings["external_drivers"]
-            if driver["version"]
+            if driver.get("version")
         ]
     else:
         options.append("--no-ext-drivers")
@@ -157,7 +173,7 @@ def inputs(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, An
         "compiler": compiler(folder),
         "kernel": kernel,
         "kernel_headers": headers_identity(folder),
-        "archives": sorted(driver["sha256"] for driver in externals(settings)),
+        "archives": sorted(one["sha256"] for one in downloads(settings)),
         "missing_drivers": settings["missing_drivers"],
         "signing_cert": sha256(host.path(certificate)) if certificate else None,
     }

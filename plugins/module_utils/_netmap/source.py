@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -13,13 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, must, run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import NETMAP
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import API_VERSIONS, Host, must, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import source_problem
 
 # A checkout with this file in .git is ours: it may be replaced, and "remove" deletes it.
 MARK = "trafficgen"
 # The protocols that git may use, even after a redirect.
 PROTOCOLS = "https:ssh:file"
+# netmap's tags. They call do_gettimeofday(), which Linux 5.0 has no more, and so compile on no kernel of EL 9 or
+# Debian 12 (v13.0 tried on 6.1).
+TAGS = {
+    "3ccdadad7d80bb1bc569d1f72ba3ece902350f65": "v11.0, of 2014",
+    "7e9e5e7602f5c620ade87b722bed266dd4226031": "v11.1, of 2014",
+    "18af5179486bb4339d09ad8a78756a03554d463a": "v11.2, of 2016",
+    "6292c40b417146a94b78eb07828fe9c0345db77f": "v11.3, of 2017",
+    "52330777e8fa723151a8d45f27969f99465a5479": "v11.4, of 2018",
+    "6d3a00936a7dfae50d97b9f90d5f05bff235c86c": "v13.0, of 2019",
+}
 
 
 def git(host: Host, settings: Mapping[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -141,4 +153,26 @@ def foreign_source(settings: Mapping[str, Any]) -> str:
     return (
         f"{settings['source_dir']} exists, but this role did not make it, and it is not an unchanged checkout of"
         f" {settings['version']}. Move it away, or set netmap_source_dir to another folder."
+    )
+
+
+def netmap_problem(version: str, kernel: str) -> str:
+    """Whether a version of netmap is known not to compile on this kernel."""
+    if version not in TAGS or tuple(map(int, re.findall(r"\d+", kernel)[:2])) < (5, 0):
+        return ""
+    return (
+        f"netmap_version: {version} ({TAGS[version]}) does not compile on kernel {kernel}: it needs do_gettimeofday(),"
+        f" which Linux 5.0 removed. Set a later commit, such as the role's default {NETMAP}."
+    )
+
+
+def api_problem(version: str, header: str) -> str:
+    """Whether a checkout's sys/net/netmap.h has an API that the modules do not speak."""
+    found = re.search(r"^[ \t]*#[ \t]*define\s+NETMAP_API\s+(\d+)", header, re.MULTILINE)
+    if found and int(found[1]) in API_VERSIONS:
+        return ""
+    what = f"version {found[1]} of netmap's API" if found else "no NETMAP_API in its sys/net/netmap.h"
+    return (
+        f"netmap_version: {version} has {what}. The collection's modules speak versions {API_VERSIONS[-1]} to"
+        f" {API_VERSIONS[0]}. Set another commit, such as the role's default {NETMAP}."
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import NETMAP
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import install, program
 
 REPO = Path(__file__).parents[4]
@@ -44,6 +45,12 @@ def settings(**changes: Any) -> dict[str, Any]:
         "program": b"the program",
         **changes,
     }
+
+
+def external(name: str, version: str, **more: Any) -> dict[str, Any]:
+    """The settings with one external driver, and the version of netmap that the role builds."""
+    driver = {"name": name, "version": version, "url": "https://192.0.2.1/x.zip", "checksum": "sha256:" + "0" * 64}
+    return settings(version=NETMAP, external_drivers=[{**driver, **more}])
 
 
 def elf_note(build_id: str) -> bytes:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any, Callable
 
@@ -167,16 +169,112 @@ def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., di
     with pytest.raises(TrafficgenError, match="is missing, or its checksum is not the one given for ixgbe"):
         built(external_drivers=[driver])
     write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
+    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6"))
     built(external_drivers=[driver])
     assert module(host, "ixgbe-netmap").exists()
+    # netmap has a patch for this version, so its make files need to be told nothing.
+    assert not (host.build_folder(KERNEL) / "config.mak").exists()
+    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == []
+
+
+DRIVER = {"ixgbe/Makefile": "obj-m += ixgbe.o\nixgbe-y := a.o\n", "ixgbe/a.c": "1\n2\n3\nprobe();\n5\n6\n7\n"}
+PATCH = """\
+--- a/ixgbe/a.c
++++ b/ixgbe/a.c
+@@ -1,6 +1,7 @@
+ 1
+ 2
+ 3
++ixgbe_netmap_attach();
+ probe();
+ 5
+ 6
+"""
+
+
+def zipped(content: dict[str, str]) -> bytes:
+    """An archive as Intel's are."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path, text in content.items():
+            archive.writestr(f"ethernet-linux-ixgbe-6.2.6/{path.replace('ixgbe/', 'src/', 1)}", text)
+    return file.getvalue()
+
+
+def placed(host: Any, name: str, content: bytes) -> str:
+    """A download that is there already. Returns its checksum."""
+    write(host.path(f"/var/lib/trafficgen/archives/netmap/{name}")).write_bytes(content)
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_netmap_is_told_of_the_patch_for_another_version(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """In the file that its default-config.mak.in_ names for that, which configure and make read."""
+    built()
+    make = tmp_path / "tools/make"
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\ncat config.mak *.patch >{tmp_path}/read\n"))
+    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6"), PATCH)
+    checksum = placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER))
+    driver = {"name": "ixgbe", "version": "6.2.6", "url": "https://x/", "checksum": checksum}
+    asked = built(external_drivers=[driver])
+    file = host.build_folder(KERNEL) / "ixgbe.patch"
+    assert (tmp_path / "read").read_text() == f"ixgbe@patch := {file}\n{PATCH}"
+    assert file.read_text() == PATCH
+    told = ["netmap has no patch for ixgbe 6.2.6. The one for 6.1.6 fits."]
+    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == told
+    assert program.status(host, asked)["build"] == []
+    (tmp_path / "read").unlink()
+    # One that does not fit is refused before configure and make.
+    (host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6")).write_text(PATCH.replace("probe", "begin"))
+    with pytest.raises(TrafficgenError, match=r"the one for 6\.1\.6 does not fit ixgbe/a\.c"):
+        built(external_drivers=[driver], jobs=2, no_drivers=[])
+    assert not (tmp_path / "read").exists() and module(host, "ixgbe-netmap").exists()
+
+
+def test_a_patch_of_the_user_s_own(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    built()
+    driver = {
+        "name": "ixgbe",
+        "version": "6.2.6",
+        "url": "https://x/",
+        "checksum": placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER)),
+        "patch": "file:///root/own.patch",
+        "patch_checksum": f"sha256:{'0' * 64}",
+    }
+    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6"), "no patch")
+    with pytest.raises(TrafficgenError, match="its checksum is not the one given for the patch of ixgbe"):
+        built(external_drivers=[driver])
+    driver["patch_checksum"] = placed(host, "ixgbe.patch", PATCH.encode())
+    asked = built(external_drivers=[driver])
+    assert (host.build_folder(KERNEL) / "ixgbe.patch").read_text() == PATCH
+    assert asked_for.is_built(host, asked, KERNEL)
+    # Another patch is another build, for which it is fetched again.
+    again = {**asked, "external_drivers": [{**driver, "patch_checksum": f"sha256:{'1' * 64}"}]}
+    plan = program.status(host, again)
+    assert plan["build"] == [KERNEL]
+    assert [one["url"] for one in plan["archives"]] == ["file:///root/own.patch"]
 
 
 def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
     monkeypatch.setattr(build, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
-    said = build.tools_problem(settings(external_drivers=[driver]))
+    said = build.tools_problem(host, settings(external_drivers=[driver]), [KERNEL])
     assert "archive of ixgbe" in said and "dev_tools" not in said
-    assert build.tools_problem(settings()) == ""
+    assert build.tools_problem(host, settings(), [KERNEL]) == ""
+
+
+def test_pahole_is_asked_for_where_the_headers_have_a_vmlinux(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only with the option BTF for modules; the headers of Debian's 6.1 have the option and no vmlinux."""
+    monkeypatch.setattr(build, "find_program", lambda name: None if name == "pahole" else f"/usr/bin/{name}")
+    headers = host.path(f"/usr/src/kernels/{KERNEL}")
+    write(headers / "vmlinux")
+    assert build.tools_problem(host, settings(), [KERNEL]) == ""
+    write(headers / ".config", "CONFIG_DEBUG_INFO_BTF_MODULES=y\n")
+    said = build.tools_problem(host, settings(), [KERNEL])
+    assert "Missing on this host: pahole." in said and "dwarves" in said
+    (headers / "vmlinux").unlink()
+    assert build.tools_problem(host, settings(), [KERNEL]) == ""
 
 
 def test_no_room(host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:

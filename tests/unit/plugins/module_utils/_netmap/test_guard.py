@@ -46,6 +46,7 @@ VLAN = [LO, link("eth0"), link("eth0.5", "192.0.2.10", kind="vlan", link="eth0")
 
 MANAGEMENT, TEST, OTHER = "0000:00:03.0", "0000:00:10.0", "0000:00:11.0"
 SETTINGS = {
+    "version": "0" * 40,
     "driver_suffix": "-netmap",
     "drivers": ["e1000"],
     "external_drivers": [],

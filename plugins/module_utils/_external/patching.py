@@ -1,0 +1,245 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which patch makes a native driver of an external driver's source, tried before anything is built.
+
+netmap has a patch for each version of a driver that it knows (LINUX/final-patches/intel--NAME--VERSION). For another
+version the nearest is tried with ``patch --dry-run`` and no fuzz. What it changes in the Makefile, the role can change
+by a rule of its own; what it changes in the C code has to fit. A patch of the user's own takes the place of netmap's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
+    el_of,
+    first_for,
+    number,
+    would_do,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+
+# What netmap's make files set to the suffix.
+SUFFIX = "$(NETMAP_DRIVER_SUFFIX)"
+# A comment on a line of the preprocessor, which changes nothing: #endif /* HAVE_X */
+_COMMENT = re.compile(r"^(\s*#\s*(?:else|endif)\b)\s*/\*(?:(?!\*/).)*\*/\s*$")
+
+
+class FilePatch(NamedTuple):
+    """A patch's part for one file: its path below the folder of the build, its text."""
+
+    path: str
+    text: str
+
+
+class DryRun(NamedTuple):
+    """What ``patch --dry-run`` said: the files that do not fit, and whether some fit at other lines only."""
+
+    rejected: tuple[str, ...]
+    moved: bool
+    said: str
+
+
+def sections(patch: str) -> list[FilePatch]:
+    """A patch in unified form, file by file. The path is the one that ``patch -p1`` uses."""
+    starts = [found.start() for found in re.finditer(r"^--- \S.*\n\+\+\+ \S", patch, re.MULTILINE)]
+    found = []
+    for start, end in zip(starts, [*starts[1:], len(patch)]):
+        text = re.sub(r"^(?:diff|index) .*\n", "", patch[start:end], flags=re.MULTILINE)
+        old, new = (line.split()[1] for line in text.splitlines()[:2])
+        found.append(FilePatch((new if old == "/dev/null" else old).partition("/")[2], text))
+    return found
+
+
+def dry_run(folder: Path, patch: str, *options: str) -> DryRun:
+    """Try a patch on the source in ``folder``, which it does not change."""
+    file = folder / "try.patch"
+    file.write_bytes(patch.encode("latin-1"))
+    done = run(["patch", "--dry-run", "--force", "--fuzz=0", "-p1", *options, "-d", str(folder), "-i", str(file)])
+    said = done.stdout + done.stderr
+    rejected, at = [], ""
+    for line in said.splitlines():
+        if found := re.match(r"(?:checking|patching) file '?([^' ]+)", line):
+            at = found[1]
+        elif "FAILED at" in line or "hunk ignored" in line or "hunks ignored" in line:
+            rejected.append(at)
+        elif "can't find file to patch" in line or "malformed patch" in line or "garbage" in line:
+            rejected.append("")
+    if done.status != 0 and not rejected:
+        rejected.append("")
+    return DryRun(tuple(dict.fromkeys(rejected)), "offset" in said, said)
+
+
+def fitted(section: FilePatch, source: str) -> FilePatch:
+    """The section, its context taken from the source where that differs by a comment after #else or #endif only."""
+    lines = source.splitlines(keepends=True)
+    plain = [_COMMENT.sub(r"\1\n", line) for line in lines]
+    head, *hunks = re.split(r"^(?=@@ )", section.text, flags=re.MULTILINE)
+    text = head
+    for hunk in hunks:
+        title, *body = hunk.splitlines(keepends=True)
+        old = [line[1:] for line in body if line[0] in " -"]
+        if not _places(lines, old):
+            places = _places(plain, [_COMMENT.sub(r"\1\n", line) for line in old])
+            if len(places) == 1:
+                there = iter(lines[places[0] : places[0] + len(old)])
+                body = [line[0] + next(there) if line[0] in " -" else line for line in body]
+        text += title + "".join(body)
+    return FilePatch(section.path, text)
+
+
+def _places(lines: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where these lines stand, one after another."""
+    first = [place for place, line in enumerate(lines) if wanted and line == wanted[0]]
+    return [place for place in first if list(lines[place : place + len(wanted)]) == list(wanted)]
+
+
+def suffixed(makefile: str, name: str) -> str:
+    """A kbuild Makefile that makes the module NAME-SUFFIX of the same objects; empty where it is written otherwise.
+
+    ``obj-m += NAME.o`` names the module, ``NAME-y``, ``NAME-objs`` and ``NAME-$(CONFIG_X)`` its objects. The rest uses
+    the name for folders and man pages, which are not installed.
+    """
+    module = rf"(?<![\w-]){re.escape(name)}"
+    text, modules = re.subn(
+        rf"^(obj-(?:m|y|\$[({{]\w+[)}}])[ \t]*[+:]?=[ \t]*){module}\.o(?=\s)",
+        rf"\g<1>{name}{SUFFIX}.o",
+        makefile,
+        flags=re.MULTILINE,
+    )
+    text, objects = re.subn(rf"{module}(?=-(?:y\b|objs\b|\$[({{]))", f"{name}{SUFFIX}", text)
+    left = re.search(rf"{module}(?:\.o\b|-(?:y\b|objs\b|\$[({{]))", text)
+    return text if modules == 1 and objects > 0 and not left else ""
+
+
+def made_to_fit(folder: Path, name: str, patch: str) -> str:
+    """The patch as it fits this source: context with other comments, the Makefile changed by :func:`suffixed`."""
+    parts = []
+    for section in sections(patch):
+        source = folder / section.path
+        before = source.read_bytes().decode("latin-1") if source.is_file() else ""
+        if source.name != "Makefile":
+            parts.append(fitted(section, before).text)
+            continue
+        after = suffixed(before, name)
+        parts.append(
+            "".join(
+                line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+                for line in difflib.unified_diff(
+                    before.splitlines(keepends=True),
+                    (after or before).splitlines(keepends=True),
+                    f"a/{section.path}",
+                    f"b/{section.path}",
+                )
+            )
+        )
+        if not after:
+            parts.append(section.text)
+    return "".join(parts)
+
+
+def unpack(archive: Path, name: str, folder: Path) -> None:
+    """The archive's driver as ``folder``/NAME, as netmap's make files place it."""
+    try:
+        shutil.unpack_archive(str(archive), str(folder), "zip" if archive.suffix == ".zip" else "gztar")
+    except (OSError, ValueError, shutil.ReadError) as error:
+        raise TrafficgenError(
+            f"netmap_external_drivers: the archive of {name} cannot be unpacked: {error}. Check its url."
+        ) from None
+    found = sorted(folder.glob("*/src"))
+    if len(found) != 1:
+        raise TrafficgenError(
+            f"netmap_external_drivers: the archive of {name} has no folder src, in which Intel's drivers have their"
+            " source. Check its url."
+        )
+    (folder / name).symlink_to(found[0].relative_to(folder))
+
+
+def choose(
+    patches: Path, archive: Path, own: Path | None, driver: Mapping[str, str], kernel: str, folder: Path
+) -> tuple[str, str]:
+    """The patch for an external driver, and a sentence on how it fits; both empty for netmap's own for this version.
+
+    :param patches: netmap's folder of patches.
+    :param archive: the driver's.
+    :param own: the user's patch.
+    :param folder: where to unpack the driver's source.
+    :raises TrafficgenError: no patch fits.
+    """
+    name, version = driver["name"], driver["version"]
+    if not own and (not version or (patches / f"intel--{name}--{version}").exists()):
+        return "", ""
+    folder.mkdir(parents=True, exist_ok=True)
+    unpack(archive, name, folder)
+    if own:
+        patch = own.read_bytes().decode("latin-1")
+        if problem := own_problem(folder, driver, patch):
+            raise TrafficgenError(problem)
+        return patch, f"{name} {version} was patched with the patch given for it, in place of netmap's."
+    others = nearest([path.name for path in patches.glob(f"intel--{name}--*")], name, version)
+    texts = {other: (patches / f"intel--{name}--{other}").read_bytes().decode("latin-1") for other in others}
+    trials = {other: dry_run(folder, text) for other, text in texts.items()}
+    begin = f"netmap has no patch for {name} {version}"
+    for other, trial in trials.items():
+        if not trial.rejected:
+            return texts[other], f"{begin}. The one for {other} fits{', at other lines' if trial.moved else ''}."
+    misfits = []
+    for other, trial in trials.items():
+        text = made_to_fit(folder, name, texts[other])
+        again = dry_run(folder, text)
+        if not again.rejected:
+            adapted = " and ".join(Path(file).name for file in trial.rejected)
+            return text, f"{begin}. The one for {other} fits, after the role adapted its part for {adapted}."
+        misfits.append(f"; the one for {other} does not fit {', '.join(filter(None, again.rejected)) or 'at all'}")
+    first = first_for(name, el_of(kernel))
+    versions = would_do(name, first.version if first else "0")
+    raise TrafficgenError(
+        f"netmap_external_drivers: {begin}{''.join(misfits)}. {versions}Or give a patch of your own (patch,"
+        " patch_checksum). Nothing was built."
+    )
+
+
+def nearest(names: Sequence[str], name: str, version: str) -> list[str]:
+    """The versions of netmap's patches to try: the newest of the older ones, then the oldest of the newer."""
+    others = sorted((one[len(f"intel--{name}--") :] for one in names), key=number)
+    others = [one for one in others if re.fullmatch(r"[0-9.]+", one)]
+    older = [one for one in others if number(one) < number(version)]
+    newer = [one for one in others if number(one) > number(version)]
+    return older[-1:] + newer[:1]
+
+
+def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
+    """Why a patch of the user's own cannot be used, as a sentence."""
+    name, version = driver["name"], driver["version"]
+    given = f"netmap_external_drivers: the patch given for {name} {version} ({driver['patch']})"
+    files = [section.path for section in sections(patch)]
+    if not files:
+        return f"{given} is no patch in unified form, as git diff writes it."
+    if others := sorted({file for file in files if not file.startswith(f"{name}/") or ".." in Path(file).parts}):
+        return (
+            f"{given} is for {', '.join(others[:3])}. Its paths must begin with a/{name}/, which is the archive's"
+            " folder src: it must be for this driver."
+        )
+    if "netmap_attach" not in patch:
+        return (
+            f"{given} adds no call of netmap_attach. It is used in place of netmap's patch, so it must have all of that"
+            " as well."
+        )
+    trial = dry_run(folder, patch)
+    if not trial.rejected:
+        return ""
+    if not dry_run(folder, patch, "--reverse").rejected:
+        return (
+            f"{given} is in the archive already, and cannot be applied twice. Give the archive of the driver's author."
+        )
+    return (
+        f"{given} does not fit {', '.join(filter(None, trial.rejected)) or 'its source'}:"
+        f" {' | '.join(trial.said.splitlines()[:6])}. Nothing was built. Make it anew for this version."
+    )

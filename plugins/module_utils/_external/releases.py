@@ -1,0 +1,158 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""External drivers: which release is for which kernel, how netmap's patches fit it, and which drivers cannot be loaded
+beside the stock one. Known before anything is fetched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# The commit of netmap that the table's patches are of: the default of netmap_version.
+NETMAP = "89607e1406c1fa5ac2106bd2ff33417f090c0d60"
+
+# How netmap has a patch for a release of a driver.
+EXACT = "exact"  # for this very version
+OFFSETS = "offsets only"  # one for an older version fits, at other lines
+MAKEFILE = "Makefile only"  # as above, but its changes of the Makefile are made by patching.py
+NONE = "none"  # parts of the C code do not fit
+UNKNOWN = ""  # nobody has tried
+
+
+class Release(NamedTuple):
+    """A release of an external driver.
+
+    ``el``: the minor version of EL 9 that its author says it was made for; empty where it names no new one. An older
+    release does not compile there. ``patch``: of netmap at :data:`NETMAP`, tried on the release's source. ``compiled``:
+    the kernel headers it was compiled on together with netmap; empty where nobody has tried. ``source``: where
+    ``el`` comes from.
+    """
+
+    driver: str
+    version: str
+    el: str
+    patch: str
+    compiled: str
+    source: str
+
+
+_INTEL = "https://github.com/intel/ethernet-linux-{}, the message of this release's commit"
+_IXGBE, _I40E, _ICE = (_INTEL.format(name) for name in ("ixgbe", "i40e", "ice"))
+
+# In the order of versions. Nothing here was compiled on EL's own headers.
+RELEASES = (
+    Release("ixgbe", "5.19.6", "9.2", EXACT, "", "https://sourceforge.net/projects/e1000/files/ixgbe%20stable/5.19.6"),
+    Release("ixgbe", "5.20.10", "9.4", EXACT, "", "https://sourceforge.net/projects/e1000/files/ixgbe%20stable/5.20.9"),
+    Release("ixgbe", "6.1.5", "9.6", OFFSETS, "", _IXGBE),
+    Release("ixgbe", "6.1.6", "", EXACT, "", _IXGBE),
+    Release("ixgbe", "6.2.5", "", MAKEFILE, "", _IXGBE),
+    Release("ixgbe", "6.2.6", "", MAKEFILE, "", _IXGBE),
+    Release("ixgbe", "6.3.4", "9.7", MAKEFILE, "", _IXGBE),
+    Release("ixgbe", "6.4.4", "9.8", UNKNOWN, "", "https://github.com/intel/ethernet-linux-ixgbe/releases/tag/v6.4.4"),
+    Release("i40e", "2.28.7", "9.6", OFFSETS, "", _I40E),
+    Release("i40e", "2.28.9", "", EXACT, "", _I40E),
+    Release("i40e", "2.28.10", "", OFFSETS, "", _I40E),
+    Release("i40e", "2.28.13", "", OFFSETS, "", _I40E),
+    Release("i40e", "2.28.15", "", OFFSETS, "", _I40E),
+    Release("i40e", "2.28.16", "9.7", MAKEFILE, "", _I40E),
+    Release("ice", "1.14.11", "9.4", UNKNOWN, "", _ICE),
+    Release("ice", "1.17.8", "9.6", OFFSETS, "", _ICE),
+    Release("ice", "2.2.9", "", EXACT, "", _ICE),
+    Release("ice", "2.3.10", "", OFFSETS, "", _ICE),
+    Release("ice", "2.3.14", "", OFFSETS, "", _ICE),
+    Release("ice", "2.3.15", "", OFFSETS, "", _ICE),
+    Release("ice", "2.4.5", "9.7", OFFSETS, "", _ICE),
+    Release("ice", "2.5.4", "", OFFSETS, "", _ICE),
+    Release("ice", "2.6.4", "", NONE, "", _ICE),
+    Release("ice", "2.6.6", "9.8", NONE, "", _ICE),
+)
+
+# The stock drivers whose patched copy, made from the kernel's sources, registers their very name. The kernel takes no
+# two PCI drivers of one name. vmxnet3's patch has no suffix at all; igb sets its name before the header with it.
+NOT_BESIDE = ("igb", "vmxnet3")
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A version to compare with others."""
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def el_of(kernel: str) -> str:
+    """The minor version of EL 9 in a kernel's release, such as 9.7 of 5.14.0-611.5.1.el9_7.x86_64; empty otherwise."""
+    found = re.search(r"\.el9_(\d+)", kernel)
+    return f"9.{found[1]}" if found else ""
+
+
+def first_for(driver: str, el: str) -> Release | None:
+    """The oldest release of the driver that compiles on this EL, as far as is known."""
+    fitting = [one for one in RELEASES if one.driver == driver and one.el and number(one.el) <= number(el)]
+    return fitting[-1] if el and fitting else None
+
+
+def row_of(driver: Mapping[str, str]) -> Release | None:
+    """The table's row of a driver in netmap_external_drivers."""
+    rows = [one for one in RELEASES if (one.driver, one.version) == (driver["name"], driver.get("version", ""))]
+    return rows[0] if rows else None
+
+
+def would_do(driver: str, at_least: str) -> str:
+    """The versions that netmap has a patch for, as the end of a sentence."""
+    found = [
+        one.version
+        for one in RELEASES
+        if one.driver == driver and number(one.version) >= number(at_least) and one.patch in (EXACT, OFFSETS, MAKEFILE)
+    ]
+    return f"Set version (and url, checksum) to {' or '.join(found)}. " if found else ""
+
+
+def release_problems(settings: Mapping[str, Any], kernel: str) -> list[str]:
+    """The external drivers that cannot be built for this kernel, each with why and what would do."""
+    problems = []
+    el = el_of(kernel)
+    for driver in settings["external_drivers"]:
+        name, version = driver["name"], driver.get("version", "")
+        # The user's own patch may have what is missing. And with "warn" a driver that fails is left out.
+        if driver.get("patch") or settings["missing_drivers"] == "warn":
+            continue
+        first, row = first_for(name, el), row_of(driver)
+        also = (
+            "Or give a patch of your own (patch, in netmap_external_drivers), or set netmap_missing_drivers: warn to"
+            " try it."
+        )
+        if first and version and number(version) < number(first.version):
+            problems.append(
+                f"netmap_external_drivers: {name} {version} is too old for kernel {kernel}: the first release for"
+                f" EL {first.el} is {first.version} ({first.source}). {would_do(name, first.version)}{also}"
+            )
+        elif row and row.patch == NONE and settings["version"] == NETMAP:
+            problems.append(
+                f"netmap_external_drivers: netmap has no patch for {name} {version}, and none of its patches for older"
+                f" versions fits the C code. {would_do(name, first.version if first else '0')}{also}"
+            )
+    return problems
+
+
+def patch_note(driver: Mapping[str, str]) -> str:
+    """What is known of netmap's patch for an external driver, as a sentence; empty where it is for this version."""
+    row = row_of(driver)
+    what = f"{driver['name']} {driver.get('version')}"
+    if driver.get("patch") or not driver.get("version") or (row and row.patch == EXACT):
+        return ""
+    if row and row.patch == OFFSETS:
+        return f"netmap has no patch for {what}. One for an older version fits, at other lines."
+    if row and row.patch == MAKEFILE:
+        return (
+            f"netmap has no patch for {what}. One for an older version fits, after the role has adapted its part for"
+            " the Makefile."
+        )
+    return f"Nobody has tried netmap's patches on {what}. They are tried on its source before anything is built."
+
+
+def not_beside(port: str, driver: str) -> str:
+    """Why a port of this driver cannot have a native one."""
+    return (
+        f"netmap_native_devices: {port} has the driver {driver}. netmap's driver has the same name, so the"
+        " kernel cannot load both. Leave the port out: netmap uses it in emulated mode."
+    )
