@@ -25,6 +25,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.rel
     would_do,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 
 # What netmap's make files set to the suffix.
 SUFFIX = "$(NETMAP_DRIVER_SUFFIX)"
@@ -119,6 +120,36 @@ def suffixed(makefile: str, name: str) -> str:
     return text if modules == 1 and objects > 0 and not left else ""
 
 
+def mended(patch: str) -> str:
+    """The patch without hunks that add nothing and leave an ``#if`` without its ``#endif``.
+
+    netmap's patch for ice 2.2.9 has one: it takes away a call and the ``#endif`` after it, and the file ends within an
+    ``#if``.
+    """
+    hunks = re.findall(r"^@@ .*\n(?:[ +\\-].*\n)*", patch, flags=re.MULTILINE)
+    for hunk in hunks:
+        if _depth(hunk, "+") != _depth(hunk, "-") and not re.search(r"^\+[ \t]*\S", hunk, re.MULTILINE):
+            patch = patch.replace(hunk, "", 1)
+    return patch
+
+
+def _depth(hunk: str, sign: str) -> int:
+    """How many more ``#if`` than ``#endif`` there are in the lines with this sign."""
+    begun, ended = (len(re.findall(rf"^\{sign}\s*#\s*{word}", hunk, re.MULTILINE)) for word in ("if", "endif"))
+    return begun - ended
+
+
+def preparation(folder: Path, name: str) -> str:
+    """The command with which netmap's make files have to prepare a driver's source; empty for none.
+
+    netmap's configure asks for a driver's types by compiling its header after the kernel's. Intel's releases for EL 9.7
+    refuse that order by an ``#error``, which nothing else depends on.
+    """
+    refusal = "kcompat.h must be included prior to kernel headers"
+    file = folder / name / "kcompat.h"
+    return f'sed -i "/{refusal}/d" {name}/kcompat.h' if refusal in read_text(file) else ""
+
+
 def made_to_fit(folder: Path, name: str, patch: str) -> str:
     """The patch as it fits this source: context with other comments, the Makefile changed by :func:`suffixed`."""
     parts = []
@@ -147,6 +178,7 @@ def made_to_fit(folder: Path, name: str, patch: str) -> str:
 
 def unpack(archive: Path, name: str, folder: Path) -> None:
     """The archive's driver as ``folder``/NAME, as netmap's make files place it."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         shutil.unpack_archive(str(archive), str(folder), "zip" if archive.suffix == ".zip" else "gztar")
     except (OSError, ValueError, shutil.ReadError) as error:
@@ -162,29 +194,28 @@ def unpack(archive: Path, name: str, folder: Path) -> None:
     (folder / name).symlink_to(found[0].relative_to(folder))
 
 
-def choose(
-    patches: Path, archive: Path, own: Path | None, driver: Mapping[str, str], kernel: str, folder: Path
-) -> tuple[str, str]:
+def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: str, folder: Path) -> tuple[str, str]:
     """The patch for an external driver, and a sentence on how it fits; both empty for netmap's own for this version.
 
     :param patches: netmap's folder of patches.
-    :param archive: the driver's.
     :param own: the user's patch.
-    :param folder: where to unpack the driver's source.
+    :param folder: where the driver's source was unpacked.
     :raises TrafficgenError: no patch fits.
     """
     name, version = driver["name"], driver["version"]
-    if not own and (not version or (patches / f"intel--{name}--{version}").exists()):
-        return "", ""
-    folder.mkdir(parents=True, exist_ok=True)
-    unpack(archive, name, folder)
     if own:
-        patch = own.read_bytes().decode("latin-1")
+        patch = _text(own)
         if problem := own_problem(folder, driver, patch):
             raise TrafficgenError(problem)
         return patch, f"{name} {version} was patched with the patch given for it, in place of netmap's."
+    exact = patches / f"intel--{name}--{version}"
+    if exact.exists():
+        patch = mended(_text(exact))
+        if patch == _text(exact):
+            return "", ""
+        return patch, f"netmap's patch for {name} {version} takes away an #endif: the role left that part of it out."
     others = nearest([path.name for path in patches.glob(f"intel--{name}--*")], name, version)
-    texts = {other: (patches / f"intel--{name}--{other}").read_bytes().decode("latin-1") for other in others}
+    texts = {other: mended(_text(patches / f"intel--{name}--{other}")) for other in others}
     trials = {other: dry_run(folder, text) for other, text in texts.items()}
     begin = f"netmap has no patch for {name} {version}"
     for other, trial in trials.items():
@@ -204,6 +235,10 @@ def choose(
         f"netmap_external_drivers: {begin}{''.join(misfits)}. {versions}Or give a patch of your own (patch,"
         " patch_checksum). Nothing was built."
     )
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("latin-1")
 
 
 def nearest(names: Sequence[str], name: str, version: str) -> list[str]:

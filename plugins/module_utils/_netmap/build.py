@@ -15,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.patching import choose
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import release_problems
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.names import keeps_its_name
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.patching import choose, preparation, unpack
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
+    not_beside,
+    release_problems,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import (
     DEV_TOOLS,
     STATE,
     Host,
+    driver_of,
     find_program,
     must,
     read_settings,
@@ -44,6 +49,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.setti
     kernel_folder,
     key_of,
     module_name,
+    stock_name,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import (
     api_problem,
@@ -149,6 +155,8 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     for targets in (*steps, []):
         if run([*make, *targets], log=log, cwd=folder, **CLOSED).returncode != 0:
             raise failed_step("make", kernel, log)
+        if targets and (problem := beside_problem(host, settings, folder, drivers)):
+            raise TrafficgenError(problem)
 
     modules = collect(folder, settings["driver_suffix"])
     missing = [
@@ -229,24 +237,41 @@ def tools_problem(host: Host, settings: Mapping[str, Any], kernels: Iterable[str
 
 
 def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: Path) -> list[str]:
-    """Tell netmap's configure which patch to use where it has none for the version, or one was given. Returns how they
-    fit, a sentence each."""
-    told, lines = [], ""
+    """Tell netmap's configure which patch to use where it has none for the version, or one was given, and how to
+    prepare a source. Returns how the patches fit, a sentence each."""
+    told, lines = [], []
     patches = host.path(settings["source_dir"]) / "LINUX/final-patches"
     for driver in externals(settings):
+        name = driver["name"]
+        if not driver["version"]:
+            continue  # virtio_net.c, of which netmap knows one
+        source = folder / "source" / name
+        unpack(host.path(driver["archive"]), name, source)
         own = host.path(driver["patch_file"]) if driver["patch_file"] else None
-        unpacked = folder / "source" / driver["name"]
-        patch, note = choose(patches, host.path(driver["archive"]), own, driver, kernel, unpacked)
+        patch, note = choose(patches, own, driver, kernel, source)
         if patch:
-            file = folder / f"{driver['name']}.patch"
+            file = folder / f"{name}.patch"
             file.write_bytes(patch.encode("latin-1"))
-            lines += f"{driver['name']}@patch := {file}\n"
+            lines.append(f"{name}@patch := {file}\n")
             told.append(note)
+        if command := preparation(source, name):
+            lines.append(f"{name}@prepare := {command}\n")
     if lines:
-        # netmap's default-config.mak.in_: for overrides of its variables.
-        write_file(folder / "config.mak", lines.encode())
+        # netmap's default-config.mak.in_ names this file, for overrides of its variables.
+        write_file(folder / "config.mak", "".join(lines).encode())
     shutil.rmtree(folder / "source", ignore_errors=True)
     return told
+
+
+def beside_problem(host: Host, settings: Mapping[str, Any], folder: Path, drivers: Iterable[str]) -> str:
+    """Which of the devices named has a driver whose patched source, prepared in ``folder``, keeps the stock name."""
+    headers = host.path(settings["source_dir"]) / "LINUX"
+    for driver in drivers:
+        name = driver.removesuffix(".c")
+        for address in settings["native_devices"]:
+            if stock_name(driver_of(host, address), settings) == name and keeps_its_name(folder / driver, headers):
+                return f"{not_beside(address, name)} Nothing was installed."
+    return ""
 
 
 def place_archives(host: Host, settings: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
     modinfo,
     module_file,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.settings import module_name, stock_name
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.uses import device_problem, reload_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.management import links_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.netlink import ROUTE, Netlink
@@ -114,17 +115,16 @@ def wait_for_driver(host: Host, address: str, driver: str = "", seconds: float =
 
 def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> bool:
     """Give one device to its native driver; others of its kind keep theirs."""
-    suffix = settings["driver_suffix"]
     stock = wait_for_driver(host, address)
     if not stock:
         raise TrafficgenError(
             f"{address} has no driver, or is not there. Check netmap_native_devices, and lspci -k -s {address}."
         )
-    if stock.endswith(suffix):
+    if stock_name(stock, settings) != stock:
         return False
     if problem := another_device(host, settings, address) or device_problem(host, settings, address):
         raise TrafficgenError(problem)
-    native = stock + suffix
+    native = module_name(stock, settings)
     if not is_loaded(host, native):
         autoprobe = host.path("/sys/bus/pci/drivers_autoprobe")
         autoprobe.write_text("0")  # otherwise the new driver takes every device that has no driver
@@ -132,6 +132,7 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
             insmod(host, kernel, native)
         finally:
             autoprobe.write_text("1")
+    native = registered(host, native)
     up = interfaces_up(host, address)
     bind(host, address, native)
     found = wait_for_driver(host, address, native, 5)
@@ -144,16 +145,21 @@ def take(host: Host, settings: Mapping[str, Any], kernel: str, address: str) -> 
     return True
 
 
+def registered(host: Host, module: str) -> str:
+    """The name of a loaded module's PCI driver: ice-netmap registers ice_netmap, the kernel's name for the module."""
+    found = sorted(host.path(f"/sys/module/{module.replace('-', '_')}/drivers").glob("pci:*"))
+    return found[0].name.partition(":")[2] if found else module
+
+
 def give_back(host: Host, settings: Mapping[str, Any], address: str) -> None:
     """Give one device back to its stock driver."""
     up = interfaces_up(host, address)
     native = driver_of(host, address)
     bind(host, address, "")
     stock = wait_for_driver(host, address, seconds=5)
-    suffix = settings["driver_suffix"]
-    if not stock and native.endswith(suffix):
+    if not stock and stock_name(native, settings) != native:
         # Its stock driver is not loaded, as after rmmod by hand.
-        run(["modprobe", native[: -len(suffix)]])
+        run(["modprobe", stock_name(native, settings)])
         (host.path("/sys/bus/pci/drivers_probe")).write_text(address)
         stock = wait_for_driver(host, address, seconds=5)
     if not stock or stock == native:

@@ -18,6 +18,7 @@ ROOT = "ansible_collections.wirespeed.trafficgen.plugins.module_utils"
 # AF_NETLINK, no other namespace and no memory that can be written and executed: nothing here may need more.
 PARTS = (
     "_errors",
+    "_external.names",
     "_external.patching",
     "_external.releases",
     "_host.commands",

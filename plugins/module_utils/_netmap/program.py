@@ -74,6 +74,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.setti
     is_installed,
     read_stamp,
     stamped_kernels,
+    stock_name,
     wanted_kernels,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.source import (
@@ -102,7 +103,6 @@ USAGE = """Usage: trafficgen-netmap COMMAND
 def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The PCI addresses of the devices named, by address or interface, and what is wrong with them."""
     addresses, problems = [], []
-    suffix = settings["driver_suffix"]
     for name in settings["native_devices"]:
         address = name
         if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", name):
@@ -123,11 +123,11 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             problems.append(not_beside(name, driver))
         elif (
             driver
-            and not driver.endswith(suffix)
+            and stock_name(driver, settings) == driver
             and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]
         ):
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")
-        if not driver.endswith(suffix) and (problem := device_problem(host, settings, address)):
+        if stock_name(driver, settings) == driver and (problem := device_problem(host, settings, address)):
             problems.append(f"netmap_native_devices: {problem}")
     return addresses, problems
 

@@ -206,6 +206,13 @@ def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
     )
 
 
+def stock_name(driver: str, settings: Mapping[str, Any]) -> str:
+    """The stock driver of a device's driver, which may be the native one. Where that takes its module's name, as ice,
+    the kernel has an underscore for the hyphen."""
+    suffix = settings["driver_suffix"]
+    return driver[: -len(suffix)] if driver.replace("_", "-").endswith(suffix) else driver
+
+
 def module_name(driver: str, settings: Mapping[str, Any]) -> str:
     """The module of a native driver."""
     return f"{driver.removesuffix('.c')}{settings['driver_suffix']}"

@@ -102,7 +102,8 @@ def choose(tmp_path: Path) -> Callable[..., tuple[str, str]]:
         if own:
             given = tmp_path / "own.patch"
             given.write_text(own)
-        return patching.choose(place, archive, given, driver, KERNEL, tmp_path / "source")
+        patching.unpack(archive, "ixgbe", tmp_path / "source")
+        return patching.choose(place, given, driver, KERNEL, tmp_path / "source")
 
     return run
 
@@ -203,6 +204,49 @@ def test_the_suffix_goes_to_this_module_alone() -> None:
         "obj-$(CONFIG_ICE) += ice$(NETMAP_DRIVER_SUFFIX).o\nice$(NETMAP_DRIVER_SUFFIX)-objs := ice_main.o\n"
         "obj-m += ice-vfio-pci.o\nice-vfio-pci-y := a.o\n"
     )
+
+
+UNBALANCED = """\
+@@ -9,4 +9,3 @@
+ #ifdef HAVE_CLOCK
+ \tclock_init(dev);
+-
+-#endif /* HAVE_CLOCK */
++
+"""
+
+
+def test_a_hunk_that_only_takes_an_endif_away_is_left_out(choose: Callable[..., tuple[str, str]]) -> None:
+    """As in netmap's patch for ice 2.2.9, whose file then ends within an #if."""
+    patch, note = choose(files(), {"6.2.6": OLDER + UNBALANCED})
+    assert patch == OLDER
+    assert note == "netmap's patch for ixgbe 6.2.6 takes away an #endif: the role left that part of it out."
+
+
+@pytest.mark.parametrize(
+    "hunk",
+    [
+        UNBALANCED.replace("+\n", "+#endif\n"),
+        UNBALANCED.replace("+\n", "+\tnetmap_attach();\n"),
+        UNBALANCED.replace("-#endif", "-#error"),
+    ],
+)
+def test_any_other_hunk_stays(hunk: str) -> None:
+    assert patching.mended(OLDER + hunk) == OLDER + hunk
+
+
+def test_the_order_of_headers_that_configure_needs(tmp_path: Path) -> None:
+    """As in ixgbe 6.3.4, i40e 2.28.16 and ice 2.4.5. netmap's configure evaluates the command between single quotes."""
+    header = tmp_path / "ixgbe/kcompat.h"
+    header.parent.mkdir()
+    header.write_text("#define A\n")
+    assert patching.preparation(tmp_path, "ixgbe") == ""
+    header.write_text('#ifdef X\n#error "kcompat.h must be included prior to kernel headers"\n#endif\n')
+    command = patching.preparation(tmp_path, "ixgbe")
+    assert not {"'", "#", "$"} & set(command)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert header.read_text() == "#ifdef X\n#endif\n"
+    assert patching.preparation(tmp_path, "ice") == ""
 
 
 # --- A patch of the user's own ---

@@ -158,25 +158,6 @@ def test_a_driver_no_longer_asked_for_goes(host: Any, built: Callable[..., dict[
     assert module(host).exists() and not module(host, "e1000-netmap").exists()
 
 
-def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., dict[str, Any]]) -> None:
-    content = "an archive"
-    driver = {
-        "name": "ixgbe",
-        "version": "6.1.6",
-        "url": "https://x/",
-        "checksum": f"sha256:{hashlib.sha256(content.encode()).hexdigest()}",
-    }
-    with pytest.raises(TrafficgenError, match="is missing, or its checksum is not the one given for ixgbe"):
-        built(external_drivers=[driver])
-    write(host.path("/var/lib/trafficgen/archives/netmap/ixgbe/v6.1.6.zip"), content)
-    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6"))
-    built(external_drivers=[driver])
-    assert module(host, "ixgbe-netmap").exists()
-    # netmap has a patch for this version, so its make files need to be told nothing.
-    assert not (host.build_folder(KERNEL) / "config.mak").exists()
-    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == []
-
-
 DRIVER = {"ixgbe/Makefile": "obj-m += ixgbe.o\nixgbe-y := a.o\n", "ixgbe/a.c": "1\n2\n3\nprobe();\n5\n6\n7\n"}
 PATCH = """\
 --- a/ixgbe/a.c
@@ -207,6 +188,25 @@ def placed(host: Any, name: str, content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., dict[str, Any]]) -> None:
+    content = zipped(DRIVER)
+    driver = {
+        "name": "ixgbe",
+        "version": "6.1.6",
+        "url": "https://x/",
+        "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
+    }
+    with pytest.raises(TrafficgenError, match="is missing, or its checksum is not the one given for ixgbe"):
+        built(external_drivers=[driver])
+    placed(host, "ixgbe/v6.1.6.zip", content)
+    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6"))
+    built(external_drivers=[driver])
+    assert module(host, "ixgbe-netmap").exists()
+    # netmap has a patch for this version, so its make files need to be told nothing.
+    assert not (host.build_folder(KERNEL) / "config.mak").exists()
+    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == []
+
+
 def test_netmap_is_told_of_the_patch_for_another_version(
     host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -230,6 +230,39 @@ def test_netmap_is_told_of_the_patch_for_another_version(
     with pytest.raises(TrafficgenError, match=r"the one for 6\.1\.6 does not fit ixgbe/a\.c"):
         built(external_drivers=[driver], jobs=2, no_drivers=[])
     assert not (tmp_path / "read").exists() and module(host, "ixgbe-netmap").exists()
+
+
+def test_a_source_is_prepared_for_configure(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    built()
+    make = tmp_path / "tools/make"
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\ncat config.mak >{tmp_path}/read\n"))
+    write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.3.4"))
+    guard = '#error "kcompat.h must be included prior to kernel headers"\n'
+    checksum = placed(host, "ixgbe/v6.3.4.zip", zipped({**DRIVER, "ixgbe/kcompat.h": guard}))
+    built(external_drivers=[{"name": "ixgbe", "version": "6.3.4", "url": "https://x/", "checksum": checksum}])
+    assert (tmp_path / "read").read_text().startswith("ixgbe@prepare := sed -i ")
+
+
+def test_a_driver_that_keeps_the_stock_name_is_not_built_for_a_port(
+    host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """netmap's make files prepare the source first; what it registers is read there, before it is compiled."""
+    device = host.path("/sys/bus/pci/devices/0000:00:10.0")
+    device.mkdir(parents=True)
+    (device / "driver").symlink_to("../../drivers/e1000")
+    make = tmp_path / "tools/make"
+    source = "static struct pci_driver d = {\\n\\t.name = e1000_driver_name,\\n};\\n"
+    prepare = (
+        f"case $* in *get-*) mkdir -p e1000; printf '{source}' >e1000/main.c ;; *) touch {tmp_path}/made ;; esac\n"
+    )
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{prepare}"))
+    asked = {"drivers": ["e1000"], "kernel_sources": str(host.path("/usr/src/netmap/kernel"))}
+    with pytest.raises(TrafficgenError, match=r"0000:00:10\.0 has the driver e1000\. .* cannot load both"):
+        built(native_devices=["0000:00:10.0"], **asked)
+    assert not (tmp_path / "made").exists() and not module(host).exists()
+    # For no port, it may be loaded where the stock driver is not.
+    built(**asked)
+    assert module(host, "e1000-netmap").exists()
 
 
 def test_a_patch_of_the_user_s_own(host: Any, built: Callable[..., dict[str, Any]]) -> None:

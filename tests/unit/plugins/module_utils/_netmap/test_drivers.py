@@ -131,6 +131,19 @@ def test_loaded_once_and_unloaded_once(host: Any, sys: Sys) -> None:
     assert drivers.unload(host, ASKED) == {"changed": False}
 
 
+def test_a_driver_that_registers_its_module_s_name(host: Any, sys: Sys) -> None:
+    """As ice does: the kernel writes an underscore for the hyphen of ice-netmap."""
+    insmod = sys.tools / "insmod"
+    name = f"{host.root}/sys/module/e1000_netmap/drivers/pci:e1000_netmap"
+    insmod.write_text(insmod.read_text() + f"case $1 in *e1000-netmap.ko) mkdir -p {name} ;; esac\n")
+    drivers.load(host, ASKED, KERNEL)
+    assert hosts.driver_of(host, FIRST) == "e1000_netmap"
+    assert drivers.load(host, ASKED, KERNEL) == {"changed": False, "devices": []}
+    assert program.resolve_devices(host, ASKED)[1] == []
+    drivers.unload(host, ASKED)
+    assert hosts.driver_of(host, FIRST) == "e1000"
+
+
 def test_an_interface_that_was_down_stays_down(host: Any, sys: Sys) -> None:
     write(host.path("/sys/class/net/tg0/flags"), "0x1002\n")
     drivers.load(host, ASKED, KERNEL)
