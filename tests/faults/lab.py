@@ -175,9 +175,9 @@ class Lab:
             cwd=self.home,
         )
 
-    def tcpreplay(self) -> int:
-        """The process id of tcpreplay, once it sends. The real one has loaded the file by then and counts on the
-        link."""
+    def tcpreplays(self, number: int = 1) -> list[int]:
+        """The process ids of so many tcpreplay, once they send. The real one has loaded the file by then and counts on
+        the link."""
         known = (b"tcpreplay\n", b"stand_in_tcprep\n", b"sh\n")
         marked = f"{MARK}={self.mark}".encode()
 
@@ -190,9 +190,13 @@ class Lab:
                 )
             )
 
-        found = until(sends, 30)
+        found = until(lambda: ids if len(ids := sends()) >= number else [], 30)
         assert found, "tcpreplay did not start"
-        return found[0]
+        return found
+
+    def tcpreplay(self) -> int:
+        """The process id of a tcpreplay that sends."""
+        return self.tcpreplays()[0]
 
     def workers(self) -> list[int]:
         """The process ids of xdp_replay's two workers, once they have loaded their frames. Only they and the module
@@ -215,7 +219,7 @@ class Lab:
 
     def senders(self) -> list[int]:
         """The processes that send."""
-        return self.workers() if self.sender == "xdp_replay" else [self.tcpreplay()]
+        return self.workers() if self.sender == "xdp_replay" else self.tcpreplays()
 
     def module(self) -> int:
         """The module's process."""

@@ -29,6 +29,17 @@ from look import Fault
 
 STAND_IN = str(Path(__file__).resolve().parents[1] / "fixtures/stand_in_tcpreplay.sh")
 ENDLESS = {"loop": 0, "duration": 600, "pps": 2000, "timeout": 60}
+TWO = {**ENDLESS, "workers": 2, "offloads": "off"}
+
+
+def both(lab: Lab) -> list[int]:
+    """The two tcpreplay of a run with two workers."""
+    return lab.tcpreplays(2)
+
+
+def one_of_two(lab: Lab) -> int:
+    """The second of them."""
+    return both(lab)[1]
 
 
 def stand_in(name: str, behaviour: str, expect: Callable[[dict[str, Any], Lab], Any], **params: Any) -> Fault:
@@ -155,6 +166,45 @@ FAULTS = [
         params={"topspeed": True, "loop": 100, "link_speed_mbps": 1},
         expect=verdict("impossible", "line of 1 Mbps"),
         bound=30,
+    ),
+    # Two workers
+    Fault(
+        "two workers: SIGSTOP to one",
+        kill(one_of_two, signal.SIGSTOP),
+        {**TWO, "timeout": 4},
+        says("was killed"),
+        bound=12,
+    ),
+    Fault("two workers: SIGKILL to one", kill(one_of_two, signal.SIGKILL), TWO, says("ended by SIGKILL")),
+    Fault("two workers: SIGKILL to both", kill(both, signal.SIGKILL), TWO, says("ended by SIGKILL")),
+    Fault("two workers: SIGINT to one", kill(one_of_two, signal.SIGINT), TWO, by_user),
+    Fault(
+        "two workers: SIGKILL to the module",
+        kill(lambda lab: both(lab) and lab.module(), signal.SIGKILL),
+        TWO,
+        without_result=True,
+    ),
+    Fault(
+        "two workers: SIGKILL to all of a run's processes at once",
+        kill(lambda lab: both(lab) and keepers_too(lab), signal.SIGSTOP, signal.SIGKILL),
+        TWO,
+        without_result=True,
+        next_run_mends=True,
+    ),
+    Fault(
+        "two workers: the interface is set down",
+        ip("link", "set", "a0", "down"),
+        TWO,
+        says("a0: it was set down"),
+        bound=8,
+    ),
+    Fault(
+        "two workers: the interface is deleted",
+        ip("link", "delete", "a0"),
+        TWO,
+        says("a0: it was gone"),
+        gone=True,
+        bound=8,
     ),
     # Two at once
     Fault("a second run", second_run, ENDLESS, by_user, bound=8),

@@ -197,13 +197,14 @@ class Program(NamedTuple):
 
     ``cpus``: those it may run on; None for ours. ``listen``: is called with what it prints to its standard output, as
     it comes, and with nothing at least every second. ``pass_fds``: descriptors that it gets as well, so that they are
-    open for as long as it lives.
+    open for as long as it lives. ``cut_short``: asked once it has ended well, whether it has ended early all the same.
     """
 
     argv: Sequence[str]
     cpus: AbstractSet[int] | None = None
     listen: Callable[[bytes], None] | None = None
     pass_fds: Sequence[int] = ()
+    cut_short: Callable[[], bool] | None = None
 
 
 class _Running:
@@ -211,7 +212,7 @@ class _Running:
 
     def __init__(self, program: Program, netns: str | None, mark: str | None) -> None:
         self.argv = in_netns([find_executable(program.argv[0]), *program.argv[1:]], netns)
-        self.listen = program.listen
+        self.listen, self.cut_short = program.listen, program.cut_short
         self.ended, self.killed = "exited", False
         self.started, self.finished = time.time(), 0.0
         self.process = _spawn(self.argv, program.cpus, mark, program.pass_fds)
@@ -228,9 +229,11 @@ class _Running:
         return bool(self.finished)
 
     def failed(self) -> bool:
-        """Whether it has ended, and not well."""
+        """Whether it has ended, and not well or too early."""
         state = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return state is not None and state.si_status != 0
+        if state is None:
+            return False
+        return state.si_status != 0 or (self.cut_short is not None and self.cut_short())
 
     def signal(self, number: int) -> None:
         """Send a signal to it, and to what it forked."""
@@ -261,9 +264,9 @@ def supervise(
     judge.
 
     They get SIGINT after ``timeout``, when ``watch`` says that it is time to stop, or when another of them has failed
-    (``ended`` is :data:`OTHER_FAILED` then); and SIGKILL when they have not ended ``grace`` seconds later. What they
-    have started and left behind is killed when they have ended. If this process dies, even by SIGKILL, the kernel kills
-    them; :func:`no_process_left` then sees to the rest.
+    or was cut short (``ended`` is :data:`OTHER_FAILED` then); and SIGKILL when they have not ended ``grace`` seconds
+    later. What they have started and left behind is killed when they have ended. If this process dies, even by SIGKILL,
+    the kernel kills them; :func:`no_process_left` then sees to the rest.
 
     :param timeout: seconds.
     :param stop: is asked about every second whether they should end, and why; an empty word is a no.

@@ -169,7 +169,15 @@ class Tcpreplay(Engine):
             )
             cpu = self._cpus[number]
             cpus = request.cpus if cpu is None else {cpu}
-            programs.append(Program(argv, cpus, partial(listener.listen, worker=number), [*locks, share.file.fileno()]))
+            programs.append(
+                Program(
+                    argv,
+                    cpus,
+                    listen=partial(listener.listen, worker=number),
+                    pass_fds=[*locks, share.file.fileno()],
+                    cut_short=partial(listener.interrupted, number),
+                )
+            )
             numbers.append(number)
         return numbers, programs
 

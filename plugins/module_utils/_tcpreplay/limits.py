@@ -69,16 +69,23 @@ def check_buffers(request: TcpreplayRequest, traffic: Traffic, netmap_buffer: in
         )
 
 
-def check_memory(request: TcpreplayRequest, traffic: Traffic, available: int | None) -> None:
-    """Refuse to preload more than fits into memory, before the kernel kills some process for it."""
-    needed = traffic.bytes + traffic.packets * _PRELOAD_OVERHEAD
-    if request.preload and available is not None and needed > available:
-        raise TrafficgenError(
-            f"would take {needed / 1e6:.0f} MB of memory for {traffic.packets} packets, and {available / 1e6:.0f} MB"
-            " are available",
-            on="preload",
-            remedy="Set preload: false, or send smaller pcaps with loop.",
-        )
+def check_memory(request: TcpreplayRequest, traffic: Traffic, available: int | None, files: int = 0) -> None:
+    """Refuse what does not fit into memory, before the kernel kills some process for it: the preloaded frames, and the
+    workers' files where the folder for temporary files is in memory.
+
+    :param files: bytes of such files.
+    """
+    preloaded = traffic.bytes + traffic.packets * _PRELOAD_OVERHEAD if request.preload else 0
+    needed = preloaded + files
+    if available is None or needed <= available:
+        return
+    raise TrafficgenError(
+        f"would take {needed / 1e6:.0f} MB of memory for {traffic.packets} packets, and {available / 1e6:.0f} MB"
+        " are available",
+        on=f"workers {request.workers}" if files else "preload",
+        remedy=f"{'Let TMPDIR name a folder on a disk, set' if files else 'Set'} preload: false, or send smaller pcaps"
+        " with loop.",
+    )
 
 
 def check_pacing(

@@ -11,6 +11,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progr
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.output import last_measures
 
 _KEPT = 4096  # bytes of the output: a pair of lines has 200 at most
+_INTERRUPTED = b"sendpacket_abort"  # it prints this on SIGINT, and ends with status 0
 
 
 class Listener:
@@ -28,6 +29,10 @@ class Listener:
     def leave_out(self, worker: int) -> None:
         """Wait for nothing from this one."""
         del self._printed[worker]
+
+    def interrupted(self, worker: int) -> bool:
+        """Whether this tcpreplay has said that it was interrupted."""
+        return _INTERRUPTED in self._printed[worker]
 
     def _measures(self) -> dict[str, Any] | None:
         """What all of them have sent; None until each has said so."""

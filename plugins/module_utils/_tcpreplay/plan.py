@@ -28,7 +28,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.re
     options_used,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rings import check_port, check_program
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import check_room
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.shares import check_room, in_memory, room
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import (
     REMEDY,
     VersionInfo,
@@ -83,7 +83,8 @@ def make_plan(
             check_program(request.workers, executable, version)
             check_port(request.workers, request.sender)
         check_buffers(request, found.traffic, installed.buffer_size())
-    check_memory(request, found.traffic, _available_memory())
+    files = room(request, found.traffic) if in_memory() else 0
+    check_memory(request, found.traffic, _available_memory(), files)
     if request.workers > 1:
         check_room(request, found.traffic)
     if request.extra.editing:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
     GLOBAL_HEADER,
@@ -60,11 +61,26 @@ def _share() -> Iterator[Share]:
         yield Share(file)
 
 
+def room(request: TcpreplayRequest, traffic: Traffic) -> int:
+    """How many bytes of temporary files the shares take: none for a single tcpreplay."""
+    if request.workers == 1:
+        return 0
+    return traffic.bytes + _RECORD.size * traffic.packets + GLOBAL_HEADER.size * request.workers
+
+
+def in_memory(mounts: str = "/proc/self/mountinfo") -> bool:
+    """Whether the folder for temporary files takes memory: a tmpfs or ramfs, as the kernel lists it (proc(5))."""
+    device = os.stat(tempfile.gettempdir()).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    found = (line.split() for line in read_text(mounts).splitlines())
+    return any(words[2] == number and words[words.index("-") + 1] in ("tmpfs", "ramfs") for words in found)
+
+
 def check_room(request: TcpreplayRequest, traffic: Traffic) -> None:
     """Refuse pcaps whose shares have no room in the folder for temporary files."""
     folder = tempfile.gettempdir()
     found = os.statvfs(folder)
-    needed = traffic.bytes + _RECORD.size * traffic.packets + GLOBAL_HEADER.size * request.workers
+    needed = room(request, traffic)
     if needed > (free := found.f_bavail * found.f_frsize):
         raise TrafficgenError(
             f"their parts of the pcaps take {needed / 1e6:.1f} MB of temporary files, but {folder} has"

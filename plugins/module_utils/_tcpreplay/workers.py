@@ -77,7 +77,6 @@ def together(workers: Sequence[Worker], interface: str) -> dict[str, Any]:
     packets, size = (_sum([one.stats[name] for one in workers]) for name in ("packets", "bytes"))
     seconds = None if first is None else max(ends) - first
     devices = [device for one in workers for device in one.stats["devices"]]
-    failed = any(one.done.ended == OTHER_FAILED for one in workers)
     return {
         **dict.fromkeys(workers[0].stats),
         "packets": packets,
@@ -85,7 +84,7 @@ def together(workers: Sequence[Worker], interface: str) -> dict[str, Any]:
         "seconds": seconds,
         **in_a_second(packets, size, seconds),
         "failed_write_attempts": _sum([one.stats["failed_write_attempts"] for one in workers]),
-        "interrupted": not failed and any(one.stats["interrupted"] for one in workers),
+        "interrupted": any(one.stats["interrupted"] for one in workers if one.done.ended != OTHER_FAILED),
         "devices": [
             {name: _sum([device[name] for device in devices]) for name in devices[0]} | {"interface": interface}
         ]

@@ -366,3 +366,10 @@ def test_the_watch_wakes_from_its_sleep():
         watch.sleep_until(time.time() + 30)
         assert watch.why() == "signal"
     assert time.monotonic() - before < 5
+
+
+def test_where_one_is_cut_short_the_others_are_stopped():
+    with Watch(()) as watch:
+        programs = [Program([STAND_IN, "wait"]), Program(["true"], cut_short=lambda: True)]
+        stopped, ended = supervise(programs, watch, timeout=20, grace=0.5)
+    assert (ended.ended, ended.status, stopped.ended) == ("exited", 0, OTHER_FAILED)

@@ -124,6 +124,12 @@ def test_what_does_not_fit_into_the_memory():
     own_limits.check_memory(request(), ten_million, 7 * 10**9)
     own_limits.check_memory(request(), ten_million, None)
     own_limits.check_memory(request(preload=False), ten_million, 10**6)
+    # With files that are in memory, too.
+    own_limits.check_memory(request(workers=2, topspeed=True), ten_million, 7 * 10**9, 10**8)
+    with pytest.raises(TrafficgenError, match=r"workers 2: would take 7640 MB .* Let TMPDIR name a folder on a disk"):
+        own_limits.check_memory(request(workers=2, topspeed=True), ten_million, 7 * 10**9, 940 * 10**6)
+    with pytest.raises(TrafficgenError, match="workers 2: would take 940 MB"):
+        own_limits.check_memory(request(workers=2, topspeed=True, preload=False), ten_million, 900 * 10**6, 940 * 10**6)
 
 
 @pytest.mark.parametrize(

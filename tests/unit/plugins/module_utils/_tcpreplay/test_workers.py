@@ -115,6 +115,20 @@ def test_shares_that_have_no_room(host, monkeypatch):
         host.run(workers=2)
 
 
+@pytest.mark.parametrize(("kind", "memory"), [("tmpfs", True), ("ramfs", True), ("ext4", False), ("overlay", False)])
+def test_files_in_memory_are_memory(tmp_path, monkeypatch, kind, memory):
+    """Mounts as proc_pid_mountinfo(5) has them, with and without optional fields."""
+    monkeypatch.setattr(shares.tempfile, "tempdir", str(tmp_path))
+    device = os.stat(tmp_path).st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - tmpfs /dev/root rw,errors=continue\n"
+        f"37 35 {os.major(device)}:{os.minor(device)} / /tmp rw shared:5 master:1 - {kind} tmpfs rw,size=1k\n"
+        "38 35 0:77 / /run rw - tmpfs tmpfs rw\n"
+    )
+    assert shares.in_memory(str(mounts)) is memory
+
+
 def no_room():
     raise OSError(28, "No space left on device")
 
