@@ -152,7 +152,8 @@ def patch_note(driver: Mapping[str, str]) -> str:
 
 def not_beside(port: str, driver: str) -> str:
     """Why a port of this driver cannot have a native one."""
+    other = " Or build Intel's own igb (netmap_external_drivers), which gets another name." if driver == "igb" else ""
     return (
         f"netmap_native_devices: {port} has the driver {driver}. netmap's driver has the same name, so the"
-        " kernel cannot load both. Leave the port out: netmap uses it in emulated mode."
+        f" kernel cannot load both. Leave the port out: netmap uses it in emulated mode.{other}"
     )

@@ -26,6 +26,7 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils.ma
     KERNEL,
     REPO,
     elf_note,
+    external,
     loaded,
     module,
     settings,
@@ -90,6 +91,16 @@ def test_a_driver_that_cannot_stand_beside_the_stock_one(host: Any, tmp_path: Pa
         and "0000:00:10.0 has the driver vmxnet3" in problems[0]
         and "the kernel cannot load both" in problems[0]
     )
+
+
+def test_the_kernel_s_igb_cannot_and_intel_s_can(host: Any) -> None:
+    device = host.path("/sys/bus/pci/devices/0000:00:10.0")
+    (device / "net").mkdir(parents=True)
+    (device / "driver").symlink_to("../../drivers/igb")
+    asked = {"native_devices": ["0000:00:10.0"]}
+    problems = program.resolve_devices(host, settings(drivers=["igb"], **asked))[1]
+    assert len(problems) == 1 and "Or build Intel's own igb" in problems[0]
+    assert program.resolve_devices(host, {**external("igb", "5.19.4"), **asked})[1] == []
 
 
 def test_another_module_in_the_kernel_wants_a_restart(host: Any, built: Callable[..., dict[str, Any]]) -> None:
