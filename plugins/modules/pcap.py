@@ -48,8 +48,8 @@ options:
   mark:
     description:
       - Whether the frames carry a mark in the last bytes of their payload, with O(mark_id), the stream's place in the
-        list, and the frame's number in its stream. A receiver can tell lost frames from doubled and reordered ones
-        by it.
+        list, and the frame's number in its stream. With it, M(wirespeed.trafficgen.mark_receiver) tells lost frames
+        from doubled, reordered and late ones.
       - The mark is in the padding that O(streams[].size) adds, never in what O(streams[].layers) says. It takes 14
         bytes, or 6 where there are fewer. Frames with less padding have no mark, and RV(pcap.marks) counts them.
       - The checksums are right.
@@ -171,6 +171,7 @@ options:
         version_added: 0.2.0
 seealso:
   - module: wirespeed.trafficgen.pcap_info
+  - module: wirespeed.trafficgen.mark_receiver
   - module: wirespeed.trafficgen.tcpreplay
   - name: Scapy's layers and fields
     description: Scapy's ls() lists both.

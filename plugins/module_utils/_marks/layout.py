@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils import _lanes as lanes
@@ -33,6 +34,7 @@ _MOST = {LONG: (1 << 16, 1 << 32), SHORT: (1 << 8, 1 << 24)}
 _ONES = 0xFFFF
 _LONGEST_TEXT = 64
 _LONG_HEAD = struct.Struct(">HIH")
+_LONG_WORDS, _SHORT_WORDS = struct.Struct(">7H"), struct.Struct(">3H")
 
 
 class Mark(NamedTuple):
@@ -43,7 +45,7 @@ class Mark(NamedTuple):
     number: int
 
 
-def test_number(mark_id: str) -> int:
+def number_of_test(mark_id: str) -> int:
     """The number in the marks of a test: ``mark_id`` itself if it is a number, else one that follows from the text."""
     text = str(mark_id).strip()
     if text.isascii() and text.isdecimal():
@@ -61,6 +63,7 @@ def test_number(mark_id: str) -> int:
     )
 
 
+@lru_cache(maxsize=8)
 def short_sum(test: int) -> int:
     """The sum of the words of a short mark of this test: 1 to 0xfffe, so that neither zeros nor ones are a mark."""
     return 1 + int.from_bytes(hashlib.sha256(b"mark %d" % test).digest()[:4], "big") % (_ONES - 1)
@@ -94,43 +97,47 @@ class StreamMarks:
     def columns(self, length: int, first: int, step: int, count: int) -> tuple[bytes, bytes]:
         """The numbers (4 bytes, with a short mark's stream) and checks (2 bytes) of ``count`` frames, whose numbers
         begin at ``first`` and grow by ``step``: one after the other, little-endian."""
-        if length == LONG:
-            start, others = first, sum(struct.unpack(">4H", self.head(LONG)))
-        else:
-            start, others = first | self.stream << 24, _ONES - short_sum(self.test)
+        start = first if length == LONG else first | self.stream << 24
         numbers = lanes.progression(start, step, 4, count)
-        every, packed = lanes.ones(lanes.SUM_LANE, count), int.from_bytes(numbers, "little")
-        low = every * _ONES
-        sums = every * others + (packed & low) + ((packed >> 16) & low)
-        high_bytes, low_bytes = lanes.checksum_columns(sums, count, False)
+        high, low = lanes.checksum_columns(self._sums(length, numbers, count), count, False)
         checks = bytearray(2 * count)
-        checks[1::2], checks[0::2] = high_bytes, low_bytes
+        checks[1::2], checks[0::2] = high, low
         return numbers, bytes(checks)
 
+    def are_whole(self, length: int, numbers: bytes, checks: bytes) -> bool:
+        """Whether none of these marks was altered: their numbers as :meth:`columns` has them, the checks in 4 bytes
+        each."""
+        count = len(numbers) // 4
+        sums = self._sums(length, numbers, count) + int.from_bytes(checks, "little")
+        return lanes.fold(sums, count) == lanes.ones(lanes.SUM_LANE, count) * _ONES
 
-def _sum(data: bytes) -> int:
-    """The one's complement sum of the 16-bit words: 0xffff for zero, unless all of them are zero."""
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    return total and (total % _ONES or _ONES)
+    def _sums(self, length: int, numbers: bytes, count: int) -> int:
+        """What each check makes up to a sum of zero, as lanes."""
+        others = sum(struct.unpack(">4H", self.head(LONG))) if length == LONG else _ONES - short_sum(self.test)
+        every, packed = lanes.ones(lanes.SUM_LANE, count), int.from_bytes(numbers, "little")
+        words = every * _ONES
+        return every * others + (packed & words) + ((packed >> 16) & words)
 
 
 def read_mark(end: bytes, test: int) -> Mark | None:
-    """The mark in the last 14 bytes (or 6, of a frame that has no more) of a payload.
+    """The mark in the last 14 bytes of a payload, or in all of one that has fewer.
 
     A long one of any test; a short one of ``test``, since another test's cannot be told from no mark.
 
     :returns: None where there is no mark.
     :raises ValueError: there is a long mark, but it was altered.
     """
-    if len(end) >= LONG and end[-LONG] == MAGIC >> 8 and end[-LONG + 1] == MAGIC & 0xFF:
-        if _sum(end[-LONG:]) == _ONES:
-            _magic, found, stream = _LONG_HEAD.unpack_from(end, len(end) - LONG)
-            return Mark(found, stream, int.from_bytes(end[-6:-2], "big"))
-        altered = True
+    if len(end) == LONG:
+        words = _LONG_WORDS.unpack(end)
+        if words[0] == MAGIC and sum(words) % _ONES == 0:
+            return Mark(words[1] << 16 | words[2], words[3], words[4] << 16 | words[5])
+        altered, words = words[0] == MAGIC, words[4:]
+    elif len(end) >= SHORT:
+        altered, words = False, _SHORT_WORDS.unpack(end[-SHORT:])
     else:
-        altered = False
-    if len(end) >= SHORT and _sum(end[-SHORT:]) == short_sum(test):
-        return Mark(test, end[-SHORT], int.from_bytes(end[-5:-2], "big"))
+        return None
+    if sum(words) % _ONES == short_sum(test):
+        return Mark(test, words[0] >> 8, (words[0] & 0xFF) << 16 | words[1])
     if altered:
         raise ValueError
     return None

@@ -48,9 +48,18 @@ def device_of(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[d
     device, driver, bus_info = _identify(state, netns, root)
     no_line = device is None or table_driver(driver) in _NO_LINE or _emulated(device, driver)
     speed = None if no_line else read_speed(interface)
+    return {
+        "driver": driver,
+        "bus_info": bus_info,
+        "speed_mbps": speed,
+        "merging": merging_offloads(interface),
+    }, device
+
+
+def merging_offloads(interface: Interface) -> list[str]:
+    """The offloads that are on and merge arriving frames."""
     on, _wanted = read_features(interface)
-    merging = [short for name, short in _MERGING.items() if name in on]
-    return {"driver": driver, "bus_info": bus_info, "speed_mbps": speed, "merging": merging}, device
+    return [short for name, short in _MERGING.items() if name in on]
 
 
 def _identify(state: Mapping[str, Any], netns: str | None, root: str) -> tuple[Path | None, str | None, str | None]:

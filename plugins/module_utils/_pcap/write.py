@@ -20,7 +20,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, remedy_of
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import LONG, SHORT, test_number
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import LONG, SHORT, number_of_test
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.file import (
     GLOBAL_HEADER,
     MAGIC_MICROSECONDS,
@@ -331,7 +331,7 @@ def make_pcap(
     :raises TrafficgenError: the spec is wrong or the path cannot be written. Nothing has changed then.
     """
     target = _target(path)
-    test = None if mark_id is None else test_number(mark_id)
+    test = None if mark_id is None else number_of_test(mark_id)
     traffic, link_type, nanoseconds = read_traffic(streams, interval, test)
     total = traffic.total_bytes()
     needed = None if total is None else GLOBAL_HEADER.size + RECORD.size * traffic.frames + total

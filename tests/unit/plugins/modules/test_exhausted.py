@@ -117,6 +117,7 @@ def test_an_error_nobody_foresaw(number, remedy):
         ("frame_counter", "set_frame_counter", {"interface": "lo", "state": "absent"}),
         ("pcap_info", "summarize", {"path": "/x"}),
         ("pcap", "make_pcap", {"path": "/x", "streams": [{"layers": []}]}),
+        ("mark_receiver", "receive", {"interface": "lo", "mark_id": 7, "duration": 1}),
         ("netmap_info", "info", {}),
         ("xdp_info", "info", {"interface": "lo"}),
         ("xdp_replay", "carry_out", {"pcaps": ["/x"], "interface": "lo"}),

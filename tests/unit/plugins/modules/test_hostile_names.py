@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.modules import (
     frame_counter,
     interface_counters_info,
+    mark_receiver,
     netmap_info,
     pcap,
     pcap_info,
@@ -135,6 +136,8 @@ def test_interfaces(hostile, ask):
     assert sorted(found["interfaces"]) == sorted(INTERFACES + UNQUOTABLE)
     for name in INTERFACES + UNQUOTABLE:
         assert ask(xdp_info, interface=name, netns=hostile.sender)["xdp_info"]["interface"] == name
+        listened = ask(mark_receiver, interface=name, netns=hostile.receiver, mark_id=";tghx", duration=0.05)
+        assert listened["marks"]["interface"] == name
 
 
 def test_interfaces_that_nftables_cannot_name(hostile, ask, refusal):
@@ -154,6 +157,8 @@ def test_what_is_no_name(hostile, refusal):
             assert "not a name of an interface" in refusal(module, **sound, interface=name)
     for name in REFUSED[1:4]:
         assert "not a name of an interface" in refusal(interface_counters_info, interface=name, netns=hostile.sender)
+        listening = {"interface": name, "netns": hostile.receiver, "mark_id": 1, "duration": 1}
+        assert "not a name of an interface" in refusal(mark_receiver, **listening)
     for name in ("-tghx", "../netns/tghx"):
         said = refusal(tcpreplay, **{**sound, "netns": name}, interface="help")
         assert "not a name of a network namespace" in said

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.modules import (
     frame_counter,
     interface_counters_info,
+    mark_receiver,
     netmap_info,
     tcpreplay_info,
 )
@@ -51,6 +52,25 @@ def test_the_counters_of_nothing(refusal, counters, parameters, message):
 def test_nothing_to_count(refusal, counters, parameters, message):
     given = {**counters, "source_macs": [COUNTED_MAC], **parameters}
     assert message in refusal(frame_counter, **{name: value for name, value in given.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interface": "rvc0"}, "rvc0: no such interface in network namespace"),
+        ({"netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
+        ({"mark_id": "4294967296"}, "mark_id: 4294967296 is above 4294967295. Give a number"),
+        ({"mark_id": None}, "one of the following is required: marks, mark_id"),
+        ({"marks": {"test": 7, "streams": []}}, "parameters are mutually exclusive: marks|mark_id"),
+        ({"mark_id": None, "marks": {"test": 7}}, "marks: is not what the module pcap returned. Give pcap.marks"),
+        ({"passes": -1}, "passes: -1 is out of range. It must be 0 or more."),
+        ({"duration": 0}, "duration: 0.0 is out of range."),
+    ],
+)
+def test_marks_of_nothing(refusal, counters, parameters, message):
+    given = {**counters, "mark_id": "7", "duration": 1, **parameters}
+    said = refusal(mark_receiver, **{name: value for name, value in given.items() if value is not None})
+    assert message in said
 
 
 def test_counters_of_another_interface(ask, refusal, lab, counters):

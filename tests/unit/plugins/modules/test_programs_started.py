@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.modules import (
     host_check,
     interface_counters_info,
+    mark_receiver,
     tcpreplay,
     xdp_info,
 )
@@ -80,8 +81,9 @@ def test_a_run_without_a_receiver_starts_one(started, lab, pcap):
         (interface_counters_info, {"interface": "rcv0"}),
         (xdp_info, {"interface": "rcv0"}),
         (host_check, {"interfaces": ["rcv0"]}),
+        (mark_receiver, {"interface": "rcv0", "mark_id": "7", "duration": 0.05}),
     ],
-    ids=["interface_counters_info", "xdp_info", "host_check"],
+    ids=["interface_counters_info", "xdp_info", "host_check", "mark_receiver"],
 )
 def test_what_only_looks_starts_none(started, lab, module, parameters):
     assert started(module, **parameters, netns=lab.receiver)[1] == []

@@ -29,7 +29,7 @@ def test_a_short_mark_byte_for_byte():
     assert mark[:4] == bytes.fromhex("02 010203")
     assert (0x0201 + 0x0203 + int.from_bytes(mark[4:], "big")) % 0xFFFF == total
     assert layout.read_mark(mark, 7) == Mark(7, 2, 0x10203)
-    assert layout.read_mark(b"GET / HTTP" + mark, 7) == Mark(7, 2, 0x10203)
+    assert layout.read_mark(b" / HTTP/" + mark, 7) == Mark(7, 2, 0x10203)
 
 
 @pytest.mark.parametrize("length", [LONG, SHORT])
@@ -91,11 +91,11 @@ def test_a_mark_of_another_test():
 
 
 def test_the_number_of_a_test():
-    assert [layout.test_number(one) for one in ("0", "7", " 7 ", "4294967295")] == [0, 7, 7, 4294967295]
-    assert layout.test_number("rack 3") == int.from_bytes(hashlib.sha256(b"rack 3").digest()[:4], "big")
+    assert [layout.number_of_test(one) for one in ("0", "7", " 7 ", "4294967295")] == [0, 7, 7, 4294967295]
+    assert layout.number_of_test("rack 3") == int.from_bytes(hashlib.sha256(b"rack 3").digest()[:4], "big")
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "4294967296", "9" * 5000, "x" * 65, "a\nb"])
 def test_what_is_no_id(wrong):
     with pytest.raises(TrafficgenError, match="mark_id"):
-        layout.test_number(wrong)
+        layout.number_of_test(wrong)

@@ -1,0 +1,260 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Receiving the marked frames of a test: until all have come, or no more do, or the time is over. It always ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.frames import Run, read_block
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import MOST_TESTS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.ring import MarkRing
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import merging_offloads
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+
+MOST_SECONDS, MOST_MB = 86_400.0, 1024
+_SUMS = ("arrived", "received", "missing", "duplicates", "reordered")
+_STEP = 0.25  # seconds between two looks at the clock
+_AFTER_ALL = 0.1  # seconds without a frame, once all have come: a copy would have come by then
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a test's frames: its number and, for each stream, its name and how many are marked. Without
+    streams every stream counts, and how many were sent is not known."""
+
+    test: int
+    streams: Mapping[int, tuple[str | None, int]] = field(default_factory=dict)
+    passes: int | None = 1
+
+
+def read_expected(marks: Any, passes: int | None) -> Expected:
+    """``pcap.marks`` of the module pcap, as a task hands it over."""
+
+    def whole(value: Any, most: int) -> int:
+        number = int(str(value))
+        if not 0 <= number < most:
+            raise ValueError
+        return number
+
+    try:
+        streams = {
+            whole(one["stream"], 1 << 16): (one.get("name"), whole(one["marked"], MOST_TESTS + 1))
+            for one in marks["streams"]
+        }
+        return Expected(whole(marks["test"], MOST_TESTS), streams, passes)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise TrafficgenError(
+            "is not what the module pcap returned", on="marks", remedy="Give pcap.marks of its result."
+        ) from None
+
+
+class Tally:
+    """What has arrived of a test, stream by stream, and what else there was."""
+
+    def __init__(self, expected: Expected) -> None:
+        self._expected = expected
+        self.streams = {
+            number: Arrivals(marked, expected.passes) for number, (_name, marked) in expected.streams.items()
+        }
+        self.foreign: Counter[int] = Counter()
+        self.altered = self.unexpected = 0
+
+    def take(self, run: Run) -> None:
+        """Count frames that arrived."""
+        if run.mark is None:
+            self.altered += run.frames
+        elif run.mark.test != self._expected.test:
+            self.foreign[run.mark.test] += run.frames
+        elif run.mark.stream in self.streams:
+            arrivals = self.streams[run.mark.stream]
+            if run.frames == 1:
+                arrivals.arrive(run.mark.number, run.time_of(0))
+            else:
+                arrivals.arrive_in_sequence(run.mark.number, run.frames, run.time_of)
+        elif self._expected.streams:
+            self.unexpected += run.frames
+        else:
+            self.streams[run.mark.stream] = Arrivals(None, self._expected.passes)
+            self.take(run)
+
+    @property
+    def arrived(self) -> int:
+        """Frames of the test, copies included."""
+        return sum(one.arrived for one in self.streams.values())
+
+    def complete(self) -> bool:
+        """Whether all frames of the test have come."""
+        return bool(self._expected.streams) and all(
+            one.sent is not None and not one.missing for one in self.streams.values()
+        )
+
+    def figures(self, socket_drops: int, over: bool) -> dict[str, Any]:
+        """The streams and their sums.
+
+        :param socket_drops: frames that the receiver itself lost: then nobody knows which ones the device did.
+        :param over: whether the frames had ceased; if not, what is missing may still come.
+        """
+        streams = []
+        for number in sorted(self.streams):
+            name, _marked = self._expected.streams.get(number, (None, None))
+            streams.append({"stream": number, "name": name, **self.streams[number].figures()})
+        sums = {
+            key: sum(one[key] for one in streams)
+            for key in ("arrived", "received", "missing", "duplicates", "reordered")
+        }
+        sent = None if any(one["sent"] is None for one in streams) else sum(one["sent"] for one in streams)
+        known = not socket_drops and over
+        for one in [*streams, sums]:
+            one["lost"] = one["missing"] if known else None
+        of = sent if sent is not None else sums["received"] + sums["missing"]
+        return {
+            "sent": sent if streams else None,
+            **sums,
+            "lost_ratio": sums["missing"] / of if known and of else None,
+            "lost_at_least": max(0, sums["missing"] - socket_drops) if over else 0,
+            "unexpected": self.unexpected + sum(one["unexpected"] for one in streams),
+            "altered": self.altered,
+            "foreign": [{"test": test, "packets": self.foreign[test]} for test in sorted(self.foreign)],
+            "streams": streams,
+        }
+
+
+def receive(
+    interface: Interface, expected: Expected, *, duration: float, idle: float, ring_mb: int, ready_file: str | None
+) -> dict[str, Any]:
+    """Receive, and return the tree that the module ``mark_receiver`` documents.
+
+    :param duration: seconds after which it ends in any case; ``idle``: seconds without a frame of the test, after the
+    first, after which it ends. :param ready_file: made once it listens, and removed at the end.
+    """
+    _check("duration", duration, 0 < duration <= MOST_SECONDS, f"It must be above 0, and at most {MOST_SECONDS:.0f}.")
+    _check("idle", idle, 0 <= idle <= MOST_SECONDS, f"It must be from 0 to {MOST_SECONDS:.0f}.")
+    _check("ring_mb", ring_mb, 1 <= ring_mb <= MOST_MB, f"It must be from 1 to {MOST_MB}.")
+    _check("passes", expected.passes, expected.passes is None or expected.passes > 0, "It must be 0 or more.")
+    link = read_link(interface)
+    interface = interface._replace(name=link["ifname"])
+    merging = merging_offloads(interface)
+    tally = Tally(expected)
+    ring = MarkRing(interface, expected.test, ring_mb)
+    try:
+        with _announced(ready_file):
+            began, start = time.time(), time.monotonic()
+            ended_by, quiet = _until_the_end(ring, tally, expected.test, start, duration, idle)
+            seconds, ended = time.monotonic() - start, time.time()
+            drops = ring.drops()
+    finally:
+        ring.close()
+    others = None
+    with contextlib.suppress(TrafficgenError, KeyError):
+        others = read_link(interface)["counters"]["rx_packets"] - link["counters"]["rx_packets"]
+    over = ended_by in ("all", "idle") or quiet >= idle
+    result = {
+        "test": expected.test,
+        "interface": interface.name,
+        "netns": interface.netns,
+        "began": began,
+        "ended": ended,
+        "seconds": seconds,
+        "ended_by": ended_by,
+        "socket_drops": drops,
+        "interface_packets": others,
+        **tally.figures(drops, over),
+    }
+    result["notes"] = notes(result, over, merging)
+    return result
+
+
+def _check(name: str, value: Any, right: bool, remedy: str) -> None:
+    if not right:
+        raise TrafficgenError(f"{value} is out of range", on=name, remedy=remedy)
+
+
+def _until_the_end(
+    ring: MarkRing, tally: Tally, test: int, start: float, duration: float, idle: float
+) -> tuple[str, float]:
+    """Count until one of the ends; which it was, and for how many seconds no frame of the test had come then."""
+    last = start
+    while True:
+        seen = tally.arrived
+        for at, packets in ring.blocks():
+            for run in read_block(ring.memory, at, packets, test):
+                tally.take(run)
+            if time.monotonic() - start >= duration:
+                break
+        now = time.monotonic()
+        if tally.arrived > seen:
+            last = now
+        quiet = now - last
+        if now - start >= duration:
+            return "duration", quiet
+        patience = _AFTER_ALL if tally.complete() else idle
+        if tally.arrived and quiet >= min(patience, idle):
+            return "all" if tally.complete() else "idle", quiet
+        if not ring.wait(min(_STEP, _AFTER_ALL / 2, duration - (now - start))):
+            return "interface_down", quiet
+
+
+@contextlib.contextmanager
+def _announced(path: str | None) -> Iterator[None]:
+    """A file that is there as long as the block runs."""
+    if path is None:
+        yield
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    except (OSError, ValueError) as error:
+        there = isinstance(error, FileExistsError)
+        raise TrafficgenError(
+            "is there already" if there else "could not be made",
+            on=f"ready_file {path}",
+            said="" if there else str(error),
+            remedy="Remove it, unless another receiver made it." if there else "Give a path in an existing folder.",
+        ) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def notes(result: Mapping[str, Any], over: bool, merging: Sequence[str]) -> list[str]:
+    """What a reader has to know of these figures, in sentences."""
+    said = []
+    test, name = result["test"], result["interface"]
+    if not result["arrived"]:
+        said.append(
+            f"No frame with a mark of test {test} arrived; {name} counted {result['interface_packets']} frames in"
+            " all. If they are the test's, it was sent without marks or with another mark_id, or a device on the path"
+            " rewrites the payload."
+        )
+    if result["foreign"]:
+        others = ", ".join(f"{one['packets']} of test {one['test']}" for one in result["foreign"])
+        said.append(f"Marks of other tests arrived, and are not counted: {others}.")
+    if result["altered"]:
+        said.append(f"{result['altered']} marks were altered on the way: a device rewrites the payload.")
+    if result["unexpected"]:
+        said.append(
+            f"{result['unexpected']} frames have a stream or a number that is not in marks: another pcap was sent with"
+            " the same mark_id."
+        )
+    if result["socket_drops"]:
+        said.append(
+            f"The receiver itself dropped {result['socket_drops']} frames, so it is not known how many were lost on the"
+            f" way: at least {result['lost_at_least']}. Send more slowly, or raise ring_mb."
+        )
+    if not over and result["missing"]:
+        said.append("Frames still came when it ended, so what is missing may be late. Raise duration.")
+    if merging:
+        said.append(f"{name} merges received frames ({', '.join(merging)}): marks may be missing. Turn it off.")
+    return said

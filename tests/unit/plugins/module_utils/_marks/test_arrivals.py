@@ -1,0 +1,179 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of numbers that arrive: the examples of RFC 4737 and RFC 5560, and the same by their definitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals, Copies
+
+MS = 1_000_000
+
+
+def told(numbers, *, times=None, marked=None, passes=1):
+    arrivals = Arrivals(marked, passes)
+    for index, number in enumerate(numbers):
+        arrivals.arrive(number, times[index] if times else 10**18 + index * MS)
+    return arrivals.figures()
+
+
+def from_one(numbers):
+    """RFC 4737 counts from 1."""
+    return [number - 1 for number in numbers]
+
+
+# Section 7 of RFC 4737, tables 1 to 3: the order of arrival, how many are reordered, and the largest extent.
+RFC4737 = {
+    "packet 4": ([1, 2, 3, 5, 6, 7, 8, 4, 9, 10], 1, 4),
+    "packets 5 and 6": ([1, 2, 3, 4, 7, 5, 6, 8, 9, 10], 2, 2),
+    "packets 4, 5 and 6": ([1, 2, 3, 7, 8, 9, 10, 4, 5, 6, 11], 3, 6),
+}
+
+
+@pytest.mark.parametrize("name", RFC4737)
+def test_the_examples_of_rfc_4737(name):
+    numbers, reordered, extent = RFC4737[name]
+    said = told(from_one(numbers), marked=len(numbers))
+    assert (said["reordered"], said["largest_extent"]) == (reordered, extent)
+    assert said["reordered_ratio"] == pytest.approx(reordered / len(numbers))
+    assert (said["missing"], said["duplicates"]) == (0, 0)
+
+
+def test_the_late_time_of_rfc_4737():
+    """Packet 4 of table 1 comes 4 ms after packet 5, the first with a higher number."""
+    assert told(from_one(RFC4737["packet 4"][0]))["largest_late_seconds"] == pytest.approx(0.004)
+
+
+def test_copies_are_not_reordered_again():
+    """RFC 4737, section 3: only the first copy is looked at."""
+    said = told(from_one([1, 2, 4, 3, 3, 1, 5]))
+    assert (said["reordered"], said["duplicates"], said["received"], said["largest_extent"]) == (1, 2, 5, 1)
+
+
+def test_duplicates_of_rfc_5560():
+    """Of ten packets sent one is lost, one comes twice, one three times: three copies too many of nine packets, two of
+    them replicated."""
+    said = told([0, 1, 1, 2, 3, 4, 5, 5, 5, 6, 7, 8], marked=10)
+    assert (said["arrived"], said["received"], said["missing"], said["duplicates"]) == (12, 9, 1, 3)
+    assert said["duplication_fraction"] == pytest.approx(3 / 9)
+    assert said["replicated_packet_rate"] == pytest.approx(2 / 9)
+
+
+def test_30_percent_lost_and_30_percent_doubled():
+    numbers = [n for n in range(1000) for _copy in range(0 if n % 10 < 3 else 2 if n % 10 > 6 else 1)]
+    said = told(numbers, marked=1000)
+    assert (said["arrived"], said["received"], said["missing"], said["duplicates"]) == (1000, 700, 300, 300)
+    assert said["reordered"] == 0
+
+
+def test_the_longest_gap_and_what_is_missing_in_it():
+    numbers = [0, 1, 2, 10, 11, 12, 20, 21]
+    times = [10**18 + ms * MS for ms in (0, 1, 2, 60, 61, 62, 72, 73)]
+    gap = told(numbers, times=times)["longest_gap"]
+    assert (gap["seconds"], gap["missing"]) == (pytest.approx(0.058), 7)
+    # A frame that comes later after all is not missing.
+    gap = told([*numbers, 5], times=[*times, 10**18 + 80 * MS])["longest_gap"]
+    assert (gap["seconds"], gap["missing"]) == (pytest.approx(0.058), 6)
+
+
+@pytest.mark.parametrize("at", [1, 2, 50, 98, 99])
+def test_a_gap_in_which_nothing_is_missing(at):
+    times = [10**18 + n * MS + (30 * MS if n >= at else 0) for n in range(100)]
+    arrivals = Arrivals()
+    arrivals.arrive_in_sequence(0, 100, times.__getitem__)
+    gap = arrivals.figures()["longest_gap"]
+    assert (gap["seconds"], gap["missing"]) == (pytest.approx(0.031), 0)
+    assert gap["began"] == pytest.approx(times[at - 1] / 1e9)
+
+
+def test_nothing_and_one():
+    said = told([], marked=5)
+    assert (said["missing"], said["longest_gap"], said["duplication_fraction"], said["first_arrival"]) == (
+        5,
+        None,
+        None,
+        None,
+    )
+    said = told([3])
+    assert (said["received"], said["missing"], said["longest_gap"]) == (1, 3, None)
+
+
+def test_a_number_that_no_frame_has():
+    said = told([0, 1, 2, 9, 3], marked=4)
+    assert (said["received"], said["missing"], said["unexpected"]) == (4, 0, 1)
+
+
+def test_several_passes_of_one_file():
+    said = told([*range(100), *range(40), *range(50, 100), *range(100)], marked=100, passes=3)
+    assert (said["sent"], said["received"], said["missing"], said["duplicates"], said["reordered"]) == (
+        300,
+        290,
+        10,
+        0,
+        0,
+    )
+    assert said["longest_gap"]["missing"] in (0, 10)
+
+
+def test_a_frame_of_the_pass_before_is_late_not_a_copy():
+    numbers = [*range(99), 0, 1, 99, *range(2, 100)]
+    said = told(numbers, marked=100, passes=2)
+    assert (said["missing"], said["duplicates"], said["reordered"], said["largest_extent"]) == (0, 0, 1, 2)
+
+
+def test_what_passes_cannot_tell():
+    """A whole pass that is gone is missing in the sum, and told as such, whichever it was."""
+    assert told([*range(100)] * 2, marked=100, passes=3)["missing"] == 100
+
+
+@settings(max_examples=150, deadline=None)
+@given(numbers=st.lists(st.integers(0, 40), max_size=60), cuts=st.lists(st.integers(1, 8), max_size=60))
+def test_by_the_definitions(numbers, cuts):
+    """RFC 4737's and RFC 5560's definitions written down as they stand, and the same frames handed over in runs."""
+    first = list(dict.fromkeys(numbers))
+    extents = [
+        index - min(j for j in range(index) if first[j] > number)
+        for index, number in enumerate(first)
+        if any(before > number for before in first[:index])
+    ]
+    said = told(numbers)
+    assert (said["reordered"], said["largest_extent"]) == (len(extents), max(extents, default=0))
+    copies = Counter(numbers)
+    assert said["duplicates"] == sum(copies.values()) - len(copies)
+    assert said["missing"] == max(numbers, default=-1) + 1 - len(copies)
+
+    arrivals, at = Arrivals(), 0
+    times = [10**18 + index * index * MS for index in range(len(numbers))]
+    for cut in [*cuts, *[1] * len(numbers)]:
+        run = 1
+        while at + run < len(numbers) and run < cut and numbers[at + run] == numbers[at] + run:
+            run += 1
+        if at < len(numbers):
+            arrivals.arrive_in_sequence(numbers[at], run, lambda later, at=at: times[at + later])
+            at += run
+    assert arrivals.figures() == told(numbers, times=times)
+
+
+def test_runs_over_several_passes():
+    arrivals = Arrivals(100, 3)
+    arrivals.arrive_in_sequence(0, 100, lambda later: 10**18 + later * MS)
+    arrivals.arrive_in_sequence(0, 60, lambda later: 10**18 + (100 + later) * MS)
+    arrivals.arrive_in_sequence(60, 40, lambda later: 10**18 + (160 + later) * MS)
+    said = arrivals.figures()
+    assert (said["received"], said["missing"], said["duplicates"], said["reordered"]) == (200, 100, 0, 0)
+    assert said["longest_gap"]["seconds"] == pytest.approx(0.001)
+
+
+def test_copies_over_a_chunk_s_edge():
+    copies = Copies()
+    copies.add_once(65_000, 1000)
+    copies.add_once(0, 65_000)
+    assert copies.missing(0, 200_000) == 200_000 - 66_000
+    assert [copies.add(number) for number in (10, 10, 65_535, 66_000)] == [1, 2, 1, 0]
+    assert copies.missing(0, 66_001) == 0
