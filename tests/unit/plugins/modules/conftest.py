@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
 
 SENDER_MAC = "02:00:00:00:00:01"
 
@@ -23,6 +24,8 @@ def ask(monkeypatch, capsys):
     def ask(module, **parameters):
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": parameters}).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        # A module's warnings are those of its process.
+        monkeypatch.setattr(warnings, "_global_warnings", type(warnings._global_warnings)())
         with pytest.raises(SystemExit):
             module.main()
         return json.loads(capsys.readouterr().out)
