@@ -57,7 +57,7 @@ class Xdp(Engine):
         except TrafficgenError as error:
             if not self._asked.copy:
                 raise
-            self.warn(f"{error.message} So the kernel copies the frames.")
+            self.warn(f"The kernel copies the frames (mode: copy). {error.message}")
             self._asked = COPY
             return False
         self._wait_for_link(watch)

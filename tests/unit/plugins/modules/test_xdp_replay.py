@@ -194,7 +194,7 @@ def test_auto_copies_where_something_stands_against_it(ask, given, lab, monkeypa
         # It came a moment later.
         monkeypatch.setattr(plan, "decide", lambda *ask, **found: zero_copy_of.Asked(zero_copy=True, copy=True))
         assert ask(xdp_replay, **given, pps=1000)["run"]["xdp_mode"] == "copy"
-        assert "snd0: its driver took no XDP program" in warnings[1] and "So the kernel copies" in warnings[1]
+        assert "The kernel copies the frames (mode: copy). snd0: its driver took no XDP program" in warnings[1]
         assert programs(lab) == before and len(warnings) == 2
 
 
