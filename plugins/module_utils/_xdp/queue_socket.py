@@ -61,9 +61,8 @@ _BIND_REMEDIES = {
     errno.EPERM: "Run the task as root (become: true), or with CAP_NET_RAW.",
 }
 _NO_ZERO_COPY = (
-    "The driver of this kernel has no zero copy there. `dmesg` may have the reason. Some drivers need an MTU below 3 KB"
-    " or ring sizes that are powers of two; virtio_net needs `iommu_platform=on,disable-legacy=on` in QEMU. Otherwise"
-    " set mode: copy."
+    "Its driver refuses zero copy there. `dmesg` may have the reason. Some drivers need an MTU below 3 KB or ring sizes"
+    " that are powers of two; virtio_net needs `iommu_platform=on,disable-legacy=on` in QEMU. Otherwise set mode: copy."
 )
 _ZERO_COPY_REMEDIES = {**_BIND_REMEDIES, errno.EINVAL: _NO_ZERO_COPY, errno.EOPNOTSUPP: _NO_ZERO_COPY}
 

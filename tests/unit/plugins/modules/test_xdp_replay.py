@@ -177,7 +177,7 @@ def test_zero_copy_where_something_stands_against_it(refused, lab, monkeypatch, 
 
 
 def test_auto_copies_where_the_bind_does(ask, given, lab, warnings, zero_copy):
-    before, found = settings(lab), ask(xdp_replay, **given, pps=1000, rx_interface="rcv0", rx_netns=lab.receiver)
+    before, found = settings(lab), ask(xdp_replay, **given, topspeed=True, rx_interface="rcv0", rx_netns=lab.receiver)
     assert not found.get("failed"), found
     assert (found["run"]["xdp_mode"], found["stats"]["packets"], found["counters"]["rx"]["packets"]) == ("copy", 20, 20)
     assert found["counters"]["verdict"] == "consistent"
@@ -188,12 +188,12 @@ def test_auto_copies_where_the_bind_does(ask, given, lab, warnings, zero_copy):
 def test_auto_copies_where_something_stands_against_it(ask, given, lab, monkeypatch, warnings, zero_copy):
     with let_pass(Interface("snd0", lab.sender)):
         before = programs(lab)
-        found = ask(xdp_replay, **given, pps=1000)
+        found = ask(xdp_replay, **given, topspeed=True)
         assert (found["run"]["xdp_mode"], found["stats"]["packets"]) == ("copy", 20)
         assert "(mode: copy), because another XDP program is on the port" in warnings[0]
         # It came a moment later.
         monkeypatch.setattr(plan, "decide", lambda *ask, **found: zero_copy_of.Asked(zero_copy=True, copy=True))
-        assert ask(xdp_replay, **given, pps=1000)["run"]["xdp_mode"] == "copy"
+        assert ask(xdp_replay, **given, topspeed=True)["run"]["xdp_mode"] == "copy"
         assert "The kernel copies the frames (mode: copy). snd0: its driver took no XDP program" in warnings[1]
         assert programs(lab) == before and len(warnings) == 2
 
@@ -202,7 +202,7 @@ def test_auto_does_not_ask_other_drivers(ask, given, lab, monkeypatch, warnings,
     monkeypatch.setattr(zero_copy_of, "BY_ITSELF", {"ixgbe"})
     monkeypatch.setattr(engine, "let_pass", lambda interface: pytest.fail("a program was put on it"))
     for mode in ("auto", "copy"):
-        assert ask(xdp_replay, **given, pps=1000, mode=mode)["run"]["xdp_mode"] == "copy"
+        assert ask(xdp_replay, **given, topspeed=True, mode=mode)["run"]["xdp_mode"] == "copy"
     assert warnings == []
 
 
@@ -214,8 +214,8 @@ def test_the_link_is_waited_for_when_it_is_taken_and_bound(ask, given, lab, monk
         return len(waits) < 3
 
     monkeypatch.setattr(engine, "wait_for_link", wait_for_link)
-    assert not ask(xdp_replay, **given, pps=1000).get("failed") and waits == [1, 1]
-    found = ask(xdp_replay, **given, pps=1000)
+    assert not ask(xdp_replay, **given, topspeed=True).get("failed") and waits == [1, 1]
+    found = ask(xdp_replay, **given, topspeed=True)
     assert "its link did not come up within 30 s of being reset for zero copy. Check the cable" in found["msg"]
     assert found["changed"] is False and not programs(lab)
 
