@@ -50,9 +50,9 @@ options:
       - The O(wirespeed.trafficgen.pcap#module:mark_id) of the pcap. How many frames were sent is not known then, so
         those after the last one that arrived are not missed.
     type: str
-  passes:
+  loop:
     description:
-      - How often the pcap is sent, as C(loop) of M(wirespeed.trafficgen.tcpreplay). V(0) if that is not known.
+      - How often the pcap is sent, as O(wirespeed.trafficgen.tcpreplay#module:loop). V(0) if that is not known.
       - The frames of each pass have the same numbers. A number that comes again is taken for that of the pass in which
         it is less than half a pass early or late. If more than half a pass is lost in a row, or a frame is as late as
         that, the figures are wrong by a whole pass.
@@ -288,7 +288,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "netns": {"type": "str"},
     "marks": {"type": "dict"},
     "mark_id": {"type": "str"},
-    "passes": {"type": "int", "default": 1},
+    "loop": {"type": "int", "default": 1},
     "duration": {"type": "float", "required": True},
     "idle": {"type": "float", "default": 2.0},
     "ring_mb": {"type": "int", "default": 64},
@@ -305,7 +305,7 @@ def main() -> None:
         required_one_of=[("marks", "mark_id")],
     )
     given = module.params
-    passes = given["passes"] or None
+    passes = given["loop"] or None
     try:
         expected = (
             read_expected(given["marks"], passes)

@@ -141,7 +141,7 @@ def receive(
     _check("duration", duration, 0 < duration <= MOST_SECONDS, f"It must be above 0, and at most {MOST_SECONDS:.0f}.")
     _check("idle", idle, 0 <= idle <= MOST_SECONDS, f"It must be from 0 to {MOST_SECONDS:.0f}.")
     _check("ring_mb", ring_mb, 1 <= ring_mb <= MOST_MB, f"It must be from 1 to {MOST_MB}.")
-    _check("passes", expected.passes, expected.passes is None or expected.passes > 0, "It must be 0 or more.")
+    _check("loop", expected.passes, expected.passes is None or expected.passes > 0, "It must be 0 or more.")
     link = read_link(interface)
     interface = interface._replace(name=link["ifname"])
     merging = merging_offloads(interface)

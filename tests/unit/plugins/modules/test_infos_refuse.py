@@ -63,7 +63,7 @@ def test_nothing_to_count(refusal, counters, parameters, message):
         ({"mark_id": None}, "one of the following is required: marks, mark_id"),
         ({"marks": {"test": 7, "streams": []}}, "parameters are mutually exclusive: marks|mark_id"),
         ({"mark_id": None, "marks": {"test": 7}}, "marks: is not what the module pcap returned. Give pcap.marks"),
-        ({"passes": -1}, "passes: -1 is out of range. It must be 0 or more."),
+        ({"loop": -1}, "loop: -1 is out of range. It must be 0 or more."),
         ({"duration": 0}, "duration: 0.0 is out of range."),
     ],
 )
