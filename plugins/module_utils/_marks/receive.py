@@ -17,14 +17,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.frames import Run, read_block
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import MOST_TESTS
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.ring import MarkRing
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.ring import MarkCount, MarkRing
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import merging_offloads
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 MOST_SECONDS, MOST_MB = 86_400.0, 1024
 _SUMS = ("arrived", "received", "missing", "duplicates", "reordered")
-_STEP = 0.25  # seconds between two looks at the clock
+# What a count does not tell.
+_NOT_COUNTED = (
+    *("received", "missing", "lost", "lost_ratio", "lost_at_least", "duplicates", "reordered"),
+    *("unexpected", "altered", "foreign"),
+)
 _AFTER_ALL = 0.1  # seconds without a frame, once all have come: a copy would have come by then
 
 
@@ -93,11 +97,16 @@ class Tally:
         """Frames of the test, copies included."""
         return sum(one.arrived for one in self.streams.values())
 
+    @property
+    def sent(self) -> int | None:
+        """Frames of the test that are sent, where that is known."""
+        if not self._expected.streams or self._expected.passes is None:
+            return None
+        return sum(marked for _name, marked in self._expected.streams.values()) * self._expected.passes
+
     def complete(self) -> bool:
         """Whether all frames of the test have come."""
-        return bool(self._expected.streams) and all(
-            one.sent is not None and not one.missing for one in self.streams.values()
-        )
+        return self.sent is not None and not any(one.missing for one in self.streams.values())
 
     def figures(self, socket_drops: int, over: bool) -> dict[str, Any]:
         """The streams and their sums.
@@ -113,13 +122,13 @@ class Tally:
             key: sum(one[key] for one in streams)
             for key in ("arrived", "received", "missing", "duplicates", "reordered")
         }
-        sent = None if any(one["sent"] is None for one in streams) else sum(one["sent"] for one in streams)
+        sent = self.sent
         known = not socket_drops and over
         for one in [*streams, sums]:
             one["lost"] = one["missing"] if known else None
         of = sent if sent is not None else sums["received"] + sums["missing"]
         return {
-            "sent": sent if streams else None,
+            "sent": sent,
             **sums,
             "lost_ratio": sums["missing"] / of if known and of else None,
             "lost_at_least": max(0, sums["missing"] - socket_drops) if over else 0,
@@ -131,7 +140,14 @@ class Tally:
 
 
 def receive(
-    interface: Interface, expected: Expected, *, duration: float, idle: float, ring_mb: int, ready_file: str | None
+    interface: Interface,
+    expected: Expected,
+    *,
+    duration: float,
+    idle: float,
+    ring_mb: int,
+    ready_file: str | None,
+    count_only: bool = False,
 ) -> dict[str, Any]:
     """Receive, and return the tree that the module ``mark_receiver`` documents.
 
@@ -145,16 +161,15 @@ def receive(
     link = read_link(interface)
     interface = interface._replace(name=link["ifname"])
     merging = merging_offloads(interface)
-    tally = Tally(expected)
-    ring = MarkRing(interface, expected.test, ring_mb)
+    source = (_Counted if count_only else _Read)(interface, expected, ring_mb)
     try:
         with _announced(ready_file):
             began, start = time.time(), time.monotonic()
-            ended_by, quiet = _until_the_end(ring, tally, expected.test, start, duration, idle)
+            ended_by, quiet = _until_the_end(source, start, duration, idle)
             seconds, ended = time.monotonic() - start, time.time()
-            drops = ring.drops()
+            drops = source.drops()
     finally:
-        ring.close()
+        source.close()
     others = None
     with contextlib.suppress(TrafficgenError, KeyError):
         others = read_link(interface)["counters"]["rx_packets"] - link["counters"]["rx_packets"]
@@ -169,8 +184,10 @@ def receive(
         "ended_by": ended_by,
         "socket_drops": drops,
         "interface_packets": others,
-        **tally.figures(drops, over),
+        **source.tally.figures(drops, over),
     }
+    if count_only:
+        result.update(dict.fromkeys(_NOT_COUNTED), arrived=source.arrived, streams=[])
     result["notes"] = notes(result, over, merging)
     return result
 
@@ -180,28 +197,89 @@ def _check(name: str, value: Any, right: bool, remedy: str) -> None:
         raise TrafficgenError(f"{value} is out of range", on=name, remedy=remedy)
 
 
-def _until_the_end(
-    ring: MarkRing, tally: Tally, test: int, start: float, duration: float, idle: float
-) -> tuple[str, float]:
-    """Count until one of the ends; which it was, and for how many seconds no frame of the test had come then."""
+class _Read:
+    """The frames of a test, each looked at."""
+
+    def __init__(self, interface: Interface, expected: Expected, ring_mb: int) -> None:
+        self._test = expected.test
+        self.tally = Tally(expected)
+        self._socket: MarkRing | MarkCount = self._open(interface, ring_mb)
+
+    def _open(self, interface: Interface, ring_mb: int) -> MarkRing | MarkCount:
+        self._ring = MarkRing(interface, self._test, ring_mb)
+        return self._ring
+
+    def take(self, until: float) -> None:
+        """Take what has come, but for no longer than until then (monotonic)."""
+        for at, packets in self._ring.blocks():
+            for run in read_block(self._ring.memory, at, packets, self._test):
+                self.tally.take(run)
+            if time.monotonic() >= until:
+                return
+
+    @property
+    def arrived(self) -> int:
+        """Frames that have come, copies included."""
+        return self.tally.arrived
+
+    def complete(self) -> bool:
+        """Whether all have come."""
+        return self.tally.complete()
+
+    def drops(self) -> int:
+        """Frames that its own socket dropped."""
+        return self._ring.drops()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, so long at most; whether the interface is still up."""
+        return self._socket.wait(seconds)
+
+    def close(self) -> None:
+        """Let it go."""
+        self._socket.close()
+
+
+class _Counted(_Read):
+    """The frames of a test, counted by the kernel."""
+
+    def _open(self, interface: Interface, ring_mb: int) -> MarkRing | MarkCount:
+        self._count, self._arrived = MarkCount(interface, self._test), 0
+        return self._count
+
+    def take(self, until: float) -> None:
+        """Read the count."""
+        self._arrived = self._count.arrived
+
+    @property
+    def arrived(self) -> int:
+        """Frames that have come, copies included."""
+        return self._arrived
+
+    def complete(self) -> bool:
+        """Whether as many have come as were sent."""
+        return self.tally.sent is not None and self._arrived >= self.tally.sent
+
+    def drops(self) -> int:
+        """None: its socket only counts."""
+        return 0
+
+
+def _until_the_end(source: _Read, start: float, duration: float, idle: float) -> tuple[str, float]:
+    """Take frames until one of the ends; which it was, and for how many seconds no frame of the test had come then."""
     last = start
     while True:
-        seen = tally.arrived
-        for at, packets in ring.blocks():
-            for run in read_block(ring.memory, at, packets, test):
-                tally.take(run)
-            if time.monotonic() - start >= duration:
-                break
+        seen = source.arrived
+        source.take(start + duration)
         now = time.monotonic()
-        if tally.arrived > seen:
+        if source.arrived > seen:
             last = now
         quiet = now - last
         if now - start >= duration:
             return "duration", quiet
-        patience = _AFTER_ALL if tally.complete() else idle
-        if tally.arrived and quiet >= min(patience, idle):
-            return "all" if tally.complete() else "idle", quiet
-        if not ring.wait(min(_STEP, _AFTER_ALL / 2, duration - (now - start))):
+        patience = _AFTER_ALL if source.complete() else idle
+        if source.arrived and quiet >= min(patience, idle):
+            return "all" if source.complete() else "idle", quiet
+        if not source.wait(min(_AFTER_ALL / 2, duration - (now - start))):
             return "interface_down", quiet
 
 

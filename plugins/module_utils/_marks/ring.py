@@ -38,12 +38,12 @@ _REQUEST = struct.Struct("=7I")  # struct tpacket_req3
 _MEMBERSHIP = struct.Struct("=iHH8s")  # struct packet_mreq
 _BLOCK_HEAD = struct.Struct("=III")  # status, number of packets, offset of the first; behind version and offset_to_priv
 _STATUS, _USER = 8, 1
-_COUNTS = struct.Struct("=III")  # struct tpacket_stats_v3
+_COUNTS, _TWO_COUNTS = struct.Struct("=III"), struct.Struct("=II")  # struct tpacket_stats_v3, struct tpacket_stats
 
 _OUTGOING = 4  # PACKET_OUTGOING
 _AD_PROTOCOL, _AD_PKTTYPE = 0xFFFFF000, 0xFFFFF004  # SKF_AD_OFF and what is there
 # BPF_LD | BPF_W | BPF_ABS …, of linux/bpf_common.h and linux/filter.h
-_LD, _LDH, _LDH_IND, _LD_LEN, _ST, _LD_MEM = 0x20, 0x28, 0x48, 0x80, 0x02, 0x60
+_LD, _LDH, _LD_IND, _LDH_IND, _LD_LEN, _ST = 0x20, 0x28, 0x40, 0x48, 0x80, 0x02
 _LDX_MEM, _TAX, _ADD, _ADD_X, _MOD, _JEQ, _JA, _RET = 0x61, 0x07, 0x04, 0x0C, 0x94, 0x15, 0x05, 0x06
 _WHOLE = 0x40000
 
@@ -57,8 +57,9 @@ class Instruction(NamedTuple):
     false: str = ""
 
 
-def mark_filter(test: int) -> list[tuple[int, int, int, int]]:
-    """The filter for frames with a long mark of any test, or a short one of this test: (code, jt, jf, k) each."""
+def mark_filter(test: int, *, others: bool = True) -> list[tuple[int, int, int, int]]:
+    """The filter for frames with a mark of this test, and with ``others`` for those with a long one of any:
+    (code, jt, jf, k) each."""
 
     def word(behind: int) -> Instruction:
         return Instruction(_LDH_IND, -behind & 0xFFFFFFFF)
@@ -95,7 +96,11 @@ def mark_filter(test: int) -> list[tuple[int, int, int, int]]:
         "end",  # A is where the payload ends
         Instruction(_TAX, 0),
         word(LONG),
-        Instruction(_JEQ, MAGIC, true="accept"),
+        Instruction(_JEQ, MAGIC, true="accept" if others else "long", false="short"),
+        "long",
+        Instruction(_LD_IND, -(LONG - 2) & 0xFFFFFFFF),
+        Instruction(_JEQ, test, true="accept"),
+        "short",
         word(SHORT),
         Instruction(_ST, 0),
         word(SHORT - 2),
@@ -126,20 +131,11 @@ def mark_filter(test: int) -> list[tuple[int, int, int, int]]:
     return made
 
 
-class MarkRing:
-    """The socket on an interface, and its ring. What was set on the interface, promiscuous mode, goes with the socket.
+class _MarkSocket:
+    """A packet socket on an interface that takes what the filter lets pass. What was set on the interface, promiscuous
+    mode, goes with the socket."""
 
-    :param megabytes: of the ring.
-    """
-
-    def __init__(self, interface: Interface, test: int, megabytes: int) -> None:
-        if os.uname().machine != "x86_64":
-            raise TrafficgenError(
-                "a ring is read in plain Python, which needs x86_64, whose stores keep their order",
-                on=f"this host ({os.uname().machine})",
-                remedy="Receive on another host, or count with the module frame_counter.",
-            )
-        self._drops = 0
+    def __init__(self, interface: Interface, program: list[tuple[int, int, int, int]]) -> None:
         try:
             with inside(interface.netns):
                 index = socket.if_nametoindex(interface.name)
@@ -148,20 +144,21 @@ class MarkRing:
         except OSError as error:
             raise _refused("a packet socket could not be opened", interface, error) from error
         try:
-            self._attach(mark_filter(test))
-            self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
-            blocks = max(2, (megabytes << 20) // BLOCK)
-            request = _REQUEST.pack(BLOCK, blocks, BLOCK, blocks, _RETIRE, 0, 0)
-            self._socket.setsockopt(_SOL_PACKET, _RX_RING, request)
-            self.memory = mmap.mmap(self._socket.fileno(), BLOCK * blocks)
-            self._blocks, self._at = blocks, 0
+            self._attach(program)
+            self._set_up()
             self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _MEMBERSHIP.pack(index, _PROMISCUOUS, 0, b""))
             self._socket.bind((interface.name, _ETH_P_ALL))
         except OSError as error:
             self._socket.close()
             raise _refused("the marks' receiver could not be set up", interface, error) from error
         self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(self._socket, self.events)
+
+    events = 0  # that end a wait, besides the interface's end
+
+    def _set_up(self) -> None:
+        """Prepare the socket before anything arrives."""
+        raise NotImplementedError
 
     def _attach(self, program: list[tuple[int, int, int, int]]) -> None:
         code = b"".join(struct.pack("=HBBI", *one) for one in program)
@@ -170,11 +167,40 @@ class MarkRing:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, said)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until a block is there, so long at most; whether the interface is still up."""
+        """Wait for an event, so long at most; whether the interface is still up."""
         for _descriptor, event in self._poll.poll(max(0, seconds) * 1000):
-            if event & ~select.POLLIN and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            if event & ~self.events and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 return False
         return True
+
+    def close(self) -> None:
+        """Let it go."""
+        self._socket.close()
+
+
+class MarkRing(_MarkSocket):
+    """The frames themselves, in a ring.
+
+    :param megabytes: of the ring.
+    """
+
+    events = select.POLLIN
+
+    def __init__(self, interface: Interface, test: int, megabytes: int) -> None:
+        if os.uname().machine != "x86_64":
+            raise TrafficgenError(
+                "a ring is read in plain Python, which needs x86_64, whose stores keep their order",
+                on=f"this host ({os.uname().machine})",
+                remedy="Receive on another host, or set count_only.",
+            )
+        self._blocks, self._at, self._drops = max(2, (megabytes << 20) // BLOCK), 0, 0
+        super().__init__(interface, mark_filter(test))
+
+    def _set_up(self) -> None:
+        self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+        request = _REQUEST.pack(BLOCK, self._blocks, BLOCK, self._blocks, _RETIRE, 0, 0)
+        self._socket.setsockopt(_SOL_PACKET, _RX_RING, request)
+        self.memory = mmap.mmap(self._socket.fileno(), BLOCK * self._blocks)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """The blocks that are full, at most as many as the ring has: where the first frame of each begins in
@@ -198,7 +224,27 @@ class MarkRing:
     def close(self) -> None:
         """Let it go."""
         self.memory.close()
-        self._socket.close()
+        super().close()
+
+
+class MarkCount(_MarkSocket):
+    """How many frames have a mark of one test. The socket takes none of them, so that the kernel only counts."""
+
+    def __init__(self, interface: Interface, test: int) -> None:
+        self._counted = 0
+        super().__init__(interface, mark_filter(test, others=False))
+
+    def _set_up(self) -> None:
+        # The least that the kernel allows, which a frame or two fill. What finds no room is counted as well.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+
+    @property
+    def arrived(self) -> int:
+        """Frames up to now."""
+        # Reading sets the kernel's counts back to 0. The first holds the second, which are those that found no room.
+        counted, _drops = _TWO_COUNTS.unpack(self._socket.getsockopt(_SOL_PACKET, _STATISTICS, _TWO_COUNTS.size))
+        self._counted += counted
+        return self._counted
 
 
 def _refused(what: str, interface: Interface, error: OSError) -> TrafficgenError:

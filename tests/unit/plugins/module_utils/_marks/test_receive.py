@@ -218,6 +218,26 @@ def test_dropped_frames_make_the_loss_unknown(wire, monkeypatch):
     assert "dropped 3 frames" in told["notes"][0]
 
 
+@pytest.mark.parametrize("spec", [UDP, TCP], ids=["long", "short"])
+def test_a_count_of_a_test_s_frames_of_any_size(wire, spec):
+    """Of 20,000 frames that nobody reads none is missed, and no other test's is counted."""
+    some = frames({**spec, "size": [64, 1500], "count": 20_000})
+    foreign, bare = frames({**UDP, "count": 30}, test=8), frames({**spec, "count": 9}, test=None)
+    told = received(wire, [*foreign, *bare, *some], read_expected(marks(20_000), 1), count_only=True)
+    assert (told["sent"], told["arrived"], told["ended_by"]) == (20_000, 20_000, "all")
+    assert {told[name] for name in ("received", "missing", "lost", "duplicates", "reordered", "foreign")} == {None}
+    assert (told["streams"], told["notes"], told["interface_packets"]) == ([], [], 20_039)
+
+
+def test_a_count_ends(wire):
+    some = frames({**UDP, "count": 50})
+    told = received(wire, some[:40], read_expected(marks(50), 1), count_only=True)
+    assert (told["sent"], told["arrived"], told["ended_by"]) == (50, 40, "idle")
+    told = received(wire, some, Expected(8), count_only=True, duration=0.5)
+    assert (told["sent"], told["arrived"], told["ended_by"]) == (None, 0, "duration")
+    assert "counted 50 frames in all" in told["notes"][0]
+
+
 def test_the_interface_is_promiscuous_no_longer_than_it_listens(wire):
     interface = wire[0]
 
