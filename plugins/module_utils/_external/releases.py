@@ -26,8 +26,8 @@ class Release(NamedTuple):
 
     ``el``: the minor version of EL 9 that its author says it was made for; empty where it names no new one. An older
     release does not compile there. ``patch``: of netmap at :data:`NETMAP`, tried on the release's source. ``compiled``:
-    the kernel headers it was compiled on together with netmap; empty where nobody has tried. ``source``: where
-    ``el`` comes from.
+    the kernels on whose headers it was compiled, patched, with netmap (Debian's 6.1.192 and 6.12.117); empty where
+    nobody has tried. ``source``: where ``el`` comes from.
     """
 
     driver: str
@@ -41,30 +41,33 @@ class Release(NamedTuple):
 _INTEL = "https://github.com/intel/ethernet-linux-{}, the message of this release's commit"
 _IXGBE, _I40E, _ICE = (_INTEL.format(name) for name in ("ixgbe", "i40e", "ice"))
 
+# Without netmap neither: that kernel has no UDP_TUNNEL_NIC_INFO_MAY_SLEEP any more.
+NOT_6_12 = "not 6.12"
+
 # In the order of versions. Nothing here was compiled on EL's own headers.
 RELEASES = (
     Release("ixgbe", "5.19.6", "9.2", EXACT, "", "https://sourceforge.net/projects/e1000/files/ixgbe%20stable/5.19.6"),
     Release("ixgbe", "5.20.10", "9.4", EXACT, "", "https://sourceforge.net/projects/e1000/files/ixgbe%20stable/5.20.9"),
     Release("ixgbe", "6.1.5", "9.6", OFFSETS, "", _IXGBE),
-    Release("ixgbe", "6.1.6", "", EXACT, "", _IXGBE),
+    Release("ixgbe", "6.1.6", "", EXACT, "6.12", _IXGBE),
     Release("ixgbe", "6.2.5", "", MAKEFILE, "", _IXGBE),
-    Release("ixgbe", "6.2.6", "", MAKEFILE, "", _IXGBE),
-    Release("ixgbe", "6.3.4", "9.7", MAKEFILE, "", _IXGBE),
+    Release("ixgbe", "6.2.6", "", MAKEFILE, "6.12", _IXGBE),
+    Release("ixgbe", "6.3.4", "9.7", MAKEFILE, "6.1, 6.12", _IXGBE),
     Release("ixgbe", "6.4.4", "9.8", UNKNOWN, "", "https://github.com/intel/ethernet-linux-ixgbe/releases/tag/v6.4.4"),
     Release("i40e", "2.28.7", "9.6", OFFSETS, "", _I40E),
-    Release("i40e", "2.28.9", "", EXACT, "", _I40E),
+    Release("i40e", "2.28.9", "", EXACT, NOT_6_12, _I40E),
     Release("i40e", "2.28.10", "", OFFSETS, "", _I40E),
-    Release("i40e", "2.28.13", "", OFFSETS, "", _I40E),
+    Release("i40e", "2.28.13", "", OFFSETS, NOT_6_12, _I40E),
     Release("i40e", "2.28.15", "", OFFSETS, "", _I40E),
-    Release("i40e", "2.28.16", "9.7", MAKEFILE, "", _I40E),
+    Release("i40e", "2.28.16", "9.7", MAKEFILE, "6.12", _I40E),
     Release("ice", "1.14.11", "9.4", UNKNOWN, "", _ICE),
     Release("ice", "1.17.8", "9.6", OFFSETS, "", _ICE),
-    Release("ice", "2.2.9", "", EXACT, "", _ICE),
+    Release("ice", "2.2.9", "", EXACT, NOT_6_12, _ICE),
     Release("ice", "2.3.10", "", OFFSETS, "", _ICE),
     Release("ice", "2.3.14", "", OFFSETS, "", _ICE),
     Release("ice", "2.3.15", "", OFFSETS, "", _ICE),
-    Release("ice", "2.4.5", "9.7", OFFSETS, "", _ICE),
-    Release("ice", "2.5.4", "", OFFSETS, "", _ICE),
+    Release("ice", "2.4.5", "9.7", OFFSETS, "6.12", _ICE),
+    Release("ice", "2.5.4", "", OFFSETS, "6.12", _ICE),
     Release("ice", "2.6.4", "", NONE, "", _ICE),
     Release("ice", "2.6.6", "9.8", NONE, "", _ICE),
 )

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external import releases
@@ -70,6 +72,19 @@ def test_the_table_is_in_order_and_each_row_has_a_source() -> None:
 
 def test_the_table_is_of_the_netmap_that_the_role_builds() -> None:
     assert f"netmap_version: {releases.NETMAP}\n" in (REPO / "roles/netmap/defaults/main.yml").read_text()
+
+
+def test_the_readme_s_table_is_of_this_one() -> None:
+    rows = re.findall(r"^\| `(ixgbe|i40e|ice)` .*$", (REPO / "roles/netmap/README.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == ["i40e", "ice", "ixgbe"]
+    for row in re.finditer(
+        r"^\| `(ixgbe|i40e|ice)` (.*)$", (REPO / "roles/netmap/README.md").read_text(), re.MULTILINE
+    ):
+        known = {one.version: one for one in releases.RELEASES if one.driver == row[1]}
+        for el, cell in zip(("9.6", "9.7", "9.8"), row[2].split("|")[1:]):
+            for version in re.findall(r"\d+\.\d+\.\d+", cell.partition(":")[0]):
+                assert releases.release_problems(external(row[1], version), f"5.14.0-1.el{el.replace('.', '_')}") == []
+                assert known[version].patch or "not tried" in cell
 
 
 def test_the_readme_s_example_builds_on_the_newest_el_there_is_a_patch_for() -> None:
