@@ -178,6 +178,7 @@ def test_a_comment_after_endif_is_no_difference(choose: Callable[..., tuple[str,
         ),
         (MAKEFILE.replace("obj-m +=", "obj-m += ixgbe.o\nobj-m +="), MAIN, "does not fit ixgbe/Makefile"),
         (MAKEFILE.replace("obj-m += ixgbe.o", "obj-m += x.o ixgbe.o"), MAIN, "does not fit ixgbe/Makefile"),
+        (MAKEFILE.replace("else\n", "targets += ixgbe.o\nelse\n"), MAIN, "does not fit ixgbe/Makefile"),
     ],
 )
 def test_what_does_not_fit_is_refused(
