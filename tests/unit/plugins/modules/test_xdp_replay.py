@@ -23,6 +23,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import KEYS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine, plan
@@ -210,6 +211,7 @@ def test_the_link_is_waited_for_when_it_is_taken_and_bound(ask, given, lab, monk
     waits = []
 
     def wait_for_link(interface, *, watch):
+        assert NicNote(interface).read() is not None  # for whoever has to put the port back
         waits.append(len(programs(lab)))
         return len(waits) < 3
 

@@ -227,6 +227,16 @@ def test_nothing_is_noted_where_nothing_changes(nic, run_folder):
         assert list(run_folder.iterdir()) == []
 
 
+def test_what_a_reset_changes_is_put_back(nic, run_folder):
+    """With zero copy the port is reset, whatever the settings of the run are."""
+    up(nic)
+    before = shown(nic)
+    with left_as_found(nic, [], settings=settings.Settings(), resets=True):
+        assert len(list(run_folder.iterdir())) == 1
+        spoil(nic)
+    assert shown(nic) == before and list(run_folder.iterdir()) == []
+
+
 def cut_off(nic, **options):
     """A run that changed the interface and was killed with SIGKILL, with or without its keeper."""
     child = os.fork()
