@@ -269,14 +269,17 @@ def test_a_run(ask, given, lab):
     found = ask(xdp_replay, **both, l1_mbps=1, loop=0, duration=0.5, start_at=start_at, fact_name="mine")
     assert not found.get("failed"), found
     stats, run, [worker] = found["stats"], found["run"], found["run"]["workers"]
-    # 84 bytes of the line's time each: 1488.1 in a second.
-    assert stats["packets"] == 745 and stats["bytes"] == 745 * 60
+    # 84 bytes of the line's time each: 1488.1 in a second. A worker that was preempted for longer than the 8 ms that it
+    # has after the end to send what was due before sends fewer.
+    sent = stats["packets"]
+    assert sent == 745 or (0 < sent < 745 and worker["largest_backlog"] > 11)
+    assert stats["bytes"] == sent * 60
     assert (run["engine"], run["injection_method"], run["xdp_mode"]) == ("af_xdp", "af_xdp", "copy")
     assert (run["ended_by"], run["requested"], run["in_flight_frames"]) == ("duration", {"l1_mbps": 1.0}, 0)
     assert 0 <= run["started"] - start_at < 1
-    assert (worker["queue"], worker["packets"], worker["error"]) == (0, 745, "")
-    assert stats["devices"][0]["successful_packets"] == 745 and stats["flows"] is None
-    assert found["counters"]["verdict"] == "consistent" and found["counters"]["rx"]["packets"] == 745
+    assert (worker["queue"], worker["packets"], worker["error"]) == (0, sent, "")
+    assert stats["devices"][0]["successful_packets"] == sent and stats["flows"] is None
+    assert found["counters"]["verdict"] == "consistent" and found["counters"]["rx"]["packets"] == sent
     assert found["ansible_facts"]["mine"] == {part: found[part] for part in ("stats", "rates", "run", "counters")}
 
 
