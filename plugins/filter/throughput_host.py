@@ -18,7 +18,8 @@ options:
     description:
       - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters_info)), C(tcpreplay)
         (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
-        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); and C(tuned), the output of C(tuned-adm active).
+        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); C(xdp), the registered result of
+        M(wirespeed.trafficgen.xdp_info); and C(tuned), the output of C(tuned-adm active).
     type: dict
     required: true
   asked:
@@ -46,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(host) as in the result file, C(traffic) with its sizes, and C(netmap) with whether it can be used.
+  description: C(host) as in the result file, C(traffic) with its sizes, and C(methods) with whether each can be used.
   type: dict
 """
 
@@ -60,7 +61,7 @@ def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[s
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.host import (
         describe_traffic,
         host,
-        netmap_of,
+        methods_of,
     )
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_traffic
 
@@ -68,11 +69,14 @@ def throughput_host(material: Any, asked: Any, made: Any, looked: Any) -> dict[s
         {**(one.get("pcap") or {}), **_without_nulls(other.get("pcap_info") or {})} for one, other in zip(made, looked)
     ]
     pairs = zip(check_traffic(asked), found)
-    described = host(**material)
+    looked_at = {key: material[key] for key in ("tcpreplay", "netmap")}
+    xdp = material.get("xdp")
+    described = host(**{key: value for key, value in material.items() if key != "xdp"})
+    largest = max((int(size) for one in found for size in one["sizes"]), default=0)
     return {
         "host": described,
         "link_speed_mbps": described["interface"]["link_speed_mbps"],
-        "netmap": netmap_of(material["tcpreplay"], material["netmap"]),
+        "methods": methods_of(**looked_at, xdp=xdp, largest=largest),
         "traffic": [describe_traffic(one, each, each["path"]) for one, each in pairs],
     }
 

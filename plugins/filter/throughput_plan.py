@@ -26,13 +26,20 @@ options:
     type: list
     elements: dict
   methods:
-    description: The injection methods. By default V(auto), and V(netmap) on the hosts that can use it.
+    description: The injection methods. By default V(auto), and V(af_xdp) and V(netmap) on the hosts that can use them.
+      One that is named and that a host cannot use is an error.
     type: list
     elements: str
   workers:
     description: How many workers send together, by injection method, as
       O(wirespeed.trafficgen.throughput#role:main:throughput_workers).
     type: dict
+  without:
+    description: Parameters of M(wirespeed.trafficgen.tcpreplay) that were given and that
+      M(wirespeed.trafficgen.xdp_replay) does not have. If V(af_xdp) is tested, C(notes) names them.
+    type: list
+    elements: str
+    default: []
   repeats:
     description: How often to repeat each trial.
     type: int
@@ -65,7 +72,11 @@ options:
     type: bool
     default: false
   hosts:
-    description: For each host by name, the C(netmap), C(link_speed_mbps) and C(traffic) that were found.
+    description: For each host by name, the C(methods), C(link_speed_mbps) and C(traffic) that were found.
+    type: dict
+  infos:
+    description: For each host by name, the C(tcpreplay), C(netmap) and C(xdp) that were found, as
+      P(wirespeed.trafficgen.throughput_host#filter) has them, where the port and the traffic are not known yet.
     type: dict
   libraries:
     description: Python libraries that the controller must have.
@@ -98,12 +109,15 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
-def throughput_plan(traffic: Any, libraries: Any = (), **options: Any) -> dict[str, Any]:
+def throughput_plan(traffic: Any, libraries: Any = (), infos: Any = None, **options: Any) -> dict[str, Any]:
     """The trials, and the time they take."""
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require_all
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.host import methods_of
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 
     require_all(list(libraries))
+    if infos:
+        options["able"] = {name: methods_of(**info) for name, info in infos.items()}
     # ansible-core 2.14 makes an empty string of a template that says none.
     return plan(traffic, **{"rates": None, **options, "search": options.get("search") or None})
 

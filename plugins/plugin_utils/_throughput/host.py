@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.queue_socket import CHUNK as LARGEST
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import may_ask
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import sizes
 
 
@@ -69,15 +71,47 @@ def host(
     }
 
 
-def netmap_of(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any]) -> dict[str, Any]:
-    """``{usable, reason}``: whether a host can send through netmap, and why not."""
+def methods_of(
+    *, tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any], xdp: Mapping[str, Any] | None, largest: int = 0
+) -> dict[str, dict[str, Any]]:
+    """For netmap and af_xdp ``{usable, reason, takes}``: whether a host can send by it, why not, and whether that takes
+    the port for itself. From what modules returned (tcpreplay_info, netmap_info, xdp_info).
+
+    :param tcpreplay: None for a test that does not use it.
+    :param xdp: what the module xdp_info returned, also if that is an error; None for a test that does not use it.
+    :param largest: bytes of the largest frame, where it is known.
+    """
+    why_not = {"netmap": _why_no_netmap(tcpreplay, netmap), "af_xdp": _why_no_af_xdp(xdp or {}, largest)}
+    found = (xdp or {}).get("xdp_info") or {}
+    takes = {"netmap": True, "af_xdp": bool(found.get("zero_copy")) and may_ask("auto", found.get("driver"))}
+    return {name: {"usable": not why, "reason": why, "takes": takes[name]} for name, why in why_not.items()}
+
+
+def _why_no_netmap(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any]) -> str:
     if tcpreplay is None:
-        return {"usable": False, "reason": "this test does not use tcpreplay"}
+        return "this test does not use tcpreplay"
     if tcpreplay["netmap"]["usable"] is False:
-        return {"usable": False, "reason": f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"}
-    if not netmap["loaded"]:
-        return {"usable": False, "reason": netmap.get("problem") or "netmap is not loaded"}
-    return {"usable": True, "reason": ""}
+        return f"tcpreplay {tcpreplay['version']}: {tcpreplay['netmap']['reason']}"
+    return "" if netmap["loaded"] else netmap.get("problem") or "netmap is not loaded"
+
+
+def _why_no_af_xdp(looked: Mapping[str, Any], largest: int) -> str:
+    found = looked.get("xdp_info")
+    if not found:
+        return str(looked.get("msg") or "this test does not use it")
+    if not found["architecture_usable"]:
+        return f"xdp_replay sends on x86_64 alone, and this is {found['architecture']}"
+    if not found["af_xdp"]:
+        return f"the kernel {found['kernel']} has no AF_XDP (CONFIG_XDP_SOCKETS)"
+    if found["netmap"]:
+        return f"netmap uses {found['interface']}"
+    for one in found["sockets"] or ():
+        if one["queue"] == 0:
+            who = ", ".join(f"{process['name']} ({process['pid']})" for process in one["processes"])
+            return f"another AF_XDP socket is on queue 0 of {found['interface']}" + (f", of {who}" if who else "")
+    if largest > LARGEST:
+        return f"a frame has {largest} bytes, and xdp_replay sends at most {LARGEST}"
+    return ""
 
 
 def _described(receiver: Mapping[str, Any] | None) -> dict[str, Any] | None:

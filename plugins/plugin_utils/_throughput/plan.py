@@ -29,11 +29,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
 )
 
 # Seconds that the estimate adds, as measured with two slow cores: for the setup and end of the test; for those of a
-# trial; for netmap to take and return a port.
+# trial; for a port to be taken and returned, by netmap or for zero copy.
 ONCE = 15.0
 A_TRIAL = 1.5
-NETMAP = 3.0
+TAKING = 3.0
 
+# What is compared with the kernel path where a host has it.
+CHOSEN = ("af_xdp", "netmap")
 _WORKERS = "throughput_workers"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 # The role's variables for the parameters that a remedy names.
@@ -184,6 +186,7 @@ def plan(
     rates: Any,
     methods: Any = None,
     workers: Any = None,
+    without: Iterable[str] = (),
     repeats: Any = 3,
     duration: Any = 10,
     warmup: Any = 0,
@@ -193,16 +196,19 @@ def plan(
     search_options: Mapping[str, Any] | None = None,
     strict: bool = False,
     hosts: Mapping[str, Mapping[str, Any]] | None = None,
+    able: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """All trials of the run, and how long they take.
 
-    :param methods: injection methods; None for the default one, plus netmap on hosts that have it.
+    :param methods: injection methods; None for the default one, plus AF_XDP and netmap on hosts that have them.
     :param workers: how many send together, by method; one where it is not named.
+    :param without: parameters of tcpreplay that were given and that af_xdp does not take.
     :param margin: seconds between the start of a trial's tasks and a common start of several hosts.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
-    :param hosts: by name ``{netmap: {usable, reason}, link_speed_mbps, traffic: [{name, frame_size,
-    wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host with netmap; how long a
-    search takes is then unknown.
+    :param hosts: by name ``{methods: {METHOD: {usable, reason, takes}}, link_speed_mbps, traffic: [{name, frame_size,
+    wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host that has all methods; how
+    long a search takes is then unknown.
+    :param able: the ``methods`` of each host by name, where ports and frames are not known yet.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
     rate, repeat, duration, hosts}``; a warm-up has the number of the trial that follows.
     """
@@ -219,8 +225,17 @@ def plan(
         raise TrafficgenError(
             f"not a search: {search}", on="throughput_search", remedy=f"There are {', '.join(SEARCHES)}, and none."
         )
-    known = hosts if hosts is not None else {"": {"netmap": {"usable": True}}}
+    if hosts is not None:
+        able = {name: host["methods"] for name, host in hosts.items()}
+    known = able or {"": {}}
     where, notes = _methods_of(explicit, known)
+    if "af_xdp" in where and (names := sorted(without)):
+        notes.append(
+            f"af_xdp is sent without {', '.join(names)} of throughput_tcpreplay, which xdp_replay does not have."
+        )
+    taking = {
+        method: TAKING if any(_takes(known[name], method) for name in names) else 0 for method, names in where.items()
+    }
     if search is None:
         _check_shared_rates(several, where, asked, general)
     trials: list[dict[str, Any]] = []
@@ -247,9 +262,9 @@ def plan(
     elif search is not None:
         check_search("", search, {**_ANY_LINE, **(search_options or {})})
     between = max(wait, A_TRIAL, ahead if len(known) > 1 else 0)
-    took = sum(one["duration"] + between + (NETMAP if one["injection_method"] == "netmap" else 0) for one in trials)
+    took = sum(one["duration"] + between + taking[one["injection_method"]] for one in trials)
     for one in searches:
-        took += searching[1] + searching[0] * (between + (NETMAP if one["injection_method"] == "netmap" else 0))
+        took += searching[1] + searching[0] * (between + taking[one["injection_method"]])
     known_time = hosts is not None or search is None
     return {
         "trials": trials,
@@ -261,19 +276,34 @@ def plan(
 
 
 def _methods_of(
-    explicit: list[str] | None, hosts: Mapping[str, Mapping[str, Any]]
+    explicit: list[str] | None, able: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """The hosts to test a method on, and a sentence for each host that is left out."""
-    if explicit is not None:
-        return {method: list(hosts) for method in explicit}, []
-    able = [name for name, one in hosts.items() if one["netmap"]["usable"]]
-    notes = [
-        f"{name} has no netmap, so only the kernel path is tested: "
-        f"{(one['netmap'].get('reason') or 'the reason is not known').rstrip('.')}."
-        for name, one in hosts.items()
-        if name not in able
-    ]
-    return {"auto": list(hosts), **({"netmap": able} if able else {})}, notes
+    """The hosts to test a method on, and a sentence for each method that a host is tested without. A method that was
+    named and that a host cannot send by is an error."""
+    where: dict[str, list[str]] = {}
+    notes: list[str] = []
+    for method in ("auto", *CHOSEN) if explicit is None else explicit:
+        for name, methods in able.items():
+            one = methods.get(method, {"usable": True})
+            reason = (one.get("reason") or "the reason is not known").rstrip(".")
+            if one["usable"]:
+                where.setdefault(method, []).append(name)
+            elif explicit is None:
+                notes.append(f"{name} is tested without {method}: {reason}.")
+            else:
+                raise TrafficgenError(
+                    f"{name} cannot send by it",
+                    on=f"throughput_methods, {method}",
+                    said=reason,
+                    remedy=f"Take {method} out of throughput_methods; or set it to null, and each host is tested with"
+                    " what it has.",
+                )
+    return where, notes
+
+
+def _takes(methods: Mapping[str, Mapping[str, Any]], method: str) -> bool:
+    """Whether a method takes the port for itself, which can reset it."""
+    return bool(methods.get(method, {}).get("takes", method == "netmap"))
 
 
 def _of_role(remedy: str) -> str:

@@ -111,9 +111,7 @@ def test_notes_are_numbered_in_linear_time():
 def test_a_result_is_made_of_a_record_in_linear_time():
     def record(count):
         asked = [{"name": "scan", "pcap": "/scan.pcap"}]
-        hosts = {
-            f"gen{number}": {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": []} for number in range(2)
-        }
+        hosts = {f"gen{number}": {"methods": {}, "link_speed_mbps": None, "traffic": []} for number in range(2)}
         planned = plan(asked, rates=[{"topspeed": True}], methods=["auto"], repeats=count, hosts=None)
         for item in planned["trials"]:
             item["hosts"] = list(hosts)

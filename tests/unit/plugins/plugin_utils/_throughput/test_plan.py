@@ -15,9 +15,12 @@ SCAN = {"name": "scan", "pcap": "/scan.pcap"}
 TOP = [{"topspeed": True}]
 
 
-def machine(netmap=True, speed=10000, frame=1514):
+def machine(netmap=True, speed=10000, frame=1514, xdp=True, takes=False):
     return {
-        "netmap": {"usable": netmap, "reason": "" if netmap else "netmap is not loaded"},
+        "methods": {
+            "netmap": {"usable": netmap, "reason": "" if netmap else "netmap is not loaded", "takes": True},
+            "af_xdp": {"usable": xdp, "reason": "" if xdp else "the kernel has no AF_XDP.", "takes": takes},
+        },
         "link_speed_mbps": speed,
         "traffic": [{"name": "scan", "frame_size": frame, "wire_frame_size": frame + 4}],
     }
@@ -54,28 +57,51 @@ def test_the_estimate_holds_what_is_waited_for():
     netmap = plan([SCAN], rates=TOP, methods=["netmap"], repeats=10, duration=10)
     assert one["seconds"] == module.ONCE + 10 * (10 + 5)
     assert none["seconds"] == module.ONCE + 10 * (10 + module.A_TRIAL)
-    assert netmap["seconds"] == none["seconds"] + 10 * module.NETMAP
+    assert netmap["seconds"] == none["seconds"] + 10 * module.TAKING
+    # Of zero copy too a port is reset, in the host that has it.
+    for takes, more in ((False, 0), (True, module.TAKING)):
+        xdp = plan([SCAN], rates=TOP, methods=["af_xdp"], repeats=10, duration=10, hosts={"a": machine(takes=takes)})
+        assert xdp["seconds"] == none["seconds"] + 10 * more
     together = plan(
         [SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()}
     )
     assert together["seconds"] == module.ONCE + 10 * (10 + 3)
 
 
-def test_netmap_where_the_host_has_it():
-    made = plan([SCAN], rates=TOP, repeats=1, hosts={"with": machine(), "without": machine(netmap=False)})
+def test_each_method_where_the_host_has_it():
+    some = {"with": machine(), "without": machine(netmap=False), "old": machine(netmap=False, xdp=False)}
+    made = plan([SCAN], rates=TOP, repeats=1, hosts=some)
     assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [
-        ("auto", ["with", "without"]),
+        ("auto", ["with", "without", "old"]),
+        ("af_xdp", ["with", "without"]),
         ("netmap", ["with"]),
     ]
-    assert made["notes"] == ["without has no netmap, so only the kernel path is tested: netmap is not loaded."]
-    nobody = plan([SCAN], rates=TOP, repeats=1, hosts={"without": machine(netmap=False)})
+    assert made["notes"] == [
+        "old is tested without af_xdp: the kernel has no AF_XDP.",
+        "without is tested without netmap: netmap is not loaded.",
+        "old is tested without netmap: netmap is not loaded.",
+    ]
+    before = plan([SCAN], rates=TOP, repeats=1, able={name: one["methods"] for name, one in some.items()})
+    assert (before["trials"], before["notes"], before["seconds"]) == (made["trials"], made["notes"], made["seconds"])
+    nobody = plan([SCAN], rates=TOP, repeats=1, hosts={"old": some["old"]})
     assert [one["injection_method"] for one in nobody["trials"]] == ["auto"]
+    searched = plan([SCAN], rates=TOP, search="ndr", hosts={"without": some["without"]})
+    assert [one["injection_method"] for one in searched["searches"]] == ["auto", "af_xdp"]
 
 
-def test_netmap_asked_for_is_tried_everywhere():
-    made = plan([SCAN], rates=TOP, methods=["netmap"], repeats=1, hosts={"without": machine(netmap=False)})
-    assert [(one["injection_method"], one["hosts"]) for one in made["trials"]] == [("netmap", ["without"])]
-    assert made["notes"] == []
+@pytest.mark.parametrize(
+    ("method", "machines", "message"),
+    [
+        ("netmap", {"a": machine(), "b": machine(netmap=False)}, "netmap: b cannot send by it: netmap is not loaded"),
+        ("af_xdp", {"a": machine(xdp=False)}, "af_xdp: a cannot send by it: the kernel has no AF_XDP"),
+    ],
+)
+def test_a_method_that_was_named_and_cannot_be(method, machines, message):
+    able = {name: one["methods"] for name, one in machines.items()}
+    for known in ({"hosts": machines}, {"able": able}):
+        with pytest.raises(TrafficgenError, match=rf"throughput_methods, {message}\. Take {method} out"):
+            plan([SCAN], rates=TOP, methods=["auto", method], **known)
+        assert plan([SCAN], rates=TOP, methods=["auto", "pf_packet"], **known)["notes"] == []
 
 
 # 10G carries 812,744 frames of 1518 bytes on the wire a second, which tcpreplay calls 9843.95 Mbps.
@@ -96,7 +122,7 @@ def test_percent_of_no_line():
 
 def test_how_long_a_search_takes_is_not_known_before():
     made = plan([SCAN], rates=TOP, search="rfc2544", search_options={"width": 0.01})
-    assert (len(made["searches"]), made["seconds"]) == (2, None)
+    assert (len(made["searches"]), made["seconds"]) == (3, None)
     # No line rate is known, so this cannot be above it.
     assert plan([SCAN], rates=TOP, search="ndr", search_options={"min_pps": 1e8})["seconds"] is None
 
@@ -193,6 +219,14 @@ def test_the_ip_size_of_a_pcap_is_what_was_said():
 def test_workers_that_cannot_be(workers, said):
     with pytest.raises(TrafficgenError, match=said):
         plan([SCAN], rates=[{"pps": 5}, {"multiplier": 2}], methods=["af_xdp"], workers=workers)
+
+
+def test_parameters_that_af_xdp_does_not_take_are_named():
+    asked = {"rates": TOP, "repeats": 1, "without": ["preload", "executable"], "hosts": {"a": machine(netmap=False)}}
+    assert plan([SCAN], **asked, methods=["af_xdp"])["notes"] == [
+        "af_xdp is sent without executable, preload of throughput_tcpreplay, which xdp_replay does not have."
+    ]
+    assert plan([SCAN], **asked, methods=["auto"])["notes"] == []
 
 
 def test_workers_that_can_be():

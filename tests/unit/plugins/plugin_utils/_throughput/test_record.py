@@ -28,7 +28,7 @@ INTERFACE = {"name": "ens17", "netns": None, "driver": "ixgbe", "link_speed_mbps
 
 def header(hosts=("gen1", "gen2"), *, repeats=3, warmup=0, search=None, criteria=(), **keys):
     """What the role knows before the first trial."""
-    found = {name: {"netmap": {"usable": False}, "link_speed_mbps": 10000, "traffic": [TRAFFIC]} for name in hosts}
+    found = {name: {"methods": {}, "link_speed_mbps": 10000, "traffic": [TRAFFIC]} for name in hosts}
     settings = {
         "repeats": repeats,
         "search": search,

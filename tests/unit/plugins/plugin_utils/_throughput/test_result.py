@@ -38,7 +38,7 @@ def ran(pps, lost=0, started=1000.0, seconds=10.0):
 
 def material(runs, *, criteria=(), repeats=1):
     """What the role hands over. runs: by host, what the module returned for each trial."""
-    hosts = {name: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": [TRAFFIC]} for name in runs}
+    hosts = {name: {"methods": {}, "link_speed_mbps": None, "traffic": [TRAFFIC]} for name in runs}
     planned = plan(ASKED, rates=[{"topspeed": True}], methods=["auto"], repeats=repeats, hosts=hosts)
     done = {
         name: {
@@ -356,7 +356,57 @@ def test_a_test_without_tcpreplay():
         ("interface", "driver", "bus_info", "speed_mbps", "mtu", "mac_address", "ring_sizes", "flow_control")
     )
     assert host.host(facts={}, link=port, tcpreplay=None, netmap={"loaded": True})["tcpreplay"] is None
-    assert host.netmap_of(None, {"loaded": True})["usable"] is False
+    assert host.methods_of(tcpreplay=None, netmap={"loaded": True}, xdp=None)["netmap"]["usable"] is False
+
+
+# What the modules return, on a port of Linux 6.12's virtio_net.
+TCPREPLAY = {"version": "4.4.2", "path": "/usr/bin/tcpreplay", "netmap": {"usable": True, "reason": ""}}
+XDP = {
+    "interface": "ens17",
+    "driver": "virtio_net",
+    "kernel": "6.12.57",
+    "architecture": "x86_64",
+    "architecture_usable": True,
+    "af_xdp": True,
+    "zero_copy": False,
+    "netmap": False,
+    "sockets": [{"queue": 1, "processes": []}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "largest", "reason"),
+    [
+        ({}, 4096, ""),
+        ({"netmap": None, "sockets": None}, 0, ""),
+        ({}, 9000, "a frame has 9000 bytes, and xdp_replay sends at most 4096"),
+        ({"architecture": "aarch64", "architecture_usable": False}, 0, "on x86_64 alone, and this is aarch64"),
+        ({"af_xdp": False}, 0, "the kernel 6.12.57 has no AF_XDP (CONFIG_XDP_SOCKETS)"),
+        ({"netmap": True}, 0, "netmap uses ens17"),
+        (
+            {"sockets": [{"queue": 0, "processes": [{"name": "suricata", "pid": 7}]}]},
+            0,
+            "another AF_XDP socket is on queue 0 of ens17, of suricata (7)",
+        ),
+    ],
+)
+def test_whether_a_host_has_af_xdp(change, largest, reason):
+    looked = {"tcpreplay": TCPREPLAY, "netmap": {"loaded": False}, "xdp": {"xdp_info": {**XDP, **change}}}
+    said = host.methods_of(**looked, largest=largest)
+    assert (said["af_xdp"]["usable"], said["af_xdp"]["takes"]) == (not reason, False)
+    assert said["af_xdp"]["reason"].endswith(reason)
+    assert said["netmap"] == {"usable": False, "reason": "netmap is not loaded", "takes": True}
+
+
+def test_a_port_that_zero_copy_takes_for_itself():
+    for driver, takes in (("ixgbe", True), ("igb", False)):
+        xdp = {"xdp_info": {**XDP, "driver": driver, "zero_copy": True}}
+        assert host.methods_of(tcpreplay=None, netmap={"loaded": True}, xdp=xdp)["af_xdp"]["takes"] is takes
+
+
+def test_what_cannot_be_looked_at_has_its_reason():
+    said = host.methods_of(tcpreplay=None, netmap={"loaded": True}, xdp={"failed": True, "msg": "No such device."})
+    assert said["af_xdp"]["reason"] == "No such device."
 
 
 @pytest.mark.parametrize(
