@@ -196,8 +196,8 @@ _value:
             - C(asked_pps), C(duration), C(pps), C(seconds), C(sent), C(lost), C(loss_ratio), C(verdict) of each,
               whether it is C(valid) as a proof of what the device does, and the C(reason) for anything that is not as
               asked.
-            - Of the result that was given, its C(command), C(injection_method), C(netmap_mode) and C(counters), else
-              V(null).
+            - Of the result that was given, its C(command), C(engine), C(injection_method), C(netmap_mode), C(xdp_mode)
+              and C(counters), else V(null).
           type: list
           elements: dict
         trial_seconds:

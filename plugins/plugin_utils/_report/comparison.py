@@ -270,7 +270,7 @@ def _entry_pps(entry: _Entry, key: _Key) -> Cell:
         return no_figure(_why_none(group, entry))
     known = group.figure("rates", "pps")
     if known.median is None:
-        return no_figure("tcpreplay reported no rate")
+        return no_figure("no rate was reported")
     detail = low_to_high(known.low, known.high, pps_figure)
     notes = (f"{len(group.failed)} of {len(group.trials)} failed in {entry.letter}",) if group.failed else ()
     look = "" if group.quotable else "unquotable"

@@ -33,7 +33,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rate_charts import rate_chart_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rates import (
-    netmap_in_one_sentence,
+    gains_in_sentences,
     rate_sections,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.searches import search_section, step_sections
@@ -64,7 +64,7 @@ def _result_page(value: Any) -> Page:
         passed=result["passed"],
         verdict=_verdict(result),
         asked=_asked(result, found),
-        answers=[*netmap_in_one_sentence(found), *map(str, result["notes"])],
+        answers=[*gains_in_sentences(found), *map(str, result["notes"])],
         failures=[str(failure) for failure in result["failures"]],
         sections=[
             *_criteria_sections(result["criteria"]),

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of rates: sent and lost, netmap's gain, and a fleet's totals. Pure."""
+"""The tables of rates: sent and lost, each method's gain, and a fleet's totals. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
     KERNEL,
-    NETMAP,
     VERDICT_LOOK,
     VERDICTS,
     Figure,
@@ -47,6 +46,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
     figure,
     gain,
     grouped,
+    method_label,
     rate_key,
 )
 
@@ -56,8 +56,8 @@ _UNITS = (("pps", "pps", pps_figure), ("L1 Mbps", "l1_mbps", mbps_figure), ("L2 
 
 
 def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) -> list[Section]:
-    """The measurements: netmap against the kernel path, each group's rates, and the fleet's."""
-    sections = [_netmap_section(found, many_hosts)] if found else []
+    """The measurements: each method against the kernel path, each group's rates, and the fleet's."""
+    sections = [_gain_section(found, many_hosts)] if found else []
     by_traffic = grouped(found, lambda group: group.traffic)
     tables = [_rate_table(name, rows, found, many_hosts) for name, rows in by_traffic.items()]
     if found:
@@ -70,26 +70,46 @@ def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) ->
     return sections
 
 
-# --- netmap against the kernel path ---
+# --- Each method against the kernel path ---
 
 
-def netmap_in_one_sentence(found: Groups) -> list[str]:
-    """netmap's gain over the whole result, from sound comparisons only."""
-    gains = [(group, gain(group, _kernel_of(group, found))) for group in found if group.used_method == NETMAP]
-    if not gains:
-        return []
-    clear = [(brought.ratio, group) for group, brought in gains if brought.ratio is not None and not brought.reason]
+def gains_in_sentences(found: Groups) -> list[str]:
+    """Each method's gain over the whole result, from sound comparisons only."""
+    by_method = grouped(_others(found), lambda group: group.used_method)
+    return [_gain_sentence(groups, found) for groups in by_method.values()]
+
+
+def _others(found: Groups) -> list[Group]:
+    """The groups that are compared with the kernel path."""
+    return [group for group in found if group.used_method not in (KERNEL, "auto")]
+
+
+def _gain_sentence(groups: Sequence[Group], found: Groups) -> str:
+    name = method_label("", groups[0].used_method, "")
+    clear = []
+    for group in groups:
+        brought = gain(group, kernel := _kernel_of(group, found))
+        if brought.ratio is not None and not brought.reason:
+            clear.append((group, brought.ratio, _gain_of_a_worker(group, kernel)))
     if not clear:
-        return ["This run allows no comparison of netmap with the kernel path (see notes)."]
-    ratios = [ratio for ratio, _group in clear]
-    modes = " and ".join(dict.fromkeys(group.mode for _ratio, group in clear))
-    times = " to ".join(dict.fromkeys((number(min(ratios), 2), number(max(ratios), 2))))
-    sentence = f"netmap ({modes}) sent {times} times what the kernel path did"
-    rest = len(gains) - len(clear)
+        return f"This run allows no comparison of {name} with the kernel path (see notes)."
+    modes = " and ".join(dict.fromkeys(group.mode for group, _ratio, _each in clear))
+    sentence = (
+        f"{name} ({modes}) sent {_from_to(ratio for _group, ratio, _each in clear)} times what the kernel path did"
+    )
+    each = [ratio for _group, _ratio, ratio in clear if ratio is not None]
+    if each:
+        sentence += f" ({_from_to(each)} times per worker)"
+    rest = len(groups) - len(clear)
     if rest:
         verb = "allows" if rest == 1 else "allow"
-        sentence += f", in {len(clear)} of {len(gains)} cases. The other {rest} {verb} no comparison (see notes)"
-    return [f"{sentence}."]
+        sentence += f", in {len(clear)} of {len(groups)} cases. The other {rest} {verb} no comparison (see notes)"
+    return f"{sentence}."
+
+
+def _from_to(ratios: Iterable[float]) -> str:
+    known = sorted(ratios)
+    return " to ".join(dict.fromkeys((number(known[0], 2), number(known[-1], 2))))
 
 
 def _kernel_of(group: Group, found: Groups) -> Group | None:
@@ -97,12 +117,19 @@ def _kernel_of(group: Group, found: Groups) -> Group | None:
     return next((other for other in same if other.ok), same[0] if same else None)
 
 
-def _netmap_section(found: Groups, many_hosts: bool) -> Section:
-    """netmap's gain, a line for each traffic and rate that allow a comparison."""
-    rows = [group for group in found if group.used_method == NETMAP]
+def _gain_of_a_worker(group: Group, kernel: Group | None) -> float | None:
+    """The gain of one worker, which has a core, where the two sides had different numbers of them."""
+    if kernel is None or not group.at_top_speed or group.workers == kernel.workers:
+        return None
+    mine, other = group.pps_of_a_worker.median, kernel.pps_of_a_worker.median
+    return mine / other if mine and other else None
+
+
+def _gain_section(found: Groups, many_hosts: bool) -> Section:
+    """The gains, a line for each traffic, rate and method that is compared with the kernel path."""
+    title, rows = "What each method brings", _others(found)
     if not rows:
-        text = "No trial used netmap, so there is nothing to compare with the kernel path."
-        return Section("What netmap brings", [text])
+        return Section(title, ["Only the kernel path was tested, so there is nothing to compare it with."])
 
     def kernel_pps(group: Group) -> Cell:
         kernel = _kernel_of(group, found)
@@ -110,16 +137,25 @@ def _netmap_section(found: Groups, many_hosts: bool) -> Section:
             return no_figure("the kernel path was not tried at this rate")
         return _rate_cell("pps", pps_figure, kernel)
 
+    def of_a_worker(group: Group) -> Cell:
+        ratio = _gain_of_a_worker(group, _kernel_of(group, found)) if _gain_cell(found, group).text != DASH else None
+        if ratio is None:
+            return no_figure("not per worker: see Gain, or the rate was asked for, or both had as many workers")
+        return Cell(f"{number(ratio, 2)} {TIMES}")
+
+    each = any(_gain_of_a_worker(group, _kernel_of(group, found)) is not None for group in rows)
     columns = [
         Column("Traffic", TEXT, lambda group: group.traffic),
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, partial(_asked_cell, shares=False)),
+        Column("Method", TEXT, lambda group: group.method),
+        *_engine_column(rows),
         Column("Kernel path, pps", NUMBER, kernel_pps),
-        Column("netmap, pps", NUMBER, partial(_rate_cell, "pps", pps_figure)),
-        Column("netmap mode", TEXT, lambda group: group.mode if group.ok else no_figure(_why_no_rate(group))),
+        Column("pps", NUMBER, partial(_rate_cell, "pps", pps_figure)),
         Column("Gain", NUMBER, partial(_gain_cell, found)),
+        *([Column("Gain per worker", NUMBER, of_a_worker)] if each else []),
     ]
-    return Section("What netmap brings", tables=[Table.of("What netmap brings", columns, rows)])
+    return Section(title, tables=[Table.of(title, columns, rows)])
 
 
 def _gain_cell(found: Groups, group: Group) -> Cell:
@@ -144,7 +180,7 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
 
     columns = [
         Column("Method", TEXT, lambda group: group.method),
-        *([Column("Engine", TEXT, _engine_cell)] if any(group.engine for group in rows) else []),
+        *_engine_column(rows),
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, _asked_cell),
         Column("Trials", NUMBER, partial(_trials_cell, many_hosts)),
@@ -159,6 +195,11 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
     ]
     sizes = _sizes(rows[0].trials[0]["traffic"])
     return Table.of(f"{name} ({sizes})" if sizes else name, columns, rows)
+
+
+def _engine_column(rows: Sequence[Group]) -> list[Column[Group]]:
+    """The engine, where a run names one."""
+    return [Column("Engine", TEXT, _engine_cell)] if any(group.engine for group in rows) else []
 
 
 def _engine_cell(group: Group) -> Cell:
@@ -230,7 +271,7 @@ def _ended_early(group: Group) -> list[str]:
 
 
 def _why_no_rate(group: Group) -> str:
-    return "no figure: tcpreplay reported no rate" if group.ok else "no figure: every trial failed"
+    return "no figure: no rate was reported" if group.ok else "no figure: every trial failed"
 
 
 def _trials_cell(many_hosts: bool, group: Group) -> Cell:

@@ -34,7 +34,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     share,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rate_charts import MAX_CHARTS, left_out
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import search_method
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import engine_of, search_method
 
 _Search = Mapping[str, Any]  # an entry of the result's searches
 
@@ -91,10 +91,14 @@ def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
         invalid = sum(trial.get("valid") is False for trial in steps)
         return Cell(str(len(steps)), f"{invalid} no proof" if invalid else "")
 
+    def engine(entry: _Search) -> Cell:
+        return Cell(_engine(entry)) if _engine(entry) else no_figure("no engine: no trial names one")
+
     columns: list[Column[_Search]] = [
         Column("Traffic", TEXT, lambda entry: as_text(dig(entry, "traffic", "name"))),
         *host_column(many_hosts, lambda entry: as_text(entry.get("host"))),
         Column("Method", TEXT, search_method),
+        *([Column("Engine", TEXT, engine)] if any(map(_engine, searches)) else []),
         Column("Search", TEXT, kind),
         Column("Loss goal", NUMBER, _goal),
         Column("Found pps", NUMBER, found_pps),
@@ -113,6 +117,11 @@ def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
         "A trial that sent less than it was asked for proves nothing about the device's loss.",
     ]
     return Section("Search", text, [Table.of("The largest rate within the loss goal", columns, searches)])
+
+
+def _engine(entry: _Search) -> str:
+    """The modules that sent its trials."""
+    return " and ".join(sorted({engine_of(trial) for trial in entry.get("trials") or []} - {""}))
 
 
 def _status(entry: _Search) -> str:

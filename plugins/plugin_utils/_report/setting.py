@@ -22,6 +22,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     DASH,
     TIMES,
     as_text,
+    count,
     dig,
     duration,
     is_number,
@@ -33,7 +34,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rates import missed_rate
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.searches import search_trials
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import VERDICT_LOOK
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
+    AF_XDP,
+    VERDICT_LOOK,
+    engine_of,
+    workers_of,
+)
 
 _HOSTS = 4  # so many columns fit on paper
 
@@ -178,6 +184,11 @@ def _trial_section(result: Mapping[str, Any]) -> Section:
         Column("Host", TEXT, lambda trial: as_text(trial["host"])),
         Column("Traffic", TEXT, lambda trial: as_text(trial["traffic"]["name"])),
         Column("Method", TEXT, _method_cell),
+        *(
+            [Column("Engine", TEXT, _trial_engine)]
+            if any(dig(one, "run", "engine") for one in result["trials"])
+            else []
+        ),
         Column("Asked", TEXT, _trial_asked),
         Column("Repeat", TEXT, _trial_repeat),
         Column("pps", NUMBER, _trial_pps),
@@ -193,6 +204,13 @@ def _method_cell(trial: Mapping[str, Any]) -> Cell:
     return Cell(as_text(used or trial["injection_method"]), as_text(mode) if mode else "")
 
 
+def _trial_engine(trial: Mapping[str, Any]) -> Cell:
+    engine, workers = engine_of(trial.get("run")), workers_of(trial)
+    if not engine:
+        return no_figure("no engine: the run names none")
+    return Cell(engine, count(workers, "worker") if workers > 1 else "")
+
+
 def _trial_asked(trial: Mapping[str, Any]) -> Cell:
     words = ("capped" if dig(trial, "run", "capped") is True else "", missed_rate(trial))
     return Cell(rate_label(trial["rate"]), ", ".join(word for word in words if word))
@@ -204,7 +222,7 @@ def _trial_repeat(trial: Mapping[str, Any]) -> Cell:
 
 
 def _why_no_figure(trial: Mapping[str, Any]) -> str:
-    return "no figure: tcpreplay did not report it" if trial["status"] == "ok" else "no figure: the trial failed"
+    return "no figure: it was not reported" if trial["status"] == "ok" else "no figure: the trial failed"
 
 
 def _trial_pps(trial: Mapping[str, Any]) -> Cell:
@@ -233,6 +251,8 @@ def _trial_outcome(trial: Mapping[str, Any]) -> Cell:
 
 def _command_cell(trial: Mapping[str, Any]) -> Cell:
     command = dig(trial, "run", "command")
+    if not command and dig(trial, "run", "engine") == AF_XDP:
+        return no_figure("no command: xdp_replay sends by itself")
     return Cell(command_line(command), notes=() if command else (_why_no_figure(trial),), look="code")
 
 

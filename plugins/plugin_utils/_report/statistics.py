@@ -72,7 +72,15 @@ def search_method(entry: Mapping[str, Any]) -> str:
 
 
 def _modes(modes: Iterable[Any]) -> str:
-    return " and ".join(sorted({str(mode or "mode not known") for mode in modes}))
+    return " and ".join(sorted({str(mode or "mode not known").replace("_", " ") for mode in modes}))
+
+
+def engine_of(run: Any) -> str:
+    """The module that sent in a run, with AF_XDP's copy or zero copy; empty if the run names none."""
+    name, mode = dig(run, "engine"), dig(run, "xdp_mode")
+    if not name:
+        return ""
+    return _ENGINES.get(name, str(name)) + (f", {str(mode).replace('_', ' ')}" if mode else "")
 
 
 @dataclass(frozen=True)
@@ -115,18 +123,14 @@ class Group:
 
     @cached_property
     def mode(self) -> str:
-        """Native or emulated, from the runs."""
-        return _modes(dig(trial, "run", "netmap_mode") for trial in self.ok)
+        """Native or emulated, of AF_XDP copy or zero copy, from the runs."""
+        name = "xdp_mode" if self.used_method == AF_XDP else "netmap_mode"
+        return _modes(dig(trial, "run", name) for trial in self.ok)
 
     @cached_property
     def engine(self) -> str:
         """The modules that sent, with AF_XDP's copy or zero copy; empty if no run names one."""
-        found = set()
-        for trial in self.ok:
-            name, mode = dig(trial, "run", "engine"), dig(trial, "run", "xdp_mode")
-            if name:
-                found.add(_ENGINES.get(name, str(name)) + (f", {mode.replace('_', ' ')}" if mode else ""))
-        return " and ".join(sorted(found))
+        return " and ".join(sorted({engine_of(trial.get("run")) for trial in self.ok} - {""}))
 
     @cached_property
     def workers(self) -> list[int]:

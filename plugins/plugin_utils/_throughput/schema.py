@@ -270,8 +270,7 @@ _SEARCH_TRIAL = _dict(
         "valid": _FLAG_OR_NOT,
         "reason": _TEXT_OR_NOT,
         "command": _list(_TEXT, null=True),
-        "injection_method": _TEXT_OR_NOT,
-        "netmap_mode": _TEXT_OR_NOT,
+        **dict.fromkeys(("engine", "injection_method", "netmap_mode", "xdp_mode"), _TEXT_OR_NOT),
         "counters": _COUNTERS,
     },
 )

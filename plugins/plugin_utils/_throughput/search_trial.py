@@ -22,7 +22,7 @@ _EARLY = 0.05
 
 # The parts to keep of a trial's run and counters: how it was sent, and what each side counted. Few, as all trials are
 # passed from step to step.
-_OF_RUN = ("command", "injection_method", "netmap_mode")
+_OF_RUN = ("command", "engine", "injection_method", "netmap_mode", "xdp_mode")
 KEPT = (*_OF_RUN, "counters")
 
 

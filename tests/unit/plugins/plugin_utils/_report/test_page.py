@@ -42,7 +42,7 @@ def test_figures_are_medians_with_their_ranges():
 
 
 def test_the_gain_is_the_ratio_of_medians():
-    rows = table_of(page(load("first_user")), "What netmap brings")
+    rows = table_of(page(load("first_user")), "What each method brings")
     assert [
         (row["Traffic"].text, row["Gain"].text)
         for row in rows
@@ -55,7 +55,7 @@ def test_the_gain_is_the_ratio_of_medians():
 
 def test_no_gain_from_a_rate_that_was_asked_for():
     made = page(load("first_user"))
-    rows = table_of(made, "What netmap brings")
+    rows = table_of(made, "What each method brings")
     paced = next(
         row for row in rows if row["Traffic"].text == "tcp_port_scan_1500" and "capped" not in row["Asked"].text
     )
@@ -69,7 +69,7 @@ def test_no_gain_from_a_rate_that_was_asked_for():
 def test_no_gain_without_the_kernel_path():
     result = load("first_user")
     result["trials"] = [trial for trial in result["trials"] if trial["injection_method"] == "netmap"]
-    rows = table_of(page(result), "What netmap brings")
+    rows = table_of(page(result), "What each method brings")
     assert {row["Gain"].text for row in rows} == {DASH}
     assert "the kernel path was not tried" in rows[0]["Gain"].notes[0]
 
@@ -368,6 +368,57 @@ def test_the_engine_is_named_with_its_rate_per_worker():
     # A run that does not tell its workers has no such rate, and not the whole.
     del result["trials"][0]["run"]["workers"]
     assert table_of(page(result), f"{name} (")[0]["pps per worker"].text == DASH
+
+
+def test_what_each_method_brings():
+    result, _name = _by_two_engines({"topspeed": True})
+    again = copy.deepcopy(result["trials"])
+    for trial in again:
+        trial.update(number=trial["number"] + 2, repeat=2)
+    result["trials"] += again
+    made = page(result)
+    (row,) = table_of(made, "What each method brings")
+    told = [row[column].text for column in ("Method", "Engine", "Gain", "Gain per worker")]
+    assert told == ["AF_XDP", "xdp_replay, zero copy", "2.00 ×", "4.00 ×"]  # noqa: RUF001  (two against one of two)
+    # A receiver counted, and the repeats do not differ.
+    assert made.answers[0] == "AF_XDP (zero copy) sent 2.00 times what the kernel path did (4.00 times per worker)."
+    # The same number of workers brings the same, said once.
+    for trial in result["trials"]:
+        trial["run"]["workers"] = [{}]
+    made = page(result)
+    assert made.answers[0] == "AF_XDP (zero copy) sent 2.00 times what the kernel path did."
+    assert "Gain per worker" not in table_of(made, "What each method brings")[0]
+
+
+def test_nothing_is_brought_where_the_kernel_path_is_alone():
+    result, _name = _by_two_engines({"topspeed": True})
+    result["trials"] = result["trials"][:1]
+    made = page(result)
+    section = next(section for section in made.sections if section.title == "What each method brings")
+    assert (section.tables, made.answers) == ((), [])
+    assert "Only the kernel path was tested" in section.text[0]
+
+
+def test_each_trial_names_its_engine():
+    result, _name = _by_two_engines({"topspeed": True})
+    result["trials"][1]["run"]["command"] = None
+    rows = table_of(page(result), "Each trial")
+    assert [(row["Engine"].text, row["Engine"].detail) for row in rows] == [
+        ("tcpreplay", "2 workers"),
+        ("xdp_replay, zero copy", ""),
+    ]
+    assert rows[1]["Command"].notes == ("no command: xdp_replay sends by itself",)
+
+
+def test_a_search_names_its_engine():
+    result = load("search")
+    for trial in result["searches"][0]["trials"]:
+        trial.update(engine="af_xdp", xdp_mode="copy", injection_method="af_xdp")
+    rows = table_of(page(result), "The largest rate within the loss goal")
+    assert [(row["Method"].text, row["Engine"].text) for row in rows[:2]] == [
+        ("AF_XDP", "xdp_replay, copy"),
+        (rows[1]["Method"].text, DASH),
+    ]
 
 
 def test_a_rate_that_was_asked_for_is_none_of_a_core():
