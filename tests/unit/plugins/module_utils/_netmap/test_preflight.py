@@ -71,7 +71,7 @@ def test_what_to_expect_of_a_build(host: Any, built: Callable[..., dict[str, Any
     notes = program.outlook(host, wanted, [KERNEL, "5.14.0-1"])
     assert notes == [
         "netmap has no patch for i40e 2.28.13. One for an older version fits, at other lines.",
-        "Building takes about 2 min for each of 2 kernels (estimated for 2 CPUs; under emulation up to 40 times that).",
+        "Building takes about 2 min for each kernel (estimated for 2 CPUs; under emulation up to 40 times that).",
     ]
     assert "Nobody has tried" in program.outlook(host, external("igb", "5.19.4"), [KERNEL])[0]
     assert "adapted its part for the Makefile" in program.outlook(host, external("i40e", "2.28.16"), [KERNEL])[0]
