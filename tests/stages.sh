@@ -246,7 +246,7 @@ docs_site() {
     rm -rf "$cache/docs"
     mkdir -p "$cache/docs/source/reference"
     chmod og-w "$cache/docs/source/reference"
-    git ls-files -co --exclude-standard docs/ playbooks roles/*/README.md README.md CHANGELOG.md SECURITY.md COPYING |
+    git ls-files -co --exclude-standard docs/ playbooks plugins roles/*/README.md README.md CHANGELOG.md SECURITY.md COPYING |
         tar -T - -cf - | tar -xf - -C "$cache/docs/source"
     mv "$cache/docs/source/docs/docsite/conf.py" "$cache/docs/source/docs/docsite/index.md" "$cache/docs/source/"
     # ansible-doc finds no role if a clone lies below another ansible_collections.
