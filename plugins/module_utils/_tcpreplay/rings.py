@@ -120,6 +120,6 @@ def check_port(workers: int, interface: Interface, found: int | None = None) -> 
             on=f"workers {workers}",
             remedy=(
                 f"Set workers to {has} or fewer, or give the port more rings: `{inside}ethtool -L {name} combined"
-                f" {workers}`. `{inside}ethtool -l {name}` shows how many it can have."
+                f" {workers}` (on a veth `tx {workers}`). `{inside}ethtool -l {name}` shows how many it can have."
             ),
         )

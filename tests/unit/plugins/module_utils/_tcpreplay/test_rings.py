@@ -203,7 +203,8 @@ def test_more_workers_than_rings(through):
         through.plan(workers=3)
     assert refused.value.message == (
         "workers 3: v0 has 2 rings in netmap to send on, but each worker needs one. Set workers to 2 or fewer, or give"
-        " the port more rings: `ethtool -L v0 combined 3`. `ethtool -l v0` shows how many it can have."
+        " the port more rings: `ethtool -L v0 combined 3` (on a veth `tx 3`). `ethtool -l v0` shows how"
+        " many it can have."
     )
     through.tx_rings = 1
     with pytest.raises(TrafficgenError, match="v0 has 1 ring in netmap"):
