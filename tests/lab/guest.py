@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ports
 from image import CLOUD_IMAGE, cloud_image, make_image
 from tools import GUESTS, KEY, LabError, guests, need, run
 
@@ -25,8 +27,6 @@ from tools import GUESTS, KEY, LabError, guests, need, run
 ACCELERATOR = os.environ.get("TRAFFICGEN_LAB_ACCEL", "tcg")
 # In a guest under TCG a boot takes most of a minute; a busy machine doubles that.
 BOOT_SECONDS = 300
-# The test ports' PCI addresses, in a guest, and what they are called.
-PORTS = {"mgmt0": "0x3", "tg0": "0x10", "tg1": "0x11"}
 
 
 class Guest:
@@ -78,6 +78,7 @@ class Guest:
             "ansible_port": facts["port"],
             "ansible_user": "lab",
             "ansible_ssh_private_key_file": str(KEY),
+            "ansible_python_interpreter": "/usr/bin/python3",  # to look for one costs a task under TCG
             "ansible_ssh_common_args": f"-F {self.folder}/ssh_config",
             "ansible_host_key_checking": False,  # each image has keys of its own
             "generator_interfaces": ["tg0", "tg1"],
@@ -140,9 +141,10 @@ class Guest:
 
     def start(self, facts: dict[str, Any], snapshot: str = "") -> None:
         image = Path(facts["image"])
-        qemu = need("qemu-system-x86_64", "qemu-system-x86")
+        taps = ports.open_taps(facts["ports"], facts["cpus"])
         argv = [
-            qemu,
+            facts["qemu"],
+            *ports.firmware(facts["qemu"]),
             *("-name", self.name, "-nodefaults", "-no-user-config", "-display", "none"),
             *("-accel", "tcg,thread=multi" if facts["accelerator"] == "tcg" else facts["accelerator"], "-cpu", "max"),
             *("-smp", str(facts["cpus"]), "-m", str(facts["memory"])),
@@ -155,10 +157,8 @@ class Guest:
             ),
             # restrict: the guest reaches nobody; the forwarded port alone reaches the guest.
             *("-netdev", f"user,id=mgmt0,restrict=on,hostfwd=tcp:127.0.0.1:{facts['port']}-:22"),
-            *("-netdev", "hubport,id=tg0,hubid=1", "-netdev", "hubport,id=tg1,hubid=1"),
+            *ports.arguments(facts["ports"], taps),
         ]
-        for number, (port, address) in enumerate(PORTS.items()):
-            argv += ["-device", f"e1000,netdev={port},mac=02:00:00:00:10:{number:02x},addr={address}"]
         if facts["kernel"]:
             argv += [
                 "-kernel",
@@ -178,8 +178,16 @@ class Guest:
         limit = [need("timeout", "coreutils"), "--kill-after=10", str(facts["seconds"])]
         with open(self.folder / "qemu.log", "w", encoding="utf-8") as log:
             started = subprocess.Popen(
-                limit + argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                limit + argv,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=tuple(itertools.chain(*taps)),
             )
+        for queue in itertools.chain(*taps):
+            os.close(queue)
         end = time.monotonic() + 60
         while self.pid() is None:
             if started.poll() is not None or time.monotonic() > end:
@@ -193,7 +201,9 @@ class Guest:
     def up(self, arguments: argparse.Namespace) -> None:
         if self.pid() is not None:
             return
-        image = cloud_image() if CLOUD_IMAGE else make_image()
+        qemu = ports.find_qemu()
+        ports.check_model(qemu, arguments.ports)
+        image = cloud_image() if CLOUD_IMAGE else make_image(arguments.suite)
         releases = (image / "releases").read_text().split()
         facts = {
             "name": self.name,
@@ -205,11 +215,14 @@ class Guest:
             "cpus": arguments.cpus,
             "seconds": arguments.seconds,
             "accelerator": ACCELERATOR,
+            "ports": arguments.ports,
+            "qemu": qemu,
         }
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.describe(facts)
-        snapshot = image / "-".join(["booted", facts["kernel"], ACCELERATOR, str(facts["cpus"]), str(facts["memory"])])
+        booted = ["booted", facts["kernel"], ACCELERATOR, facts["cpus"], facts["memory"], facts["ports"]]
+        snapshot = image / "-".join(map(str, [*booted, ports.qemu_version(qemu)]))
         if arguments.snapshot and snapshot.exists():
             shutil.copy(snapshot, self.folder / "disk.qcow2")
             self.start(facts, "booted")

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from tools import CACHE, HERE, KEY, LabError, guests, need, run
 
-# What an image is made of. Another Debian needs other names in setup.sh.
-SUITE = "bookworm"
+# What an image is made of: a suite of Debian. Its newest kernel comes first, or with "-backports" that of backports.
+SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports")
 DISK = "8G"
 OPTIONS = (
     "--mode=root",
@@ -45,15 +45,15 @@ def packages() -> str:
     return (HERE / "packages.txt").read_text() + "\n".join(os.environ.get("TRAFFICGEN_LAB_PACKAGES", "").split()) + "\n"
 
 
-def image_folder() -> Path:
+def image_folder(suite: str) -> Path:
     """The folder of the image that packages.txt and setup.sh describe. The key pair is part of it."""
     what = (
         packages()
         + (HERE / "setup.sh").read_text()
         + KEY.with_suffix(".pub").read_text()
-        + "".join((SUITE, DISK, *OPTIONS))
+        + "".join((suite, DISK, *OPTIONS))
     )
-    return CACHE / ("image-" + hashlib.sha256(what.encode()).hexdigest()[:16])
+    return CACHE / (f"image-{suite}-" + hashlib.sha256(what.encode()).hexdigest()[:16])
 
 
 @contextlib.contextmanager
@@ -65,20 +65,21 @@ def locked() -> Iterator[None]:
 
 
 def unpacked(kernel: Path) -> bytes:
-    """The ELF file in a bzImage, which QEMU starts as well (PVH). Else each boot of a guest unpacks it."""
+    """The ELF file in a bzImage packed with xz, which QEMU starts as well (PVH): else each boot of a guest unpacks it.
+    What is packed with zstd, as Debian 13's are, is soon unpacked."""
     packed = kernel.read_bytes()
     begin = packed.find(b"\xfd7zXZ\0")
     if begin < 0:
-        raise LabError(f"{kernel} is not packed with xz, as Debian's are.")
+        return packed
     return lzma.LZMADecompressor().decompress(packed[begin:])
 
 
-def make_image() -> Path:
+def make_image(suite: str) -> Path:
     """The image's folder: base.qcow2, and of each kernel vmlinux-RELEASE and initrd.img-RELEASE. Made if it is not
     there."""
     with locked():
         make_key()
-        folder = image_folder()
+        folder = image_folder(suite)
         if folder.exists():
             return folder
         if os.geteuid() != 0:
@@ -101,9 +102,9 @@ def make_image() -> Path:
                         "--customize-hook=mkdir $1/lab",
                         f"--customize-hook=copy-in {work}/packages.txt {HERE}/setup.sh /lab",
                         f"--customize-hook=upload {KEY}.pub /lab/key.pub",
-                        "--chrooted-customize-hook=sh /lab/setup.sh",
+                        f"--chrooted-customize-hook=sh /lab/setup.sh {suite}",
                         "--customize-hook=rm -r $1/lab",
-                        SUITE,
+                        suite.removesuffix("-backports"),
                         root,
                         stdin=subprocess.DEVNULL,
                         stdout=output,
@@ -124,7 +125,8 @@ def make_image() -> Path:
             run(mke2fs, "-q", "-t", "ext4", "-E", "lazy_itable_init=0,discard", "-d", root, raw, DISK)
             run(need("qemu-img", "qemu-utils"), "convert", "-f", "raw", "-O", "qcow2", raw, new / "base.qcow2")
         for old in CACHE.glob("image-*"):
-            if old != new and not any(guest["image"] == str(old) for guest in guests()):
+            same = old.name.rpartition("-")[0] in ("image", f"image-{suite}")
+            if same and old != new and not any(guest["image"] == str(old) for guest in guests()):
                 shutil.rmtree(old)
         new.rename(folder)
         return folder

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Guests to try netmap in: each has a management port and two test ports on one hub, and reaches no other network.
 
-The image is made once, from Debian packages, and kept in .cache/lab; a guest writes into an overlay of its own. All
-three ports are e1000, so a native driver for the test ports has to leave the management port alone. Needs QEMU;
-mmdebstrap, and root, for the image.
+An image is made once for a suite, from Debian packages, and kept in .cache/lab; a guest writes into an overlay of its
+own. The management port is e1000, and by default the test ports are too, so a native driver for them has to leave it
+alone. Needs QEMU (TRAFFICGEN_LAB_QEMU: another one); mmdebstrap, and root, for the image.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import shutil
 import sys
 
 from guest import Guest, status
-from image import make_image
+from image import SUITES, make_image
+from ports import MODELS
 from tools import LabError
 
 
@@ -26,7 +27,11 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start a guest, and wait until ssh answers")
     up.add_argument("name", nargs="?", default="lab")
+    up.add_argument("--suite", choices=SUITES, default=SUITES[0], help="the guest's Debian (default: %(default)s)")
     up.add_argument("--kernel", default="0", help="0: the newest one (default); 1: the one before; or a release")
+    up.add_argument(
+        "--ports", choices=MODELS, default="e1000", help="the test ports' model; all but e1000 have several queues"
+    )
     up.add_argument("--port", type=int, help="on 127.0.0.1, for ssh (default: a free one)")
     up.add_argument("--memory", type=int, default=2048, help="MiB (2048)")
     up.add_argument("--cpus", type=int, default=2)
@@ -45,13 +50,14 @@ def main() -> int:
     down = commands.add_parser("down", help="end a guest and forget it")
     down.add_argument("name", nargs="?", default="lab")
     commands.add_parser("status", help="list the guests")
-    commands.add_parser("image", help="make the image, if it is not there")
+    image = commands.add_parser("image", help="make the image, if it is not there")
+    image.add_argument("--suite", choices=SUITES, default=SUITES[0])
     arguments = parser.parse_args()
 
     if arguments.command == "status":
         status()
     elif arguments.command == "image":
-        print(make_image())
+        print(make_image(arguments.suite))
     elif arguments.command == "up":
         guest = Guest(arguments.name)
         guest.up(arguments)

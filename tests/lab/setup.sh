@@ -8,31 +8,48 @@ set -eu
 here=$(dirname "$0")
 export DEBIAN_FRONTEND=noninteractive
 
-# --- Two kernels: the newest one, and the newest of another release that comes with headers ---
-kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p')
-other=$(apt-cache pkgnames linux-headers- | sed -n 's/^linux-headers-\([0-9].*[0-9]-amd64\)$/\1/p' | grep -F "${kernel%%-*}-" | sort -rV |
-    while read -r release; do
-        # While a new release comes into the archive, its headers may be there before its image, which is then a name without a version.
-        if [ "$release" != "$kernel" ] && LC_ALL=C apt-cache policy "linux-image-$release" | grep -q 'Candidate: [0-9]'; then
-            echo "$release"
-            break
-        fi
-    done)
-[ -n "$other" ] || { echo "setup.sh: no second kernel beside $kernel" >&2; exit 1; }
+# --- Two kernels: the newest one, and the newest of another release that comes with headers; or that of backports, and the newest one ---
+suite=$1
+newest() { apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p'; }
+kernel=$(newest)
+case $suite in
+    *-backports)
+        sed -n "s/ ${suite%-backports} main/ $suite main/p" /etc/apt/sources.list | grep -v security | sort -u >/etc/apt/sources.list.d/backports.list
+        printf 'Package: linux-*\nPin: release n=%s\nPin-Priority: 500\n' "$suite" >/etc/apt/preferences.d/backports
+        apt-get -q update
+        other=$kernel
+        kernel=$(newest)
+        ;;
+    *)
+        other=$(apt-cache pkgnames linux-headers- | sed -n 's/^linux-headers-\([0-9].*[0-9]-amd64\)$/\1/p' |
+            grep -F "$(echo "$kernel" | cut -d. -f1,2)." | sort -rV |
+            while read -r release; do
+                # While a new release comes into the archive, its headers may be there before its image, which is then a name without a version.
+                if [ "$release" != "$kernel" ] && LC_ALL=C apt-cache policy "linux-image-$release" | grep -q 'Candidate: [0-9]'; then
+                    echo "$release"
+                    break
+                fi
+            done)
+        ;;
+esac
+if [ -z "$kernel" ] || [ -z "$other" ]; then
+    echo "setup.sh: two kernels are needed. There are: $kernel, $other" >&2
+    exit 1
+fi
 
 # Of some 2,000 modules a kernel, those that a guest can have a use for: reading all of them is most of what depmod costs there.
 # The headers have an empty file for each option of the kernel, 6,000 of them, which only tell a kernel's own build what to do again.
 {
-    echo 'path-exclude=/lib/modules/*/kernel/*'
+    printf 'path-exclude=%s/lib/modules/*/kernel/*\n' '' /usr
     for kept in lib crypto arch/x86/crypto/chacha-x86_64.ko arch/x86/crypto/poly1305-x86_64.ko arch/x86/crypto/curve25519-x86_64.ko \
         drivers/virtio drivers/block/virtio_blk.ko drivers/block/loop.ko drivers/char/hw_random drivers/firmware/qemu_fw_cfg.ko drivers/i2c/algos \
-        drivers/ptp/ptp_kvm.ko drivers/dca drivers/net/bonding drivers/net/mdio drivers/net/phy/libphy.ko drivers/net/phy/mdio_devres.ko drivers/net/mdio.ko \
+        drivers/ptp/ptp_kvm.ko drivers/dca drivers/gnss/gnss.ko drivers/vdpa/vdpa.ko drivers/net/bonding drivers/net/mdio drivers/net/phy/libphy.ko drivers/net/phy/mdio_devres.ko drivers/net/mdio.ko \
         drivers/net/mii.ko drivers/net/dummy.ko drivers/net/veth.ko drivers/net/tun.ko drivers/net/ifb.ko drivers/net/macvlan.ko \
-        drivers/net/virtio_net.ko drivers/net/net_failover.ko drivers/net/ethernet/intel net/802 net/8021q net/bridge net/core net/ife \
+        drivers/net/virtio_net.ko drivers/net/net_failover.ko drivers/net/vmxnet3 drivers/net/ethernet/intel net/802 net/8021q net/bridge net/core net/ife \
         net/ipv4 net/ipv6 net/llc net/netfilter net/packet net/psample net/sched net/tls net/xfrm fs/ext4 fs/jbd2 fs/fuse fs/autofs \
         fs/configfs fs/mbcache.ko fs/binfmt_misc.ko; do
-        case $kept in *.ko) ;; *) kept="$kept/*" ;; esac
-        echo "path-include=/lib/modules/*/kernel/$kept"
+        case $kept in *.ko) kept="$kept*" ;; *) kept="$kept/*" ;; esac
+        printf 'path-include=%s/lib/modules/*/kernel/%s\n' '' "$kept" /usr "$kept"
     done
     echo 'path-exclude=/usr/src/linux-headers-*/include/config/*'
     echo 'path-include=/usr/src/linux-headers-*/include/config/*.*'
