@@ -565,6 +565,18 @@ run:
         - V(completed), everything was sent. V(duration), V(limit), V(timeout), the option of that name. V(user),
           somebody interrupted it or the module. V(error), it failed.
       type: str
+    phases:
+      description:
+        - Where the module's time went, in seconds. Their sum is the time from its first look to the port given back.
+        - C(prepare) is reading and checking the pcaps and the host, and waiting for O(lock_timeout). C(set_port) is
+          changing the port's settings. C(take_port) is taking the port for netmap or AF_XDP, and waiting until its link
+          is up again. C(load) is what the sender reads before it begins. C(start) is setting up the counters and
+          waiting for O(start_at). C(send) is sending, with the start and end of what sends. C(count) is waiting until
+          all frames have left and arrived. C(restore) is giving the port back as it was.
+      version_added: 0.2.0
+      type: dict
+      sample:
+        {prepare: 0.12, set_port: 0.0, take_port: 0.0, load: 0.0, start: 0.05, send: 10.02, count: 0.51, restore: 0.01}
 counters:
   description: What the counters prove. V(null) in check mode.
   returned: success, or when a run failed

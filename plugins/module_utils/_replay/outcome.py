@@ -95,6 +95,7 @@ def run_tree(
         "ended": sent.finished if sent else None,
         "exit_status": sent.status if sent else None,
         "ended_by": ended_by,
+        "phases": None,
         **engine.describe(nic),
     }
 

@@ -43,6 +43,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.outco
     outcome_of,
     run_tree,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.phases import Phases
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan, online_cpus
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import VARIABLE, Progress, remove
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import Request
@@ -68,6 +69,7 @@ def carry_out(
 
     :param warn: called with each warning, a sentence.
     """
+    phases = Phases()
     progress_file = os.environ.pop(VARIABLE, None)  # keep it from the programs that are started
     request = request_of(params, online_cpus())
     with contextlib.ExitStack() as stack:
@@ -82,7 +84,7 @@ def carry_out(
         # If another run has just released the port, allow its link the full time.
         link_limit = LINK_LIMIT if recovered or request.lock_timeout else None
         engine = engine_of(request, open_pcaps(request.pcaps, stack), warn, link_limit)
-        return execute(engine, locks, warn, progress_file)
+        return execute(engine, locks, warn, progress_file, phases)
 
 
 def answer(do: Callable[[], Outcome], fact_name: str | None) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _locked(request: Request) -> Iterator[list[int]]:
 
 
 def execute(
-    engine: Engine, locks: Sequence[int], warn: Callable[[str], None], progress_file: str | None = None
+    engine: Engine, locks: Sequence[int], warn: Callable[[str], None], progress_file: str | None, phases: Phases
 ) -> Outcome:
     """Send, count, and make the result, even of a failed run.
 
@@ -129,6 +131,7 @@ def execute(
     plan = engine.plan
     start_at, sender = plan.request.start_at, plan.request.sender
     receiver = _receiver(plan, warn)
+    phases.end("prepare")
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(Watch())
         # What forks a process of its own comes before the engine takes the interface: who has netmap's memory mapped,
@@ -141,9 +144,12 @@ def execute(
         if receiver:
             stack.enter_context(undo_even_if_killed(receiver.remove, locks))
         mark = stack.enter_context(no_process_left(locks))
+        phases.end("set_port")
         taken = engine.take(stack, watch)
         nic = _nic_while_sending(plan, watch, warn, link_is_up=taken)
+        phases.end("take_port")
         engine.load(stack, watch, locks)
+        phases.end("load")
         if start_at is not None:
             watch.sleep_until(start_at - _SET_UP)
         if receiver:
@@ -158,8 +164,10 @@ def execute(
             raise TrafficgenError("it was told to stop before it began", on=engine.sender, said=_why_stopped(watch))
         if receiver:
             receiver.begin()
+        phases.end("start")
         with _progress(plan, progress_file) as progress, Link(sender) as link:
             sent = engine.send(watch, progress, stop=_Lost(link).why, mark=mark, locks=locks)
+        phases.end("send")
         altered = [one.altered(summary.sha256) for one, summary in zip(plan.pcaps, plan.summaries)]
         if sent.ended == "gone":
             raise TrafficgenError(f"Ansible has gone away, so {engine.sender} was ended", on=sender.name)
@@ -167,9 +175,12 @@ def execute(
         if receiver:
             left = frames_left(sent.stats, engine.describe(nic), before, after)
             receiver.finish(watch, left, left_at, sent.finished - sent.started)
+        phases.end("count")
         if taken:
             give_pause_back()
+    phases.end("restore")
     outcome = outcome_of(Ended(engine, nic, sent, before, after, receiver), warn)
+    outcome.tree["run"]["phases"] = phases.tree()
     for pcap, error in zip(outcome.tree["run"]["pcaps"], altered):
         if error is not None:
             pcap["sha256"] = None

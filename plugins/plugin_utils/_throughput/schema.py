@@ -227,6 +227,7 @@ _TREE = {
             "ended_by": _TEXT_OR_NOT,
             "started": _NUMBER_OR_NOT,
             "ended": _NUMBER_OR_NOT,
+            "phases": Kind("a dictionary", (dict,), null=True, each=_RATE_OR_NOT),
         },
         null=True,
     ),

@@ -24,6 +24,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import x
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.note import NicNote
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.phases import PHASES
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import ARGUMENTS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.workers import KEYS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp import engine, plan
@@ -281,6 +282,22 @@ def test_a_run(ask, given, lab):
     assert stats["devices"][0]["successful_packets"] == sent and stats["flows"] is None
     assert found["counters"]["verdict"] == "consistent" and found["counters"]["rx"]["packets"] == sent
     assert found["ansible_facts"]["mine"] == {part: found[part] for part in ("stats", "rates", "run", "counters")}
+
+
+@pytest.mark.parametrize("module", [tcpreplay, xdp_replay], ids=["tcpreplay", "xdp_replay"])
+def test_where_the_time_went(ask, given, lab, module):
+    wanted = {**given, "rx_interface": "rcv0", "rx_netns": lab.receiver, "receive_wait": 0.3, "settle": 1.0}
+    apart = []
+    for _ in range(3):  # on a busy host the test itself may be late
+        begun = time.monotonic()
+        phases = ask(module, **wanted, pps=20, limit=11, loop=0, start_at=time.time() + 2.5)["run"]["phases"]
+        apart.append(time.monotonic() - begun - sum(phases.values()))
+        if apart[-1] < 0.1:
+            break
+    assert tuple(phases) == PHASES
+    assert -0.01 < apart[-1] < 0.1, apart
+    # It was to start after 2.5 seconds, and the last of 11 frames at 20 a second leaves half a second later.
+    assert sum(phases[name] for name in PHASES[: PHASES.index("send")]) > 2.4 and phases["send"] > 0.45
 
 
 def test_few_frames_take_the_time_of_as_many(ask, given):

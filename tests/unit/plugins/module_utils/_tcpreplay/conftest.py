@@ -295,7 +295,7 @@ _KEYS = {
     "run": "engine"
     " command requested capped rate_reached injection_method netmap_mode interface netns driver link_speed_mbps"
     " mtu offloads flow_control ring_sizes pcaps edited_by in_flight_frames frames mac_address receive_wait settle"
-    " split workers tcpreplay_version netmap_version kernel started ended exit_status ended_by",
+    " split workers tcpreplay_version netmap_version kernel started ended exit_status ended_by phases",
     "stats": "packets bytes seconds bytes_per_second mbps pps flows flows_per_second flow_packets non_flow_packets"
     " flows_unique flows_expired failed_write_attempts interrupted devices samples",
     "rates": "pps frame_mbps l2_mbps l1_mbps line_rate_percent reason",
