@@ -161,6 +161,23 @@ def test_how_each_trial_was_sent_and_counted_is_kept():
     assert {name: one[name] for name in kept} == dict.fromkeys(kept)
 
 
+def test_a_search_through_af_xdp_keeps_its_engine_and_mode():
+    """xdp_replay starts no command. Which engine sent, and in which mode, is kept of each trial."""
+    settings = settings_of("rfc2544", max_pps=100000, final_duration=1)
+    sent_by = {"command": None, "engine": "af_xdp", "injection_method": "af_xdp", "xdp_mode": "copy"}
+    tree = {
+        "stats": {"packets": 100000, "seconds": 1.0, "pps": 1e5},
+        "run": {**sent_by, "netmap_mode": None, "workers": [{"cpu": 0}] * 100},
+        "counters": {"tx": {"packets": 100000}, "loss_packets": 0, "verdict": "consistent", "reason": ""},
+    }
+    made = step([{"asked_pps": 100000, "duration": 1, "result": tree}], settings)
+    again = step(json.loads(json.dumps(made["measured"])), settings)
+    assert (again["done"], again["result"]["status"]) == (True, "found")
+    (one,) = again["result"]["trials"]
+    assert {name: one[name] for name in sent_by} == sent_by
+    assert "workers" not in one  # few are kept, as all trials are passed from step to step
+
+
 class Lazy(dict):
     """As ansible-core's containers in a template: nobody else may make one."""
 
