@@ -7,8 +7,9 @@ program has that.
 A process on ``netmap:IF-k`` has ring k only. Having sent all, it waits until its rings are empty, in
 ``netmap_tx_queues_empty()`` of src/common/netmap.c. That begins with ring 0, for which a process without it has no
 address: it takes other memory for a ring, and the wait has no limit (appneta/tcpreplay issue 560). After the wait it
-goes on with ring 0 as well, as with a second file. Both have to be the first ring it has, ``first_tx_ring``, which
-``sendpacket_send_netmap()`` beside it uses. The function is the same in all releases from 4.3.4 to 4.6.0-beta2.
+goes on with ring 0 as well, in the last of several passes, before which it waits, too. Both have to be the first ring
+it has, ``first_tx_ring``, which ``sendpacket_send_netmap()`` beside it uses. The function is the same in all releases
+from 4.3.4 to 4.6.0-beta2.
 """
 
 from __future__ import annotations
