@@ -88,6 +88,10 @@ start:
   description: Whether the boot unit can load netmap now, because there is a build for the running kernel.
   returned: success, O(state=present)
   type: bool
+unit_ready:
+  description: Whether the boot unit is enabled, and active if it can load netmap now, so that it can be left alone.
+  returned: success, O(state=present)
+  type: bool
 notes:
   description:
     - How netmap's patches fit external drivers of versions that it has none for, one sentence each.
@@ -111,13 +115,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_file
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import sha256
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import Host, write_file
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import UNIT, Host, write_file
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.install import remove
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.package import packed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.program import set_up_all
 
-RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "missing_drivers", "notes")
+RESULT = ("changed", "diff", "build", "fetch", "files", "prune", "start", "unit_ready", "missing_drivers", "notes")
 
 
 def main() -> None:
@@ -151,11 +156,22 @@ def main() -> None:
         else:
             wanted = {**given["settings"], "files": given["files"], "program": packed()}
             result = set_up_all(Host(), wanted, get_archive, check=module.check_mode)
+            result["unit_ready"] = unit_is_ready(start=result["start"])
             for note in [] if module.check_mode else result["notes"]:
                 module.warn(note)
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
     module.exit_json(**{name: result[name] for name in RESULT if name in result})
+
+
+def unit_is_ready(*, start: bool) -> bool:
+    """Whether systemd has nothing to do with the boot unit: the role's next task takes seconds over SSH."""
+    try:
+        said = run(["systemctl", "show", "--property=UnitFileState", "--property=ActiveState", UNIT])
+    except TrafficgenError:  # no systemd: the next task says so
+        return False
+    states = said.stdout.split()
+    return "UnitFileState=enabled" in states and ("ActiveState=active" in states or not start)
 
 
 if __name__ == "__main__":

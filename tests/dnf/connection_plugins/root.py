@@ -24,6 +24,7 @@ options:
       - name: ansible_user
 """
 
+import os
 import shutil
 from typing import Any
 
@@ -45,6 +46,9 @@ class Connection(Local):
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file in."""
+        if log := os.environ.get("MODULES_RUN"):
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(f"{os.path.basename(out_path)}\n")
         super().put_file(in_path, self._root() + out_path)
         shutil.chown(self._root() + out_path, str(self.get_option("remote_user")))
 

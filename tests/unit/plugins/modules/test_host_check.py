@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import NETNS_FOLDER
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import open_route
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.lock import only_run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.rtnetlink import link
 from ansible_collections.wirespeed.trafficgen.plugins.modules import host_check
 
 
@@ -40,6 +42,38 @@ def test_all_that_stands_against_it_is_said(refusal, managed, tmp_path):
         f"{tmp_path} can be written by everybody, and what is built there runs as root." in said or "/tmp can" in said
     )
     assert "/usr/lib" not in said
+
+
+def test_what_it_looked_at_is_answered(ask, lab, tmp_path):
+    (tmp_path / "note").write_text("one\n")
+    (tmp_path / "note").chmod(0o640)
+    (tmp_path / "folder").mkdir(0o700)
+    paths = [str(tmp_path / name) for name in ("note", "folder", "none", "note/below")]
+    programs = {"said": ["sh", "-c", "echo $LC_ALL; echo wrong >&2; exit 3"], "none": ["no-such-program"]}
+    said = ask(host_check, files=paths, programs=programs, root_for="test", interfaces=["lo", "nosuch0"])
+    assert said["files"] == {
+        paths[0]: {"folder": False, "content": "one\n", "owner": "0:0", "mode": "0640"},
+        paths[1]: {"folder": True, "content": None, "owner": "0:0", "mode": "0700"},
+        paths[2]: None,
+        paths[3]: None,
+    }
+    assert said["programs"]["said"] == {"rc": 3, "stdout": "C", "stderr": "wrong"}
+    assert said["programs"]["none"]["rc"] is None
+    assert said["missing"] == ["nosuch0"]
+
+
+def test_a_port_by_its_mac_address(ask, refusal, managed):
+    with open_route(managed) as route:
+        address = link(route, "snd0")["address"]
+    said = refusal(host_check, interfaces=[address.upper()], netns=managed)
+    assert said.startswith("snd0: this host is managed over it: ")
+    assert ask(host_check, interfaces=["02:ff:ff:ff:ff:ff"], netns=managed)["missing"] == ["02:ff:ff:ff:ff:ff"]
+
+
+def test_who_is_not_root(refusal, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    said = refusal(host_check, root_for="tcpreplay", folders=["/nosuch"])
+    assert said == "tcpreplay needs root. Run it with become: true (it ran as user 1000)."
 
 
 def is_seen(ask, sender):
@@ -81,6 +115,7 @@ def test_a_file_that_is_no_namespace_is_passed_over(ask, lab):
     ("parameters", "message"),
     [
         ({"interfaces": ["--help"]}, "'--help': not a name of an interface"),
+        ({"programs": {"a": "ls -l"}}, "programs: a: not the words of a command line. Give a list of texts."),
         ({"interfaces": ["lo"], "netns": "no-such-namespace"}, "no-such-namespace: no such network namespace"),
     ],
 )
