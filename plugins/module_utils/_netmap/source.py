@@ -158,7 +158,14 @@ def foreign_source(settings: Mapping[str, Any]) -> str:
 
 def netmap_problem(version: str, kernel: str) -> str:
     """Whether a version of netmap is known not to compile on this kernel."""
-    if version not in TAGS or tuple(map(int, re.findall(r"\d+", kernel)[:2])) < (5, 0):
+    linux = tuple(map(int, re.findall(r"\d+", kernel)[:2]))
+    if version == NETMAP and linux >= (7, 3):  # tried on 7.3.4. From 7.0 to 7.2 nobody has tried.
+        return (
+            f"netmap_version: {version} does not compile on kernel {kernel}: it uses strncpy(), which this kernel no"
+            " longer has, and is itself made for Linux up to 6.19. Boot an older kernel, or set a later commit, if there"
+            " is one."
+        )
+    if version not in TAGS or linux < (5, 0):
         return ""
     return (
         f"netmap_version: {version} ({TAGS[version]}) does not compile on kernel {kernel}: it needs do_gettimeofday(),"

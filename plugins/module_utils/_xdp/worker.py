@@ -30,6 +30,8 @@ START = struct.Struct("=d")  # the common start, on the monotonic clock
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
 _STALLED = 5.0  # seconds without a frame completed
 _SPIN = 1e-4  # seconds before a frame is due in which its worker does not sleep: a wake-up may take as long
+# The same for a worker that makes up for what it is behind: where others want its CPU, each sleep makes it later.
+_CATCHING_UP = 0.005
 _NAP = 0.05  # seconds of sleep at most, so that it sees that it is to stop
 _LAST_WORD = 0.5  # seconds for an interface that was set down to be gone
 _READING = 3e-4  # seconds that reading a small block takes, amply
@@ -213,7 +215,7 @@ class _Run:
                 return
             allowed = schedule.allowed(position, due, elapsed) if due and schedule.paced else min(due, schedule.burst)
             if not allowed:
-                self._until(min(schedule.next_look(position, due), end))
+                self._until(min(schedule.next_look(position, due), end), _CATCHING_UP if due else _SPIN)
                 continue
             while allowed:
                 count = min(allowed, most, rings.room)
@@ -234,8 +236,11 @@ class _Run:
                 if not schedule.paced:
                     feed.read_on()
 
-    def _until(self, moment: float) -> None:
-        """Use the time until so many seconds after the start: for what the kernel has not taken, for reading on."""
+    def _until(self, moment: float, awake: float) -> None:
+        """Use the time until so many seconds after the start: for what the kernel has not taken, for reading on.
+
+        :param awake: so many seconds before it, it is waited for awake.
+        """
         if self._rings.waiting:
             self._rings.push()
             self._check_progress()
@@ -244,13 +249,13 @@ class _Run:
         moment += self._start
         while self._feed.streams and moment - time.monotonic() > _READING and self._feed.read_on():
             pass
-        self._pause(moment)
+        self._pause(moment, awake)
 
-    def _pause(self, moment: float) -> None:
+    def _pause(self, moment: float, awake: float = _SPIN) -> None:
         """Sleep to shortly before a moment, then wait for it awake."""
         clock, sleep, stop = time.monotonic, time.sleep, self._stop
-        while (left := moment - clock()) > _SPIN:
-            sleep(min(left - _SPIN, _NAP))
+        while (left := moment - clock()) > awake:
+            sleep(min(left - awake, _NAP))
             if stop():
                 return
         while clock() < moment:

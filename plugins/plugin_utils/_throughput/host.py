@@ -74,8 +74,9 @@ def host(
 def methods_of(
     *, tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any], xdp: Mapping[str, Any] | None, largest: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """For netmap and af_xdp ``{usable, reason, takes}``: whether a host can send by it, why not, and whether that takes
-    the port for itself. From what modules returned (tcpreplay_info, netmap_info, xdp_info).
+    """For netmap and af_xdp ``{usable, reason, takes, most, why_most}``: whether a host can send by it, why not,
+    whether that takes the port for itself, and how many workers it can have (None where that is not known) for what
+    reason. From what modules returned (tcpreplay_info, netmap_info, xdp_info).
 
     :param tcpreplay: None for a test that does not use it.
     :param xdp: what the module xdp_info returned, also if that is an error; None for a test that does not use it.
@@ -84,7 +85,26 @@ def methods_of(
     why_not = {"netmap": _why_no_netmap(tcpreplay, netmap), "af_xdp": _why_no_af_xdp(xdp or {}, largest)}
     found = (xdp or {}).get("xdp_info") or {}
     takes = {"netmap": True, "af_xdp": bool(found.get("zero_copy")) and may_ask("auto", found.get("driver"))}
-    return {name: {"usable": not why, "reason": why, "takes": takes[name]} for name, why in why_not.items()}
+    most = {"netmap": _most_by_netmap(tcpreplay, netmap), "af_xdp": _most_by_af_xdp(found)}
+    return {
+        name: {"usable": not why, "reason": why, "takes": takes[name], "most": most[name][0], "why_most": most[name][1]}
+        for name, why in why_not.items()
+    }
+
+
+def _most_by_netmap(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any]) -> tuple[int | None, str]:
+    if tcpreplay and tcpreplay["netmap"].get("rings") != "all":
+        return 1, (
+            f"{tcpreplay['path']} is not known to send on more than the first ring. The role tcpreplay builds one that"
+            " does (tcpreplay_ring_fix: true)"
+        )
+    rings = [one.get("tx_rings") for one in (netmap.get("interfaces") or {}).values()]
+    return (rings[0], f"its port has {rings[0]} of netmap's rings to send on") if any(rings) else (None, "")
+
+
+def _most_by_af_xdp(found: Mapping[str, Any]) -> tuple[int | None, str]:
+    queues = (found.get("queues") or {}).get("tx")
+    return (queues, f"{found['interface']} has {queues} to send on") if queues else (None, "")
 
 
 def _why_no_netmap(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, Any]) -> str:

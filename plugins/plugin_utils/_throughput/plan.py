@@ -205,9 +205,9 @@ def plan(
     :param without: parameters of tcpreplay that were given and that af_xdp does not take.
     :param margin: seconds between the start of a trial's tasks and a common start of several hosts.
     :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
-    :param hosts: by name ``{methods: {METHOD: {usable, reason, takes}}, link_speed_mbps, traffic: [{name, frame_size,
-    wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host that has all methods; how
-    long a search takes is then unknown.
+    :param hosts: by name ``{methods: {METHOD: {usable, reason, takes, most, why_most}}, link_speed_mbps, traffic:
+        [{name, frame_size, wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host that
+        has all methods; how long a search takes is then unknown.
     :param able: the ``methods`` of each host by name, where ports and frames are not known yet.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
     rate, repeat, duration, hosts}``; a warm-up has the number of the trial that follows.
@@ -229,6 +229,7 @@ def plan(
         able = {name: host["methods"] for name, host in hosts.items()}
     known = able or {"": {}}
     where, notes = _methods_of(explicit, known)
+    _check_queues(several, where, known)
     if "af_xdp" in where and (names := sorted(without)):
         notes.append(
             f"af_xdp is sent without {', '.join(names)} of throughput_tcpreplay, which xdp_replay does not have."
@@ -299,6 +300,25 @@ def _methods_of(
                     " what it has.",
                 )
     return where, notes
+
+
+def _check_queues(
+    workers: Mapping[str, int | str],
+    where: Mapping[str, list[str]],
+    able: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> None:
+    """Refuse more workers than a host can have: each needs a queue or ring of its own."""
+    for method, names in where.items():
+        asked = workers.get(method, 1)
+        for name in names:
+            one = able[name].get(method, {})
+            most = one.get("most")
+            if most is not None and isinstance(asked, int) and asked > most:
+                raise TrafficgenError(
+                    f"{name} can have {most}, as each takes a queue of its own, and {one['why_most']}",
+                    on=f"{_WORKERS}, {method}: {asked}",
+                    remedy=f"Set {most}, or give the port more queues (`ethtool -L`).",
+                )
 
 
 def _takes(methods: Mapping[str, Mapping[str, Any]], method: str) -> bool:

@@ -37,6 +37,8 @@ def test_a_tag_of_netmap_that_no_kernel_here_takes() -> None:
     assert "v13.0, of 2019) does not compile on kernel 6.1.0" in source.netmap_problem(old, "6.1.0-56-amd64")
     assert source.netmap_problem(old, "4.18.0-553.el8_10.x86_64") == ""
     assert source.netmap_problem(NETMAP, "6.1.0-56-amd64") == ""
+    assert "does not compile on kernel 7.3.4+deb13-amd64" in source.netmap_problem(NETMAP, "7.3.4+deb13-amd64")
+    assert source.netmap_problem("a" * 40, "7.3.4+deb13-amd64") == ""
 
 
 @pytest.mark.parametrize(

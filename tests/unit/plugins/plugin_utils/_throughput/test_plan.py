@@ -89,6 +89,17 @@ def test_each_method_where_the_host_has_it():
     assert [one["injection_method"] for one in searched["searches"]] == ["auto", "af_xdp"]
 
 
+def test_more_workers_than_a_port_has_queues():
+    able = {"a": machine()["methods"], "b": machine()["methods"]}
+    able["b"]["af_xdp"] |= {"most": 2, "why_most": "ens17 has 2 to send on"}
+    for fine in (2, "auto"):
+        plan([SCAN], rates=TOP, workers={"af_xdp": fine}, able=able)
+    said = r"throughput_workers, af_xdp: 3: b can have 2, .* ens17 has 2 to send on. Set 2, or .*ethtool -L"
+    with pytest.raises(TrafficgenError, match=said):
+        plan([SCAN], rates=TOP, workers={"af_xdp": 3}, able=able)
+    plan([SCAN], rates=TOP, methods=["auto"], workers={"af_xdp": 3}, able=able)
+
+
 @pytest.mark.parametrize(
     ("method", "machines", "message"),
     [

@@ -395,7 +395,24 @@ def test_whether_a_host_has_af_xdp(change, largest, reason):
     said = host.methods_of(**looked, largest=largest)
     assert (said["af_xdp"]["usable"], said["af_xdp"]["takes"]) == (not reason, False)
     assert said["af_xdp"]["reason"].endswith(reason)
-    assert said["netmap"] == {"usable": False, "reason": "netmap is not loaded", "takes": True}
+    assert {key: said["netmap"][key] for key in ("usable", "reason", "takes")} == {
+        "usable": False,
+        "reason": "netmap is not loaded",
+        "takes": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rings", "tx_rings", "netmap", "queues", "af_xdp"),
+    [("all", 4, 4, {"rx": 2, "tx": 2}, 2), ("one", 4, 1, {"rx": 1, "tx": 1}, 1), ("all", None, None, None, None)],
+)
+def test_how_many_workers_a_host_can_have(rings, tx_rings, netmap, queues, af_xdp):
+    said = host.methods_of(
+        tcpreplay={**TCPREPLAY, "netmap": {**TCPREPLAY["netmap"], "rings": rings}},
+        netmap={"loaded": True, "interfaces": {"ens17": {"tx_rings": tx_rings}}},
+        xdp={"xdp_info": {**XDP, "queues": queues}},
+    )
+    assert (said["netmap"]["most"], said["af_xdp"]["most"]) == (netmap, af_xdp)
 
 
 def test_a_port_that_zero_copy_takes_for_itself():
