@@ -50,7 +50,9 @@ def test_what_it_looked_at_is_answered(ask, lab, tmp_path):
     (tmp_path / "folder").mkdir(0o700)
     paths = [str(tmp_path / name) for name in ("note", "folder", "none", "note/below")]
     programs = {"said": ["sh", "-c", "echo $LC_ALL; echo wrong >&2; exit 3"], "none": ["no-such-program"]}
-    said = ask(host_check, files=paths, programs=programs, root_for="test", interfaces=["lo", "nosuch0"])
+    # An empty netns is what another role's variable contains if there is none.
+    asked = {"interfaces": ["lo", "nosuch0"], "netns": ""}
+    said = ask(host_check, files=paths, programs=programs, root_for="test", **asked)
     assert said["files"] == {
         paths[0]: {"folder": False, "content": "one\n", "owner": "0:0", "mode": "0640"},
         paths[1]: {"folder": True, "content": None, "owner": "0:0", "mode": "0700"},

@@ -342,19 +342,16 @@ def test_without_an_answer_of_the_kernel_nothing_is_taken(host: Any) -> None:
 
 
 def test_what_other_roles_ask(host: Any) -> None:
+    ports = [Interface("eth0", None), Interface("tg0", None)]
     asked = {
-        "interfaces": ["eth0", "tg0"],
-        "netns": None,
         "allow_management_interface": False,
         "remedy": "Take another.",
         "folders": ["/usr/src/netmap"],
         "idle": True,
     }
     why = "eth0: this host is managed over it: the only address of this host, 192.0.2.10, is on eth0. Take another."
-    assert host_check.against(host, asked) == [why]
-    # What another role's variable contains if there is none.
-    assert host_check.against(host, {**asked, "netns": ""}) == [why]
-    assert host_check.against(host, {**asked, "allow_management_interface": True}) == []
+    assert host_check.against(host, ports, asked) == [why]
+    assert host_check.against(host, ports, {**asked, "allow_management_interface": True}) == []
     opened(host.root, 43, "pkt-gen", "/dev/netmap")
-    assert "in use: pkt-gen (process 43)." in host_check.against(host, asked)[1]
-    assert len(host_check.against(host, {**asked, "idle": False})) == 1
+    assert "in use: pkt-gen (process 43)." in host_check.against(host, ports, asked)[1]
+    assert len(host_check.against(host, ports, {**asked, "idle": False})) == 1
