@@ -162,8 +162,7 @@ def netmap_problem(version: str, kernel: str) -> str:
     if version == NETMAP and linux >= (7, 3):  # tried on 7.3.4. From 7.0 to 7.2 nobody has tried.
         return (
             f"netmap_version: {version} does not compile on kernel {kernel}: it uses strncpy(), which this kernel no"
-            " longer has, and is itself made for Linux up to 6.19. Boot an older kernel, or set a later commit, if there"
-            " is one."
+            " longer has, and is made for Linux up to 6.19. Boot an older kernel, or set a later commit."
         )
     if version not in TAGS or linux < (5, 0):
         return ""
