@@ -44,10 +44,7 @@ def _record() -> str:
     tree = json.loads(_result("namespaces"))
     asked = [{"name": tree["traffic"][0]["name"], "pcap": "/a.pcap"}]
     name, host_tree = next(iter(tree["hosts"].items()))
-    found = {
-        each: {"netmap": {"usable": False}, "link_speed_mbps": None, "traffic": tree["traffic"]}
-        for each in (name, "other")
-    }
+    found = {each: {"methods": {}, "link_speed_mbps": None, "traffic": tree["traffic"]} for each in (name, "other")}
     options = {"max_pps": 1000, "min_pps": 10, "final_duration": 1}
     planned = [
         throughput_plan.plan(asked, rates=[{"topspeed": True}], methods=["auto"], repeats=2, hosts=found),

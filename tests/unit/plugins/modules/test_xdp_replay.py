@@ -288,7 +288,7 @@ def test_a_run(ask, given, lab):
 def test_where_the_time_went(ask, given, lab, module):
     wanted = {**given, "rx_interface": "rcv0", "rx_netns": lab.receiver, "receive_wait": 0.3, "settle": 1.0}
     apart = []
-    for _ in range(3):  # on a busy host the test itself may be late
+    for _turn in range(3):  # on a busy host the test itself may be late
         begun = time.monotonic()
         phases = ask(module, **wanted, pps=20, limit=11, loop=0, start_at=time.time() + 2.5)["run"]["phases"]
         apart.append(time.monotonic() - begun - sum(phases.values()))

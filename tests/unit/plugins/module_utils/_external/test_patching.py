@@ -24,8 +24,8 @@ MAKEFILE = """\
 ifneq ($(KERNELRELEASE),)
 obj-m += ixgbe.o
 define ixgbe-y
-	ixgbe_main.o
-	ixgbe_lib.o
+\tixgbe_main.o
+\tixgbe_lib.o
 endef
 ixgbe-y := $(strip ${ixgbe-y})
 ixgbe-$(CONFIG_PTP) += ixgbe_ptp.o
@@ -33,7 +33,7 @@ ixgbe-${CONFIG_DCB} += ixgbe_dcb.o
 else
 DRIVER := ixgbe
 default:
-	make -C $(KSRC) M=$$PWD modules
+\tmake -C $(KSRC) M=$$PWD modules
 endif
 """
 MAIN = """\
@@ -42,16 +42,16 @@ static int begin;
 
 static void clean(struct ring *ring)
 {
-	ring->clean = 1;
+\tring->clean = 1;
 }
 
 static int probe(struct pci_dev *dev)
 {
 #ifdef HAVE_CLOCK
-	clock_init(dev);
+\tclock_init(dev);
 
 #endif /* HAVE_CLOCK */
-	return 0;
+\treturn 0;
 }
 
 /* The end. */
