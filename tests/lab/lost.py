@@ -309,13 +309,46 @@ def follow(guest: Guest, runs: dict[str, Run]) -> subprocess.Popen[str]:
     return watcher
 
 
-def carry_out(run: Run, inventory: str) -> str:
+class Starting:
+    """The runs that have not begun to send.
+
+    To start one is most of the work. A fault waits until none is being started, or the guest's load would be measured.
+    """
+
+    def __init__(self) -> None:
+        self._runs: set[str] = set()
+        self._changed = threading.Condition()
+
+    def begin(self, run: Run) -> None:
+        with self._changed:
+            self._runs.add(run.mark)
+
+    def end(self, run: Run) -> None:
+        with self._changed:
+            self._runs.discard(run.mark)
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._runs, START)
+
+
+def carry_out(run: Run, inventory: str, starting: Starting) -> str:
     """Do one run; the row of the table, which ends in "ok" if nothing stayed."""
     with tempfile.TemporaryDirectory(prefix="lost.") as name:
-        run.start(inventory, Path(name))
+        starting.begin(run)
         try:
+            run.start(inventory, Path(name))
             if not run.starts():
                 raise AssertionError(f"tcpreplay did not start:\n{run.said()}")
+        except BaseException:
+            run.kill_all()
+            raise
+        finally:
+            starting.end(run)
+        try:
+            if run.case.timeout == LONG:  # another would be over by then
+                starting.wait()
             time.sleep(SETTLE)
             run.faulted = time.monotonic()
             run.case.fault(run)
@@ -374,12 +407,12 @@ def main() -> int:
     watcher = follow(guest, runs)
     print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)
     rows: list[str] = []
-    places = threading.Semaphore(arguments.together)
+    places, starting = threading.Semaphore(arguments.together), Starting()
 
     def one(run: Run) -> None:
         try:
             with places:
-                row = carry_out(run, arguments.inventory)
+                row = carry_out(run, arguments.inventory, starting)
         except Exception as error:
             row = f"{run.mark:16} {error}"
         rows.append(row)
