@@ -17,6 +17,7 @@ import os
 import select
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def mark_filter(test: int, *, others: bool = True) -> list[tuple[int, int, int, 
     return made
 
 
-class _MarkSocket:
+class _MarkSocket(ABC):
     """A packet socket on an interface that takes what the filter lets pass. What was set on the interface, promiscuous
     mode, goes with the socket."""
 
@@ -156,9 +157,9 @@ class _MarkSocket:
 
     events = 0  # that end a wait, besides the interface's end
 
+    @abstractmethod
     def _set_up(self) -> None:
         """Prepare the socket before anything arrives."""
-        raise NotImplementedError
 
     def _attach(self, program: list[tuple[int, int, int, int]]) -> None:
         code = b"".join(struct.pack("=HBBI", *one) for one in program)

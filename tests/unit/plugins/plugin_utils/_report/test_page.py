@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html import to_html
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH, rate_label
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import DASH, TIMES, rate_label
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._report.pages import NAMES, load, table_of
 
@@ -48,8 +48,8 @@ def test_the_gain_is_the_ratio_of_medians():
         for row in rows
         if "capped" in row["Asked"].text and "1500" in row["Traffic"].text
     ] == [
-        ("tcp_port_scan_1500", "1.73 ×"),  # noqa: RUF001  (the first user's figures: 9706 and 5624 Mbps)
-        ("udp_port_scan_1500", "1.59 ×"),  # noqa: RUF001  (9775 and 6279, of which the line takes 9844)
+        ("tcp_port_scan_1500", f"1.73 {TIMES}"),  # the first user's figures: 9706 and 5624 Mbps
+        ("udp_port_scan_1500", f"1.59 {TIMES}"),  # 9775 and 6279, of which the line takes 9844
     ]
 
 
@@ -379,7 +379,7 @@ def test_what_each_method_brings():
     made = page(result)
     (row,) = table_of(made, "What each method brings")
     told = [row[column].text for column in ("Method", "Engine", "Gain", "Gain per worker")]
-    assert told == ["AF_XDP", "xdp_replay, zero copy", "2.00 ×", "4.00 ×"]  # noqa: RUF001  (two against one of two)
+    assert told == ["AF_XDP", "xdp_replay, zero copy", f"2.00 {TIMES}", f"4.00 {TIMES}"]  # two against one of two
     # A receiver counted, and the repeats do not differ.
     assert made.answers[0] == "AF_XDP (zero copy) sent 2.00 times what the kernel path did (4.00 times per worker)."
     # The same number of workers brings the same, said once.
