@@ -118,10 +118,7 @@ class Tally:
         for number in sorted(self.streams):
             name, _marked = self._expected.streams.get(number, (None, None))
             streams.append({"stream": number, "name": name, **self.streams[number].figures()})
-        sums = {
-            key: sum(one[key] for one in streams)
-            for key in ("arrived", "received", "missing", "duplicates", "reordered")
-        }
+        sums = {key: sum(one[key] for one in streams) for key in _SUMS}
         sent = self.sent
         known = not socket_drops and over
         for one in [*streams, sums]:

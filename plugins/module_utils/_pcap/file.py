@@ -15,7 +15,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 
 MAGIC_MICROSECONDS = 0xA1B2C3D4
 MAGIC_NANOSECONDS = 0xA1B23C4D
-MAGIC_MODIFIED = 0xA1B2CD34  # the libpcap patch of 1997-2000: record headers of 24 bytes
 VERSION = (2, 4)
 # Versions whose record headers have the two lengths the other way round (pcap_check_header() in libpcap's sf-pcap.c):
 # always, and where the first would else be the larger. 543.0 is DG/UX's tcpdump.
@@ -31,8 +30,6 @@ _LINK_TYPE_BITS, _FCS_BIT, _FCS_SHIFT = 0x03FFFFFF, 0x04000000, 28
 
 # As this collection writes them: little endian. magic, major, minor, zone, accuracy, snaplen, link type
 GLOBAL_HEADER = struct.Struct("<IHHiIII")
-# seconds, fraction, bytes in the file, bytes on the line
-RECORD_HEADER = struct.Struct("<IIII")
 
 LINK_TYPE_NAMES = {
     0: "NULL",
