@@ -14,6 +14,7 @@ them, and if they came at its end only, it would have none.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pty
@@ -40,7 +41,12 @@ def senders() -> list[int]:
     pids = subprocess.run(
         ["ip", "netns", "pids", options.netns], capture_output=True, text=True, check=True
     ).stdout.split()
-    return [int(pid) for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "tcpreplay"]
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended since it was listed
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "tcpreplay":
+                found.append(int(pid))
+    return found
 
 
 def parent(pid: int) -> int:
