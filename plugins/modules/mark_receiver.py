@@ -16,6 +16,7 @@ description:
     the number in each mark. The frames may come from any MAC address, as behind a router.
   - It always ends, after O(duration) at the latest. It ends earlier once all frames have come, or if none has come for
     O(idle) seconds.
+  - With O(state=started) it listens in the background while others send, and O(state=stopped) tells what came.
   - Looking at each frame takes time. Frames that come faster than the module can read them are dropped by its own
     socket. The result tells how many, and then does not call any frame lost. With O(count_only) it counts at any rate.
   - The interface is promiscuous while it listens. Nothing else on it is changed.
@@ -31,10 +32,28 @@ attributes:
   platform:
     support: full
 options:
-  interface:
-    description: The network interface.
+  state:
+    description:
+      - V(received) listens until the end, and tells what came.
+      - V(started) returns as soon as a process of its own listens, which ends when it is asked with V(stopped), and
+        after O(duration) at the latest. It leaves nothing behind.
+      - V(stopped) asks that process, which waits for what is missing for O(idle) seconds and tells what came.
     type: str
-    required: true
+    choices: [received, started, stopped]
+    default: received
+  receiver:
+    description: Which one to ask with O(state=stopped), RV(receiver) of V(started).
+    type: str
+  frames:
+    description:
+      - How many frames were sent, marked or not, as RV(wirespeed.trafficgen.tcpreplay#module:stats.packets) tells, with
+        O(state=stopped). It takes the place of O(loop).
+      - In the middle of a pass, how many of these are marked follows only if all frames of the pcap are; and how many
+        of each stream, only if there is one.
+    type: int
+  interface:
+    description: The network interface. Not for O(state=stopped).
+    type: str
   netns:
     description: The named network namespace (C(ip netns)) the interface is in; this host's own by default.
     type: str
@@ -42,7 +61,7 @@ options:
     description:
       - The value RV(wirespeed.trafficgen.pcap#module:pcap.marks) of the pcap that is sent. It has the test's number,
         and how many frames of each stream are marked.
-      - Give either this or O(mark_id).
+      - Give either this or O(mark_id), but for O(state=stopped).
     type: dict
   mark_id:
     description:
@@ -57,14 +76,19 @@ options:
         that, the figures are wrong by a whole pass.
     type: int
     default: 1
+  numbered_passes:
+    description:
+      - Whether the numbers go on from pass to pass, as M(wirespeed.trafficgen.xdp_replay) sends them with
+        O(wirespeed.trafficgen.xdp_replay#module:marks).
+    type: bool
+    default: false
   duration:
-    description: The seconds after which to end in any case, at most 86400.
+    description: The seconds after which to end in any case, at most 86400. Not for O(state=stopped).
     type: float
-    required: true
   idle:
     description:
       - The seconds without a frame, after the first one, after which to end. The default is RFC 2544's wait for late
-        frames (section 23).
+        frames (section 23). Of O(state=stopped) those after the question, and O(state=started) has none.
       - Give more than the longest gap that you want to measure.
     type: float
     default: 2.0
@@ -135,15 +159,55 @@ EXAMPLES = r"""
   retries: 90
   delay: 1
 
+- name: Or listen in the background
+  delegate_to: receiver
+  wirespeed.trafficgen.mark_receiver:
+    state: started
+    interface: ens18
+    marks: "{{ made.pcap.marks }}"
+    loop: 0  # not known yet
+    duration: 60
+  register: listening
+
+- name: Send for ten seconds
+  wirespeed.trafficgen.tcpreplay:
+    interface: ens17
+    pcaps: [/var/lib/trafficgen/scan.pcap]
+    pps: 10000
+    loop: 0
+    duration: 10
+  register: sent
+
+- name: Ask for what was received
+  delegate_to: receiver
+  wirespeed.trafficgen.mark_receiver:
+    state: stopped
+    receiver: "{{ listening.receiver }}"
+    frames: "{{ sent.stats.packets }}"
+  register: received
+
 - name: Show it
   ansible.builtin.debug:
     msg: "{{ received.marks.lost }} lost, {{ received.marks.duplicates }} doubled, {{ received.marks.notes }}"
 """
 
 RETURN = r"""
+receiver:
+  description: What to ask the process by.
+  returned: O(state=started)
+  type: str
+  sample: 6f1c2a9d0b7e4f35
+process:
+  description: Its number.
+  returned: O(state=started)
+  type: int
+until:
+  description: When it ends if nobody asks, in seconds since 1970.
+  returned: O(state=started)
+  type: float
 marks:
   description: What arrived. The sums over all streams, then each stream. What O(count_only) does not tell is V(null).
-  returned: success
+  returned: O(state=received) and O(state=stopped)
   type: dict
   contains:
     test:
@@ -167,6 +231,9 @@ marks:
     ended_by:
       description: Why it ended, V(all) (all frames had come), V(idle), V(duration), or V(interface_down).
       type: str
+    count_only:
+      description: Whether the kernel only counted.
+      type: bool
     socket_drops:
       description: Marked frames that its own socket dropped, since it could not read as fast as they came.
       type: int
@@ -213,6 +280,13 @@ marks:
       description: Marks of other tests (C(test)) and how many (C(packets)). Short ones are not recognized.
       type: list
       elements: dict
+    timeline:
+      description:
+        - How many frames arrived in each interval, without copies, of all streams together, C(frames), with
+          C(interval_seconds), and C(began), the first one's arrival. V(null) if none did. With O(count_only) copies
+          are among them.
+        - The intervals have 0.1 s, and are as much longer as it takes for there to be at most 600.
+      type: dict
     notes:
       description: What to know about these figures, in sentences. Empty if there is nothing.
       type: list
@@ -240,6 +314,7 @@ marks:
     ended: 1795928548.35
     seconds: 5.04
     ended_by: idle
+    count_only: false
     socket_drops: 0
     interface_packets: 10000
     sent: 10000
@@ -254,6 +329,7 @@ marks:
     unexpected: 0
     altered: 0
     foreign: []
+    timeline: {interval_seconds: 0.1, began: 1795928544.36, frames: [350, 350, 350]}
     notes: []
     streams:
       - stream: 0
@@ -277,11 +353,13 @@ marks:
         last_arrival: 1795928546.35
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks import background
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import number_of_test
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receive import (
     Expected,
@@ -291,12 +369,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receiv
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "interface": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["received", "started", "stopped"], "default": "received"},
+    "receiver": {"type": "str"},
+    "frames": {"type": "int"},
+    "interface": {"type": "str"},
     "netns": {"type": "str"},
     "marks": {"type": "dict"},
     "mark_id": {"type": "str"},
     "loop": {"type": "int", "default": 1},
-    "duration": {"type": "float", "required": True},
+    "numbered_passes": {"type": "bool", "default": False},
+    "duration": {"type": "float"},
     "idle": {"type": "float", "default": 2.0},
     "count_only": {"type": "bool", "default": False},
     "ring_mb": {"type": "int", "default": 64},
@@ -304,36 +386,43 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
+def _expected(given: Mapping[str, Any]) -> Expected:
+    passes = given["loop"] or None
+    if given["marks"] is not None:
+        return read_expected(given["marks"], passes, given["numbered_passes"])
+    return Expected(number_of_test(given["mark_id"]), {}, passes)
+
+
+def _carry_out(given: Mapping[str, Any]) -> dict[str, Any]:
+    if given["state"] == "stopped":
+        return {"marks": background.ask(given["receiver"], given["frames"], given["idle"])}
+    interface, expected = Interface(given["interface"], given["netns"]), _expected(given)
+    options = {key: given[key] for key in ("duration", "ring_mb", "count_only")}
+    if given["state"] == "started":
+        return background.start(interface, expected, **options)
+    return {"marks": receive(interface, expected, idle=given["idle"], ready_file=given["ready_file"], **options)}
+
+
 def main() -> None:
     """Receive, and tell."""
+    listening = [(state, ("interface", "duration"), ("marks", "mark_id")) for state in ("received", "started")]
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
         mutually_exclusive=[("marks", "mark_id")],
-        required_one_of=[("marks", "mark_id")],
+        required_if=[
+            *(("state", state, needed) for state, needed, _one_of in listening),
+            *(("state", state, one_of, True) for state, _needed, one_of in listening),
+            ("state", "stopped", ("receiver",)),
+        ],
     )
-    given = module.params
-    passes = given["loop"] or None
     try:
-        expected = (
-            read_expected(given["marks"], passes)
-            if given["marks"] is not None
-            else Expected(number_of_test(given["mark_id"]), {}, passes)
-        )
-        found = receive(
-            Interface(given["interface"], given["netns"]),
-            expected,
-            duration=given["duration"],
-            idle=given["idle"],
-            ring_mb=given["ring_mb"],
-            ready_file=given["ready_file"],
-            count_only=given["count_only"],
-        )
+        found = _carry_out(module.params)
     except (TrafficgenError, OSError) as error:
         module.fail_json(msg=as_ours(error).message)
-    for note in found["notes"]:
+    for note in found.get("marks", {}).get("notes", ()):
         module.warn(note)
-    module.exit_json(changed=False, marks=found)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

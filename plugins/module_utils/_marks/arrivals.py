@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.timeline import Timeline
+
 _CHUNK = 1 << 16  # numbers
 _MANY = 255  # copies of a frame from which on they are no longer counted apart
 _ONCE = b"\1" * _CHUNK
@@ -67,10 +69,12 @@ class Arrivals:
     :param marked: how many the stream has in one pass of the file; None: not known.
     :param passes: how often the file is sent; None: not known. A number that comes again is of the pass for which it is
         less than half a pass early or late: the marks themselves do not tell the passes of a repeated file apart.
+    :param timeline: counts the frames without their copies, too.
     """
 
-    def __init__(self, marked: int | None = None, passes: int | None = 1) -> None:
+    def __init__(self, marked: int | None = None, passes: int | None = 1, timeline: Timeline | None = None) -> None:
         self._marked, self._passes = marked, passes
+        self._timeline = timeline or Timeline()
         self.sent = None if marked is None or passes is None else marked * passes
         self.received = 0  # without copies
         self.unexpected = 0  # numbers that no frame of the stream has
@@ -96,6 +100,7 @@ class Arrivals:
             self._duplicated += copies == 1
             return
         self.received += 1
+        self._timeline.add(at)
         if number > self._next:
             self._jumps.append(number)
             self._before.append(self.received - 1)
@@ -126,6 +131,7 @@ class Arrivals:
             self._look_for_gap(time_of, done, first, done + some - 1, last)
             self.last_at = max(last, self.last_at)
             self._copies.add_once(wanted, some)
+            self._timeline.add_run(done, some, time_of)
             self.received += some
             self._next = wanted + some
             done += some

@@ -37,6 +37,15 @@ _LONG_HEAD = struct.Struct(">HIH")
 _LONG_WORDS, _SHORT_WORDS = struct.Struct(">7H"), struct.Struct(">3H")
 
 
+def numbers_in_turn(marked: int) -> int:
+    """How many numbers a stream has that goes on counting over the passes of its file, of so many marked frames each:
+    as many whole passes as the short form can number, where one fits, else as the long one can. Then it is 0 again."""
+    if not marked:
+        return 0
+    most = _MOST[SHORT if marked <= _MOST[SHORT][1] else LONG][1]
+    return most // marked * marked
+
+
 class Mark(NamedTuple):
     """What a mark says."""
 

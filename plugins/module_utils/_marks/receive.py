@@ -9,15 +9,16 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.frames import Run, read_block
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import MOST_TESTS
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.layout import MOST_TESTS, numbers_in_turn
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.ring import MarkCount, MarkRing
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.timeline import Timeline
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.device import merging_offloads
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
@@ -29,20 +30,34 @@ _NOT_COUNTED = (
     *("received", "missing", "lost", "lost_ratio", "lost_at_least", "duplicates", "reordered"),
     *("unexpected", "altered", "foreign"),
 )
+CEASED = ("all", "idle")
 _AFTER_ALL = 0.1  # seconds without a frame, once all have come: a copy would have come by then
 
 
 @dataclass(frozen=True)
 class Expected:
     """What is known of a test's frames: its number and, for each stream, its name and how many are marked. Without
-    streams every stream counts, and how many were sent is not known."""
+    streams every stream counts, and how many were sent is not known.
+
+    ``unmarked``: frames of a pass without a mark. ``numbered``: the sender goes on counting from pass to pass.
+    """
 
     test: int
     streams: Mapping[int, tuple[str | None, int]] = field(default_factory=dict)
     passes: int | None = 1
+    unmarked: int = 0
+    numbered: bool = False
+
+    def arrivals(self, marked: int | None, timeline: Timeline) -> Arrivals:
+        """Of one stream, with so many marked frames in a pass."""
+        if marked is None or not self.numbered:
+            return Arrivals(marked, self.passes, timeline)
+        found = Arrivals(numbers_in_turn(marked), None, timeline)
+        found.sent = None if self.passes is None else marked * self.passes
+        return found
 
 
-def read_expected(marks: Any, passes: int | None) -> Expected:
+def read_expected(marks: Any, passes: int | None, numbered: bool = False) -> Expected:
     """``pcap.marks`` of the module pcap, as a task hands it over."""
 
     def whole(value: Any, most: int) -> int:
@@ -56,7 +71,8 @@ def read_expected(marks: Any, passes: int | None) -> Expected:
             whole(one["stream"], 1 << 16): (one.get("name"), whole(one["marked"], MOST_TESTS + 1))
             for one in marks["streams"]
         }
-        return Expected(whole(marks["test"], MOST_TESTS), streams, passes)
+        unmarked = sum(whole(one.get("unmarked", 0), MOST_TESTS + 1) for one in marks["streams"])
+        return Expected(whole(marks["test"], MOST_TESTS), streams, passes, unmarked, numbered)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise TrafficgenError(
             "is not what the module pcap returned", on="marks", remedy="Give pcap.marks of its result."
@@ -67,10 +83,13 @@ class Tally:
     """What has arrived of a test, stream by stream, and what else there was."""
 
     def __init__(self, expected: Expected) -> None:
-        self._expected = expected
+        self._expected, self.timeline = expected, Timeline()
         self.streams = {
-            number: Arrivals(marked, expected.passes) for number, (_name, marked) in expected.streams.items()
+            number: expected.arrivals(marked, self.timeline) for number, (_name, marked) in expected.streams.items()
         }
+        self.sent: int | None = None  # frames of the test that are sent, where that is known
+        if expected.streams and expected.passes is not None:
+            self.sent = sum(marked for _name, marked in expected.streams.values()) * expected.passes
         self.foreign: Counter[int] = Counter()
         self.altered = self.unexpected = 0
 
@@ -89,7 +108,7 @@ class Tally:
         elif self._expected.streams:
             self.unexpected += run.frames
         else:
-            self.streams[run.mark.stream] = Arrivals(None, self._expected.passes)
+            self.streams[run.mark.stream] = self._expected.arrivals(None, self.timeline)
             self.take(run)
 
     @property
@@ -97,16 +116,24 @@ class Tally:
         """Frames of the test, copies included."""
         return sum(one.arrived for one in self.streams.values())
 
-    @property
-    def sent(self) -> int | None:
-        """Frames of the test that are sent, where that is known."""
-        if not self._expected.streams or self._expected.passes is None:
-            return None
-        return sum(marked for _name, marked in self._expected.streams.values()) * self._expected.passes
+    def told(self, frames: int) -> None:
+        """So many frames were sent, marked or not. In the middle of a pass that tells a single stream's alone."""
+        marked = {number: each for number, (_name, each) in self._expected.streams.items()}
+        in_a_pass = sum(marked.values()) + self._expected.unmarked
+        if not in_a_pass:
+            return
+        passes, rest = divmod(frames, in_a_pass)
+        for number, each in marked.items():
+            if not rest:
+                self.streams[number].sent = each * passes
+            elif each == in_a_pass:
+                self.streams[number].sent = frames
+        if not rest or not self._expected.unmarked:
+            self.sent = frames - self._expected.unmarked * passes
 
     def complete(self) -> bool:
         """Whether all frames of the test have come."""
-        return self.sent is not None and not any(one.missing for one in self.streams.values())
+        return self.sent is not None and sum(one.received for one in self.streams.values()) >= self.sent
 
     def figures(self, socket_drops: int, over: bool) -> dict[str, Any]:
         """The streams and their sums.
@@ -120,6 +147,8 @@ class Tally:
             streams.append({"stream": number, "name": name, **self.streams[number].figures()})
         sums = {key: sum(one[key] for one in streams) for key in _SUMS}
         sent = self.sent
+        if sent is not None:
+            sums["missing"] = max(0, sent - sums["received"])
         known = not socket_drops and over
         for one in [*streams, sums]:
             one["lost"] = one["missing"] if known else None
@@ -132,6 +161,7 @@ class Tally:
             "unexpected": self.unexpected + sum(one["unexpected"] for one in streams),
             "altered": self.altered,
             "foreign": [{"test": test, "packets": self.foreign[test]} for test in sorted(self.foreign)],
+            "timeline": self.timeline.figures(),
             "streams": streams,
         }
 
@@ -151,42 +181,19 @@ def receive(
     :param duration: seconds after which it ends in any case; ``idle``: seconds without a frame of the test, after the
     first, after which it ends. :param ready_file: made once it listens, and removed at the end.
     """
+    check_limits(duration, idle, ring_mb, expected.passes)
+    with Reception(interface, expected, ring_mb, count_only=count_only) as reception, _announced(ready_file):
+        reception.begin()
+        ended_by, quiet = reception.until_the_end(duration, idle)
+        return reception.result(ended_by, ended_by in CEASED or quiet >= idle)
+
+
+def check_limits(duration: float, idle: float, ring_mb: int, passes: int | None) -> None:
+    """Refuse what is out of range."""
     _check("duration", duration, 0 < duration <= MOST_SECONDS, f"It must be above 0, and at most {MOST_SECONDS:.0f}.")
     _check("idle", idle, 0 <= idle <= MOST_SECONDS, f"It must be from 0 to {MOST_SECONDS:.0f}.")
     _check("ring_mb", ring_mb, 1 <= ring_mb <= MOST_MB, f"It must be from 1 to {MOST_MB}.")
-    _check("loop", expected.passes, expected.passes is None or expected.passes > 0, "It must be 0 or more.")
-    link = read_link(interface)
-    interface = interface._replace(name=link["ifname"])
-    merging = merging_offloads(interface)
-    source = (_Counted if count_only else _Read)(interface, expected, ring_mb)
-    try:
-        with _announced(ready_file):
-            began, start = time.time(), time.monotonic()
-            ended_by, quiet = _until_the_end(source, start, duration, idle)
-            seconds, ended = time.monotonic() - start, time.time()
-            drops = source.drops()
-    finally:
-        source.close()
-    others = None
-    with contextlib.suppress(TrafficgenError, KeyError):
-        others = read_link(interface)["counters"]["rx_packets"] - link["counters"]["rx_packets"]
-    over = ended_by in ("all", "idle") or quiet >= idle
-    result = {
-        "test": expected.test,
-        "interface": interface.name,
-        "netns": interface.netns,
-        "began": began,
-        "ended": ended,
-        "seconds": seconds,
-        "ended_by": ended_by,
-        "socket_drops": drops,
-        "interface_packets": others,
-        **source.tally.figures(drops, over),
-    }
-    if count_only:
-        result.update(dict.fromkeys(_NOT_COUNTED), arrived=source.arrived, streams=[])
-    result["notes"] = notes(result, over, merging)
-    return result
+    _check("loop", passes, passes is None or passes > 0, "It must be 0 or more.")
 
 
 def _check(name: str, value: Any, right: bool, remedy: str) -> None:
@@ -231,6 +238,10 @@ class _Read:
         """Wait, so long at most; whether the interface is still up."""
         return self._socket.wait(seconds)
 
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Let it go."""
         self._socket.close()
@@ -245,7 +256,9 @@ class _Counted(_Read):
 
     def take(self, until: float) -> None:
         """Read the count."""
-        self._arrived = self._count.arrived
+        before, self._arrived = self._arrived, self._count.arrived
+        if self._arrived > before:
+            self.tally.timeline.add(time.time_ns(), self._arrived - before)
 
     @property
     def arrived(self) -> int:
@@ -261,23 +274,84 @@ class _Counted(_Read):
         return 0
 
 
-def _until_the_end(source: _Read, start: float, duration: float, idle: float) -> tuple[str, float]:
-    """Take frames until one of the ends; which it was, and for how many seconds no frame of the test had come then."""
-    last = start
-    while True:
-        seen = source.arrived
-        source.take(start + duration)
-        now = time.monotonic()
-        if source.arrived > seen:
-            last = now
-        quiet = now - last
-        if now - start >= duration:
-            return "duration", quiet
-        patience = _AFTER_ALL if source.complete() else idle
-        if source.arrived and quiet >= min(patience, idle):
-            return "all" if source.complete() else "idle", quiet
-        if not source.wait(min(_AFTER_ALL / 2, duration - (now - start))):
-            return "interface_down", quiet
+class Reception:
+    """An interface on which the frames of a test are listened for, until it is closed."""
+
+    def __init__(self, interface: Interface, expected: Expected, ring_mb: int, *, count_only: bool) -> None:
+        self._link = read_link(interface)
+        self._interface = interface._replace(name=self._link["ifname"])
+        self._merging = merging_offloads(self._interface)
+        self._test, self._counted = expected.test, count_only
+        self._source = (_Counted if count_only else _Read)(self._interface, expected, ring_mb)
+        self.begin()
+
+    def __enter__(self) -> Reception:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._source.close()
+
+    def fileno(self) -> int:
+        """Its socket's descriptor."""
+        return self._source.fileno()
+
+    def begin(self) -> None:
+        """Its time begins now."""
+        self._began, self._start = time.time(), time.monotonic()
+
+    def told(self, frames: int) -> None:
+        """So many frames were sent, marked or not."""
+        self._source.tally.told(frames)
+
+    def until_the_end(
+        self, duration: float, idle: float, *, all_left: bool = False, asked: Callable[[], bool] = lambda: False
+    ) -> tuple[str, float]:
+        """Take frames until one of the ends; which it was, and for how many seconds no frame of the test had come then.
+
+        :param all_left: whether nothing is sent any more; else the wait for quiet begins with the first frame.
+        :param asked: whether to end now, as ``asked``.
+        """
+        source, last = self._source, time.monotonic() if all_left else self._start
+        while True:
+            seen = source.arrived
+            source.take(self._start + duration)
+            now = time.monotonic()
+            if source.arrived > seen:
+                last = now
+            quiet = now - last
+            if now - self._start >= duration:
+                return "duration", quiet
+            patience = _AFTER_ALL if source.complete() else idle
+            if (source.arrived or all_left) and quiet >= min(patience, idle):
+                return "all" if source.complete() else "idle", quiet
+            if asked():
+                return "asked", quiet
+            if not source.wait(min(_AFTER_ALL / 2, duration - (now - self._start))):
+                return "interface_down", quiet
+
+    def result(self, ended_by: str, over: bool) -> dict[str, Any]:
+        """The tree that the module documents; ``over``: whether the frames had ceased."""
+        source = self._source
+        seconds, drops, others = time.monotonic() - self._start, source.drops(), None
+        with contextlib.suppress(TrafficgenError, KeyError):
+            others = read_link(self._interface)["counters"]["rx_packets"] - self._link["counters"]["rx_packets"]
+        found = {
+            "test": self._test,
+            "interface": self._interface.name,
+            "netns": self._interface.netns,
+            "began": self._began,
+            "ended": time.time(),
+            "seconds": seconds,
+            "ended_by": ended_by,
+            "count_only": self._counted,
+            "socket_drops": drops,
+            "interface_packets": others,
+            **source.tally.figures(drops, over),
+        }
+        if self._counted:
+            found.update(dict.fromkeys(_NOT_COUNTED), arrived=source.arrived, streams=[])
+        found["notes"] = notes(found, over, self._merging)
+        return found
 
 
 @contextlib.contextmanager

@@ -174,6 +174,10 @@ class _MarkSocket(ABC):
                 return False
         return True
 
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Let it go."""
         self._socket.close()

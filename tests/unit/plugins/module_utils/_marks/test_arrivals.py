@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the wirespeed.trafficgen developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of numbers that arrive: the examples of RFC 4737 and RFC 5560, and the same by their definitions."""
+"""What is told of numbers that arrive: examples like those of RFC 4737, and the same by the definitions of RFC 4737 and
+RFC 5560."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def from_one(numbers):
     return [number - 1 for number in numbers]
 
 
-# Section 7 of RFC 4737, tables 1 to 3: the order of arrival, how many are reordered, and the largest extent.
+# The cases of RFC 4737's section 7: the order of arrival, how many are reordered, and the largest extent. That these
+# follow from the definitions is tested below.
 RFC4737 = {
     "packet 4": ([1, 2, 3, 5, 6, 7, 8, 4, 9, 10], 1, 4),
     "packets 5 and 6": ([1, 2, 3, 4, 7, 5, 6, 8, 9, 10], 2, 2),
@@ -37,7 +39,7 @@ RFC4737 = {
 
 
 @pytest.mark.parametrize("name", RFC4737)
-def test_the_examples_of_rfc_4737(name):
+def test_one_two_and_three_reordered(name):
     numbers, reordered, extent = RFC4737[name]
     said = told(from_one(numbers), marked=len(numbers))
     assert (said["reordered"], said["largest_extent"]) == (reordered, extent)
@@ -46,7 +48,7 @@ def test_the_examples_of_rfc_4737(name):
 
 
 def test_the_late_time_of_rfc_4737():
-    """Packet 4 of table 1 comes 4 ms after packet 5, the first with a higher number."""
+    """Packet 4 comes 4 ms after packet 5, the first with a higher number."""
     assert told(from_one(RFC4737["packet 4"][0]))["largest_late_seconds"] == pytest.approx(0.004)
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 import time
@@ -21,45 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receiv
     receive,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.ring import MarkRing
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inside
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import read_traffic
-
-UDP = {"layers": ["Ether", "IP", {"UDP": {"dport": "1-60000"}}], "size": 64}
-TCP = {"layers": ["Ether", "IP", {"TCP": {"dport": "1-60000"}}], "size": 64}
-
-
-def frames(*streams, test=7):
-    traffic, _link_type, _nanoseconds = read_traffic(list(streams), 0, test)
-    found = []
-    for block in traffic.blocks():
-        data, at = bytes(block), 0
-        while at < len(data):
-            length = int.from_bytes(data[at + 8 : at + 12], "little")
-            found.append(data[at + 16 : at + 16 + length])
-            at += 16 + length
-    return found
-
-
-def marks(*marked, test=7):
-    return {"test": test, "streams": [{"stream": n, "name": None, "marked": one} for n, one in enumerate(marked)]}
-
-
-@pytest.fixture
-def wire(netns, tmp_path):
-    """The receiving interface, a function that sends frames to it, and a path for the receiver's sign."""
-    for name in ("tga0", "tga1"):
-        subprocess.run(["ip", "-n", netns, "link", "set", name, "addrgenmode", "none", "up"], check=True)
-    with inside(netns):
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        sender.bind(("tga0", 0))
-
-    def send(some):
-        for frame in some:
-            sender.send(frame)
-
-    yield Interface("tga1", netns), send, tmp_path / "ready"
-    sender.close()
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._marks.made import TCP, UDP, frames, marks
 
 
 def received(wire, some, expected, **options):

@@ -1,0 +1,148 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A receiver in the background, over a real veth: what it tells, and that it always ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks import background
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receive import read_expected
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._marks.made import UDP, frames, marks
+
+
+@pytest.fixture
+def started():
+    """Starts receivers, and ends those that are left."""
+    processes = []
+
+    def start(interface, marked, *, duration=20.0, count_only=False, passes=None, numbered=False):
+        expected = read_expected(marked, passes, numbered)
+        said = background.start(interface, expected, duration=duration, ring_mb=4, count_only=count_only)
+        processes.append(said["process"])
+        return said["receiver"]
+
+    yield start
+    for process in processes:
+        # Where it is the test's own child, nobody else takes its status.
+        until = time.monotonic() + 25
+        while os.waitpid(process, os.WNOHANG) == (0, 0):
+            assert time.monotonic() < until, "it has not ended"
+            time.sleep(0.01)
+
+
+def test_it_tells_what_came_of_what_was_sent_and_ends(wire, started):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    send([*frames({**UDP, "count": 100}) * 2][:150])
+    began = time.monotonic()
+    told = background.ask(receiver, 150, 2.0)
+    assert time.monotonic() - began < 1.5  # all have come: it does not wait for more
+    assert (told["sent"], told["received"], told["lost"], told["ended_by"]) == (150, 150, 0, "all")
+    assert told["streams"][0]["sent"] == 150
+    assert sum(told["timeline"]["frames"]) == 150
+    with pytest.raises(TrafficgenError, match="did not answer"):
+        background.ask(receiver, 150, 0.1)
+
+
+def test_what_is_missing_is_waited_for(wire, started):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    send(frames({**UDP, "count": 100})[:90])
+    began = time.monotonic()
+    told = background.ask(receiver, 100, 0.5)
+    assert 0.5 <= time.monotonic() - began < 3
+    assert (told["lost"], told["lost_ratio"], told["ended_by"]) == (10, 0.1, "idle")
+
+
+def test_nothing_came_and_nothing_was_sent(wire, started):
+    interface, _send, _ready = wire
+    assert background.ask(started(interface, marks(100)), 0, 0.2)["lost"] == 0
+    told = background.ask(started(interface, marks(100)), 40, 0.2)
+    assert (told["lost"], told["timeline"]) == (40, None)
+    assert "No frame with a mark of test 7 arrived" in told["notes"][0]
+
+
+def test_frames_without_a_mark_in_the_middle_of_a_pass(wire, started):
+    """How many of the last, broken pass are marked is not known."""
+    interface, send, _ready = wire
+    some = frames({**UDP, "count": 100})
+    receiver = started(interface, marks(100, unmarked=100))
+    send([*some, *some])
+    told = background.ask(receiver, 400, 0.3)
+    assert (told["sent"], told["lost"]) == (200, 0)
+    receiver = started(interface, marks(100, unmarked=100))
+    send([*some, *some[:-10]])
+    told = background.ask(receiver, 395, 0.3)
+    assert (told["sent"], told["received"], told["lost"]) == (None, 190, 0)
+
+
+def test_several_streams_in_the_middle_of_a_pass(wire, started):
+    interface, send, _ready = wire
+    some = frames({**UDP, "count": 50, "weight": 1}, {**UDP, "count": 50, "weight": 1})
+    receiver = started(interface, marks(50, 50))
+    send([*some, *some[:20]])
+    told = background.ask(receiver, 130, 0.3)
+    assert (told["sent"], told["received"], told["lost"]) == (130, 120, 10)
+    assert [one["sent"] for one in told["streams"]] == [None, None]
+
+
+def test_the_kernel_s_count(wire, started):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100), count_only=True)
+    send(frames({**UDP, "count": 100}) * 3)
+    told = background.ask(receiver, 300, 0.5)
+    assert (told["sent"], told["arrived"], told["lost"], told["count_only"]) == (300, 300, None, True)
+    assert sum(told["timeline"]["frames"]) == 300
+
+
+def test_it_ends_after_its_time_if_nobody_asks(wire, started):
+    interface, _send, _ready = wire
+    receiver = started(interface, marks(100), duration=0.3)
+    time.sleep(0.5)
+    with pytest.raises(TrafficgenError, match=r"did not answer.*Did its duration end"):
+        background.ask(receiver, 0, 0.1)
+
+
+def test_an_interface_that_is_gone(wire, started, netns):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    send(frames({**UDP, "count": 100})[:30])
+    time.sleep(0.1)
+    subprocess.run(["ip", "-n", netns, "link", "del", "tga1"], check=True)
+    told = background.ask(receiver, 100, 0.2)
+    assert (told["received"], told["interface_packets"], told["ended_by"]) == (30, None, "interface_down")
+
+
+def test_another_name_than_a_receiver_s():
+    with pytest.raises(TrafficgenError, match="Give what started returned"):
+        background.ask("../run", 0, 0.1)
+
+
+def test_who_hangs_up_does_not_end_it(wire, started):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(f"\0trafficgen-marks-{receiver}")
+    send(frames({**UDP, "count": 100}))
+    assert background.ask(receiver, 100, 0.3)["lost"] == 0
+
+
+def test_numbers_that_go_on_from_pass_to_pass(wire, started):
+    """More than half a pass is lost in a row, which a repeated file could not tell."""
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100), numbered=True)
+    long = frames({**UDP, "count": 300})
+    send(long[:20])
+    time.sleep(0.05)
+    send(long[180:290])
+    told = background.ask(receiver, 290, 0.3)
+    assert (told["sent"], told["received"], told["lost"], told["duplicates"]) == (290, 130, 160, 0)
+    assert told["streams"][0]["longest_gap"]["missing"] == 160
