@@ -12,7 +12,8 @@ _LONGEST = 2000  # characters of a part: wrong input may be a megabyte
 
 
 def _short(part: str) -> str:
-    return part if len(part) <= _LONGEST else f"{part[: _LONGEST // 2]} … {part[-_LONGEST // 2 :]}"
+    half = _LONGEST // 2
+    return part if len(part) <= _LONGEST else f"{part[:half]} … {part[-half:]}"
 
 
 class TrafficgenError(Exception):

@@ -40,6 +40,12 @@ def progression(start: int, step: int, width: int, count: int) -> bytes:
     return (ones(width, count) * start + iota(width, count) * step).to_bytes(width * count, "little")
 
 
+def word(data: bytes, at: int) -> int:
+    """The 16 bits that begin at a place."""
+    end = at + 2
+    return int.from_bytes(data[at:end], "big")
+
+
 def word_sums(columns: list[bytes]) -> int:
     """The sum of the 16-bit words of a field, per frame, in :data:`SUM_LANE` lanes.
 

@@ -72,7 +72,8 @@ def _child(work: Callable[[], Any], writing: int, cpu_seconds: int, memory: int)
             answer = json.dumps({"what": f"{type(error).__name__}: {' '.join(str(error).split())}"})
         rest = answer.encode()
         while rest:
-            rest = rest[os.write(writing, rest) :]
+            written = os.write(writing, rest)
+            rest = rest[written:]
         status = 0
     finally:
         os._exit(status)

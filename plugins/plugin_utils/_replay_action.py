@@ -73,11 +73,8 @@ class ReplayAction(ActionBase):
             pace = None
         # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made
         # anyway.
-        if (
-            pace is not None
-            and not self._is_pipelining_enabled("new", False)
-            and self._connection._shell.tmpdir is None
-        ):
+        needs_folder = not self._is_pipelining_enabled("new", False) and self._connection._shell.tmpdir is None
+        if pace is not None and needs_folder:
             self._make_tmp_path()
         if pace is not None:
             try:

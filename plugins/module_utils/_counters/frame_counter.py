@@ -43,7 +43,7 @@ def normal_mac(mac: str) -> str:
     from them.
     """
     digits = re.sub(r"[:.-]", "", str(mac).strip().lower())
-    normal = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    normal = ":".join(map("".join, zip(digits[:12:2], digits[1:12:2])))
     if len(digits) != 12 or not _MAC.fullmatch(normal):
         raise TrafficgenError(
             "not a MAC address", on=repr(mac), remedy="Write it as six pairs of hex digits: 02:00:00:00:00:01."

@@ -113,7 +113,7 @@ def _request(wanted: bytes) -> bytes:
 
 
 def _told(message: bytes) -> dict[int, bytes]:
-    return attributes(message[_HEADER.size :])
+    return attributes(message, _HEADER.size)
 
 
 def _number(value: bytes) -> int:

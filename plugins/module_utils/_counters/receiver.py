@@ -163,12 +163,9 @@ class Receiver:
 
     def _until(self, seconds: float, watch: Watch) -> None:
         """Sleep until the run with missing frames is that long ago, or it is time to start."""
-        while (
-            (missed := self._missed()) is not None
-            and missed < seconds
-            and self._time_left() > 0
-            and watch.why() is None
-        ):
+        while (missed := self._missed()) is not None and missed < seconds:
+            if self._time_left() <= 0 or watch.why() is not None:
+                return
             watch.beat()
             watch.wait(min(seconds - missed, self._time_left()))
 

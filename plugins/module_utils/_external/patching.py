@@ -14,6 +14,7 @@ import difflib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ def fitted(section: FilePatch, source: str) -> FilePatch:
         if not _places(lines, old):
             places = _places(plain, [_COMMENT.sub(r"\1\n", line) for line in old])
             if len(places) == 1:
-                there = iter(lines[places[0] : places[0] + len(old)])
+                there = islice(lines, places[0], None)
                 body = [line[0] + next(there) if line[0] in " -" else line for line in body]
         text += title + "".join(body)
     return FilePatch(section.path, text)
@@ -99,7 +100,7 @@ def fitted(section: FilePatch, source: str) -> FilePatch:
 def _places(lines: Sequence[str], wanted: Sequence[str]) -> list[int]:
     """Where these lines stand, one after another."""
     first = [place for place, line in enumerate(lines) if wanted and line == wanted[0]]
-    return [place for place in first if list(lines[place : place + len(wanted)]) == list(wanted)]
+    return [place for place in first if list(islice(lines, place, place + len(wanted))) == list(wanted)]
 
 
 def suffixed(makefile: str, name: str) -> str:
@@ -243,7 +244,7 @@ def _text(file: Path) -> str:
 
 def nearest(names: Sequence[str], name: str, version: str) -> list[str]:
     """The versions of netmap's patches to try: the newest of the older ones, then the oldest of the newer."""
-    others = sorted((one[len(f"intel--{name}--") :] for one in names), key=number)
+    others = sorted((one.removeprefix(f"intel--{name}--") for one in names), key=number)
     others = [one for one in others if re.fullmatch(r"[0-9.]+", one)]
     older = [one for one in others if number(one) < number(version)]
     newer = [one for one in others if number(one) > number(version)]

@@ -188,7 +188,8 @@ class _Output:
         head, tail = bytes(self._head), b"".join(self._tail)
         if self._dropped:
             head = head[: head.rfind(b"\n") + 1] or head
-            tail = b"[%d bytes left out]\n" % self._dropped + tail[tail.find(b"\n") + 1 :]
+            whole_lines = tail.find(b"\n") + 1
+            tail = b"[%d bytes left out]\n" % self._dropped + tail[whole_lines:]
         return (head + tail).decode("utf-8", "backslashreplace")
 
 
@@ -280,12 +281,13 @@ def supervise(
         all_of_them.extend(_Running(program, netns, mark) for program in programs)
         while running := [one for one in all_of_them if not one.has_ended()]:
             now = time.monotonic()
-            reason = (
-                watch.why()
-                or ("timeout" if now >= deadline else None)
-                or (OTHER_FAILED if any(one.failed() for one in all_of_them if one not in running) else None)
-                or (stop() if stop is not None and now >= ask else None)
-            )
+            reason = watch.why()
+            if not reason and now >= deadline:
+                reason = "timeout"
+            if not reason and any(one.failed() for one in all_of_them if one not in running):
+                reason = OTHER_FAILED
+            if not reason and stop is not None and now >= ask:
+                reason = stop()
             if now >= ask:
                 ask = now + 1.0
             if ended == "exited" and reason:

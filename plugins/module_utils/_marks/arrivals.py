@@ -40,8 +40,9 @@ class Copies:
             index, at = divmod(first, _CHUNK)
             some = min(count, _CHUNK - at)
             chunk = self._writable(index)
-            chunk[at : at + some] = _ONCE[:some]
-            if at + some == _CHUNK and chunk == _ONCE:
+            end = at + some
+            chunk[at:end] = _ONCE[:some]
+            if end == _CHUNK and chunk == _ONCE:
                 self._chunks[index] = _ONCE  # one for all
             first, count = first + some, count - some
 

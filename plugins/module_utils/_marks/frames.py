@@ -75,7 +75,8 @@ def _one_by_one(memory: Memory, at: int, count: int, test: int) -> Iterator[Run]
         end = at + start + _end(memory, at + start, captured, protocol)
         moment = seconds * 10**9 + nanoseconds
         try:
-            mark = read_mark(bytes(memory[max(at + start, end - LONG) : end]), test)
+            mark_at = max(at + start, end - LONG)
+            mark = read_mark(bytes(memory[mark_at:end]), test)
         except ValueError:
             yield Run(None, 1, [moment].__getitem__)
             mark = None
@@ -115,7 +116,8 @@ def _equal_frames(memory: Memory, at: int, count: int, test: int) -> list[Run] |
     if protocol in TAGS or not 0 < stride < 1 << 16:
         return None
     end = _end(memory, at + start, captured, protocol)
-    frame = bytes(memory[at + start + max(0, end - LONG) : at + start + end])
+    frame_at, frame_end = at + start + max(0, end - LONG), at + start + end
+    frame = bytes(memory[frame_at:frame_end])
     try:
         mark = read_mark(frame, test)
     except ValueError:
@@ -127,10 +129,11 @@ def _equal_frames(memory: Memory, at: int, count: int, test: int) -> list[Run] |
 
     def column(offset: int, some: int = count) -> bytes:
         first = at + offset
-        return bytes(memory[first : first + stride * (some - 1) + 1 : stride])
+        after = first + stride * (some - 1) + 1
+        return bytes(memory[first:after:stride])
 
     def same(offset: int, some: int = count) -> bool:
-        return column(offset, some) == memory[at + offset : at + offset + 1] * some
+        return column(offset, some) == memory[at + offset].to_bytes(1, "big") * some
 
     mark_at = start + end - length
     number_at = start + end - SHORT
@@ -141,9 +144,11 @@ def _equal_frames(memory: Memory, at: int, count: int, test: int) -> list[Run] |
     packed = bytearray(4 * count)
     checks = bytearray(4 * count)
     for byte in range(4):
-        packed[3 - byte :: 4] = column(number_at + byte)
+        place = 3 - byte
+        packed[place::4] = column(number_at + byte)
     for byte in range(2):
-        checks[1 - byte :: 4] = column(number_at + 4 + byte)
+        place = 1 - byte
+        checks[place::4] = column(number_at + 4 + byte)
     if not marks.are_whole(length, bytes(packed), bytes(checks)):
         return None
     if length == SHORT:

@@ -142,10 +142,8 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
 
     log = folder / "configure.log"
     # Without it, configure looks for the running kernel's sources, whatever kernel it builds for.
-    if (
-        run([str(source / "configure"), *parts["options"]], log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode
-        != 0
-    ):
+    configure = [str(source / "configure"), *parts["options"]]
+    if run(configure, log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode != 0:
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(read_text(log))
     log = folder / "make.log"

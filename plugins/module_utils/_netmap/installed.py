@@ -108,12 +108,8 @@ def version(root: str = "/", kernel: str | None = None) -> str | None:
     module = os.path.join(root, "sys/module/netmap")
     build = builds(root).get(kernel or os.uname().release)
     commit = commit_of(build["stamp"]) if build and is_loaded_one(build, root) else None
-    return (
-        read_text(os.path.join(module, "version"))
-        or commit
-        or read_text(os.path.join(module, "srcversion"))
-        or loaded_build_id(root)
-    )
+    own = read_text(os.path.join(module, "version"))
+    return own or commit or read_text(os.path.join(module, "srcversion")) or loaded_build_id(root)
 
 
 def loaded_build_id(root: str) -> str | None:

@@ -104,6 +104,7 @@ USAGE = """Usage: trafficgen-netmap COMMAND
 def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The PCI addresses of the devices named, by address or interface, and what is wrong with them."""
     addresses, problems = [], []
+    asked = [name.removesuffix(".c") for name in asked_drivers(settings)]
     for name in settings["native_devices"]:
         address = name
         if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", name):
@@ -122,11 +123,7 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
         driver = driver_of(host, address)
         if driver in NOT_BESIDE and driver not in [one["name"] for one in settings["external_drivers"]]:
             problems.append(not_beside(name, driver))
-        elif (
-            driver
-            and stock_name(driver, settings) == driver
-            and driver not in [name.removesuffix(".c") for name in asked_drivers(settings)]
-        ):
+        elif driver and stock_name(driver, settings) == driver and driver not in asked:
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")
         if stock_name(driver, settings) == driver and (problem := device_problem(host, settings, address)):
             problems.append(f"netmap_native_devices: {problem}")

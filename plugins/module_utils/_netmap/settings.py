@@ -191,19 +191,18 @@ def read_stamp(host: Host, kernel: str) -> dict[str, Any]:
 
 def stamped_kernels(host: Host) -> list[str]:
     """The kernels something was built for."""
-    return sorted(Path(path).stem[len("netmap-") :] for path in glob.glob(str(host.stamp("*"))))
+    return sorted(Path(path).stem.removeprefix("netmap-") for path in glob.glob(str(host.stamp("*"))))
 
 
 def is_built(host: Host, settings: Mapping[str, Any], kernel: str) -> bool:
     """Whether the kernel's installed build is the requested one and unchanged."""
     stamp = read_stamp(host, kernel)
     files = stamp.get("files") or {}
-    return (
-        stamp.get("key") == key_of(inputs(host, settings, kernel))
-        and bool(files)
-        and all(sha256(host.path(path)) == digest for path, digest in files.items())
-        and all(host.path(path).exists() for path in stamp.get("apps", []))
-    )
+    if not files or stamp.get("key") != key_of(inputs(host, settings, kernel)):
+        return False
+    if any(sha256(host.path(path)) != digest for path, digest in files.items()):
+        return False
+    return all(host.path(path).exists() for path in stamp.get("apps", []))
 
 
 def stock_name(driver: str, settings: Mapping[str, Any]) -> str:

@@ -56,13 +56,10 @@ def source_state(host: Host, settings: Mapping[str, Any]) -> str:
     ours = (folder / ".git" / MARK).exists()
     if not (folder / ".git").exists() or not shutil.which("git"):
         return "foreign" if not ours else "fetch"
-    clean = (
-        git(host, settings, "rev-parse", "HEAD").stdout.strip() == settings["version"]
-        and git(host, settings, "status", "--porcelain", "--untracked-files=no").stdout == ""
-        # configure refuses a separate build folder while this exists.
-        and not (folder / "LINUX/netmap_linux_config.h").exists()
-    )
-    if clean:
+    here = git(host, settings, "rev-parse", "HEAD").stdout.strip() == settings["version"]
+    # configure refuses a separate build folder while this exists.
+    configured = (folder / "LINUX/netmap_linux_config.h").exists()
+    if here and not configured and not git(host, settings, "status", "--porcelain", "--untracked-files=no").stdout:
         return "ready"
     return "fetch" if ours else "foreign"
 

@@ -19,6 +19,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
@@ -150,7 +151,7 @@ def read_statistics(interface: Interface) -> dict[str, int]:
     found = _exchange(_GET_STATISTICS, [len(names), *[0] * room], interface) if names else None
     if found is None:
         return {}
-    values = array.array("Q", array.array("I", found[1 : 1 + room]).tobytes())
+    values = array.array("Q", array.array("I", found[1:][:room]).tobytes())
     statistics: dict[str, int] = {}
     seen: dict[str, int] = {}
     for name, value in zip(names, values[: found[0]]):
@@ -221,7 +222,7 @@ def _features(interface: Interface) -> tuple[list[str], list[list[int]]]:
     found = _exchange(_GET_FEATURES, [count, *[0] * 4 * count], interface)
     if found is None or not names:
         raise TrafficgenError("its offloads could not be read", on=interface.name)
-    return names, [found[1 + 4 * block : 5 + 4 * block] for block in range(count)]
+    return names, [list(islice(found, 1 + 4 * block, 5 + 4 * block)) for block in range(count)]
 
 
 def _strings(kind: int, interface: Interface) -> list[str]:
@@ -235,9 +236,10 @@ def _strings(kind: int, interface: Interface) -> list[str]:
     if found is None:
         return []
     said = array.array("I", found[2:]).tobytes()
+    each = struct.iter_unpack(f"{_STRING}s", said)
     return [
-        said[at : at + _STRING].partition(b"\0")[0].decode("utf-8", "replace").strip()
-        for at in range(0, _STRING * min(found[1], counts[3] + _SPARE), _STRING)
+        name.partition(b"\0")[0].decode("utf-8", "replace").strip()
+        for (name,) in islice(each, min(found[1], counts[3] + _SPARE))
     ]
 
 

@@ -18,6 +18,7 @@ import contextlib
 import errno
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -259,7 +260,7 @@ def _other_connections(proc: str) -> list[Connection]:
         Connection(_from_hex(local), _from_hex(remote), own=False)
         for _number, local, remote, state, *more in rows
         if state == _ESTABLISHED
-        and (_port(local) == _SSH_PORT or (_port(local) in listens and f"socket:[{more[5]}]" in sockets))
+        if (_port(local) == _SSH_PORT or (_port(local) in listens and f"socket:[{more[5]}]" in sockets))
     ]
     return list(dict.fromkeys(found))
 
@@ -301,7 +302,7 @@ def _ways_back(connections: Iterable[Connection], route: Netlink, names: Mapping
 def _from_hex(text: str) -> str:
     """An address in /proc/net/tcp or tcp6: words of 32 bits in this machine's byte order."""
     digits = text.partition(":")[0]
-    words = [int(digits[index : index + 8], 16).to_bytes(4, sys.byteorder) for index in range(0, len(digits), 8)]
+    words = [int(word, 16).to_bytes(4, sys.byteorder) for word in re.findall(".{1,8}", digits)]
     return _normal(str(ipaddress.ip_address(b"".join(words))))
 
 

@@ -28,12 +28,8 @@ def check_interface(name: str, parameter: str = "", longest: int = LONGEST_ALTER
     :param parameter: the user's parameter that holds the name.
     """
     # Printable text can be encoded in UTF-8.
-    if (
-        not re.fullmatch(r"[^\s/:%-][^\s/:%]*", name)
-        or not name.isprintable()
-        or name in (".", "..", "*")
-        or len(name.encode()) > longest
-    ):
+    allowed = re.fullmatch(r"[^\s/:%-][^\s/:%]*", name) and name not in (".", "..", "*")
+    if not allowed or not name.isprintable() or len(name.encode()) > longest:
         raise TrafficgenError(
             "not a name of an interface",
             on=f"{parameter} {name!r}".strip(),

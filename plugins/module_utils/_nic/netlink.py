@@ -118,7 +118,8 @@ def messages(data: bytes) -> Iterator[Message]:
         length, kind, flags, sequence, _port = _HEADER.unpack_from(data, at)
         if length < _HEADER.size:
             return
-        yield Message(kind, flags, sequence, data[at + _HEADER.size : at + length])
+        payload, end = at + _HEADER.size, at + length
+        yield Message(kind, flags, sequence, data[payload:end])
         at += _aligned(length)
 
 
@@ -156,13 +157,17 @@ def every_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
         length, kind = _ATTRIBUTE.unpack_from(data, at)
         if length < _ATTRIBUTE.size:
             return
-        yield kind & _TYPE, data[at + _ATTRIBUTE.size : at + length]
+        value, end = at + _ATTRIBUTE.size, at + length
+        yield kind & _TYPE, data[value:end]
         at += _aligned(length)
 
 
-def attributes(data: bytes) -> dict[int, bytes]:
-    """The attributes by their types, nested ones as they stand."""
-    return dict(every_attribute(data))
+def attributes(data: bytes, behind: int = 0) -> dict[int, bytes]:
+    """The attributes by their types, nested ones as they stand.
+
+    :param behind: the size of the header before them.
+    """
+    return dict(every_attribute(data[behind:]))
 
 
 def genl(command: int, payload: bytes = b"", version: int = 1) -> bytes:
@@ -172,7 +177,7 @@ def genl(command: int, payload: bytes = b"", version: int = 1) -> bytes:
 
 def genl_attributes(answer: bytes) -> dict[int, bytes]:
     """The attributes of an answer of generic netlink."""
-    return attributes(answer[_GENL.size :])
+    return attributes(answer, _GENL.size)
 
 
 def number(value: bytes) -> int:

@@ -129,7 +129,7 @@ def parse_link(answer: bytes) -> dict[str, Any]:
     """A message about a link. ``counters`` has the names of /sys/class/net/IF/statistics, ``xdp`` the
     XDP programs on it."""
     _family, arp_type, index, bits, _change = _IFINFO.unpack_from(answer)
-    found = attributes(answer[_IFINFO.size :])
+    found = attributes(answer, _IFINFO.size)
     told: dict[str, Any] = {
         "ifindex": index,
         "flags": [name for name, bit in _FLAGS.items() if bits & bit],
@@ -160,7 +160,7 @@ def addresses(route: Netlink) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {}
     for _kind, answer in route.list(_GET_ADDRESS, _IFADDR.pack(0, 0, 0, 0, 0)):
         _family, length, _flags, scope, index = _IFADDR.unpack_from(answer)
-        told = attributes(answer[_IFADDR.size :])
+        told = attributes(answer, _IFADDR.size)
         local = told.get(_IFA_LOCAL) or told.get(_IFA_ADDRESS)
         if local and len(local) in (4, 16):
             found.setdefault(index, []).append(
@@ -180,7 +180,7 @@ def default_routes(route: Netlink, family: int) -> list[dict[str, Any]]:
         of, length, _source, _tos, _table, _protocol, _scope, kind, flags = _RTMSG.unpack_from(answer)
         # A kernel without the family lists what it has.
         if of == family and length == 0 and not flags & _CLONED:
-            found.append({"type": _ROUTE_TYPES.get(kind, str(kind)), "ways": _ways(answer[_RTMSG.size :])})
+            found.append({"type": _ROUTE_TYPES.get(kind, str(kind)), "ways": _ways(answer)})
     return found
 
 
@@ -194,11 +194,11 @@ def way(route: Netlink, peer: str, at: str) -> int | None:
         2 if to.version == 4 else 10, to.max_prefixlen, source.max_prefixlen, 0, 0, 0, 0, 0, _LOOKUP_TABLE
     )
     answer = route.ask(_GET_ROUTE, request + attribute(_RTA_DST, to.packed) + attribute(_RTA_SRC, source.packed))
-    return next(iter(_ways(answer[_RTMSG.size :])), None)
+    return next(iter(_ways(answer)), None)
 
 
-def _ways(data: bytes) -> list[int]:
-    found = attributes(data)
+def _ways(answer: bytes) -> list[int]:
+    found = attributes(answer, _RTMSG.size)
     ways = [number(found[_RTA_OIF])] if _RTA_OIF in found else []
     hops = found.get(_RTA_MULTIPATH, b"")
     while len(hops) >= _NEXT_HOP.size:
@@ -206,7 +206,8 @@ def _ways(data: bytes) -> list[int]:
         ways.append(index)
         if length < _NEXT_HOP.size:
             break
-        hops = hops[(length + 3) & ~3 :]
+        following = (length + 3) & ~3
+        hops = hops[following:]
     return ways
 
 
@@ -221,7 +222,7 @@ def root_qdisc(route: Netlink, index: int) -> tuple[str, int] | None:
 
 def parse_qdisc(answer: bytes) -> tuple[str, int]:
     """A message about a qdisc."""
-    found = attributes(answer[_TCMSG.size :])
+    found = attributes(answer, _TCMSG.size)
     queue = dict(every_attribute(found.get(_TCA_STATS2, b""))).get(_STATS_QUEUE)
     waiting = queue if queue is not None else found.get(_TCA_STATS, b"")[_QUEUE_AT:]
     return text(found.get(_TCA_KIND, b"")), _QUEUE.unpack_from(waiting.ljust(_QUEUE.size, b"\0"))[0]

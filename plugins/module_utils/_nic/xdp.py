@@ -169,7 +169,7 @@ def parse_sockets(answers: Iterable[bytes], ifindex: int) -> list[Socket]:
     found = []
     for answer in answers:
         _family, _type, inode, _cookie = _DIAG_MESSAGE.unpack_from(answer)
-        told = attributes(answer[_DIAG_MESSAGE.size :])
+        told = attributes(answer, _DIAG_MESSAGE.size)
         at, queue = struct.unpack("=II", told.get(_DIAG_INFO, bytes(8)))
         if at == ifindex:
             umem = _UMEM.unpack_from(told.get(_DIAG_UMEM, b"").ljust(_UMEM.size, b"\0"))

@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._lanes import word
 
 MAGIC_MICROSECONDS = 0xA1B2C3D4
 MAGIC_NANOSECONDS = 0xA1B23C4D
@@ -205,12 +206,8 @@ def is_bare_ip(frame: bytes, original: int) -> bool:
     """
     for at in _IP_BEHIND:
         if len(frame) >= at + 20 and frame[at] >> 4 == 4 and frame[at] & 15 >= 5:
-            if int.from_bytes(frame[at + 2 : at + 4], "big") == original - at:
+            if word(frame, at + 2) == original - at:
                 return True
-        elif (
-            len(frame) >= at + 40
-            and frame[at] >> 4 == 6
-            and int.from_bytes(frame[at + 4 : at + 6], "big") + 40 == original - at
-        ):
+        elif len(frame) >= at + 40 and frame[at] >> 4 == 6 and word(frame, at + 4) + 40 == original - at:
             return True
     return False

@@ -75,7 +75,7 @@ def _box(stream: Stream, link_type: int) -> _Box | None:
             if axis.stride not in strides:
                 strides.append(axis.stride)
             parts.append((place, axis.numbers.ranges, strides.index(axis.stride)))
-            cleared[place.offset : place.offset + place.width] = bytes(place.width)
+            cleared[slice(place.offset, place.offset + place.width)] = bytes(place.width)
     return _Box(stream, b"".join(cleared[part] for part in slices), tuple(axes), tuple(parts))
 
 

@@ -223,7 +223,8 @@ def same_bytes(block: bytes, first: int, step: int, count: int, offsets: Iterabl
     """
     for offset in offsets:
         start = first + offset
-        column = block[start : start + (count - 1) * step + 1 : step]
+        after = start + (count - 1) * step + 1
+        column = block[start:after:step]
         if column != column[:1] * count:
             count -= len(column.lstrip(column[:1]))
     return count
@@ -302,7 +303,8 @@ class FlowCounter:
                 known = family.shapes.get(family.unpack_from(block, offset))
                 if known is not None and known.shortest <= length <= known.longest:
                     return known
-        shape = _Shape(layout(block[offset : offset + length], self._link_type))
+        end = offset + length
+        shape = _Shape(layout(block[offset:end], self._link_type))
         family = self._family(shape.decisive)
         if len(family.shapes) >= self._SHAPES:
             family.shapes.clear()
@@ -342,7 +344,8 @@ class FlowCounter:
             looked = min(window, count)
             same = same_bytes(block, first + lead, step, looked, shape.decisive)
             if shape.has_key:
-                self._keys.update(shape.keys(memoryview(block)[first : first + same * step], step, lead))
+                end = first + same * step
+                self._keys.update(shape.keys(memoryview(block)[first:end], step, lead))
             first += same * step
             count -= same
             window *= 16

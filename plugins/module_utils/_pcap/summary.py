@@ -149,9 +149,11 @@ class _Scan:
             if add_flow is not None:
                 add_flow(block, at + 16, size)
             if self.macs is not None:
-                self._add_mac(block[at + 22 : at + 16 + min(size, 14)])
+                source, source_end = at + 22, at + 16 + min(size, 14)
+                self._add_mac(block[source:source_end])
             if bare_ip:
-                bare_ip = is_bare_ip(block[at + 16 : at + 16 + min(size, 56)], original)
+                start, looked = at + 16, at + 16 + min(size, 56)
+                bare_ip = is_bare_ip(block[start:looked], original)
             at = following
         if at and self.first < 0:
             self.first = _as_number(*unpack(block, 0)[:2])
@@ -183,10 +185,11 @@ class _Scan:
         if self.macs is not None and step >= 28:
             end = min(step, 30)
             if same_bytes(block, first, step, count, range(22, end)) == count:
-                self._add_mac(block[first + 22 : first + end])
+                self._add_mac(struct.unpack_from(f"{end - 22}s", block, first + 22)[0])
             else:
                 form = struct.Struct(f"22x{end - 22}s{step - end}x")
-                for mac in set(map(itemgetter(0), form.iter_unpack(memoryview(block)[first : first + count * step]))):
+                after = first + count * step
+                for mac in set(map(itemgetter(0), form.iter_unpack(memoryview(block)[first:after]))):
                     self._add_mac(mac)
         return count
 
@@ -197,7 +200,8 @@ class _Scan:
         little = self.header.order == "<"
         for place in range(8):
             column = (place + 4) % 8 if little else place  # the fraction, which stands second, is the lower half
-            joined[place::8] = block[first + column : end + column : step]
+            start, after = first + column, end + column
+            joined[place::8] = block[start:after:step]
         stamps = struct.unpack(f"{self.header.order}{count}Q", joined)
         if stamps[0] < self.last or list(stamps) != sorted(stamps):
             self.back += sum(map(operator.gt, (self.last, *stamps), stamps))
@@ -370,9 +374,11 @@ def summarize(
             scan = _Scan(header, flows, source_macs, path)
             digest.update(block)
             file_bytes = len(block)
-            rest = block[GLOBAL_HEADER.size :]
+            taken = GLOBAL_HEADER.size
+            rest = block[taken:]
             while True:
-                rest = rest[scan.feed(rest, file_bytes - len(rest)) :]
+                taken = scan.feed(rest, file_bytes - len(rest))
+                rest = rest[taken:]
                 block = file.read(_BLOCK)
                 if not block:
                     break

@@ -254,7 +254,8 @@ def write(
                 nonlocal total
                 view = memoryview(block)
                 while view:
-                    view = view[out.write(view) :]
+                    written = out.write(view)
+                    view = view[written:]
                 total += len(block)
 
             pump(blocks(), [put, digest.update])

@@ -38,9 +38,9 @@ class FlowSplit:
 def _both_ways(key: bytes) -> bytes:
     """A flow's key, the same for both directions: of an ICMP message, whose answer has another type, without that."""
     addresses = 32 if len(key) >= 33 else 8
-    half = addresses // 2
-    ends = [key[1 : 1 + half], key[1 + half : 1 + addresses]]
-    ports = b"" if key[0] in _ICMP else key[1 + addresses :]
+    middle, end = 1 + addresses // 2, 1 + addresses
+    ends = [key[1:middle], key[middle:end]]
+    ports = b"" if key[0] in _ICMP else key[end:]
     if len(ports) == 4:
         ends = [ends[0] + ports[:2], ends[1] + ports[2:]]
     return key[:1] + b"".join(sorted(ends))

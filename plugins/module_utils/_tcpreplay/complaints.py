@@ -228,7 +228,7 @@ def _said(text: str, found: re.Match[str]) -> str:
     """The lines of the complaint, without the place in the source."""
     start = text.rfind("\n", 0, found.start()) + 1
     end = text.find("\n", found.end())
-    line = text[start : end if end >= 0 else len(text)]
+    line = text[start:end] if end >= 0 else text[start:]
     return _one_line(_FATAL.sub(lambda fatal: fatal[1], line))
 
 

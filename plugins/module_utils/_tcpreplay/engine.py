@@ -218,17 +218,17 @@ class Tcpreplay(Engine):
     def describe(self, nic: NicState) -> dict[str, Any]:
         """The command and the program, and what it sends through."""
         plan = self.plan
+        in_flight_of_one = in_flight(
+            plan.injection_method,
+            plan.traffic.bytes / plan.traffic.packets,
+            None if nic.rings is None else nic.rings.tx,
+            _socket_buffer(),
+        )
         return {
             "command": self._command,
             "injection_method": plan.injection_method,
             "netmap_mode": plan.netmap_mode,
-            "in_flight_frames": plan.request.workers
-            * in_flight(
-                plan.injection_method,
-                plan.traffic.bytes / plan.traffic.packets,
-                None if nic.rings is None else nic.rings.tx,
-                _socket_buffer(),
-            ),
+            "in_flight_frames": plan.request.workers * in_flight_of_one,
             "tcpreplay_version": plan.version.version,
             "netmap_version": installed.version() if plan.netmap else None,
             "split": plan.request.split,

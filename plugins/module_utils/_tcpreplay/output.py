@@ -45,10 +45,13 @@ def _words(text: str) -> str:
 _RATE = re.compile(
     _words(r"Actual: # packets \(# bytes\) sent in ~ seconds") + r"(\.?)|" + _words(r"Rated: ~ Bps, ~ Mbps, ~ pps")
 )
+_SAYS_MORE = re.compile(r"\S")
 _FLOWS = re.compile(
-    _words(r"Flows: # flows, ")
-    + rf"(?:{_words('# unique, # expired, ')})?"
-    + _words("~ fps, #(?: unique)? flow packets, #(?: unique)? non-flow")
+    "{}(?:{})?{}".format(
+        _words("Flows: # flows, "),
+        _words("# unique, # expired, "),
+        _words("~ fps, #(?: unique)? flow packets, #(?: unique)? non-flow"),
+    )
 )
 # Not the first digits of "4,100".
 _WHOLE = r"(?![\d.,'_]{0,3}\d)"
@@ -142,7 +145,7 @@ def _devices(text: str, start: int, ending: str) -> list[dict[str, Any]]:
         device: dict[str, Any] = {"interface": _name(head[1], ending), **dict.fromkeys(_COUNTERS.values())}
         for found in _COUNTER.finditer(text, head.start(1), following.start() if following else len(text)):
             label = _COUNTERS[" ".join(found[1].split())]
-            if found[2] is None and text[found.end() :].strip():
+            if found[2] is None and _SAYS_MORE.search(text, found.end()):
                 raise _unreadable(text, found.start())
             if device[label] is not None:  # interleaved lines of two runs
                 raise _several()
@@ -157,8 +160,7 @@ def _ending(text: str, pairs: Sequence[_Pair]) -> str:
     """The character after ``Rated:`` with which a quoting tool ends a line, such as a quotation mark; else empty."""
     if not pairs:
         return ""
-    rest = text[pairs[-1].end : pairs[-1].end + 80].partition("\n")[0]
-    sign = rest.strip()[:1]
+    sign = _line_from(text, pairs[-1].end).strip()[:1]
     # A space or letters after it mean that the line lost its end.
     return "" if sign.isalnum() else sign
 
@@ -169,7 +171,8 @@ def _name(rest: str, ending: str) -> str:
     name = (quoted.split() or [""])[0]
     port = re.match(r"netmap:|vale[^\s:]*:", name)
     longest = _LONGEST_PORT if port else _LONGEST_NAME
-    if not name or "/" in name or len(name[port.end() if port else 0 :].encode("utf-8", "replace")) > longest:
+    own = name.removeprefix(port[0]) if port else name
+    if not name or "/" in name or len(own.encode("utf-8", "replace")) > longest:
         raise TrafficgenError(
             f"{(name or rest.strip())[:60]!r} is not an interface's name: another tool has quoted or cut this log",
             on="log",
@@ -186,8 +189,14 @@ def _several() -> TrafficgenError:
     )
 
 
+def _line_from(text: str, at: int) -> str:
+    """What stands at a place up to the end of its line, 80 characters at most."""
+    end = at + 80
+    return text[at:end].partition("\n")[0]
+
+
 def _unreadable(text: str, at: int) -> TrafficgenError:
-    line = " ".join(text[at : at + 80].partition("\n")[0].split())
+    line = " ".join(_line_from(text, at).split())
     return TrafficgenError(
         "cannot read a line in it", on="log", said=line, remedy="Give what tcpreplay printed, as it printed it."
     )
@@ -197,7 +206,8 @@ def _sources(text: str, starts: Iterable[int]) -> set[frozenset[str]]:
     """The source of lines, by the prefix another tool has put before them: host, container, file or process."""
     found = set()
     for start in starts:
-        before = text[max(0, start - 200) : start].rpartition("\n")[2]
+        at = max(0, start - 200)
+        before = text[at:start].rpartition("\n")[2]
         if not any(word in before for word in _STATISTICS):
             words = _CHANGING.sub(" ", before).split()
             found.add(
@@ -238,14 +248,13 @@ def _check_one_run(text: str, pairs: Sequence[_Pair]) -> bool:
         for name in ("packets", "bytes", "seconds")
     )
     started, complete = ([found.start() for found in form.finditer(text)] for form in (_STARTED, _COMPLETE))
-    if (
-        falling
-        or _DEVICE.search(text, first, last)
-        or max(len(started), len(complete), sum(1 for _found in _FLOWS.finditer(text, first))) > 1
-        or any(pair.start < at for pair in pairs for at in started)
-        or sum(pair.start > at for pair in pairs for at in complete) > 1
-        or len(_sources(text, whole)) > 1
-    ):
+    if falling or _DEVICE.search(text, first, last) or len(_sources(text, whole)) > 1:
+        raise _several()
+    if max(len(started), len(complete), sum(1 for _found in _FLOWS.finditer(text, first))) > 1:
+        raise _several()
+    if any(pair.start < at for pair in pairs for at in started):
+        raise _several()
+    if sum(pair.start > at for pair in pairs for at in complete) > 1:
         raise _several()
     return len(pairs) < 2 or bool(started or complete)
 

@@ -98,7 +98,8 @@ def parse_version(text: str) -> VersionInfo:
         )
     major, minor, patch, suffix, build, flags = head.groups()
     told: dict[str, str] = {}
-    for line in text[head.end() :].splitlines():
+    behind = head.end()
+    for line in text[behind:].splitlines():
         name, colon, value = line.strip().partition(": ")
         if colon:
             told.setdefault(name, value.strip())

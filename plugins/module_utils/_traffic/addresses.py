@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic import group_macs
@@ -54,7 +55,7 @@ def set_destination(stack: Sequence[LayerSpec], index: int, name: str, kind: str
     layer.constants[name] = _DESTINATION_DEFAULTS[kind]
     if kind != "mac":
         return
-    inner = next((one for one in stack[index + 1 :] if one.name not in _TAGS), None)
+    inner = next((one for one in islice(stack, index + 1, None) if one.name not in _TAGS), None)
     if inner is None or inner.name not in _LEADERS:
         return
     leader = _LEADERS[inner.name]

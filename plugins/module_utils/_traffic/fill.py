@@ -58,7 +58,8 @@ class RandomFill(Fill):
     def fill(self, buffer: bytearray, at: int, turn: int, length: int, frames: range) -> None:
         """Each frame's bytes, one frame after the other."""
         for frame in frames:
-            buffer[at : at + length] = self.payload(length, frame)
+            end = at + length
+            buffer[at:end] = self.payload(length, frame)
             at += turn
 
 
@@ -104,6 +105,8 @@ class MarkedFill(Fill):
         numbers, checks = self._marks.columns(size, first, step, len(frames))
         end = at + length  # what stands before the number is in the template already
         for byte in range(4):
-            buffer[end - 3 - byte :: turn] = numbers[byte::4]
+            place = end - 3 - byte
+            buffer[place::turn] = numbers[byte::4]
         for byte in range(2):
-            buffer[end - 1 - byte :: turn] = checks[byte::2]
+            place = end - 1 - byte
+            buffer[place::turn] = checks[byte::2]

@@ -63,12 +63,8 @@ class GroupMacs(Numbers):
     def vary(self) -> bool:
         """Whether any is another than the default. Of the ends of each range and of what lies between none is left
         out."""
-        return any(
-            self._part(low)[2] is not None
-            or self._part(high)[2] is not None
-            or self._part(low)[:2] != self._part(high)[:2]
-            for low, high in spans(self.ranges)
-        )
+        ends = ((self._part(low), self._part(high)) for low, high in spans(self.ranges))
+        return any((low[2], high[2]) != (None, None) or low[:2] != high[:2] for low, high in ends)
 
     @property
     def distinct(self) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._lanes import word
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.fields import FieldNumbers, FieldObjects
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.layers import Stack
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.values import Numbers
@@ -127,9 +128,8 @@ class Analysis:
         if not off:
             raise Inexplicable
         offset, width = off[0], off[-1] - off[0] + 1
-        mask = int.from_bytes(ones[offset : offset + width], "big") ^ int.from_bytes(
-            self.zero[offset : offset + width], "big"
-        )
+        end = offset + width
+        mask = int.from_bytes(ones[offset:end], "big") ^ int.from_bytes(self.zero[offset:end], "big")
         shift = (mask & -mask).bit_length() - 1
         if mask != most << shift:
             raise Inexplicable
@@ -143,13 +143,14 @@ class Analysis:
 
     def _fitting(self, frames: dict[int, bytes], offset: int, width: int, shift: int, mask: int) -> Place:
         kept = bytes(byte & ~bit & 0xFF for byte, bit in zip(self.zero[offset:], mask.to_bytes(width, "big")))
+        end = offset + width
+        known = self._covered | set(range(offset, end))
         for little in (False, True):
             place = Place(offset, width, shift, mask, little)
             if all(
-                bytes(a | b for a, b in zip(kept, place.encode(value))) == frame[offset : offset + width]
-                and not _differing(self.zero, frame, self._covered | set(range(offset, offset + width)))
+                bytes(a | b for a, b in zip(kept, place.encode(value))) == frame[offset:end]
                 for value, frame in frames.items()
-            ):
+            ) and not any(_differing(self.zero, frame, known) for frame in frames.values()):
                 return place
             if shift or width == 1:
                 break
@@ -161,10 +162,10 @@ class Analysis:
         ±1, 256 times that where the field starts at an odd byte; -1 or other small numbers in a tunnel's outer
         checksum.
         """
-        was = int.from_bytes(self.zero[at : at + 2], "big")
+        was = word(self.zero, at)
         for factor in (0, 1, 256, -1, -256, 2, 512, -2, -512, 3, 768, -3, -768):
             if all(
-                (was - int.from_bytes(frame[at : at + 2], "big") - factor * word_sum(place.encode(value))) % 0xFFFF == 0
+                (was - word(frame, at) - factor * word_sum(place.encode(value))) % 0xFFFF == 0
                 for value, frame in frames.items()
             ):
                 return factor

@@ -128,7 +128,8 @@ def _member(layers: list[LayerSpec], text: Any, on: str) -> Member:
             remedy=f"There are: {', '.join(spec.name for spec in every)}.",
         )
     if found[2]:
-        named = named[int(found[2]) - 1 : int(found[2])] if int(found[2]) else []
+        place = int(found[2])
+        named = [named[place - 1]] if 1 <= place <= len(named) else []
     varying = [spec for spec in named if found[3] in spec.varying and found[3] not in spec.follows]
     if len(varying) > 1:
         raise TrafficgenError(

@@ -216,7 +216,9 @@ class Stream:
 
     def patched_frame(self, frame: int) -> bytearray:
         """Frame number ``frame``, patched into its template."""
-        return fill_records([Slot(self, frame, 0, 1)], 1, Clock(0, 10**6), 0)[RECORD.size :]
+        record = fill_records([Slot(self, frame, 0, 1)], 1, Clock(0, 10**6), 0)
+        del record[: RECORD.size]
+        return record
 
     def _padding(self, frame: int, length: int, ip_offset: int | None) -> int:
         """The payload bytes that make frame number ``frame`` as long as its size asks."""
@@ -287,7 +289,7 @@ class Stream:
             raise TrafficgenError(f"the frame has {len(data)} bytes, not {length + padding}", on=self.on)
         # A sum of zero is a region of zeros, whose checksum is 0xffff; every other sum that is 0 modulo 0xffff is
         # 0xffff.
-        sums = tuple(0xFFFF - int.from_bytes(data[c.offset : c.offset + 2], "big") for c in patches.checksums)
+        sums = tuple(0xFFFF - lanes.word(data, checksum.offset) for checksum in patches.checksums)
         parts: dict[int, list[tuple[int, int]]] = {}
         for axis_index, place in enumerate(patches.places):
             touched = place.mask.to_bytes(place.width, "big")
@@ -392,8 +394,10 @@ def fill_records(
         if clock.interval:
             seconds, fractions = clock.columns(number + index, len(slots), count)
             for byte in range(4):
-                buffer[base + byte :: turn] = seconds[byte::4]
-                buffer[base + 4 + byte :: turn] = fractions[byte::4]
+                place = base + byte
+                buffer[place::turn] = seconds[byte::4]
+                place += 4
+                buffer[place::turn] = fractions[byte::4]
         _patch(buffer, base, turn, template, slot, windows[id(slot.stream)], count)
         if template.padding:
             frames = range(slot.frame, slot.frame + slot.step * count, slot.step)
@@ -406,14 +410,16 @@ def _patch(buffer: bytearray, base: int, turn: int, template: Template, slot: Sl
     """Write the varying fields and checksums of one place of the pattern, in all its turns."""
     places = template.patches.places
     for at, kept, sources in template.writes:
-        parts = [window.columns(axis, places[axis])[byte][slot.rank :: slot.step] for axis, byte in sources]
+        frames = slice(slot.rank, None, slot.step)
+        parts = [window.columns(axis, places[axis])[byte][frames] for axis, byte in sources]
+        to = slice(base + at, None, turn)
         if kept or len(parts) > 1:
             merged = lanes.ones(1, count) * kept
             for part in parts:
                 merged |= int.from_bytes(part, "little")
-            buffer[base + at :: turn] = merged.to_bytes(count, "little")
+            buffer[to] = merged.to_bytes(count, "little")
         else:
-            buffer[base + at :: turn] = parts[0]
+            buffer[to] = parts[0]
     for checksum, start in zip(template.patches.checksums, template.sums):
         total = lanes.ones(lanes.SUM_LANE, window.count) * start
         for axis, factor in checksum.factors:
@@ -421,5 +427,7 @@ def _patch(buffer: bytearray, base: int, turn: int, template: Template, slot: Sl
             total += (sums if factor > 0 else lanes.negated(lanes.fold(sums, window.count), window.count)) * abs(factor)
         picked, _count = lanes.picked(total, window.count, slot.rank, slot.step)
         high, low = lanes.checksum_columns(picked, count, checksum.zero_is_ffff)
-        buffer[base + RECORD.size + checksum.offset :: turn] = high
-        buffer[base + RECORD.size + checksum.offset + 1 :: turn] = low
+        place = base + RECORD.size + checksum.offset
+        buffer[place::turn] = high
+        place += 1
+        buffer[place::turn] = low

@@ -238,7 +238,8 @@ def _end_and_step(low: int, text: str, number: Callable[[str], int], shown: Any,
     readings = []
     for at in [place for place, character in enumerate(text) if character == ":"]:
         with suppress(ValueError, TrafficgenError):
-            end, step = number(text[:at]), _step(text[at + 1 :], number, shown, on)
+            behind = at + 1
+            end, step = number(text[:at]), _step(text[behind:], number, shown, on)
             if step and (end - low) * step >= 0:
                 readings.append((end, step))
     try:

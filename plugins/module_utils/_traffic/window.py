@@ -49,14 +49,15 @@ class Window:
                 for offset in range(stride):
                     grown[offset::stride] = column
                 skip = self._first - first * stride
-                stretched.append(bytes(grown[skip : skip + self.count]))
+                end = skip + self.count
+                stretched.append(bytes(grown[skip:end]))
             else:
                 starts = range(first * stride - self._first, self.count, stride)
                 stretched.append(
                     b"".join(
                         [
-                            column[i : i + 1] * (min(start + stride, self.count) - max(start, 0))
-                            for i, start in enumerate(starts)
+                            byte.to_bytes(1, "big") * (min(start + stride, self.count) - max(start, 0))
+                            for byte, start in zip(column, starts)
                         ]
                     )
                 )
@@ -72,6 +73,7 @@ class Window:
             return list(numbers.columns(start, start + count, *form))
         if total <= count:
             turns = (start + count) // total + 1
-            return [(column * turns)[start : start + count] for column in numbers.columns(0, total, *form)]
+            end = start + count
+            return [(column * turns)[start:end] for column in numbers.columns(0, total, *form)]
         head, tail = numbers.columns(start, total, *form), numbers.columns(0, start + count - total, *form)
         return [one + other for one, other in zip(head, tail)]

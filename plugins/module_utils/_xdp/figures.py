@@ -20,7 +20,8 @@ class Figures:
 
     def __init__(self, memory: memoryview, worker: int) -> None:
         # Its own part, after the parent's. A store of 64 aligned bits is one.
-        part = memory[(worker + 1) * _RECORD * 8 : (worker + 2) * _RECORD * 8]
+        start, end = (worker + 1) * _RECORD * 8, (worker + 2) * _RECORD * 8
+        part = memory[start:end]
         self._counts, self._seconds = part[:64].cast("Q"), part[64:].cast("d")
         self._told = memory[:1]
 

@@ -145,7 +145,8 @@ class Loader:
                         raise self._refused(index, f"{size} bytes long, but AF_XDP sends {CHUNK} at most")
                 if size < ETHERNET_HEADER:
                     raise self._refused(index, f"{size} bytes long, less than an Ethernet header")
-                umem[place : place + size] = view[start : start + size]
+                place_end, frame_end = place + size, start + size
+                umem[place:place_end] = view[start:frame_end]
                 add_address(place)
                 add_size(size)
                 if flows is not None or not packing.indexes:
@@ -181,7 +182,8 @@ class Loader:
 
     def _read_on(self) -> bool:
         """Read on in the file; False at its end."""
-        rest = self._data[self._at :]
+        at = self._at
+        rest = self._data[at:]
         wanted = _READ
         if len(rest) >= _RECORD:
             captured = self._header.lengths(*self._unpack(rest, 0)[2:])[0]

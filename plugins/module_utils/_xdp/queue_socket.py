@@ -153,7 +153,8 @@ class QueueSocket:
         return made
 
     def _view(self, of: mmap.mmap, start: int, length: int, form: Literal["B", "I", "Q"] = "B") -> memoryview[int]:
-        view: memoryview[int] = memoryview(of)[start : start + length].cast(form)
+        end = start + length
+        view: memoryview[int] = memoryview(of)[start:end].cast(form)
         self._views.append(view)
         return view
 

@@ -34,11 +34,12 @@ class SendRings:
         """Give the kernel so many frames of a block; there has to be room for them."""
         start = self.submitted % RING
         before = min(frames, RING - start)  # of the ring's end
-        self._descriptors[2 * start : 2 * (start + before)] = block.descriptors[2 * position : 2 * (position + before)]
+        to, first, middle, last = 2 * start, 2 * position, 2 * (position + before), 2 * (position + frames)
+        to_end = to + middle - first
+        self._descriptors[to:to_end] = block.descriptors[first:middle]
         if before < frames:
-            self._descriptors[: 2 * (frames - before)] = block.descriptors[
-                2 * (position + before) : 2 * (position + frames)
-            ]
+            to_end = last - middle
+            self._descriptors[:to_end] = block.descriptors[middle:last]
         self.submitted += frames
         self._bytes += block.ends[position + frames - 1] - (block.ends[position - 1] if position else 0)
         # Before the kernel can know of them: what it has completed of them is told by its own ring.

@@ -179,8 +179,7 @@ def _labels(chart: Chart) -> list[list[str]]:
     for name in chart.categories:
         lines: list[str] = []
         for part in re.findall(r"[^\s_.:/-]*[\s_.:/-]?", name):
-            pieces = [part[begin : begin + room] for begin in range(0, len(part), room)]
-            for piece in pieces:
+            for piece in re.findall(f"(?s).{{1,{room}}}", part):
                 if lines and len(lines[-1]) + len(piece) <= room:
                     lines[-1] += piece
                 else:
@@ -239,12 +238,8 @@ def _lean(root: Any, chart: Chart) -> str:
     for parent in list(root.iter()):
         for child in list(parent):
             name = str(child.get("class") or "")
-            gone = (
-                not isinstance(child.tag, str)
-                or child.tag in _GONE
-                or "tooltip-overlay" in name
-                or "text-overlay" in name
-            )
+            overlay = "tooltip-overlay" in name or "text-overlay" in name
+            gone = overlay or not isinstance(child.tag, str) or child.tag in _GONE
             background = child.tag == "rect" and name == "background"
             empty = child.tag == "g" and len(child) == 0
             if gone or background or empty:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
@@ -132,7 +133,7 @@ def _host_tables(hosts: Mapping[str, Any]) -> list[Table]:
     made = []
     names = list(known)
     for begin in range(0, len(names), _HOSTS):
-        of_each = (Column(name, TEXT, of_host(name)) for name in names[begin : begin + _HOSTS])
+        of_each = (Column(name, TEXT, of_host(name)) for name in islice(names, begin, begin + _HOSTS))
         made.append(Table.of("Hosts", [Column("Setting", TEXT, str), *of_each], keys))
     return made
 

@@ -60,12 +60,13 @@ def host(
         "virtualization": facts.get("virtualization_type") if guest else None,
         "tuned_profile": parse_tuned(tuned),
         "cpu_list": cpu_list or None,
-        "tcpreplay": tcpreplay
-        and {
+        "tcpreplay": {
             "version": tcpreplay["version"],
             "executable": tcpreplay["path"],
             "netmap": tcpreplay["netmap"]["usable"],
-        },
+        }
+        if tcpreplay
+        else None,
         "netmap": {"loaded": netmap["loaded"], "commit": netmap.get("commit"), "mode": on_netmap.get("mode")},
         "clock": clock or {"offset_seconds": 0.0, "uncertainty_seconds": None},
     }

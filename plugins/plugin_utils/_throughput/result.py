@@ -260,13 +260,12 @@ def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for each in host.get("traffic", ()):
             if each["sha256"] is not None:
                 seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)
-    return [
-        f"{traffic} is not the same file on all hosts: "
-        + "; ".join(f"{sha[:12]}... on {', '.join(names)}" for sha, names in files.items())
-        + "."
-        for traffic, files in seen.items()
-        if len(files) > 1
-    ]
+    said = []
+    for traffic, files in seen.items():
+        if len(files) > 1:
+            which = "; ".join(f"{sha[:12]}... on {', '.join(names)}" for sha, names in files.items())
+            said.append(f"{traffic} is not the same file on all hosts: {which}.")
+    return said
 
 
 def _planned(plan: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]]:
@@ -277,11 +276,9 @@ def _planned(plan: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]
 def _is_of(planned: Mapping[tuple[str, int], Mapping[str, Any]], host: str, one: Mapping[str, Any]) -> bool:
     """Whether a trial belongs to this plan and not to another run."""
     item = planned.get((host, one["number"]))
-    return (
-        item is not None
-        and item["traffic"] == one["traffic"]["name"]
-        and all(item[key] == one[key] for key in ("injection_method", "rate", "repeat"))
-    )
+    if item is None or item["traffic"] != one["traffic"]["name"]:
+        return False
+    return all(item[key] == one[key] for key in ("injection_method", "rate", "repeat"))
 
 
 def _ended(one: Mapping[str, Any]) -> float:
