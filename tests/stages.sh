@@ -191,6 +191,8 @@ stage_yamllint() { yamllint --strict .; }
 stage_ruff() {
     ruff check .
     ruff format --check .
+    # As galaxy-importer calls it; it reads no settings of ours.
+    flake8 --isolated --extend-ignore E402 --select E,F,W --max-line-length 160 plugins
 }
 
 stage_mypy() {
@@ -266,15 +268,27 @@ stage_artefact() {
 
     # What a user needs, all of it, and nothing else.
     git ls-files -co --exclude-standard |
-        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|SECURITY\.md|COPYING)$' >expected-files
+        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|SECURITY\.md|COPYING|\.ansible-lint|changelogs/changelog.yaml)$' \
+            >expected-files
     printf '%s\n' MANIFEST.json FILES.json >>expected-files
     tar -tzf "$artefact" | grep -v '/$' | sort >artefact-files
     sort expected-files | diff - artefact-files
+
+    # What Galaxy and Automation Hub do with an upload, with the checks that they leave to a certification: they have no word to say.
+    export GALAXY_IMPORTER_CONFIG="$cache/artefact/importer.cfg"
+    printf '%s\n' '[galaxy-importer]' RUN_ANSIBLE_DOC=True RUN_FLAKE8=True CHECK_REQUIRED_TAGS=True OFFLINE_ANSIBLE_LINT=True >"$GALAXY_IMPORTER_CONFIG"
+    (cd "$cache/artefact" && python -m galaxy_importer.main "$artefact") >importer-said 2>&1 || { cat importer-said && exit 1; }
+    if grep -vE '^(Importing with|Getting doc strings|Finding content|Loading|Linting|\.\.\.ansible-lint run complete|Collection loading complete|Importer processing completed successfully)' \
+        importer-said; then fail "galaxy-importer complains"; fi
 
     # It works as installed, and with nothing but the four folders that Ansible knows.
     export ANSIBLE_COLLECTIONS_PATH="$cache/installed"
     rm -rf "$cache/installed"
     ansible-galaxy collection install "$artefact" -p "$cache/installed" --offline
+    # An execution environment is made of it, and takes up what the controller needs.
+    printf 'version: 3\ndependencies: {galaxy: {collections: [{name: %s, type: file}]}}\n' "$artefact" >execution-environment.yml
+    ansible-builder create --file execution-environment.yml --context "$cache/artefact/context"
+    ansible-builder introspect "$cache/installed" | grep -E '^ *- jmespath'
     find "$cache/installed/ansible_collections/wirespeed/trafficgen" -mindepth 1 -maxdepth 1 \
         ! -name meta ! -name plugins ! -name roles ! -name playbooks -exec rm -rf {} +
     cd "$cache/installed"
