@@ -288,7 +288,7 @@ stage_artefact() {
     # An execution environment is made of it, and takes up what the controller needs.
     printf 'version: 3\ndependencies: {galaxy: {collections: [{name: %s, type: file}]}}\n' "$artefact" >execution-environment.yml
     ansible-builder create --file execution-environment.yml --context "$cache/artefact/context"
-    ansible-builder introspect "$cache/installed" | grep -E '^ *- jmespath'
+    ansible-builder introspect "$cache/installed" | grep jmespath
     find "$cache/installed/ansible_collections/wirespeed/trafficgen" -mindepth 1 -maxdepth 1 \
         ! -name meta ! -name plugins ! -name roles ! -name playbooks -exec rm -rf {} +
     cd "$cache/installed"
