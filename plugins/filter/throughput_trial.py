@@ -50,6 +50,12 @@ options:
   receive_wait:
     description: The seconds without a frame after which the wait for the receiver ended.
     type: float
+  marks:
+    description:
+      - Of the receiver of marks, C(max_pps), the rate up to which it looks at each number, with the port's
+        C(link_speed_mbps) and C(workers); and C(before) and C(after), the registered results of starting and of asking
+        it.
+    type: dict
   of:
     description: How many trials there are, for the line.
     type: int
@@ -65,7 +71,7 @@ RETURN = r"""
 _value:
   description:
     - C(trial), as in the result file; C(title) and C(line), what it is and what came of it, for the screen; C(missing),
-      whether frames may still be under way.
+      whether frames may still be under way; C(count_only), whether the receiver of marks is only to count.
   type: dict
 """
 
@@ -78,6 +84,7 @@ def throughput_trial(
     item: Any, ran: Any = None, *, host: str = "", traffic: Any = (), of: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """The trial, and a line that tells of it."""
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.marks import count_only
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import (
         line,
         missing,
@@ -88,7 +95,13 @@ def throughput_trial(
     known = next((one for one in traffic if one["name"] == item["traffic"]), {"name": item["traffic"]})
     made = trial(item, ran, host=host, traffic=known, **options)
     what = title(item, item["traffic"], of)
-    return {"trial": made, "title": what, "line": line(made, what), "missing": missing(made, options.get("receiver"))}
+    return {
+        "trial": made,
+        "title": what,
+        "line": line(made, what),
+        "missing": missing(made, options.get("receiver")),
+        "count_only": count_only(item, known, options.get("marks")),
+    }
 
 
 FilterModule = filter_module(throughput_trial, "throughput")

@@ -51,6 +51,11 @@ options:
       - In the middle of a pass, how many of these are marked follows only if all frames of the pcap are; and how many
         of each stream, only if there is one.
     type: int
+  sent_ago:
+    description: How many seconds ago the last frame was sent, with O(state=stopped). The wait O(idle) began then, or
+      with the last frame that came if that was later.
+    type: float
+    default: 0
   interface:
     description: The network interface. Not for O(state=stopped).
     type: str
@@ -88,7 +93,7 @@ options:
   idle:
     description:
       - The seconds without a frame, after the first one, after which to end. The default is RFC 2544's wait for late
-        frames (section 23). Of O(state=stopped) those after the question, and O(state=started) has none.
+        frames (section 23). With O(state=stopped) see O(sent_ago). O(state=started) has none.
       - Give more than the longest gap that you want to measure.
     type: float
     default: 2.0
@@ -372,6 +377,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["received", "started", "stopped"], "default": "received"},
     "receiver": {"type": "str"},
     "frames": {"type": "int"},
+    "sent_ago": {"type": "float", "default": 0.0},
     "interface": {"type": "str"},
     "netns": {"type": "str"},
     "marks": {"type": "dict"},
@@ -395,7 +401,7 @@ def _expected(given: Mapping[str, Any]) -> Expected:
 
 def _carry_out(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["state"] == "stopped":
-        return {"marks": background.ask(given["receiver"], given["frames"], given["idle"])}
+        return {"marks": background.ask(given["receiver"], given["frames"], given["idle"], given["sent_ago"])}
     interface, expected = Interface(given["interface"], given["netns"]), _expected(given)
     options = {key: given[key] for key in ("duration", "ring_mb", "count_only")}
     if given["state"] == "started":

@@ -134,6 +134,27 @@ def reconcile_count(
     return _with_received(result, Received(source, packets, uncounted=0, arrival=arrival, blind=blind), "")
 
 
+def reconcile_marks(
+    result: Mapping[str, Any], packets: int, *, over: bool, receive_wait: float | None = None
+) -> dict[str, Any]:
+    """Like :func:`reconcile`, with what a receiver of marks counted: the test's frames alone, from whatever address.
+
+    What the receiving host dropped is what its counters told before.
+
+    :param over: whether frames had ceased when it ended.
+    """
+    earlier = (result["counters"] or {}).get("rx") or {}
+    arrival = {
+        "ended": "quiet" if over else "limit",
+        "receive_wait": receive_wait or 0.0,
+        "waited": receive_wait or 0.0,
+        "late_packets": earlier.get("late_packets"),
+    }
+    drops = earlier.get("host_drops")
+    received = Received("marks", packets, exact=True, host_drops=drops, uncounted=drops or 0, arrival=arrival)
+    return _with_received(result, received, "")
+
+
 def _judge(
     stats: Mapping[str, Any],
     rates: Mapping[str, Any],

@@ -18,7 +18,7 @@ import signal
 import socket
 import struct
 import time
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours, remedy_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import keep_only
@@ -35,6 +35,14 @@ _SO_PEERCRED = 17
 _PEER = struct.Struct("=3i")  # process, user, group
 _ANSWER = 30.0  # seconds, besides those in which frames may still come
 _SENTENCE = 5.0  # seconds for a question that has begun
+
+
+class _Question(NamedTuple):
+    """How many frames were sent, how long to wait for missing ones, and how long ago the last was sent."""
+
+    frames: int | None
+    idle: float
+    ago: float
 
 
 def start(
@@ -61,11 +69,12 @@ def start(
         return {"receiver": name, "process": process, "until": time.time() + duration}
 
 
-def ask(receiver: str, frames: int | None, idle: float) -> dict[str, Any]:
+def ask(receiver: str, frames: int | None, idle: float, sent_ago: float = 0.0) -> dict[str, Any]:
     """What a receiver has received; it ends.
 
     :param frames: how many were sent, marked or not, if that is known.
-    :param idle: seconds without a frame, from now on, after which it no longer waits for missing ones.
+    :param idle: seconds without a frame after which it no longer waits for missing ones. They begin with the last
+        frame that came or that was sent, ``sent_ago`` seconds ago.
     """
     if not re.fullmatch(r"[0-9a-f]{16}", receiver):
         raise TrafficgenError(
@@ -75,7 +84,7 @@ def ask(receiver: str, frames: int | None, idle: float) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
         try:
             line.connect(_address(receiver))
-            line.sendall(json.dumps({"frames": frames, "idle": idle}).encode() + b"\n")
+            line.sendall(json.dumps({"frames": frames, "idle": idle, "ago": max(0.0, sent_ago)}).encode() + b"\n")
             answer = _all_of(line, idle)
         except (OSError, ValueError) as error:
             raise TrafficgenError(
@@ -128,24 +137,25 @@ def _listen(reception: Reception, listener: socket.socket, duration: float) -> N
             question = _question(listener)
     if question is None:
         return
-    line, frames, idle = question
+    line, asked = question
     with line:
-        answer = json.dumps(_answer(reception, ended_by, frames, idle, duration))
+        answer = json.dumps(_answer(reception, ended_by, asked, duration))
         line.settimeout(_ANSWER)
         line.sendall(answer.encode())
 
 
-def _answer(reception: Reception, ended_by: str, frames: int | None, idle: float, duration: float) -> dict[str, Any]:
+def _answer(reception: Reception, ended_by: str, asked: _Question, duration: float) -> dict[str, Any]:
     try:
         over = True
-        if frames is not None:
-            reception.told(frames)
+        if asked.frames is not None:
+            reception.told(asked.frames)
         if not ended_by:
-            ended_by, quiet = reception.until_the_end(duration, idle, all_left=True)
-            over = ended_by in CEASED or quiet >= idle
+            left = time.monotonic() - asked.ago
+            ended_by, quiet = reception.until_the_end(duration, asked.idle, all_left=left)
+            over = ended_by in CEASED or quiet >= asked.idle
         return reception.result(ended_by, over)
-    except (TrafficgenError, OSError, ValueError) as wrong:
-        error = as_ours(wrong) if not isinstance(wrong, ValueError) else TrafficgenError(str(wrong))
+    except (TrafficgenError, OSError) as wrong:
+        error = as_ours(wrong)
         return {"what": error.what, "on": error.on, "said": error.said, "remedy": error.remedy}
 
 
@@ -153,8 +163,8 @@ def _is_asked(listener: socket.socket, seconds: float) -> bool:
     return bool(select.select([listener], [], [], max(0, seconds))[0])
 
 
-def _question(listener: socket.socket) -> tuple[socket.socket, int | None, float] | None:
-    """Who asks, how many frames were sent, and how long to wait for missing ones; None if it was somebody else."""
+def _question(listener: socket.socket) -> tuple[socket.socket, _Question] | None:
+    """Who asks, and what; None if it was somebody else."""
     line, _address_of_nobody = listener.accept()
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         line.settimeout(_SENTENCE)
@@ -166,6 +176,7 @@ def _question(listener: socket.socket) -> tuple[socket.socket, int | None, float
                 break
             said += some
         asked = json.loads(said)
-        return line, None if asked["frames"] is None else int(asked["frames"]), float(asked["idle"])
+        frames = None if asked["frames"] is None else int(asked["frames"])
+        return line, _Question(frames, float(asked["idle"]), float(asked["ago"]))
     line.close()
     return None

@@ -298,31 +298,35 @@ class Reception:
     def begin(self) -> None:
         """Its time begins now."""
         self._began, self._start = time.time(), time.monotonic()
+        self._last = self._start  # when the last frame came
 
     def told(self, frames: int) -> None:
         """So many frames were sent, marked or not."""
         self._source.tally.told(frames)
 
     def until_the_end(
-        self, duration: float, idle: float, *, all_left: bool = False, asked: Callable[[], bool] = lambda: False
+        self, duration: float, idle: float, *, all_left: float | None = None, asked: Callable[[], bool] = lambda: False
     ) -> tuple[str, float]:
         """Take frames until one of the ends; which it was, and for how many seconds no frame of the test had come then.
 
-        :param all_left: whether nothing is sent any more; else the wait for quiet begins with the first frame.
+        :param all_left: when the last frame was sent (monotonic), if nothing is sent any more; else the wait for quiet
+            begins with the first one that comes.
         :param asked: whether to end now, as ``asked``.
         """
-        source, last = self._source, time.monotonic() if all_left else self._start
+        source = self._source
+        if all_left is not None:
+            self._last = max(self._last, all_left)
         while True:
             seen = source.arrived
             source.take(self._start + duration)
             now = time.monotonic()
             if source.arrived > seen:
-                last = now
-            quiet = now - last
+                self._last = now
+            quiet = now - self._last
             if now - self._start >= duration:
                 return "duration", quiet
             patience = _AFTER_ALL if source.complete() else idle
-            if (source.arrived or all_left) and quiet >= min(patience, idle):
+            if (source.arrived or all_left is not None) and quiet >= min(patience, idle):
                 return "all" if source.complete() else "idle", quiet
             if asked():
                 return "asked", quiet

@@ -160,7 +160,7 @@ def describe_traffic(one: Mapping[str, Any], found: Mapping[str, Any], path: str
     return {
         "name": one["name"],
         **sizes(one, found["sizes"]),
-        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256")},
+        **{key: found.get(key) for key in ("packets", "bytes", "flows", "sha256", "marks")},
         "streams": one["streams"],
         "path": path,
         "source_macs": found.get("source_macs"),

@@ -234,6 +234,33 @@ _TREE = {
     "counters": _COUNTERS,
 }
 _STATUS = Kind("text", (str,), among=("ok", "failed"))
+_GAP = _dict({"seconds": _RATE_OR_NOT, "missing": _WHOLE_OR_NOT}, {"began": _NUMBER_OR_NOT}, null=True)
+_MARKED = {
+    **dict.fromkeys(
+        ("sent", "arrived", "received", "missing", "lost", "duplicates", "reordered", "unexpected"), _WHOLE_OR_NOT
+    ),
+    "longest_gap": _GAP,
+}
+_OF_STREAM = dict.fromkeys(("reordered_ratio", "largest_late_seconds", "duplication_fraction"), _NUMBER_OR_NOT)
+MARKS = _dict(
+    {"read": Kind("text", (str,), among=("numbers", "count")), "error": _TEXT_OR_NOT},
+    {
+        **_MARKED,
+        "why": _TEXT,
+        "lost_ratio": _NUMBER_OR_NOT,
+        **dict.fromkeys(("socket_drops", "altered", "lost_at_least"), _WHOLE_OR_NOT),
+        "streams": _list(
+            _dict({"stream": _WHOLE}, {**_MARKED, **_OF_STREAM, "name": _TEXT_OR_NOT, "largest_extent": _WHOLE_OR_NOT})
+        ),
+        "timeline": _dict(
+            {"interval_seconds": Kind("a number", (int, float), least=1e-6), "frames": _list(_WHOLE)},
+            {"began": _NUMBER_OR_NOT},
+            null=True,
+        ),
+        "notes": _TEXTS,
+    },
+    null=True,
+)
 
 _OF_TRIAL = {
     "host": _TEXT,
@@ -245,7 +272,7 @@ _OF_TRIAL = {
     "error": _TEXT_OR_NOT,
     **_TREE,
 }
-_ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT}
+_ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT, "marks": MARKS}
 # The parts of a successful trial that a fleet's totals need.
 OK_TRIAL = _dict(
     {

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile, reconcile_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.marks import counted_by_marks, of_trial
 
 # The beginning of a trial's message if its host was unreachable.
 GONE = "the host went away"
@@ -31,6 +32,7 @@ def trial(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     receive_wait: float | None = None,
+    marks: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """One trial of the result, from the modules' registered results.
 
@@ -44,6 +46,8 @@ def trial(
     :param receive_wait: a command's counter was awaited until so many seconds without a frame.
     :param before: for a receiver that is not on the sending host: its counters' registered result, and ``after`` the
         trial.
+    :param marks: ``before`` and ``after``, the registered results of starting and of asking the receiver of marks, and
+        what :func:`reading` needs.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
     error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
@@ -55,6 +59,9 @@ def trial(
                 tree = _counted(tree, kind, before or {}, after or {}, receiver or {}, receive_wait)
             except TrafficgenError as wrong:
                 error = wrong.message
+    found = of_trial(item, marks, traffic, tree)
+    if error is None:
+        tree = counted_by_marks(tree, found, traffic, receive_wait)
     started = (tree["run"] or {}).get("started")
     return {
         "host": host,
@@ -67,6 +74,7 @@ def trial(
         "error": error,
         "start_delay_seconds": None if start_at is None or started is None else round(started - offset - start_at, 6),
         **tree,
+        "marks": found,
     }
 
 
@@ -168,6 +176,12 @@ def line(one: Mapping[str, Any], what: str | None = None) -> str:
         said.append(f"{rates['line_rate_percent']:.2f} % of the line")
     if counters["loss_packets"] is not None:
         said.append(f"{counters['loss_packets']:,} lost")
+    marks = one.get("marks") or {}
+    said += [
+        f"{marks[key]:,} {word}"
+        for key, word in (("duplicates", "doubled"), ("reordered", "reordered"))
+        if marks.get(key)
+    ]
     reached = one["run"].get("rate_reached")
     if reached is not None and reached < REACHED:
         said.append(f"only {reached * 100:.1f} % of the rate asked for")
