@@ -156,6 +156,15 @@ options:
           - How many frames this stream has in each turn of the interleaved streams. The sum of all is at most 50000. A
             stream that has ended drops out, and the others go on.
         type: int
+      reverse:
+        description:
+          - Whether to make the other direction of what O(streams[].layers) says. Source and destination change places,
+            MAC and IP addresses, ARP's, and the ports of TCP, UDP and SCTP, in tunnels too. All else is the same, and
+            frame C(i) answers frame C(i).
+          - A frame for a multicast group or to all has no other direction, and is refused.
+        type: bool
+        default: false
+        version_added: 0.2.0
       fill:
         description:
           - The padding for O(streams[].size), zero bytes, bytes that count up, or (since 0.2.0) random bytes.
@@ -245,6 +254,15 @@ EXAMPLES = r"""
         size: 1518
         fill: random
 
+- name: What a server answers to a port scan
+  wirespeed.trafficgen.pcap:
+    path: /var/lib/trafficgen/answers.pcap
+    streams:
+      - preset: udp_port_scan
+        size: 64
+        size_of: ip
+        reverse: true
+
 - name: GTP-U to a UPF, a hundred tunnels
   wirespeed.trafficgen.pcap:
     path: /var/lib/trafficgen/gtp_u.pcap
@@ -331,6 +349,7 @@ STREAM = {
     "size_of": {"type": "str", "choices": ["wire", "frame", "ip"], "default": "wire"},
     "count": {"type": "int"},
     "weight": {"type": "int"},
+    "reverse": {"type": "bool", "default": False},
     "fill": {"type": "str", "choices": ["zeros", "increment", "random"]},
     "seed": {"type": "int"},
 }

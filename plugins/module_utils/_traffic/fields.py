@@ -31,6 +31,7 @@ class LayerSpec:
     follows: dict[str, tuple[LayerSpec, str]] = field(
         default_factory=dict
     )  # a varying field that moves with another layer's
+    swapped: dict[str, str] = field(default_factory=dict)  # the place of each field that changed places, of the other
 
     def inside(self) -> Iterator[LayerSpec]:
         """The layers within its fields, however deep."""

@@ -257,8 +257,9 @@ class Stack:
         def inwards(stack: Sequence[LayerSpec]) -> Iterator[tuple[LayerSpec, str]]:
             for layer in reversed(stack):
                 for desc in layer.scapy_class.fields_desc:
-                    if desc.name in layer.varying:
-                        yield layer, desc.name
+                    name = layer.swapped.get(desc.name, desc.name)
+                    if name in layer.varying:
+                        yield layer, name
                     for packet in layer.packets.get(desc.name, ()):
                         yield from inwards(packet)
 
@@ -281,17 +282,21 @@ class Stack:
 
         :param start: leave out as many layers, from the outermost on.
         """
-        own: dict[int, dict[str, Any]] = {}
-        for (number, name), value in values.items():
-            own.setdefault(number, {})[name] = value
         try:
-            return bytes(self._stacked(self.layers[start:], own, payload))
+            return bytes(self.packet(values, payload, start))
         except TrafficgenError:
             raise
         except Exception as error:  # whatever a layer's own code raises for a value that it does not take
             raise TrafficgenError(
                 "Scapy could not build the frame", on=self.on, said=f"{type(error).__name__}: {error}"
             ) from error
+
+    def packet(self, values: Mapping[tuple[int, str], Any], payload: bytes = b"", start: int = 0) -> Any:
+        """What :meth:`build` makes the bytes of, as a packet of Scapy's."""
+        own: dict[int, dict[str, Any]] = {}
+        for (number, name), value in values.items():
+            own.setdefault(number, {})[name] = value
+        return self._stacked(self.layers[start:], own, payload)
 
     def _stacked(self, layers: Sequence[LayerSpec], own: Mapping[int, Mapping[str, Any]], payload: bytes = b"") -> Any:
         """Layers one in the other, as a packet of Scapy's."""

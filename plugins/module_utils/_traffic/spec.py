@@ -21,6 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.laye
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.sizes import RFC2544_SIZES, size_cycle
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import Clock, Member, Stream
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.swap import swap_ends, swapped
 
 # What the rest of a frame is filled with, repeated.
 FILLS = {"zeros": bytes(1), "increment": bytes(range(256))}
@@ -186,6 +187,9 @@ def read_stream(given: dict[str, Any], on: str, number: int = 0, test: int | Non
     count = _positive(options["count"], "count", on) if "count" in options else None
     weight = _positive(options.get("weight", 1), "weight", on)
     together = _together(layers, options.get("together"), f"{on}, together")
+    if options.get("reverse"):
+        swap_ends(layers, on)
+        together = [[(layer, swapped(layer, name)) for layer, name in group] for group in together]
     fill = _fill(options, number, on)
     return Stream(
         layers,
