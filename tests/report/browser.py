@@ -32,6 +32,7 @@ REPORTS = {
     "troubles": ["troubles"],
     "search": ["search"],
     "namespaces": ["namespaces"],
+    "marks": ["marks"],
     "comparison": ["first_user", "first_user_native"],
     "comparison_namespaces": ["namespaces", "namespaces_dropping"],
 }

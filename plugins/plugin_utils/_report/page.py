@@ -39,6 +39,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rates
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.searches import search_section, step_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.setting import setting_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import Group, groups
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_marks import mark_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check_result
 
 
@@ -69,6 +70,7 @@ def _result_page(value: Any) -> Page:
         sections=[
             *_criteria_sections(result["criteria"]),
             *rate_sections(result, found, many_hosts),
+            *mark_sections(found, many_hosts),
             *([search_section(searches, many_hosts)] if searches else []),
             *rate_chart_sections(found, many_hosts),
             *step_sections(searches, many_hosts),

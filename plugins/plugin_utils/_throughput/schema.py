@@ -243,21 +243,27 @@ _MARKED = {
 }
 _OF_STREAM = dict.fromkeys(("reordered_ratio", "largest_late_seconds", "duplication_fraction"), _NUMBER_OR_NOT)
 MARKS = _dict(
-    {"read": Kind("text", (str,), among=("numbers", "count")), "error": _TEXT_OR_NOT},
+    {"read": Kind("text or null", (str,), null=True, among=("numbers", "count")), "error": _TEXT_OR_NOT},
     {
         **_MARKED,
-        "why": _TEXT,
+        "why": _TEXT_OR_NOT,
         "lost_ratio": _NUMBER_OR_NOT,
         **dict.fromkeys(("socket_drops", "altered", "lost_at_least"), _WHOLE_OR_NOT),
         "streams": _list(
-            _dict({"stream": _WHOLE}, {**_MARKED, **_OF_STREAM, "name": _TEXT_OR_NOT, "largest_extent": _WHOLE_OR_NOT})
+            _dict(
+                {"stream": _WHOLE_OR_NOT},
+                {**_MARKED, **_OF_STREAM, "name": _TEXT_OR_NOT, "largest_extent": _WHOLE_OR_NOT},
+            )
         ),
         "timeline": _dict(
-            {"interval_seconds": Kind("a number", (int, float), least=1e-6), "frames": _list(_WHOLE)},
+            {
+                "interval_seconds": Kind("a number or null", (int, float), null=True, least=1e-6),
+                "frames": _list(_WHOLE_OR_NOT),
+            },
             {"began": _NUMBER_OR_NOT},
             null=True,
         ),
-        "notes": _TEXTS,
+        "notes": _list(_TEXT_OR_NOT),
     },
     null=True,
 )

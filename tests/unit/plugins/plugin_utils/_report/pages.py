@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "throughput"
-NAMES = ("first_user", "first_user_native", "troubles", "search", "namespaces", "namespaces_dropping")
+NAMES = ("first_user", "first_user_native", "troubles", "search", "namespaces", "namespaces_dropping", "marks")
 
 
 def load(name):
