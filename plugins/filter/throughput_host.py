@@ -18,8 +18,8 @@ options:
     description:
       - C(facts), C(link) (M(wirespeed.trafficgen.interface_counters_info)), C(tcpreplay)
         (M(wirespeed.trafficgen.tcpreplay_info)), C(netmap) (M(wirespeed.trafficgen.netmap_info)), C(netns),
-        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); C(xdp), the registered result of
-        M(wirespeed.trafficgen.xdp_info); and C(tuned), the output of C(tuned-adm active).
+        C(link_speed_mbps), C(cpu_list), C(clock), C(receiver); C(end), the end of a pair; C(xdp), the registered result
+        of M(wirespeed.trafficgen.xdp_info); and C(tuned), the output of C(tuned-adm active).
     type: dict
     required: true
   asked:

@@ -27,9 +27,11 @@ def host(
     tuned: str = "",
     clock: Mapping[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
+    end: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A host's entry in the result, from facts, modules' results (interface_counters_info, tcpreplay_info, netmap_info)
-    and tuned-adm's output. ``tcpreplay``: None for a test that does not use it."""
+    and tuned-adm's output. ``tcpreplay``: None for a test that does not use it. ``end``: of a pair, with its
+    direction and machine."""
     processor = facts.get("processor") or []
     guest = facts.get("virtualization_role") == "guest"
     interface = link["interface"]
@@ -37,6 +39,7 @@ def host(
     pause = link["flow_control"]
     count = facts.get("processor_vcpus") or facts.get("processor_nproc")
     return {
+        **{key: (end or {}).get(key) for key in ("pair", "direction", "machine")},
         "interface": {
             "name": interface,
             "netns": netns or None,

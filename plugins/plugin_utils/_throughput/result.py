@@ -179,6 +179,9 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
     if unfinished is None:
         searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
         trials += _never_run(plan, hosts, trials)
+    trials, searches = (
+        [{**one, **_pair_of(hosts.get(one["host"], {}))} for one in each] for each in (trials, searches)
+    )
     trials.sort(key=lambda one: one["number"])
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -198,6 +201,11 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
         "fleet": fleet(trials) if len(hosts) > 1 else [],
     }
     return with_criteria(result, [{**one, "passed": False, "error": NOT_JUDGED} for one in material["criteria"]])
+
+
+def _pair_of(host: Mapping[str, Any]) -> dict[str, Any]:
+    """The pair and the direction that a host of the play is an end of; None each if of none."""
+    return {key: host.get("host", {}).get(key) for key in ("pair", "direction")}
 
 
 def judged(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,9 +262,12 @@ def _hasty(settings: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) 
 
 
 def _different(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each traffic whose pcap differs between hosts: users may bring their own."""
+    """A sentence for each traffic whose pcap differs between hosts: users may bring their own. Each end of a pair has
+    addresses of its own."""
     seen: dict[str, dict[str, list[str]]] = {}
     for name, host in hosts.items():
+        if host["host"].get("pair"):
+            continue
         for each in host.get("traffic", ()):
             if each["sha256"] is not None:
                 seen.setdefault(each["name"], {}).setdefault(each["sha256"], []).append(name)

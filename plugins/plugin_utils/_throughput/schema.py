@@ -278,7 +278,8 @@ _OF_TRIAL = {
     "error": _TEXT_OR_NOT,
     **_TREE,
 }
-_ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT, "marks": MARKS}
+_OF_PAIR = dict.fromkeys(("pair", "direction"), _TEXT_OR_NOT)
+_ALSO_OF_TRIAL = {"start_delay_seconds": _NUMBER_OR_NOT, "marks": MARKS, **_OF_PAIR}
 # The parts of a successful trial that a fleet's totals need.
 OK_TRIAL = _dict(
     {
@@ -336,6 +337,7 @@ _SEARCH = _dict(
         "goals": _list(_dict({}, {"loss_ratio": _NUMBER_OR_NOT}), null=True),
         "library": _TEXT_OR_NOT,
         "limited_by": _TEXT_OR_NOT,
+        **_OF_PAIR,
         "min_pps": _RATE_OR_NOT,
         "max_pps": _RATE_OR_NOT,
     },
@@ -372,6 +374,7 @@ _HOST = _dict(
     {
         "interface": _dict({}, {"link_speed_mbps": _RATE_OR_NOT}, null=True),
         "memory_mb": _NUMBER_OR_NOT,
+        **dict.fromkeys(("pair", "direction", "machine"), _TEXT_OR_NOT),
         "clock": _dict({}, {"offset_seconds": _NUMBER_OR_NOT, "uncertainty_seconds": _NUMBER_OR_NOT}, null=True),
     },
 )
