@@ -63,12 +63,16 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ 812743 | wirespeed.trafficgen.line_rate('pps', size=1500, size_of='ip', link_speed_mbps=10000) }}"
 
+- name: See what a capture holds
+  wirespeed.trafficgen.pcap_info:
+    path: /var/lib/trafficgen/capture.pcap
+  register: result
+
 - name: The frames of a capture that a 10G link carries in a second
   ansible.builtin.debug:
     msg: >-
       {{ 100 | wirespeed.trafficgen.line_rate('line_rate_percent', size=result.pcap_info.sizes, size_of='frame',
-      link_speed_mbps=10000,
-                                              to='pps') }}
+      link_speed_mbps=10000, to='pps') }}
 """
 
 RETURN = r"""

@@ -37,9 +37,9 @@ EXAMPLES = r"""
 
 - name: Rate and loss of the runs that can be trusted
   ansible.builtin.debug:
-    msg: "{{ results | wirespeed.trafficgen.stats_query(query) }}"
+    msg: "{{ results | wirespeed.trafficgen.stats_query(wanted) }}"
   vars:
-    query: "[?counters.verdict == 'consistent'].{pps: rates.pps, loss: counters.loss_ratio}"
+    wanted: "[?counters.verdict == 'consistent'].{pps: rates.pps, loss: counters.loss_ratio}"
 """
 
 RETURN = r"""

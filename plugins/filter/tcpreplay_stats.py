@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 - name: Run it by hand, and have the figures
   ansible.builtin.command:
-    argv: [tcpreplay, --intf1=veth0, --topspeed, /tmp/some.pcap]
+    argv: [tcpreplay, --intf1=ens17, --topspeed, /var/lib/trafficgen/capture.pcap]
   register: run
   changed_when: true
 

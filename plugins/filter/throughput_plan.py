@@ -92,7 +92,7 @@ EXAMPLES = r"""
   vars:
     traffic:
       - name: tcp_port_scan_64
-        pcap: /var/lib/scan_64.pcap
+        pcap: /var/lib/trafficgen/tcp_port_scan_64.pcap
 """
 
 RETURN = r"""

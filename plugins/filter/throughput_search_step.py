@@ -102,19 +102,29 @@ EXAMPLES = r"""
     msg: "{{ ([] | wirespeed.trafficgen.throughput_search_step('ndr', wire_frame_size=64, link_speed_mbps=10000)).next
       }}"
 
+- name: Send so fast for a second
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    rx_interface: ens18
+    pps: 500000
+    loop: 0
+    duration: 1
+  register: sent
+
 - name: Which is next, after one trial
   ansible.builtin.set_fact:
     step: "{{ trials | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000, wire_frame_size=82) }}"
   vars:
     trials:
-      - {asked_pps: 500000, duration: 1, result: "{{ tcpreplay }}"}
+      - {asked_pps: 500000, duration: 1, result: "{{ sent }}"}
 
 - name: And after the one that was measured since, in a loop until step.done
   ansible.builtin.set_fact:
     step: "{{ (step.measured + [trial]) | wirespeed.trafficgen.throughput_search_step('pdr', max_pps=500000,
       wire_frame_size=82) }}"
   vars:
-    trial: {asked_pps: "{{ step.next.pps }}", duration: "{{ step.next.duration }}", result: "{{ tcpreplay }}"}
+    trial: {asked_pps: "{{ step.next.pps }}", duration: "{{ step.next.duration }}", result: "{{ sent }}"}
 """
 
 RETURN = r"""

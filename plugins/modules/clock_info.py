@@ -39,10 +39,16 @@ EXAMPLES = r"""
   wirespeed.trafficgen.clock_info:
   register: measured
 
+- name: Choose a moment, the same for all hosts
+  ansible.builtin.set_fact:
+    common_start: "{{ now().timestamp() + 10 }}"
+  run_once: true
+
 - name: Send on all hosts at the same time
   wirespeed.trafficgen.tcpreplay:
-    pcaps: [/var/lib/scan_64.pcap]
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
     interface: ens17
+    pps: 100000
     start_at: "{{ common_start | float + measured.clock.offset_seconds }}"
 """
 

@@ -97,6 +97,7 @@ EXAMPLES = r"""
 
 - name: Read what arrived, and remove the counter
   delegate_to: receiver
+  when: not ansible_check_mode  # nothing was sent
   module_defaults: *receiving_port
   block:
     - name: Read it again
@@ -113,6 +114,7 @@ EXAMPLES = r"""
 - name: Show the loss
   ansible.builtin.debug:
     msg: "{{ (sent | wirespeed.trafficgen.reconcile(rx_before, rx_after)).counters }}"
+  when: not ansible_check_mode  # nothing was sent
 """
 
 RETURN = r"""

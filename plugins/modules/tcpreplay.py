@@ -225,21 +225,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A port scan of 64-byte packets, 5000 times, at 1000 Mbit/s
+- name: A port scan of 64-byte packets, five times, at 100 Mbit/s
   wirespeed.trafficgen.tcpreplay:
     pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
     interface: ens17
-    mbps: 1000
-    loop: 5000
-
-- name: Fill half the line for ten seconds through netmap
-  wirespeed.trafficgen.tcpreplay:
-    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
-    interface: ens17
-    injection_method: netmap
-    line_rate_percent: 50
-    loop: 0
-    duration: 10
+    mbps: 100
+    loop: 5
   register: result
 
 - name: Show the rate and the verdict
@@ -247,6 +238,17 @@ EXAMPLES = r"""
     msg: >-
       {{ result.stats.packets }} packets, {{ result.rates.l1_mbps | round(1) }} Mbit/s on the line,
       {{ result.counters.verdict }} {{ result.counters.reason }}
+  when: not ansible_check_mode  # nothing was sent
+
+- name: Fill half the line for ten seconds through netmap
+  wirespeed.trafficgen.tcpreplay:
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
+    interface: ens17
+    injection_method: netmap
+    line_rate_percent: 50
+    link_speed_mbps: 10000  # a physical port tells its own
+    loop: 0
+    duration: 10
 
 - name: The same scan from two cores, as fast as it goes
   wirespeed.trafficgen.tcpreplay:
@@ -254,17 +256,23 @@ EXAMPLES = r"""
     interface: ens17
     workers: 2
     topspeed: true
-    loop: 20000
+    loop: 0
+    duration: 2
 
 - name: Send from one namespace, and count what arrives in another
   wirespeed.trafficgen.tcpreplay:
-    pcaps: [first.pcap, second.pcap]
+    pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap, /var/lib/trafficgen/ten_hosts.pcap]
     netns: sender
     interface: snd0
     rx_netns: receiver
     rx_interface: rcv0
-    pps: 10000
-    fact_name: through_the_firewall
+    pps: 50000
+  register: through_the_firewall
+
+- name: Fail if any was lost
+  ansible.builtin.assert:
+    that: through_the_firewall.counters.loss_packets == 0
+  when: not ansible_check_mode  # nothing was sent
 """
 
 RETURN = r"""

@@ -55,7 +55,7 @@ seealso:
 EXAMPLES = r"""
 - name: Report on a test that was broken off
   wirespeed.trafficgen.throughput_report:
-    results: [trafficgen-results/first]
+    results: [result.json]
     folder: /tmp/so-far
     kinds: [markdown]
 """

@@ -158,22 +158,23 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A port scan of 64-byte packets from two cores, for ten seconds, as fast as it goes
+- name: A port scan of 64-byte packets from two cores, for two seconds, as fast as it goes
   wirespeed.trafficgen.xdp_replay:
     pcaps: [/var/lib/trafficgen/tcp_port_scan_64.pcap]
     interface: ens17
     workers: 2
     topspeed: true
     loop: 0
-    duration: 10
+    duration: 2
 
 - name: Half the line from as many cores as there are queues, each flow in its order
   wirespeed.trafficgen.xdp_replay:
-    pcaps: [/var/lib/trafficgen/mix.pcap]
+    pcaps: [/var/lib/trafficgen/mixed.pcap]
     interface: ens17
     workers: auto
     split: flow
     line_rate_percent: 50
+    link_speed_mbps: 1000  # a physical port tells its own
     loop: 0
     duration: 2.5
   register: result
