@@ -355,7 +355,7 @@ stage_demo() {
     ansible-playbook --version | head -n 1
     timeout 300 ./run demo "$cache/$stage" -e demo_seconds=2 -e demo_l1_mbps=10
     # These send nothing, and show no table of before.
-    ./run demo --help | grep -q '^Usage: ./run demo '
+    for command in demo test lint bench docs fuzz soak lab; do ./run help "$command" | grep -qF "./run $command"; done
     for only in --check --syntax-check --list-tasks; do
         ./run demo "$cache/$stage" "$only" >"$cache/$stage/said"
         if grep 'results.json$' "$cache/$stage/said"; then fail "$only showed the table of the run before"; fi
