@@ -45,6 +45,13 @@ options:
       - Times are in microseconds, or in nanoseconds if microseconds cannot hold the interval exactly.
     type: float
     default: 0.000001
+  allow_large:
+    description:
+      - Whether to make a file above 1 GB from streams without O(streams[].count). The fields that vary may come to more
+        frames than one would think, two subnets of 65536 addresses to 4 billion.
+    type: bool
+    default: false
+    version_added: 0.2.0
   mark:
     description:
       - Whether the frames carry a mark in the last bytes of their payload, with O(mark_id), the stream's place in the
@@ -361,6 +368,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "interval": {"type": "float", "default": 0.000001},
+            "allow_large": {"type": "bool", "default": False},
             "mark": {"type": "bool", "default": False},
             "mark_id": {"type": "str", "default": "0"},
             "streams": {
@@ -385,6 +393,7 @@ def main() -> None:
                 else lambda new, path: module.atomic_move(new, path, unsafe_writes=module.params["unsafe_writes"])
             ),
             with_diff=module._diff,
+            allow_large=module.params["allow_large"],
             mark_id=module.params["mark_id"] if module.params["mark"] else None,
         )
     except (TrafficgenError, OSError) as error:

@@ -4,8 +4,8 @@
 """Runs what the documentation prints, as it stands: each plugin's EXAMPLES, the tasks and plays of README and guides.
 
 It wants namespaces of its own (root): ``ens17`` and ``ens18`` are the ends of a veth, as are ``snd0`` in the namespace
-sender and ``rcv0`` in receiver. All hosts are this one. First all runs with --check, on a machine that has none of the
-files yet, then for real. A warning that is not expected is an error, and no fact is injected as a variable.
+sender and ``rcv0`` in receiver. All hosts are this one. First all runs for real, then with --check. A warning that is
+not expected is an error, and no fact is injected as a variable.
 """
 
 from __future__ import annotations
@@ -127,59 +127,45 @@ def told(tasks: list[dict[str, Any]]) -> dict[str, Any]:
 
 def run(folder: Path, name: str, plays: list[dict[str, Any]], *options: str) -> list[str]:
     """What is wrong with a run of plays."""
-    playbook, inventory = folder / f"{name}.yml", folder / "inventory.yml"
+    playbook, inventory, log = folder / f"{name}.yml", folder / "inventory.yml", folder / f"{name}.log"
     playbook.write_text(yaml.safe_dump(plays, sort_keys=False))
     hosts = {one["hosts"]: None for one in plays if one["hosts"] not in ("localhost", "generators")}
     groups = {"generators": {"hosts": {"gen1": None}}, "others": {"hosts": {**hosts, "receiver": None}}}
     inventory.write_text(yaml.safe_dump({**groups, "all": {"vars": {"ansible_python_interpreter": sys.executable}}}))
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "-c", "local", *options, str(playbook)],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_INJECT_FACT_VARS": "false",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_ASYNC_DIR": str(folder / "async"),
-            "ANSIBLE_DISPLAY_TRACEBACK": "deprecated",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    print(done.stdout)
-    wrong = [] if done.returncode == 0 else [f"{name}: exit status {done.returncode}"]
-    said = re.findall(r"\"SAID\|([^{].*?)\|(.*?)\"?$", done.stdout, re.MULTILINE)
-    for task, message in said:
-        lacks = re.search(LACKING[task], message) if task in LACKING else options and re.search("no such file", message)
-        if not lacks:
-            wrong.append(f"{name}: {task}: {message}")
-    if not options:
-        asked = {task.get("name") for one in plays for block in one["tasks"] for task in block["block"]}
-        wrong += [f"{name}: {task}: succeeded" for task in LACKING if task in asked and task not in dict(said)]
-    for line in re.findall(r"^\[(?:DEPRECATION )?WARNING\]: .*", done.stdout, re.MULTILINE):
-        if not re.search(WARNINGS, line):
-            wrong.append(f"{name}: {line}")
-    return wrong
+    settings = {
+        "ANSIBLE_INJECT_FACT_VARS": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_ASYNC_DIR": str(folder / "async"),
+    }
+    with log.open("w") as output:
+        status = subprocess.run(
+            ["ansible-playbook", "-i", str(inventory), "-c", "local", *options, str(playbook)],
+            cwd=folder,
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=output,
+            check=False,
+        ).returncode
+    printed = log.read_text()
+    wrong = [f"{name}: exit status {status}"] if status else []
+    said = dict(re.findall(r"\"SAID\|([^{].*?)\|(.*?)\"?$", printed, re.MULTILINE))
+    wrong += [
+        f"{name}: {task}: {message}"
+        for task, message in said.items()
+        if task not in LACKING or not re.search(LACKING[task], message)
+    ]
+    asked = {task.get("name") for one in plays for block in one["tasks"] for task in block["block"]}
+    wrong += [f"{name}: {task}: succeeded" for task in LACKING if task in asked and task not in said and not options]
+    warnings = re.findall(r"^\[(?:DEPRECATION )?WARNING\]: .*", printed, re.MULTILINE)
+    return wrong + [f"{name}: {line}" for line in warnings if not re.search(WARNINGS, line)]
 
 
-def main(folder: Path) -> None:
-    """Run all of it, in an empty folder."""
+def main(folder: Path, names: list[str]) -> None:
+    """Run all of it, or what is named, in an empty folder."""
     Path("/var/lib/trafficgen").mkdir()
     for command in LAB.strip().splitlines():
         subprocess.run(command.split(), check=True)
-    printed = {
-        name: text for name, text in {**examples(), **of_the_guides()}.items() if name.partition(":")[0] not in NOT_HERE
-    }
-    # A filter knows of no check mode.
-    of_filters = {path.stem for path in ROOT.glob("plugins/filter/*.py")}
-    wrong = run(
-        folder,
-        "checked",
-        [one for name, text in printed.items() if name not in of_filters for one in play(name, text)],
-        "--check",
-    )
     fixtures = ROOT / "tests/fixtures"
     for name in ("result", "before", "after"):
         shutil.copy(fixtures / "throughput/namespaces.json", folder / f"{name}.json")
@@ -189,10 +175,19 @@ def main(folder: Path) -> None:
     )
     recorded = (fixtures / "tcpreplay_output.txt").read_text(encoding="utf-8")
     (folder / "run.log").write_text(recorded.partition("==> paced.stdout <==\n")[2].partition("\n==> ")[0])
-    wrong += run(folder, "sent", [one for name, text in printed.items() for one in play(name, text)])
+    printed = {
+        name: text
+        for name, text in {**examples(), **of_the_guides()}.items()
+        if name.partition(":")[0] not in NOT_HERE and (not names or name in names)
+    }
+    # A filter knows of no check mode.
+    of_filters = {path.stem for path in ROOT.glob("plugins/filter/*.py")}
+    wrong = run(folder, "sent", [one for name, text in printed.items() for one in play(name, text)])
+    checked = [one for name, text in printed.items() if name not in of_filters for one in play(name, text)]
+    wrong += run(folder, "checked", checked, "--check")
     if wrong:
         sys.exit("\n".join(["What the documentation prints does not run as it should:", *wrong]))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -35,6 +35,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.stream import RECORD
 
 Consumer = Callable[[bytearray], object]
+LARGE = 10**9  # bytes of a file that is made only if it is asked for
 _MOST_LINKS = 40  # as the kernel follows
 _PREFIX = ".trafficgen."  # of the temporary file's name, however long the path's is
 
@@ -206,6 +207,17 @@ def _check_room(path: str, needed: int | None) -> None:
         raise _failed(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), needed)
 
 
+def _check_size(path: str, least: int, streams: Any) -> None:
+    """Refuse to make a file that is larger than one would think, before any of it is made."""
+    without = [one.get("name") or f"streams[{index}]" for index, one in enumerate(streams) if not one.get("count")]
+    if least > LARGE and without:
+        raise TrafficgenError(
+            f"would have {least / 10**9:.1f} GB or more, as each combination of the values that vary is a frame",
+            on=path,
+            remedy=f"Give a count ({', '.join(without)}), or set allow_large: true.",
+        )
+
+
 def _temporary(folder: str) -> tuple[int, str]:
     """A new file in ``folder`` to write to, and its path: empty, as it has no name, where the file system can do that.
 
@@ -322,9 +334,11 @@ def make_pcap(
     replace: Callable[[str, str], object] | None,
     with_diff: bool = False,
     mark_id: str | None = None,
+    allow_large: bool = False,
 ) -> dict[str, Any]:
     """Make ``path`` the pcap of a traffic spec: what the module does, and what it returns.
 
+    :param allow_large: make a file above :data:`LARGE` from streams without a count.
     :param mark_id: the test's id in the frames' marks; None: no marks.
     :param replace: see :func:`write`; None: tell what would be done, and do nothing.
     :returns: ``changed``, ``pcap`` (path, packets, bytes, file_bytes, sizes, flows, marks, sha256), ``warnings`` if
@@ -346,6 +360,8 @@ def make_pcap(
     if os.path.exists(target) and (needed is None or os.path.getsize(target) == needed):
         made = compare(target, blocks())
     if made is None:
+        if not allow_large:
+            _check_size(path, (RECORD.size + 14) * traffic.frames if needed is None else needed, streams)
         _check_room(path, needed)
         if replace is not None:
             made = write(target, blocks, needed, replace)

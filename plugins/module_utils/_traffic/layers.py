@@ -200,7 +200,9 @@ def read_layer(name: str, given: Any, on: str, depth: int = 0) -> LayerSpec:
     raw = ("load", "hex") if spec.name == "Raw" else ()
     for field_name in fields:
         if field_name not in names and field_name not in raw:
-            raise TrafficgenError(f"{name} has no field {field_name!r}", on=on, remedy=near(str(field_name), names))
+            raise TrafficgenError(
+                f"{name} has no field {field_name!r}", on=on, remedy=near(str(field_name), names, all_of_them=True)
+            )
     # In the header's order, since what a field is may hang on one before it.
     for field_name in sorted(fields, key=lambda one: names.index("load" if one in raw else one)):
         value = fields[field_name]

@@ -30,15 +30,19 @@ _USUAL = ("scapy.packet", "scapy.layers.l2", "scapy.layers.inet", "scapy.layers.
 _CLASS = re.compile(rb"^class (\w{1,200})\s*\(([^()]{0,500})\)\s*:", re.MULTILINE)
 
 
-def near(name: str, names: Sequence[str], otherwise: str = "Scapy's ls() lists them.") -> str:
-    """A remedy that names what comes nearest to ``name``."""
+def near(
+    name: str, names: Sequence[str], otherwise: str = "Scapy's ls() lists them.", *, all_of_them: bool = False
+) -> str:
+    """A remedy that names what comes nearest to ``name``; where that is wanted, or nothing does, all there are."""
     by_lower = {known.lower(): known for known in names}
     found = [
         by_lower[match] for match in difflib.get_close_matches(name.lower()[:100], list(by_lower), n=3, cutoff=0.5)
     ]
-    if found:
-        return f"Did you mean {' or '.join(found)}?"
-    return f"There are: {', '.join(sorted(names))}." if len(names) <= 40 else otherwise
+    every = f"There are: {', '.join(sorted(names))}." if len(names) <= 40 else otherwise
+    if not found:
+        return every
+    question = f"Did you mean {' or '.join(found)}?"
+    return f"{question} {every}" if all_of_them else question
 
 
 def scapy_module(module: str) -> Any:

@@ -107,6 +107,13 @@ def size_cycle(form: Any, base: str, on: str = "size") -> list[int]:
         if not form:
             raise TrafficgenError("the list is empty", on=on, remedy="Give at least one value.")
         return [_size(value, on) for value in form]
+    if isinstance(form, str) and form.lower() in ("imix", *IMIX_PROFILES):
+        name = next(iter(IMIX_PROFILES)) if form.lower() == "imix" else form.lower()
+        raise TrafficgenError(
+            f"{form!r} is not a whole number",
+            on=on,
+            remedy=f"For an IMIX write {{imix: {name}}}. There are: {', '.join(IMIX_PROFILES)}.",
+        )
     if not isinstance(form, dict):
         return [_size(form, on)]
     if "imix" in form:

@@ -110,6 +110,12 @@ def test_what_is_no_pcap(refusal, folder, name, message):
         ([{**SCAN, "size": 65536}], "65536 bytes is out of range"),
         ([{**SCAN, "count": 0}], "count is 0"),
         ([{**SCAN, "count": 10**15}], "does not fit there"),
+        # 2^32 combinations of two subnets
+        (
+            [{**SCAN, "count": 1}, {"layers": ["Ether", {"IP": {"src": "10.0.0.0/16", "dst": "10.1.0.0/16"}}]}],
+            "GB or more, as each combination of the values that vary is a frame. Give a count (streams[1])"
+            ", or set allow_large: true.",
+        ),
         ([], "no streams"),
         ([{"size": 64}], "one of the following is required: preset, layers"),
     ],

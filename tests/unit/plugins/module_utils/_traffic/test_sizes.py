@@ -57,6 +57,12 @@ def test_weights_are_spread_and_exact():
         ({"start": 64}, "wire", "'end' is missing"),
         ({"start": 64, "end": 100, "stop": 1}, "wire", "unknown key 'stop'"),
         ("²", "wire", "not a whole number"),
+        (
+            "imix",
+            "wire",
+            "'imix' is not a whole number. For an IMIX write {imix: simple}. There are: simple, simple_594.",
+        ),
+        ("simple_594", "wire", "write {imix: simple_594}"),
         ({"start": 64, 1: 2, "a": 3}, "wire", "unknown key 1"),
         ({"imix": ["simple"]}, "wire", "no IMIX profile"),
         ({"weights": [{"size": 64, "weight": 10**9}]}, "wire", "the weights add up to 1000000000; the most is 50000."),

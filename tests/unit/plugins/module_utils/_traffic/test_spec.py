@@ -30,7 +30,7 @@ BAD = {
     "nothing near": ({"layers": ["Ether", "Xqzkwv"]}, "no layer 'Xqzkwv'. Scapy's ls() lists them."),
     "unknown field": (
         {"layers": [{"IP": {"srcc": "1.1.1.1"}}]},
-        "streams[0]: IP has no field 'srcc'. Did you mean src?",
+        "streams[0]: IP has no field 'srcc'. Did you mean src? There are: chksum, dst, flags, frag, id, ihl,",
     ),
     "value above": (udp(dport=65536), "UDP.dport: 65536 is out of the field's range. It has 16 bits: 0 to 65535."),
     "range above": (udp(dport="1-65536"), "UDP.dport: '1-65536' is out of the field's range."),
