@@ -248,7 +248,8 @@ docs_site() {
     rm -rf "$cache/docs"
     mkdir -p "$cache/docs/source/reference"
     chmod og-w "$cache/docs/source/reference"
-    git ls-files -co --exclude-standard docs/ playbooks plugins roles/*/README.md README.md CHANGELOG.md SECURITY.md COPYING |
+    git ls-files -co --exclude-standard docs/ examples playbooks plugins roles/*/README.md README.md CHANGELOG.md \
+        SUPPORT.md SECURITY.md CODE_OF_CONDUCT.md COPYING galaxy.yml |
         tar -T - -cf - | tar -xf - -C "$cache/docs/source"
     mv "$cache/docs/source/docs/docsite/conf.py" "$cache/docs/source/docs/docsite/index.md" "$cache/docs/source/"
     # ansible-doc finds no role if a clone lies below another ansible_collections.
@@ -268,7 +269,7 @@ stage_artefact() {
 
     # What a user needs, all of it, and nothing else.
     git ls-files -co --exclude-standard |
-        grep -E '^(meta|plugins|roles|playbooks|docs)/|^(README\.md|CHANGELOG\.md|SECURITY\.md|COPYING|\.ansible-lint|changelogs/changelog.yaml)$' \
+        grep -E '^(meta|plugins|roles|playbooks|docs|examples)/|^((README|CHANGELOG|CODE_OF_CONDUCT|SECURITY|SUPPORT)\.md|COPYING|\.ansible-lint|changelogs/changelog.yaml)$' \
             >expected-files
     printf '%s\n' MANIFEST.json FILES.json >>expected-files
     tar -tzf "$artefact" | grep -v '/$' | sort >artefact-files

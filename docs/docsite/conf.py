@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 
 project = "wirespeed.trafficgen"
@@ -37,6 +40,16 @@ def _ansible_s_own(_app: Any, _env: Any, reference: Any, text: Any) -> nodes.ref
     return nodes.reference("", "", text, internal=False, refuri=_ANSIBLE + page) if page else None
 
 
+# README leads to this site from elsewhere. Here it is a page of it, and its links are looked at as the others are.
+_SITE = yaml.safe_load(Path(__file__).with_name("galaxy.yml").read_text(encoding="utf-8"))["documentation"]
+
+
+def _links_within(_app: Any, name: str, source: list[str]) -> None:
+    if name == "README":
+        source[0] = re.sub(rf"{re.escape(_SITE)}/([\w/-]+)\.html", r"\1.md", source[0])
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", _links_within)
     app.connect("missing-reference", _ansible_s_own)
