@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 - name: Choose a moment, the same for all hosts
   ansible.builtin.set_fact:
-    common_start: "{{ now().timestamp() + 10 }}"
+    common_start: "{{ now().timestamp() + 20 }}"
   run_once: true
 
 - name: Send on all hosts at the same time
