@@ -71,7 +71,7 @@ RETURN = r"""
 _value:
   description:
     - C(trial), as in the result file; C(title) and C(line), what it is and what came of it, for the screen; C(missing),
-      whether frames may still be under way; C(count_only), whether the receiver of marks is only to count.
+      whether frames may still be under way; C(listen), how the receiver of marks is to.
   type: dict
 """
 
@@ -84,7 +84,7 @@ def throughput_trial(
     item: Any, ran: Any = None, *, host: str = "", traffic: Any = (), of: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """The trial, and a line that tells of it."""
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.marks import count_only
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.marks import listening
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import (
         line,
         missing,
@@ -100,7 +100,7 @@ def throughput_trial(
         "title": what,
         "line": line(made, what),
         "missing": missing(made, options.get("receiver")),
-        "count_only": count_only(item, known, options.get("marks")),
+        "listen": listening(item, known, options.get("marks")),
     }
 
 

@@ -83,6 +83,15 @@ options:
       - With more than one, frames of different workers may overtake each other.
     type: str
     default: '1'
+  marks:
+    description:
+      - The value RV(wirespeed.trafficgen.pcap#module:pcap.marks) of the pcap. The numbers in its marks then go on from
+        pass to pass, where the file alone would begin again at 0, so that a receiver can tell the passes apart
+        (O(wirespeed.trafficgen.mark_receiver#module:numbered_passes)).
+      - After 16,777,216 frames of a stream, or as many whole passes as that is, they begin again at 0.
+      - Without it, the frames are sent as they are in the file.
+    type: dict
+    version_added: 0.2.0
   burst:
     description:
       - How many frames a worker sends at once at most, also when it has to catch up. By default what is due in
@@ -410,6 +419,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "mode": {"type": "str", "default": "auto", "choices": list(MODES)},
     "workers": {"type": "str", "default": "1"},
     "burst": {"type": "int"},
+    "marks": {"type": "dict"},
     "fact_name": {"type": "str", "default": "xdp_replay"},
 }
 

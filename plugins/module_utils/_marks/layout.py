@@ -113,6 +113,13 @@ class StreamMarks:
         checks[1::2], checks[0::2] = high, low
         return numbers, bytes(checks)
 
+    def following(self, length: int, numbers: bytes) -> list[bytes]:
+        """The six bytes of the numbers and their checks, as columns in the order of a mark; ``numbers``: as
+        :meth:`columns` has them."""
+        count = len(numbers) // 4
+        high, low = lanes.checksum_columns(self._sums(length, numbers, count), count, False)
+        return [numbers[3::4], numbers[2::4], numbers[1::4], numbers[0::4], high, low]
+
     def are_whole(self, length: int, numbers: bytes, checks: bytes) -> bool:
         """Whether none of these marks was altered: their numbers as :meth:`columns` has them, the checks in 4 bytes
         each."""

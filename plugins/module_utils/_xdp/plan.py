@@ -77,6 +77,7 @@ def make_plan(
         workers=_workers(request, asked),
         split=request.split,
         burst=request.burst,
+        marks=request.marks,
     )
     check_stream(stream)
     expected = expected_seconds(request, found.rate, found.traffic)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receive import Expected, read_expected
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import positive
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.request import (
     Request,
@@ -27,6 +28,7 @@ class XdpRequest(Request):
     mode: str
     workers: int | None
     burst: int | None
+    marks: Expected | None
 
 
 def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset()) -> XdpRequest:
@@ -49,4 +51,5 @@ def parse_request(params: Mapping[str, Any], online: frozenset[int] = frozenset(
         mode=params["mode"],
         workers=None if workers == "auto" else int(workers),
         burst=params["burst"],
+        marks=None if params["marks"] is None else read_expected(params["marks"], None),
     )

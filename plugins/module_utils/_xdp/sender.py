@@ -30,6 +30,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.worker i
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.zero_copy import COPY, Asked
 
 _UMEM_ALL, _UMEM_MOST, _UMEM_LEAST = 128 << 20, 64 << 20, 8 << 20  # bytes: of all workers about, of each
+_NUMBERED = 2048  # chunks besides those of a pass
 _LEAD = 0.01  # seconds from the word to the start, so that all have heard it
 _GRACE = 8.0  # seconds from the word to stop to SIGKILL: a port that sends no more is noticed in five
 
@@ -182,7 +183,9 @@ class Sender:
         one of its own."""
         files = sum(os.fstat(pcap.file.fileno()).st_size for pcap in self._stream.pcaps)
         most = max(_UMEM_LEAST, min(_UMEM_MOST, _UMEM_ALL // self._stream.workers))
-        return min(most, (2 * files // CHUNK + 64) * CHUNK)
+        # Of numbered passes there are several, so that one is numbered while another is on its way.
+        more = 64 if self._stream.marks is None else _NUMBERED
+        return min(most, (2 * files // CHUNK + more) * CHUNK)
 
     def start(self, watch: Watch) -> None:
         """Let all begin, at one moment a little ahead. What was noticed by ``watch`` meanwhile is :meth:`wait`'s."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.receive import Expected
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._pcap.opened import OpenedPcap
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.split import SPLITS
 
@@ -30,6 +31,7 @@ class XdpStream(NamedTuple):
     workers: int
     split: str  # one of SPLITS
     burst: int | None  # frames at once at most; None: a default from the rate
+    marks: Expected | None = None  # of a test whose numbers go on from pass to pass
 
 
 def check_stream(stream: XdpStream) -> None:

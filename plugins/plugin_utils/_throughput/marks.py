@@ -17,10 +17,11 @@ _NOT_KEPT = ("began", "ended", "seconds", "interface", "netns", "count_only")
 
 
 class MarkReading(NamedTuple):
-    """Whether the kernel only counts the marks, and why."""
+    """Whether the kernel only counts the marks, and why; whether the sender numbers each pass of the file."""
 
     count_only: bool
     why: str
+    numbered_passes: bool = False
 
 
 def marked(traffic: Mapping[str, Any]) -> int:
@@ -36,9 +37,11 @@ def reading(
     link_speed_mbps: float | None = None,
     workers: str = "1",
 ) -> MarkReading:
-    """How to receive a trial's marks: numbers are looked at up to a rate, and where one sender keeps their order."""
-    if workers != "1":
-        return MarkReading(True, "several workers send at once, each in an order of its own")
+    """How to receive a trial's marks: numbers are looked at up to a rate, and where they tell the passes apart that
+    several workers may be in."""
+    numbered = item["injection_method"] == "af_xdp"
+    if workers != "1" and not numbered:
+        return MarkReading(True, "several workers repeat the file at once, each by itself")
     size = traffic.get("wire_frame_size")
     most = None if not size or not link_speed_mbps else line_rate_pps(Size.of(size, "wire"), link_speed_mbps)
     [(form, value)] = item["rate"].items()
@@ -57,16 +60,19 @@ def reading(
         return MarkReading(True, asked)
     if pps > max_pps:
         return MarkReading(True, f"{pps:,.0f} frames a second are more than throughput_mark_max_pps ({max_pps:,.0f})")
-    return MarkReading(False, "")
+    return MarkReading(False, "", numbered)
 
 
 def _how(item: Mapping[str, Any], traffic: Mapping[str, Any], listened: Mapping[str, Any]) -> MarkReading:
     return reading(item, traffic, **{key: value for key, value in listened.items() if key not in ("before", "after")})
 
 
-def count_only(item: Mapping[str, Any], traffic: Mapping[str, Any], listened: Mapping[str, Any] | None) -> bool:
-    """Whether the receiver of marks is only to count; ``listened``: as for :func:`of_trial`."""
-    return not listened or _how(item, traffic, listened).count_only
+def listening(
+    item: Mapping[str, Any], traffic: Mapping[str, Any], listened: Mapping[str, Any] | None
+) -> dict[str, bool]:
+    """How the receiver of marks is to listen; ``listened``: as for :func:`of_trial`."""
+    how = _how(item, traffic, listened) if listened else MarkReading(True, "")
+    return {"count_only": how.count_only, "numbered_passes": how.numbered_passes}
 
 
 def of_trial(
@@ -85,6 +91,7 @@ def of_trial(
         return None
     how = _how(item, traffic, listened)
     found: dict[str, Any] = {"read": "count" if how.count_only else "numbers", "why": how.why, "error": None}
+    found["numbered_passes"] = how.numbered_passes
     told = (after or {}).get("marks")
     if told is None:
         said = next((one["msg"] for one in (after, before) if one and one.get("msg")), "it was not asked")
@@ -96,6 +103,11 @@ def of_trial(
         default=None,
     )
     found["notes"] = [*told["notes"], *_half_a_pass(found, traffic, tree)]
+    if found["reordered"] and listened["workers"] != "1":
+        found["notes"].append(
+            "Several workers sent at once, so that frames of one may have left before those of another with lower"
+            " numbers: not all that is reordered need be the device's doing."
+        )
     return found
 
 
@@ -103,7 +115,7 @@ def _half_a_pass(found: dict[str, Any], traffic: Mapping[str, Any], tree: Mappin
     """What a file that is repeated byte for byte cannot tell: an outage of more than half of it."""
     gap, pps = found["longest_gap"], (tree.get("rates") or {}).get("pps")
     packets, sent = traffic.get("packets"), (tree.get("stats") or {}).get("packets")
-    if not gap or not pps or not packets or not sent or sent <= packets:
+    if not gap or not pps or not packets or not sent or sent <= packets or found["numbered_passes"]:
         return []
     half = packets / 2 / pps
     if gap["seconds"] < half:

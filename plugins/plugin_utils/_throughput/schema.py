@@ -247,6 +247,7 @@ MARKS = _dict(
     {
         **_MARKED,
         "why": _TEXT_OR_NOT,
+        "numbered_passes": _FLAG_OR_NOT,
         "lost_ratio": _NUMBER_OR_NOT,
         **dict.fromkeys(("socket_drops", "altered", "lost_at_least"), _WHOLE_OR_NOT),
         "streams": _list(

@@ -35,7 +35,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._xdp.sender i
 from ansible_collections.wirespeed.trafficgen.plugins.modules import tcpreplay, xdp_replay
 
 NAMES = "not a name of an interface"
-OWN = {"duration", "mode", "workers", "burst", "fact_name"}
+OWN = {"duration", "mode", "workers", "burst", "marks", "fact_name"}
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ def item(rate, method="pf_packet"):
         ({"topspeed": True}, None, "1", "the rate at top speed is not known before"),
         ({"topspeed": True}, 100, "1", ""),
         ({"multiplier": 2.0}, None, "1", "the rate at 2 times the recorded speed is not known before"),
-        ({"pps": 1000}, None, "2", "several workers send at once, each in an order of its own"),
-        ({"pps": 1000}, None, "auto", "several workers send at once"),
+        ({"pps": 1000}, None, "2", "several workers repeat the file at once, each by itself"),
+        ({"pps": 1000}, None, "auto", "several workers repeat the file at once"),
     ],
 )
 def test_numbers_are_looked_at_up_to_a_rate(rate, line, workers, why):
@@ -214,5 +214,21 @@ def test_an_outage_of_more_than_half_a_pass():
 
 def test_how_to_listen_is_told_before_the_trial():
     options = {"max_pps": 400_000, "link_speed_mbps": None, "workers": "1"}
-    assert throughput_trial(item({"pps": 1000}), traffic=[TRAFFIC], marks=options)["count_only"] is False
-    assert throughput_trial(item({"topspeed": True}), traffic=[TRAFFIC], marks=options)["count_only"] is True
+    for asked, count_only, numbered in (
+        (item({"pps": 1000}), False, False),
+        (item({"topspeed": True}), True, False),
+        (item({"pps": 1000}, "af_xdp"), False, True),
+        (item({"topspeed": True}, "af_xdp"), True, False),
+    ):
+        said = throughput_trial(asked, traffic=[TRAFFIC], marks=options)["listen"]
+        assert said == {"count_only": count_only, "numbered_passes": numbered}
+
+
+def test_passes_that_were_numbered_are_told_apart():
+    """Also by several workers, which may reorder frames between them."""
+    options = {"max_pps": 400_000, "link_speed_mbps": None, "workers": "2", "before": {"receiver": "00"}}
+    options["after"] = told(2400, gap=0.6, reordered=5)
+    asked = item({"pps": 1000}, "af_xdp")
+    marks = throughput_trial(asked, ran(), traffic=[TRAFFIC], receiver=RECEIVED, marks=options)["trial"]["marks"]
+    assert (marks["numbered_passes"], marks["lost"]) == (True, 600)
+    assert len(marks["notes"]) == 1 and "Several workers sent at once" in marks["notes"][0]
