@@ -112,7 +112,6 @@ import os
 from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import fetch_file
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.commands import run
@@ -137,6 +136,9 @@ def main() -> None:
     )
 
     def get_archive(driver: Mapping[str, str]) -> None:
+        # Here, as it loads what speaks HTTP and TLS, and nothing is fetched in most runs.
+        from ansible.module_utils.urls import fetch_file
+
         got = Host().path(fetch_file(module, driver["url"], timeout=60))
         if sha256(got) != driver["sha256"]:
             raise TrafficgenError(
