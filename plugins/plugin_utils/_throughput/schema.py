@@ -40,8 +40,7 @@ def _wrong(on: str, where: str, what: str) -> TrafficgenError:
 
 
 def check_plain(tree: Any, on: str) -> None:
-    """Raise :class:`TrafficgenError` where a number, a text or the depth of a tree is beyond what can be worked
-    with."""
+    """Raise :class:`TrafficgenError` where a number, a text or the depth of a tree is more than can be worked with."""
     _check_leaf(tree, on, ())
     left: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
     while left:
