@@ -78,6 +78,12 @@ options:
     description: For each host by name, the C(tcpreplay), C(netmap) and C(xdp) that were found, as
       P(wirespeed.trafficgen.throughput_host#filter) has them, where the port and the traffic are not known yet.
     type: dict
+  looked:
+    description: The seconds that the role needed to look at the hosts, by which a trial's own overhead is estimated.
+    type: float
+  prepared:
+    description: The seconds from the role's begin to the first trial, if they have passed.
+    type: float
   libraries:
     description: Python libraries that the controller must have.
     type: list

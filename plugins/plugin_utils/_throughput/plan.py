@@ -28,10 +28,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     check_settings,
 )
 
-# Seconds that the estimate adds, as measured with two slow cores: for the setup and end of the test; for those of a
-# trial; for a port to be taken and returned, by netmap or for zero copy.
-ONCE = 15.0
-A_TRIAL = 1.5
+# Seconds that the estimate adds: for the setup of the test, where that is not measured, and for its end; for a trial,
+# what Ansible needs before it, where that is not measured, as a share of what it needed to look at the hosts (the pause
+# is part of it), and what comes on top; for a port to be taken and returned, by netmap or for zero copy.
+ONCE, THE_END = 12.5, 2.5
+A_TRIAL, OF_LOOKING, ON_TOP = 1.5, 0.2, 0.7
 TAKING = 3.0
 
 # What is compared with the kernel path where a host has it.
@@ -197,6 +198,8 @@ def plan(
     strict: bool = False,
     hosts: Mapping[str, Mapping[str, Any]] | None = None,
     able: Mapping[str, Mapping[str, Any]] | None = None,
+    looked: float | None = None,
+    prepared: float | None = None,
 ) -> dict[str, Any]:
     """All trials of the run, and how long they take.
 
@@ -209,6 +212,8 @@ def plan(
         [{name, frame_size, wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host that
         has all methods; how long a search takes is then unknown.
     :param able: the ``methods`` of each host by name, where ports and frames are not known yet.
+    :param looked: the seconds that the role needed to look at the hosts: what it needs for a trial goes by the same
+        machine and connection. ``prepared``: the seconds from its begin to now.
     :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
     rate, repeat, duration, hosts}``; a warm-up has the number of the trial that follows.
     """
@@ -262,7 +267,8 @@ def plan(
         searching = _estimate_search(hosts, search, search_options or {})
     elif search is not None:
         check_search("", search, {**_ANY_LINE, **(search_options or {})})
-    between = max(wait, A_TRIAL, ahead if len(known) > 1 else 0)
+    own = A_TRIAL if looked is None else float(looked) * OF_LOOKING
+    between = max(wait, own, ahead if len(known) > 1 else 0) + ON_TOP
     took = sum(one["duration"] + between + taking[one["injection_method"]] for one in trials)
     for one in searches:
         took += searching[1] + searching[0] * (between + taking[one["injection_method"]])
@@ -272,7 +278,7 @@ def plan(
         "searches": searches,
         "notes": notes,
         "count": number,
-        "seconds": round(ONCE + took, 1) if known_time else None,
+        "seconds": round((ONCE if prepared is None else float(prepared)) + took + THE_END, 1) if known_time else None,
     }
 
 

@@ -52,11 +52,12 @@ def test_the_matrix_in_its_order():
 
 
 def test_the_estimate_holds_what_is_waited_for():
+    once = module.ONCE + module.THE_END
     one = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, pause=5)
     none = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10)
     netmap = plan([SCAN], rates=TOP, methods=["netmap"], repeats=10, duration=10)
-    assert one["seconds"] == module.ONCE + 10 * (10 + 5)
-    assert none["seconds"] == module.ONCE + 10 * (10 + module.A_TRIAL)
+    assert one["seconds"] == once + 10 * (10 + 5 + module.ON_TOP)
+    assert none["seconds"] == once + 10 * (10 + module.A_TRIAL + module.ON_TOP)
     assert netmap["seconds"] == none["seconds"] + 10 * module.TAKING
     # Of zero copy too a port is reset, in the host that has it.
     for takes, more in ((False, 0), (True, module.TAKING)):
@@ -65,7 +66,37 @@ def test_the_estimate_holds_what_is_waited_for():
     together = plan(
         [SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()}
     )
-    assert together["seconds"] == module.ONCE + 10 * (10 + 3)
+    assert together["seconds"] == once + 10 * (10 + 3 + module.ON_TOP)
+
+
+# Of runs in namespaces on two cores, whose pause was a second: the hosts, the seconds to look at them and to prepare,
+# the kinds of trials, the repeats of each, the seconds of a trial and of a warm-up, and what the whole took.
+RUNS = [
+    pytest.param(1, 6.5, 12.5, 2, 1, 1, 1, 22.0, id="2 trials of 1 s"),
+    pytest.param(1, 13.7, 25.0, 2, 1, 1, 1, 38.9, id="the same on a loaded machine"),
+    pytest.param(1, 6.5, 13.6, 8, 2, 1, 2, 99.5, id="16 trials of 1 s"),
+    pytest.param(1, 6.5, 12.8, 2, 3, 3, 2, 50.0, id="6 trials of 3 s"),
+    pytest.param(1, 10.0, 20.0, 8, 1, 10, 2, 152.0, id="8 trials of 10 s"),
+    pytest.param(2, 12.0, 24.5, 4, 2, 3, 2, 99.2, id="2 generators"),
+]
+
+
+@pytest.mark.parametrize(("hosts", "looked", "prepared", "kinds", "repeats", "duration", "warmup", "took"), RUNS)
+def test_the_estimate_is_near_what_runs_took(hosts, looked, prepared, kinds, repeats, duration, warmup, took):
+    made = plan(
+        [SCAN],
+        rates=[{"mbps": number} for number in range(1, kinds + 1)],
+        methods=["auto"],
+        repeats=repeats,
+        duration=duration,
+        warmup=warmup,
+        pause=1,
+        margin=3,
+        hosts={str(number): machine() for number in range(hosts)},
+        looked=looked,
+        prepared=prepared,
+    )
+    assert made["seconds"] == pytest.approx(took, rel=0.3)
 
 
 def test_each_method_where_the_host_has_it():
