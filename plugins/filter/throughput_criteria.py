@@ -47,7 +47,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Each criterion with C(name), C(expression), C(passed), and C(error), V(none) unless there is no answer.
+  description: Each criterion with C(name), C(expression), C(passed), C(error), V(none) unless there is no
+    answer, and C(measured), a list of C(value), C(comparison) and C(wanted), both sides of each comparison in it.
   type: list
   elements: dict
 """

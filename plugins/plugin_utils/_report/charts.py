@@ -16,7 +16,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Series
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import number, scaled
 
 STYLES = 6  # colours, dashes, marks and patterns in the page's style sheet
 
@@ -66,9 +67,16 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [step for step in [*steps, 10.0 ** (decades[-1] + 1)] if below <= step <= above]
 
 
+def ticks_between(low: float, high: float) -> list[float]:
+    """Four to seven round steps that span ``low`` to ``high``."""
+    step = ticks(high - low)[1]
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
 def svg(chart: Chart) -> str:
     """One chart as an ``<svg>`` element, for a page with the style sheet."""
-    drawn = {"lines": _lines, "bars": _bars, "steps": _steps}[chart.kind](chart)
+    drawn = {"lines": _lines, "bars": _bars, "steps": _steps, "sizes": _by_size}[chart.kind](chart)
     root = drawn.render_tree()
     _levels(root, chart)
     if chart.kind == "bars":
@@ -85,13 +93,16 @@ def _values(chart: Chart) -> list[float]:
 
 
 def logarithmic(chart: Chart) -> bool:
-    """Logarithmic for searches: they span decades and end in steps too small for a linear axis."""
+    """Logarithmic for searches that span decades and found nothing to look at more closely."""
     values = _values(chart)
-    return chart.kind == "steps" and bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
+    steps = chart.kind == "steps" and chart.window is None
+    return steps and bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
 
 
 def axis(chart: Chart) -> list[float]:
     """The steps of the axis of values."""
+    if chart.window is not None:
+        return ticks_between(*chart.window)
     values = _values(chart)
     return log_ticks(min(values), max(values)) if logarithmic(chart) else ticks(max(values, default=0.0))
 
@@ -111,7 +122,7 @@ def _options(chart: Chart) -> dict[str, Any]:
         "style": require("pygal").style.Style(**_FONTS),
         "show_legend": False,  # the page has its own in HTML, which wraps on a phone
         "x_title": chart.x_title or None,
-        "include_x_axis": not logarithmic(chart),
+        "include_x_axis": not logarithmic(chart) and chart.window is None,
         "y_labels": [{"value": place(chart, value), "label": short(value)} for value in labels],
         "range": (place(chart, labels[0]), place(chart, labels[-1])),
         "margin": _MARGIN,
@@ -130,6 +141,21 @@ def _lines(chart: Chart) -> Any:
             "xrange": (0, labels[-1]),
             "dots_size": 2.5,
             "x_value_formatter": short,
+        }
+    )
+    for series in chart.series:
+        drawn.add(series.label, list(series.points))
+    return drawn
+
+
+def _by_size(chart: Chart) -> Any:
+    """Lines over sizes, which are evenly spaced, as in the field's own reports."""
+    drawn = require("pygal").XY(
+        **{
+            **_options(chart),
+            "x_labels": [{"value": index, "label": size} for index, size in enumerate(chart.categories)],
+            "xrange": (-0.3, len(chart.categories) - 0.7),
+            "dots_size": 2.5,
         }
     )
     for series in chart.series:
@@ -207,11 +233,11 @@ def _levels(root: Any, chart: Chart) -> None:
         y = _height_of(plot, chart, value)
         group = ElementTree.SubElement(plot, "g", {"class": f"level level-{index}"})
         ElementTree.SubElement(group, "path", {"d": f"M0 {y:.1f} h{width:.1f}"})
-        # The first label above its line, the second below: a search's bounds are close together.
+        # The first label above its line, the second below: a search's bounds are close together, the higher one first.
         below = index % 2 == 1 or y < 14
-        ElementTree.SubElement(
-            group, "text", {"x": f"{width - 4:.1f}", "y": f"{y + (12 if below else -4):.1f}"}
-        ).text = label
+        # A search ends near its bounds, so its labels are at the begin.
+        x = 4.0 if chart.kind == "steps" else width - 4
+        ElementTree.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y + (12 if below else -4):.1f}"}).text = label
 
 
 def _height_of(plot: Any, chart: Chart, value: float) -> float:
@@ -224,17 +250,40 @@ def _height_of(plot: Any, chart: Chart, value: float) -> float:
     return bottom - (bottom - top) * (place(chart, value) - low) / (high - low)
 
 
-def _shape(element: Any, style: int) -> None:
-    """The dots of a series as marks of its shape, defined once on the page."""
+def _shape(element: Any, style: int, titles: list[str]) -> None:
+    """The dots of a series as marks of its shape, defined once on the page. Each mark and bar says what it is."""
+    left = iter(titles)
     for dots in [group for group in element.iter("g") if group.get("class") == "dots"]:
         dot = dots.find("circle")
         dots.tag, dots.attrib = "use", {"href": f"#m{style}", "x": dot.get("cx"), "y": dot.get("cy")}
         dots.remove(dot)
+        ElementTree.SubElement(dots, "title").text = next(left)
+    for bar in [rect for rect in element.iter("rect") if str(rect.get("class")).startswith("rect")]:
+        ElementTree.SubElement(bar, "title").text = next(left)
+
+
+def _titles(chart: Chart, series: Series) -> list[str]:
+    """What each point of a series is."""
+    if chart.kind == "bars":
+        points = [(name, point) for name, point in zip(chart.categories, series.points) if point is not None]
+        return [f"{series.label}, {name}: {_range(chart, point)}" for name, point in points]
+    said = []
+    for x, y in series.points:
+        at = {"sizes": lambda x: f"{chart.categories[x]} bytes", "steps": lambda x: f"trial {x}"}.get(
+            chart.kind, lambda x: f"{x:.1f} s"
+        )(x)
+        said.append(f"{series.label}, {at}: {number(y)} pps")
+    return said
+
+
+def _range(chart: Chart, point: tuple[float, float, float]) -> str:
+    value, low, high = (scaled(each * 1e6, "bps") for each in point)
+    return value if low == high else f"{value} ({low} to {high})"
 
 
 def _lean(root: Any, chart: Chart) -> str:
     """The chart without parts the page does not need, with different marks, and a name for screen readers."""
-    styles = {f"serie-{index}": series.style % STYLES for index, series in enumerate(chart.series)}
+    styles = {f"serie-{index}": series for index, series in enumerate(chart.series)}
     for parent in list(root.iter()):
         for child in list(parent):
             name = str(child.get("class") or "")
@@ -246,10 +295,10 @@ def _lean(root: Any, chart: Chart) -> str:
                 parent.remove(child)
     for element in list(root.iter()):
         words = str(element.get("class") or "").split()
-        style = next((styles[word] for word in words if word in styles), None)
-        if style is not None:
-            element.set("class", f"s{style}")
-            _shape(element, style)
+        series = next((styles[word] for word in words if word in styles), None)
+        if series is not None:
+            element.set("class", f"s{series.style % STYLES}")
+            _shape(element, series.style % STYLES, _titles(chart, series))
     for element in root.iter():
         for key, value in list(element.attrib.items()):
             if key in ("id", "rx", "ry") or not value:

@@ -49,6 +49,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
     apart,
     grouped,
     groups,
+    outcome,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check_result
 
@@ -97,10 +98,11 @@ def compare_page(values: Sequence[Any]) -> Page:
     return Page(
         title="Comparison: " + ", ".join(dict.fromkeys(entry.result["name"] for entry in every.entries)),
         passed=None,
+        kind="Throughput tests, compared",
         verdict=f"{count(len(every.entries), 'result')} side by side",
         asked=[
             f"{entry.letter}: {entry.result['name']}, begun {utc_time(entry.result.get('started'))}, "
-            f"{'passed' if entry.result['passed'] else 'failed'}, {count(len(entry.result['trials']), 'trial')}."
+            f"{outcome(entry.result)}, {count(len(entry.result['trials']), 'trial')}."
             for entry in every.entries
         ],
         answers=_answers(every),
@@ -309,7 +311,7 @@ def _charts(every: _Compared) -> list[Chart]:
                 one = bars(f"{entry.letter}, {used}", len(drawn), names, by_traffic)
                 drawn += [one] if one else []
         if drawn:
-            title = f"L1 Mbps at {label}" + (f", {host}" if every.by_host else "")
+            title = f"L1 at {label}" + (f", {host}" if every.by_host else "")
             text = "; ".join(words for _series, words in drawn) + "."
             made.append(Chart("bars", title, text, "", "L1 Mbps", tuple(series for series, _words in drawn), names))
     return made
@@ -365,14 +367,14 @@ def _bounds(search: Any) -> tuple[float, float] | None:
 def _compared_criteria(every: _Compared) -> list[Section]:
     names = dict.fromkeys(as_text(one.get("name")) for entry in every.entries for one in entry.result["criteria"])
 
-    def outcome(entry: _Entry, name: str) -> Cell:
+    def answered(entry: _Entry, name: str) -> Cell:
         found = next((one for one in entry.result["criteria"] if as_text(one.get("name")) == name), None)
         if found is None:
             return no_figure(f"not asked in {entry.letter}")
         good = found.get("passed") is True and not found.get("error")
         return Cell("passed", look="good") if good else Cell("failed", look="bad")
 
-    of_each = (Column(entry.letter, TEXT, partial(outcome, entry)) for entry in every.entries)
+    of_each = (Column(entry.letter, TEXT, partial(answered, entry)) for entry in every.entries)
     columns = [Column("Criterion", TEXT, str), *of_each]
     return [Section("Criteria", tables=[Table.of("Criteria", columns, names)])] if names else []
 

@@ -38,11 +38,16 @@ def code(text: str) -> str:
 def to_markdown(page: Page) -> str:
     """The page as Markdown."""
     sign = {True: "✔ ", False: "✘ "}.get(page.passed, "") if page.passed is not None else ""
-    lines = [f"# {escape(page.title)}", "", f"**{sign}{escape(page.verdict)}**", ""]
+    badges = "".join(f" ({escape(badge)})" for badge in page.badges)
+    lines = [f"# {escape(page.title)}", "", f"**{sign}{escape(page.verdict)}**{badges}", ""]
+    found = [
+        f"- **{escape(one.figure)}** {escape(one.what)}{escape(': ' + one.detail if one.detail else '')}"
+        for one in page.findings
+    ]
+    lines += [*found, ""] if found else []
+    lines += _list(page.answers)
     lines += _list(page.failures)
     lines += _list(page.asked)
-    if page.answers:
-        lines += ["## In short", "", *_list(page.answers)]
     for section in page.sections:
         lines += _section(section)
     return "\n".join(lines).rstrip() + "\n"
@@ -74,6 +79,8 @@ def _table(table: Table, title: str) -> list[str]:
     if table.notes:
         lines += [f"{index}. {escape(note)}" for index, note in enumerate(table.notes, start=1)]
         lines.append("")
+    for sentence in table.left_out:
+        lines += [escape(sentence), ""]
     return lines
 
 

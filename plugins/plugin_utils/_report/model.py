@@ -53,22 +53,37 @@ def host_column(many_hosts: bool, host: Callable[[_Row], str]) -> list[Column[_R
     return [Column("Host", TEXT, host)] if many_hosts else []
 
 
+def _left_out(heading: str, cells: Iterable[Cell]) -> str:
+    """Why a column is not shown."""
+    reasons = "; ".join(dict.fromkeys(note for cell in cells for note in cell.notes))
+    return f"Not shown: {heading}" + (f" ({reasons})." if reasons else ".")
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table. The first column is the row header; ``numeric``: the right-aligned columns."""
+    """A table. The first column is the row header; ``numeric``: the right-aligned columns; ``left_out``: a sentence for
+    each column that would have no figure at all."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     numeric: Sequence[int] = ()
+    left_out: Sequence[str] = ()
 
     @classmethod
     def of(cls, caption: str, columns: Sequence[Column[_Row]], items: Iterable[_Row]) -> Table:
-        """A table with a row for each item."""
+        """A table with a row for each item, without the columns in which every cell is a dash."""
         made = ([column.cell(item) for column in columns] for item in items)
         rows = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in made]
-        numeric = [index for index, column in enumerate(columns) if column.kind == NUMBER]
-        return cls(caption, [column.heading for column in columns], rows, numeric)
+        empty = [index for index in range(1, len(columns)) if rows and all(row[index].text == DASH for row in rows)]
+        kept = [index for index in range(len(columns)) if index not in empty]
+        return cls(
+            caption,
+            [columns[index].heading for index in kept],
+            [[row[index] for index in kept] for row in rows],
+            [place for place, index in enumerate(kept) if columns[index].kind == NUMBER],
+            [_left_out(columns[index].heading, [row[index] for row in rows]) for index in empty],
+        )
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -96,7 +111,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of ``kind`` lines, bars or steps. ``text`` describes it for readers who cannot see it."""
+    """A chart of ``kind`` lines, bars, steps or sizes. ``text`` describes it for readers who cannot see it; ``window``:
+    the part of the axis of values that is drawn, where that is not all from 0 on."""
 
     kind: str
     title: str
@@ -106,6 +122,7 @@ class Chart:
     series: tuple[Series, ...]
     categories: tuple[str, ...] = ()
     levels: tuple[tuple[str, float], ...] = ()  # horizontal lines: a label and a value
+    window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +137,18 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A line of the answer: ``figure`` of ``what``, and what has to be known beside it."""
+
+    figure: str
+    what: str
+    detail: str = ""
+    look: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
-    """The whole report. ``passed`` is the answer; None for a comparison."""
+    """The whole report. ``passed`` is the answer to the criteria; None if none were given, and for a comparison."""
 
     title: str
     passed: bool | None
@@ -130,3 +157,6 @@ class Page:
     answers: list[str]
     failures: list[str]
     sections: list[Section]
+    kind: str = "Throughput test"
+    findings: Sequence[Finding] = ()
+    badges: Sequence[str] = ()

@@ -33,6 +33,24 @@ def mbps_figure(value: Any) -> str:
     return number(value, 4 if is_number(value) and 0 < abs(value) < 1 else 2)
 
 
+def scaled(value: Any, unit: str, digits: int = 4) -> str:
+    """A value with the prefix of its size: ``9.844 Gbps`` of bit/s, ``14.88 Mpps``; more digits would be false."""
+    if not is_number(value):
+        return DASH
+    exponent = 0 if not value else math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    power = min(max(exponent // 3, 0), 3)
+    whole = exponent - 3 * power + 1  # digits before the point
+    decimals = max(0, digits - max(1, whole)) if power or value % 1 else 0
+    text = f"{value / 1000**power:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text and float(text.replace(",", "")) == value / 1000**power else text
+    return f"{text} {('', 'k', 'M', 'G')[power]}{unit}"
+
+
+def bps_figure(mbps: Any) -> str:
+    """A rate in Mbit/s, with the prefix of its size: ``9.844 Gbps``."""
+    return scaled(mbps * 1e6, "bps") if is_number(mbps) else DASH
+
+
 def percent(value: Any) -> str:
     """A percentage: ``100`` and ``0`` only for exact values."""
     if not is_number(value):
@@ -95,10 +113,12 @@ def rate_label(rate: Any) -> str:
     if form == "topspeed":
         return "top speed" if value else "recorded speed"
     shown = f"{value:,.10g}" if is_number(value) else as_text(value)
+    if str(form).endswith("mbps") and is_number(value):
+        shown = scaled(value * 1e6, "bps", 10)
     words = {
-        "mbps": "{} frame Mbps",
-        "l2_mbps": "{} L2 Mbps",
-        "l1_mbps": "{} L1 Mbps",
+        "mbps": "{} of frames",
+        "l2_mbps": "{} L2",
+        "l1_mbps": "{} L1",
         "pps": "{} pps",
         "line_rate_percent": "{} % of line rate",
         "multiplier": f"{{}} {TIMES} recorded speed",
@@ -137,4 +157,19 @@ def low_to_high(low: Any, high: Any, shown: Callable[[Any], str]) -> str:
     """``LOW..HIGH``; empty if both look the same."""
     if low is None or high is None or shown(low) == shown(high):
         return ""
-    return f"{shown(low).removesuffix(' %')}..{shown(high)}"
+    first, unit = shown(low).partition(" ")[::2]
+    return f"{first}..{shown(high)}" if shown(high).endswith(f" {unit}") else f"{shown(low)}..{shown(high)}"
+
+
+def measured_in_words(criterion: Mapping[str, Any]) -> str:
+    """What a criterion measured against what it wants: ``607,018, wanted > 1,000,000``; empty if that is not known."""
+
+    def shown(value: Any) -> str:
+        return f"{value:,.10g}" if is_number(value) else as_text(value)
+
+    measured = criterion.get("measured")
+    compared = [one for one in measured if isinstance(one, Mapping)] if isinstance(measured, list) else []
+    return "; ".join(
+        f"{shown(one.get('value'))}, wanted {as_text(one.get('comparison'))} {shown(one.get('wanted'))}"
+        for one in compared
+    )

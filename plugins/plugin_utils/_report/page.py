@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import answer
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.comparison import compare_page
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
     TEXT,
@@ -28,6 +29,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     dig,
     duration,
     is_number,
+    measured_in_words,
     rate_label,
     utc_time,
 )
@@ -38,7 +40,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rates
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.searches import search_section, step_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.setting import setting_sections
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import Group, groups
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
+    Group,
+    groups,
+    judged,
+    outcome,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_marks import mark_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check_result
 
@@ -62,10 +69,12 @@ def _result_page(value: Any) -> Page:
     searches = result["searches"]
     return Page(
         title=result["name"] or "Throughput",
-        passed=result["passed"],
+        passed=result["passed"] if judged(result) else None,
         verdict=_verdict(result),
+        findings=answer.findings(result, found, many_hosts),
+        badges=answer.badges(result, found),
         asked=_asked(result, found),
-        answers=[*gains_in_sentences(found), *map(str, result["notes"])],
+        answers=[*gains_in_sentences(found), *answer.only_ratios(result["hosts"]), *map(str, result["notes"])],
         failures=[str(failure) for failure in result["failures"]],
         sections=[
             *_criteria_sections(result["criteria"]),
@@ -83,7 +92,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
     unfinished = result.get("unfinished")
     if unfinished:
         return f"Unfinished: {unfinished['made']} of {unfinished['planned']} {unfinished['what']}"
-    return "Passed" if result["passed"] else "Failed"
+    return outcome(result).capitalize()
 
 
 def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
@@ -115,15 +124,15 @@ def _asked(result: Mapping[str, Any], found: Sequence[Group]) -> list[str]:
 
 
 def _criteria_sections(criteria: Sequence[Mapping[str, Any]]) -> list[Section]:
-    def outcome(entry: Mapping[str, Any]) -> Cell:
+    def answered(entry: Mapping[str, Any]) -> Cell:
         error = entry.get("error")
         if entry.get("passed") is True and not error:
-            return Cell("passed", look="good")
-        return Cell("failed", as_text(error) if error else "", look="bad")
+            return Cell("passed", measured_in_words(entry), look="good")
+        return Cell("failed", as_text(error) if error else measured_in_words(entry), look="bad")
 
     columns: list[Column[Any]] = [
         Column("Criterion", TEXT, lambda entry: as_text(entry.get("name"))),
-        Column("Outcome", TEXT, outcome),
+        Column("Outcome", TEXT, answered),
         Column("Expression", TEXT, lambda entry: Cell(as_text(entry.get("expression")), look="code")),
     ]
     return [Section("Criteria", tables=[Table.of("Criteria", columns, criteria)])] if criteria else []

@@ -8,12 +8,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Section, Series
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
-    mbps_figure,
+    bps_figure,
+    dig,
+    is_number,
     number,
     pps_figure,
     rate_label,
+    scaled,
     share,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
@@ -27,6 +32,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
 MAX_CHARTS = 48  # charts of a kind: a fleet's page must still open on a phone
 MAX_LINES = 12  # lines of a method in one chart: more cannot be told apart
 MAX_BARS = 48  # traffic in one chart
+THEORY = 5  # the grey style
+FLAT = 0.02  # a paced trial within this share of its mean is a flat line
+OF_SIZES = (
+    "By the frame's bytes on the wire, with FCS. The theoretical line is the most that the link can carry (RFC 2544, "
+    "section 26.1)."
+)
 
 
 def left_out(left: int) -> list[str]:
@@ -39,14 +50,22 @@ def rate_chart_sections(found: Sequence[Group], many_hosts: bool) -> list[Sectio
     labels = list(dict.fromkeys(group.method for group in found))
     made = []
     by_rate = grouped(found, lambda group: (group.host, rate_key(group.rate)))
-    bars = _drawn(_bar_chart(here, labels.index, many_hosts) for here in by_rate.values())
+    # Where all sent what was asked for, a chart would only show that.
+    limited = [here for here in by_rate.values() if not all(map(_sent_as_asked, here))]
+    sizes = _drawn(_size_chart(here, labels.index, many_hosts) for here in _by_host(found).values())
+    if sizes:
+        made.append(Section("Rate by frame size", [OF_SIZES], charts=sizes[:MAX_CHARTS]))
+    bars = _drawn(_bar_chart(here, labels.index, many_hosts) for here in limited)
     if bars:
-        text = "Medians in L1 Mbps: everything a frame occupies on the line. The thin mark spans lowest to highest."
+        text = "Medians of L1: everything a frame occupies on the line. The thin mark spans lowest to highest."
         if any(chart.levels for chart in bars):
             text += " The dashed line is the line rate."
         else:
             text += " No line rate is drawn: the links are virtual, or their speed is unknown."
         made.append(Section("Rate by traffic", [text, *left_out(len(bars) - MAX_CHARTS)], charts=bars[:MAX_CHARTS]))
+    elif found and not limited:
+        text = "Every method sent what was asked for, so there is nothing to compare. Ask for more, or for top speed."
+        made.append(Section("Rate by traffic", [text]))
     by_traffic = grouped(found, lambda group: (group.traffic, group.host, rate_key(group.rate)))
     lines = _drawn(_line_chart(here, labels.index, many_hosts) for here in by_traffic.values())
     if lines:
@@ -55,10 +74,18 @@ def rate_chart_sections(found: Sequence[Group], many_hosts: bool) -> list[Sectio
             "unsteadiness shows."
         )
         made.append(Section("Rate over time", [text, *left_out(len(lines) - MAX_CHARTS)], charts=lines[:MAX_CHARTS]))
+    elif any(steps_of(trial) for group in found for trial in group.ok):
+        made.append(Section("Rate over time", ["Every trial kept the rate asked for throughout, within 2 %."]))
     elif found:
         text = "No trial has two samples, so there is nothing to draw. Let trials last longer than two stats_interval."
         made.append(Section("Rate over time", [text]))
     return made
+
+
+def _sent_as_asked(group: Group) -> bool:
+    """Whether the rate is that of the request, and says nothing of the path."""
+    asked = not group.at_top_speed and not group.capped
+    return asked and bool(group.ok) and group.reached is not None and group.reached >= REACHED
 
 
 def _drawn(charts: Iterable[Chart | None]) -> list[Chart]:
@@ -78,7 +105,7 @@ def bars(label: str, style: int, names: Sequence[str], by_traffic: Mapping[str, 
         known = group.figure("rates", "l1_mbps") if group and group.quotable else figure(())
         points.append(None if known.median is None else (known.median, known.low, known.high))
         if known.median is not None:
-            told.append(f"{name} {mbps_figure(known.median)}")
+            told.append(f"{name} {bps_figure(known.median)}")
     return (Series(label, style, tuple(points)), f"{label}: {', '.join(told)}") if told else None
 
 
@@ -101,15 +128,16 @@ def _bar_chart(here: Sequence[Group], style: Callable[[str], int], many_hosts: b
         words.append(f"only the first {MAX_BARS} of {len(every)} are drawn")
     text = f"{'; '.join(words)}." + (f" Not drawn, see the tables: {', '.join(sorted(hidden))}." if hidden else "")
     speeds = sorted({group.link_speed for group in here if group.link_speed})
-    levels = tuple((f"line rate {number(speed)} Mbps", speed) for speed in speeds)
+    levels = tuple((f"line rate {bps_figure(speed)}", speed) for speed in speeds)
     series = tuple(series for series, _text in made)
-    return Chart("bars", _at("L1 Mbps", here[0], many_hosts), text, "", "L1 Mbps", series, tuple(names), levels)
+    return Chart("bars", _at("L1", here[0], many_hosts), text, "", "L1 Mbps", series, tuple(names), levels)
 
 
 def _line_chart(here: Sequence[Group], style: Callable[[str], int], many_hosts: bool) -> Chart | None:
     """The groups of a traffic, host and rate."""
     series = []
     words = []
+    flat = True  # all as asked for: a chart would only show that
     for group in here:
         trials = [steps for steps in map(steps_of, group.ok) if steps]
         for steps in trials[:MAX_LINES]:
@@ -119,13 +147,58 @@ def _line_chart(here: Sequence[Group], style: Callable[[str], int], many_hosts: 
         if not rates:
             continue
         mean = statistics.fmean(rates)
+        flat = flat and _sent_as_asked(group) and max(abs(pps - mean) for pps in rates) <= FLAT * mean
         said = f"{group.method}: {pps_figure(min(rates))} to {pps_figure(max(rates))} pps"
         if mean:
             said += f", standard deviation {share(statistics.pstdev(rates) / mean)} of the mean"
         if len(trials) > MAX_LINES:
             said += f", in {len(trials)} trials, of which the first {MAX_LINES} are drawn"
         words.append(said)
-    if not series:
+    if not series or flat:
         return None
     title = _at(here[0].traffic, here[0], many_hosts)
     return Chart("lines", title, "; ".join(words) + ".", "seconds", "pps", tuple(series))
+
+
+# --- By frame size ---
+
+
+def _by_host(found: Sequence[Group]) -> dict[str, list[Group]]:
+    return grouped((group for group in found if not _sent_as_asked(group)), lambda group: group.host)
+
+
+def _size_chart(here: Sequence[Group], style: Callable[[str], int], many_hosts: bool) -> Chart | None:
+    """The highest rate of each method and frame size on a host."""
+    known: dict[str, dict[float, float]] = {}
+    for group in here:
+        size, pps = dig(group.trials[0], "traffic", "wire_frame_size"), group.figure("rates", "pps").median
+        if is_number(size) and pps and group.quotable:
+            of_method = known.setdefault(group.method, {})
+            of_method[size] = max(pps, of_method.get(size, 0.0))
+    speed = next((group.link_speed for group in here if group.link_speed), None)
+    title = "pps by frame size" + (f", {here[0].host}" if many_hosts else "")
+    return size_chart(title, known, speed, style)
+
+
+def size_chart(
+    title: str, known: Mapping[str, Mapping[float, float]], speed: float | None, style: Callable[[str], int]
+) -> Chart | None:
+    """Rates by frame size, a line for each label, and what a link of ``speed`` Mbit/s can carry; None for fewer than
+    two sizes."""
+    sizes = sorted({size for points in known.values() for size in points})
+    if len(sizes) < 2:
+        return None
+    series, words = [], []
+    for label, points in known.items():
+        in_order = sorted(points.items())
+        series.append(Series(label, style(label), tuple((sizes.index(size), pps) for size, pps in in_order)))
+        words.append(
+            f"{label}: " + ", ".join(f"{scaled(pps, 'pps')} at {number(size)} bytes" for size, pps in in_order)
+        )
+    if speed:
+        most = [line_rate_pps(Size.of(size, "wire"), speed) for size in sizes]
+        series.append(Series(f"theoretical line, {bps_figure(speed)}", THEORY, tuple(enumerate(most))))
+    else:
+        words.append("no theoretical line: a virtual link, or its speed is unknown")
+    names = tuple(number(size) for size in sizes)
+    return Chart("sizes", title, f"{'; '.join(words)}.", "bytes on the wire", "pps", tuple(series), names)

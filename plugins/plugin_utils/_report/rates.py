@@ -24,11 +24,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     DASH,
     TIMES,
     as_text,
+    bps_figure,
     count,
     dig,
     is_number,
     low_to_high,
-    mbps_figure,
     number,
     one_line,
     percent,
@@ -52,7 +52,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
 
 MAX_REASONS = 3
 
-_UNITS = (("pps", "pps", pps_figure), ("L1 Mbps", "l1_mbps", mbps_figure), ("L2 Mbps", "l2_mbps", mbps_figure))
+_UNITS = (("pps", "pps", pps_figure), ("L1", "l1_mbps", bps_figure), ("L2", "l2_mbps", bps_figure))
 
 
 def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) -> list[Section]:
@@ -90,14 +90,13 @@ def _gain_sentence(groups: Sequence[Group], found: Groups) -> str:
     for group in groups:
         brought = gain(group, kernel := _kernel_of(group, found))
         if brought.ratio is not None and not brought.reason:
-            clear.append((group, brought.ratio, _gain_of_a_worker(group, kernel)))
+            clear.append((group, brought, _gain_of_a_worker(group, kernel)))
     if not clear:
         return f"This run allows no comparison of {name} with the kernel path (see notes)."
-    modes = " and ".join(dict.fromkeys(group.mode for group, _ratio, _each in clear))
-    sentence = (
-        f"{name} ({modes}) sent {_from_to(ratio for _group, ratio, _each in clear)} times what the kernel path did"
-    )
-    each = [ratio for _group, _ratio, ratio in clear if ratio is not None]
+    modes = " and ".join(dict.fromkeys(group.mode for group, _brought, _each in clear))
+    ends = [end for _group, brought, _each in clear for end in (brought.low, brought.high) if end is not None]
+    sentence = f"{name} ({modes}) sent {_from_to(ends)} times what the kernel path did"
+    each = [ratio for _group, _brought, ratio in clear if ratio is not None]
     if each:
         sentence += f" ({_from_to(each)} times per worker)"
     rest = len(groups) - len(clear)
@@ -109,7 +108,12 @@ def _gain_sentence(groups: Sequence[Group], found: Groups) -> str:
 
 def _from_to(ratios: Iterable[float]) -> str:
     known = sorted(ratios)
-    return " to ".join(dict.fromkeys((number(known[0], 2), number(known[-1], 2))))
+    return " to ".join(dict.fromkeys((_times(known[0]), _times(known[-1]))))
+
+
+def _times(ratio: float) -> str:
+    """A gain with two digits: the repeats of a rate do not allow more."""
+    return number(ratio, 2 if ratio < 0.995 else 1 if ratio < 9.95 else 0)
 
 
 def _kernel_of(group: Group, found: Groups) -> Group | None:
@@ -141,19 +145,20 @@ def _gain_section(found: Groups, many_hosts: bool) -> Section:
         ratio = _gain_of_a_worker(group, _kernel_of(group, found)) if _gain_cell(found, group).text != DASH else None
         if ratio is None:
             return no_figure("not per worker: see Gain, or the rate was asked for, or both had as many workers")
-        return Cell(f"{number(ratio, 2)} {TIMES}")
+        return Cell(f"{_times(ratio)} {TIMES}")
 
     each = any(_gain_of_a_worker(group, _kernel_of(group, found)) is not None for group in rows)
+    # The answer comes first: so much of the table is on a phone's screen.
     columns = [
         Column("Traffic", TEXT, lambda group: group.traffic),
-        *host_column(many_hosts, lambda group: group.host),
-        Column("Asked", TEXT, partial(_asked_cell, shares=False)),
-        Column("Method", TEXT, lambda group: group.method),
-        *_engine_column(rows),
-        Column("Kernel path, pps", NUMBER, kernel_pps),
-        Column("pps", NUMBER, partial(_rate_cell, "pps", pps_figure)),
         Column("Gain", NUMBER, partial(_gain_cell, found)),
         *([Column("Gain per worker", NUMBER, of_a_worker)] if each else []),
+        Column("Method", TEXT, lambda group: group.method),
+        *host_column(many_hosts, lambda group: group.host),
+        Column("Asked", TEXT, partial(_asked_cell, shares=False)),
+        Column("pps", NUMBER, partial(_rate_cell, "pps", pps_figure)),
+        Column("Kernel path, pps", NUMBER, kernel_pps),
+        *_engine_column(rows),
     ]
     return Section(title, tables=[Table.of(title, columns, rows)])
 
@@ -164,7 +169,8 @@ def _gain_cell(found: Groups, group: Group) -> Cell:
             return Cell("reference")
         return no_figure("no gain: only the kernel path was tried at this rate")
     brought = gain(group, _kernel_of(group, found))
-    text = DASH if brought.ratio is None else f"{number(brought.ratio, 2)} {TIMES}"
+    ends = [end for end in (brought.low, brought.high) if end is not None]
+    text = f"{_from_to(ends)} {TIMES}" if ends else DASH
     return Cell(text, notes=(brought.reason,) if brought.reason else ())
 
 
@@ -180,18 +186,18 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
 
     columns = [
         Column("Method", TEXT, lambda group: group.method),
-        *_engine_column(rows),
+        Column("pps", NUMBER, pps),
+        Column("Loss", NUMBER, _loss_cell),
+        Column("Gain", NUMBER, partial(_gain_cell, found)),
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, _asked_cell),
         Column("Trials", NUMBER, partial(_trials_cell, many_hosts)),
-        Column("pps", NUMBER, pps),
         *([Column("pps per worker", NUMBER, _worker_cell)] if any(_worker_has_rate(group) for group in rows) else []),
-        Column("L1 Mbps", NUMBER, partial(_rate_cell, "l1_mbps", mbps_figure)),
-        Column("L2 Mbps", NUMBER, partial(_rate_cell, "l2_mbps", mbps_figure)),
+        Column("L1", NUMBER, partial(_rate_cell, "l1_mbps", bps_figure)),
+        Column("L2", NUMBER, partial(_rate_cell, "l2_mbps", bps_figure)),
         Column("Line rate", NUMBER, _line_rate_cell),
-        Column("Loss", NUMBER, _loss_cell),
         Column("Verdict", TEXT, _verdict_cell),
-        Column("Gain", NUMBER, partial(_gain_cell, found)),
+        *_engine_column(rows),
     ]
     sizes = _sizes(rows[0].trials[0]["traffic"])
     return Table.of(f"{name} ({sizes})" if sizes else name, columns, rows)

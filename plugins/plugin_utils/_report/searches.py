@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
@@ -14,6 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
     Cell,
     Chart,
     Column,
+    Finding,
     Section,
     Series,
     Table,
@@ -23,18 +24,28 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
     DASH,
     as_text,
+    bps_figure,
     count,
     dig,
     is_number,
-    mbps_figure,
     number,
     one_line,
     percent,
     pps_figure,
+    scaled,
     share,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rate_charts import MAX_CHARTS, left_out
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import engine_of, search_method
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.rate_charts import (
+    MAX_CHARTS,
+    OF_SIZES,
+    left_out,
+    size_chart,
+)
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
+    engine_of,
+    grouped,
+    search_method,
+)
 
 _Search = Mapping[str, Any]  # an entry of the result's searches
 
@@ -94,18 +105,19 @@ def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
     def engine(entry: _Search) -> Cell:
         return Cell(_engine(entry)) if _engine(entry) else no_figure("no engine: no trial names one")
 
+    # The answer comes first: so much of the table is on a phone's screen.
     columns: list[Column[_Search]] = [
         Column("Traffic", TEXT, lambda entry: as_text(dig(entry, "traffic", "name"))),
+        Column("Found pps", NUMBER, found_pps),
+        Column("Not above", NUMBER, lambda entry: found(entry, "upper_pps", pps_figure)),
         *host_column(many_hosts, lambda entry: as_text(entry.get("host"))),
         Column("Method", TEXT, search_method),
         *([Column("Engine", TEXT, engine)] if any(map(_engine, searches)) else []),
         Column("Search", TEXT, kind),
         Column("Loss goal", NUMBER, _goal),
-        Column("Found pps", NUMBER, found_pps),
         Column("Lost there", NUMBER, lost_there),
-        Column("Not above", NUMBER, lambda entry: found(entry, "upper_pps", pps_figure)),
-        Column("L1 Mbps", NUMBER, lambda entry: found(entry, "l1_mbps", mbps_figure)),
-        Column("L2 Mbps", NUMBER, lambda entry: found(entry, "l2_mbps", mbps_figure)),
+        Column("L1", NUMBER, lambda entry: found(entry, "l1_mbps", bps_figure)),
+        Column("L2", NUMBER, lambda entry: found(entry, "l2_mbps", bps_figure)),
         Column("Line rate", NUMBER, lambda entry: found(entry, "line_rate_percent", percent)),
         Column("Trials", NUMBER, trials),
     ]
@@ -182,28 +194,98 @@ def search_trials(entry: _Search, many_hosts: bool) -> Table:
     return Table.of(_title(entry, many_hosts), columns, enumerate(entry["trials"], start=1))
 
 
+def found_in_short(searches: Sequence[_Search], many_hosts: bool) -> list[Finding]:
+    """The rate that each search found, with its bound."""
+    made = []
+    for entry in searches:
+        lower, upper = dig(entry, "found", "lower_pps"), dig(entry, "found", "upper_pps")
+        what = f"{as_text(entry.get('search')).upper()} of {_where(entry, many_hosts)}"
+        if not is_number(lower):
+            why = f": {one_line(str(entry['reason']))}" if entry.get("reason") else ""
+            made.append(Finding(DASH, what, f"{_status(entry)}{why}", "bad"))
+            continue
+        limit = _LIMITS.get(str(entry.get("limited_by")), "")
+        above = f"not above {scaled(upper, 'pps')}" if is_number(upper) else "no rate above it missed the goal"
+        line = dig(entry, "found", "line_rate_percent")
+        said = [
+            above + (f" ({limit})" if limit else ""),
+            *([f"{bps_figure(entry['found']['l1_mbps'])} L1"] if is_number(dig(entry, "found", "l1_mbps")) else []),
+            *([f"{percent(line)} of the line"] if is_number(line) else []),
+            f"loss goal {_goal(entry)}",
+        ]
+        made.append(Finding(scaled(lower, "pps"), what, ", ".join(said)))
+    return made
+
+
 def step_sections(searches: Sequence[_Search], many_hosts: bool) -> list[Section]:
     """The charts of the searches' steps, if any."""
     charts = [chart for chart in (_chart(entry, many_hosts) for entry in searches) if chart]
-    text = ["Each mark is a trial at the rate asked for, in the order tried.", *left_out(len(charts) - MAX_CHARTS)]
-    return [Section("Search steps", text, charts=charts[:MAX_CHARTS])] if charts else []
+    sizes = [chart for chart in _size_charts(searches, many_hosts) if chart]
+    text = [
+        "Each mark is a trial at the rate asked for, in the order tried: around the rate found, by whether it met the "
+        "goal.",
+        *left_out(len(charts) - MAX_CHARTS),
+    ]
+    return [
+        *([Section("Rate found by frame size", [OF_SIZES], charts=sizes[:MAX_CHARTS])] if sizes else []),
+        *([Section("Search steps", text, charts=charts[:MAX_CHARTS])] if charts else []),
+    ]
+
+
+def _size_charts(searches: Sequence[_Search], many_hosts: bool) -> Iterator[Chart | None]:
+    """The rates found by frame size, a chart for each host."""
+    for host, here in grouped(searches, lambda entry: as_text(entry.get("host"))).items():
+        known: dict[str, dict[float, float]] = {}
+        speeds = []
+        for entry in here:
+            size, pps = dig(entry, "traffic", "wire_frame_size"), dig(entry, "found", "lower_pps")
+            if not is_number(size) or not is_number(pps):
+                continue
+            label = f"{as_text(entry.get('search')).upper()}, {search_method(entry)}"
+            known.setdefault(label, {})[size] = max(pps, known.get(label, {}).get(size, 0.0))
+            percent_of, l1_mbps = dig(entry, "found", "line_rate_percent"), dig(entry, "found", "l1_mbps")
+            if is_number(percent_of) and is_number(l1_mbps) and percent_of:
+                speeds.append(round(l1_mbps / percent_of * 100))  # the link's own
+        title = "pps found by frame size" + (f", {host}" if many_hosts else "")
+        yield size_chart(title, known, max(speeds, default=None), list(known).index)
 
 
 def _chart(entry: _Search, many_hosts: bool) -> Chart | None:
+    """The steps of a search around its bounds; None if they only show what was asked for."""
     kept: dict[str, list[tuple[int, float]]] = {outcome: [] for outcome in _STEPS}
     for index, trial in enumerate(entry.get("trials") or [], start=1):
         asked = dig(trial, "asked_pps")
         if is_number(asked):
             kept[step_outcome(trial, entry)].append((index, asked))
-    if not any(kept.values()):
+    if len({pps for label in (MET, MISSED) for _index, pps in kept[label]}) < 2:
         return None
-    series = tuple(Series(label, _STEPS[label][1], tuple(points)) for label, points in kept.items() if points)
     lower, upper = dig(entry, "found", "lower_pps"), dig(entry, "found", "upper_pps")
-    levels = []
-    if is_number(lower):
-        levels.append((f"found: {pps_figure(lower)} pps", lower))
-    if is_number(upper) and upper != lower:
-        levels.append((f"not above: {pps_figure(upper)} pps", upper))
+    bounds = [value for value in (lower, upper) if is_number(value)]
+    window = _window(bounds, [pps for label in (MET, MISSED) for _index, pps in kept[label]])
     words = ", ".join(f"{count(len(points), 'trial')} {_STEPS[label][0]}" for label, points in kept.items() if points)
+    series, outside = [], []
+    for label, points in kept.items():
+        inside = tuple(point for point in points if window is None or window[0] <= point[1] <= window[1])
+        outside += [pps for _index, pps in points if window is not None and not window[0] <= pps <= window[1]]
+        if inside:
+            series.append(Series(label, _STEPS[label][1], inside))
+    # The higher one first: its label is above its line, that of the lower one below.
+    levels = [(f"not above: {pps_figure(upper)} pps", upper)] if is_number(upper) and upper != lower else []
+    levels += [(f"found: {pps_figure(lower)} pps", lower)] if is_number(lower) else []
     text = f"{words}; {', '.join(label for label, _pps in levels) or _status(entry)}."
-    return Chart("steps", _title(entry, many_hosts), text, "trial", "pps asked for", series, levels=tuple(levels))
+    if outside:
+        far = ", ".join(scaled(pps, "pps", 3) for pps in sorted(set(outside), reverse=True))
+        text += f" Too far off to be drawn: {far}."
+    title = _title(entry, many_hosts)
+    return Chart("steps", title, text, "trial", "pps asked for", tuple(series), levels=tuple(levels), window=window)
+
+
+def _window(bounds: Sequence[float], tried: Sequence[float]) -> tuple[float, float] | None:
+    """So much around the bounds as shows them apart: ten times their distance to each side, but two trials at least,
+    if there are two."""
+    if not bounds:
+        return None
+    low, high = min(bounds), max(bounds)
+    near = sorted(max(low - pps, pps - high, 0.0) for pps in tried)
+    around = max(10 * (high - low), 0.01 * high, near[min(len(near), 2) - 1] * 1.05)
+    return max(0.0, low - around), high + around

@@ -20,6 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
 # Worst first: a group of repeats gets the worst verdict of its trials.
 VERDICTS = ("impossible", "short", "unknown", "consistent")
 UNQUOTABLE = ("impossible", "short")
+UNSTEADY = 1.2
 VERDICT_LOOK = {"impossible": "bad", "short": "bad", "unknown": "warn", "consistent": "good"}
 
 KERNEL = "pf_packet"
@@ -40,6 +41,11 @@ class Figure:
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the repeats differ by more than a fifth, so that their median would look more exact than it is."""
+        return bool(self.low and self.high and self.high > self.low * UNSTEADY)
 
 
 def figure(values: Iterable[Any]) -> Figure:
@@ -250,12 +256,28 @@ def groups(result: Mapping[str, Any]) -> Groups:
     )
 
 
+def judged(result: Mapping[str, Any]) -> bool:
+    """Whether there is a yes or no: criteria were given, or something has failed."""
+    return bool(result["criteria"]) or not result["passed"]
+
+
+def outcome(result: Mapping[str, Any]) -> str:
+    """A result's answer in a word or two. Without criteria nothing was passed."""
+    if not judged(result):
+        return "completed, no criteria"
+    return "passed" if result["passed"] else "failed"
+
+
 @dataclass(frozen=True)
 class Gain:
-    """A method's gain over the kernel path: the ratio of the medians, or None and why."""
+    """A method's gain over the kernel path: the ratio of the medians, or None and why. ``low`` and ``high``: the
+    lowest of the one's repeats against the highest of the other's, and the reverse, where the repeats of a side differ
+    by more than a fifth; else the ratio itself."""
 
     ratio: float | None
     reason: str = ""  # a caveat beside a ratio
+    low: float | None = None
+    high: float | None = None
 
 
 def gain(group: Group, kernel: Group | None) -> Gain:
@@ -270,10 +292,13 @@ def gain(group: Group, kernel: Group | None) -> Gain:
     mine, other = group.figure("rates", "pps"), kernel.figure("rates", "pps")
     if not mine.median or not other.median:
         return Gain(None, "no gain: a rate is unknown")
-    ratio = mine.median / other.median
+    ratio = low = high = mine.median / other.median
+    if mine.unsteady or other.unsteady:
+        low, high = mine.low / other.high, mine.high / other.low  # type: ignore[operator]
     # Such a trial was limited by the requested rate, not by the path.
     if all(side.reached is not None and side.reached >= REACHED for side in (group, kernel)):
-        return Gain(ratio, "both paths reached the rate asked for, so this does not say which is faster")
+        why = "both paths reached the rate asked for, so this does not say which is faster"
+        return Gain(ratio, why, low, high)
     reasons = []
     if "unknown" in (group.verdict, kernel.verdict):
         reasons.append("no counter confirms the rates behind this gain (verdict unknown)")
@@ -281,7 +306,7 @@ def gain(group: Group, kernel: Group | None) -> Gain:
         reasons.append("the gain is from single trials, so their spread is unknown")
     elif not apart(mine, other):
         reasons.append("the ranges of the repeats overlap, so the gain may be chance")
-    return Gain(ratio, "; ".join(reasons))
+    return Gain(ratio, "; ".join(reasons), low, high)
 
 
 def apart(one: Figure, other: Figure) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
@@ -75,8 +75,8 @@ def check_criteria(criteria: Any) -> list[dict[str, str]]:
 
 
 def judge_criteria(criteria: Any, data: Any) -> list[dict[str, Any]]:
-    """Each criterion as ``{name, expression, passed, error}``: passed only if it yields true; an error if it yields
-    neither true nor false."""
+    """Each criterion as ``{name, expression, passed, error, measured}``: passed only if it yields true; an error if it
+    yields neither true nor false; ``measured``: ``{value, comparison, wanted}`` for each comparison in it."""
     checked = check_criteria(criteria)
     bare = plain_data(data) if checked else None
     return [_judged(one, bare) for one in checked]
@@ -84,22 +84,49 @@ def judge_criteria(criteria: Any, data: Any) -> list[dict[str, Any]]:
 
 def _judged(one: dict[str, str], data: Any) -> dict[str, Any]:
     try:
-        passed, error = _bounded(one["expression"], lambda: _evaluate(one["expression"], data))
+        passed, error, measured = _bounded(one["expression"], lambda: _evaluate(one["expression"], data))
     except TrafficgenError as failed:
-        passed, error = False, failed.what
-    return {**one, "passed": passed, "error": error}
+        passed, error, measured = False, failed.what, []
+    return {**one, "passed": passed, "error": error, "measured": measured}
 
 
-def _evaluate(expression: str, data: Any) -> tuple[bool, str | None]:
-    """Whether it is met, and why it gives no answer."""
+def _evaluate(expression: str, data: Any) -> tuple[bool, str | None, list[dict[str, Any]]]:
+    """Whether it is met, why it gives no answer, and what was compared with what."""
     compiled = _parse(expression)
+    return *_truth(compiled, data), list(_compared(compiled.parsed, data))
+
+
+_COMPARISONS = {"lt": "<", "lte": "<=", "eq": "==", "ne": "!=", "gte": ">=", "gt": ">"}
+
+
+def _compared(node: Mapping[str, Any], data: Any) -> Iterator[dict[str, Any]]:
+    """The comparisons of the answer itself, each with both of its values; not those of a filter."""
+    kind, children = node["type"], node["children"]
+    if kind == "comparator":
+        value, wanted = (_in_brief(_value(child, data)) for child in children)
+        yield {"value": value, "comparison": _COMPARISONS[node["value"]], "wanted": wanted}
+    elif kind in ("and_expression", "or_expression", "not_expression"):
+        for child in children:
+            yield from _compared(child, data)
+    elif kind == "pipe":
+        yield from _compared(children[1], _value(children[0], data))
+
+
+def _in_brief(value: Any) -> Any:
+    """A value to be shown: lists and objects as text, and that not in full."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _truth(compiled: Any, data: Any) -> tuple[bool, str | None]:
     value = compiled.search(data)
     if value is None or _selects_nothing(compiled.parsed, data):
         return False, "it selects nothing"
     if isinstance(value, bool):
         return value, None
-    text = json.dumps(value, default=repr)
-    return False, f"it yields {text if len(text) <= 80 else text[:77] + '...'}, neither true nor false"
+    return False, f"it yields {_in_brief(json.dumps(value, default=repr))}, neither true nor false"
 
 
 # These answer even for nothing.

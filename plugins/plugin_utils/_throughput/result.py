@@ -20,6 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     count,
     dig,
     is_number,
+    measured_in_words,
     utc_time,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
@@ -430,6 +431,8 @@ def failures(result: Mapping[str, Any]) -> list[str]:
     ]
     for one in result["criteria"]:
         if not one["passed"]:
-            why = f"is no answer, {one['error']}" if one["error"] else "is not met"
+            said = measured_in_words(one)
+            unmet = f"is not met ({said})" if said else "is not met"
+            why = f"is no answer, {one['error']}" if one["error"] else unmet
             found.append(f"Criterion {one['name']!r} {why}: {one['expression']}")
     return found

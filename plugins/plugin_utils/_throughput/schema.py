@@ -201,11 +201,8 @@ _SAMPLE = {"packets": _WHOLE_OR_NOT, "pps": _RATE_OR_NOT, "seconds": _RATE_OR_NO
 _WORKER = _dict(
     {},
     {
-        "cpu": _WHOLE_OR_NOT,
-        "queue": _WHOLE_OR_NOT,
-        "packets": _WHOLE_OR_NOT,
-        "seconds": _NUMBER_OR_NOT,
-        "start_offset": _NUMBER_OR_NOT,
+        **dict.fromkeys(("cpu", "queue", "packets"), _WHOLE_OR_NOT),
+        **dict.fromkeys(("seconds", "start_offset"), _NUMBER_OR_NOT),
     },
 )
 _TREE = {
@@ -215,17 +212,12 @@ _TREE = {
         {},
         {
             "command": _list(_TEXT, null=True),
-            "engine": _TEXT_OR_NOT,
-            "injection_method": _TEXT_OR_NOT,
-            "netmap_mode": _TEXT_OR_NOT,
+            **dict.fromkeys(("engine", "injection_method", "netmap_mode", "ended_by"), _TEXT_OR_NOT),
             "xdp_mode": Kind("text or null", (str,), null=True, among=("copy", "zero_copy")),
             "workers": _list(_WORKER, null=True),
             "capped": _FLAG_OR_NOT,
-            "rate_reached": _NUMBER_OR_NOT,
+            **dict.fromkeys(("rate_reached", "started", "ended"), _NUMBER_OR_NOT),
             "link_speed_mbps": _RATE_OR_NOT,
-            "ended_by": _TEXT_OR_NOT,
-            "started": _NUMBER_OR_NOT,
-            "ended": _NUMBER_OR_NOT,
             "phases": Kind("a dictionary", (dict,), null=True, each=_RATE_OR_NOT),
         },
         null=True,
@@ -378,7 +370,10 @@ _HOST = _dict(
         "clock": _dict({}, {"offset_seconds": _NUMBER_OR_NOT, "uncertainty_seconds": _NUMBER_OR_NOT}, null=True),
     },
 )
-_CRITERION = _dict({"name": _TEXT_OR_NOT, "expression": _TEXT_OR_NOT, "passed": _FLAG_OR_NOT, "error": _TEXT_OR_NOT})
+_CRITERION = _dict(
+    {"name": _TEXT_OR_NOT, "expression": _TEXT_OR_NOT, "passed": _FLAG_OR_NOT, "error": _TEXT_OR_NOT},
+    {"measured": _list(_dict({}))},
+)
 _UNFINISHED = _dict({"made": _WHOLE, "planned": _WHOLE, "what": _TEXT}, null=True)
 
 RESULT = _dict(

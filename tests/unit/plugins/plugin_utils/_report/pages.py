@@ -23,6 +23,12 @@ def table_of(made, caption):
     return [dict(zip(table.columns, row)) for row in table.rows]
 
 
+def left_out(made, caption):
+    """The sentences on columns that a table of a page would have for nothing."""
+    table = next(table for section in made.sections for table in section.tables if table.caption.startswith(caption))
+    return list(table.left_out)
+
+
 class Document(HTMLParser):
     """What a page is made of: its elements, its words, and each table as rows of cells."""
 

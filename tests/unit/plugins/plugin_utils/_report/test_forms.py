@@ -67,7 +67,10 @@ def test_a_chart_has_no_style_or_script_of_its_own():
             assert not re.search("<(style|script|defs|desc|!--)", drawn)
             assert f"<title>{chart.title}</title>" in drawn
             points = sum(len(series.points) for series in chart.series)
-            assert drawn.count("<use " if chart.kind == "lines" else "<rect ") >= points
+            assert drawn.count("<rect " if chart.kind == "bars" else "<use ") >= points
+            marks = re.findall(r"<(?:use|rect) [^>]*><title>([^<]+)</title>", drawn)
+            assert len(marks) == sum(point is not None for series in chart.series for point in series.points)
+            assert all(any(mark.startswith(f"{series.label}, ") for series in chart.series) for mark in marks)
 
 
 def test_a_level_is_where_the_axis_has_it():

@@ -11,12 +11,16 @@ import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
     DASH,
+    bps_figure,
     change,
+    low_to_high,
     mbps_figure,
     number,
     percent,
     pps_figure,
     rate_label,
+    scaled,
+    share,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.statistics import (
     Figure,
@@ -54,6 +58,28 @@ def test_a_percentage_is_nothing_or_all_only_where_it_is(value, shown):
     assert percent(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0 pps"),
+        (812.7, "812.7 pps"),
+        (999.96, "1.000 kpps"),  # rounded up into the next unit
+        (82563, "82.56 kpps"),
+        (14880952.38, "14.88 Mpps"),
+        (10e9, "10 Gpps"),  # exact, so without decimals
+        (None, DASH),
+    ],
+)
+def test_a_figure_with_the_prefix_of_its_size(value, shown):
+    assert scaled(value, "pps") == shown
+
+
+def test_a_range_has_its_unit_once():
+    assert low_to_high(9843.95, 9901, bps_figure) == "9.844..9.901 Gbps"
+    assert low_to_high(900, 1100, bps_figure) == "900 Mbps..1.1 Gbps"
+    assert low_to_high(0.1, 0.2, share) == "10.00..20.00 %"
+
+
 def test_changes_have_a_sign():
     assert [change(value) for value in (0.304, -0.5, 0)] == ["+30.4 %", "-50.0 %", "0 %"]
 
@@ -61,7 +87,7 @@ def test_changes_have_a_sign():
 def test_rates_in_words():
     assert rate_label({"topspeed": True}) == "top speed"
     assert rate_label({"topspeed": False}) == rate_label(None) == rate_label({}) == "recorded speed"
-    assert rate_label({"mbps": 10000}) == "10,000 frame Mbps"
+    assert rate_label({"mbps": 10000}) == "10 Gbps of frames"
     assert rate_label({"line_rate_percent": 12.5}) == "12.5 % of line rate"
 
 

@@ -167,7 +167,7 @@ def test_a_criterion_that_is_not_met_fails_it():
     ]
     made = result.judged(result.assemble(material({"gen1": [ran(100.0)]}, criteria=criteria)))
     assert [one["passed"] for one in made["criteria"]] == [True, False]
-    assert made["failures"] == ["Criterion 'fast' is not met: min(trials[].rates.pps) > `1000`"]
+    assert made["failures"] == ["Criterion 'fast' is not met (100, wanted > 1,000): min(trials[].rates.pps) > `1000`"]
 
 
 def test_a_search_that_found_nothing_fails_it():
