@@ -32,7 +32,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
 # what Ansible needs before it, where that is not measured, as a share of what it needed to look at the hosts (the pause
 # is part of it), and what comes on top; for a port to be taken and returned, by netmap or for zero copy.
 ONCE, THE_END = 12.5, 2.5
-A_TRIAL, OF_LOOKING, ON_TOP = 1.5, 0.2, 0.7
+A_TRIAL, OF_LOOKING, ON_TOP = 1.5, 0.3, 0.7
 TAKING = 3.0
 
 # What is compared with the kernel path where a host has it.
