@@ -36,7 +36,7 @@ REPORTS = {
     "comparison": ["first_user", "first_user_native"],
     "comparison_namespaces": ["namespaces", "namespaces_dropping"],
 }
-PHONE = 390
+PHONE, SCREEN = 390, 844  # the width and height of a phone's screen
 PAPER = 703  # A4 less its margins, in CSS pixels
 VIEWS = {
     "wide": {"width": 1280, "media": "screen", "scheme": "light"},
@@ -227,6 +227,17 @@ CHARTS = """
 """
 
 
+# What of the answer is not on a phone's first screen: the first figure, and a wide table's second column, which has it.
+FIRST_SCREEN = f"""
+[...[...document.querySelectorAll(".findings")].map(list => list.querySelector("li"))
+    .filter(line => line.getBoundingClientRect().bottom + scrollY > {SCREEN})
+    .map(line => "below the first screen: " + line.textContent),
+ ...[...document.querySelectorAll(".box.first")].map(box => box.querySelector("thead th:nth-child(2)"))
+    .filter(cell => cell.getBoundingClientRect().right > {PHONE})
+    .map(cell => "off the first screen: the column " + cell.textContent)]
+"""
+
+
 def empty_series(browser, chart):
     """The series of a chart that cannot be seen in it."""
     seen = dict.fromkeys((label for label, _dummy in chart["colours"]), 0)
@@ -275,6 +286,11 @@ def check(browser, page, view_name, view, folder):
         background = browser.run("getComputedStyle(document.body).backgroundColor")
         if background != "rgb(255, 255, 255)":
             wrong.append(f"{name}: paper is {background}")
+    if view["width"] == PHONE:
+        wrong += [f"{name}: {sentence}" for sentence in browser.run(FIRST_SCREEN)]
+    bare = browser.run("document.querySelectorAll('.chart use:not(:has(title)), .chart .rect:not(:has(title))').length")
+    if bare:
+        wrong.append(f"{name}: {bare} marks without a title")
     charts = browser.run(CHARTS)
     for chart in charts:
         if not chart["named"]:
@@ -305,6 +321,11 @@ SPOILED = {
     "<script>document.title = 1</script>": "on the console",
     '<p style="width:600px">wide</p>': "px wide on a screen",
     NO_CHART: "does not show x",
+    '<svg class="chart"><title>x</title><use href="#m0"/></svg>': "1 marks without a title",
+    '<ul class="findings" style="margin-top:900px"><li>far down</li></ul>': "below the first screen: far down",
+    '<div class="box first"><table><thead><th style="min-width:390px">a</th><th>b</th></thead></table></div>': (
+        "off the first screen: the column b"
+    ),
 }
 
 
