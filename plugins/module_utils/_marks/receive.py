@@ -149,7 +149,9 @@ class Tally:
         sent = self.sent
         if sent is not None:
             sums["missing"] = max(0, sent - sums["received"])
-        known = not socket_drops and over
+        # What was altered has arrived, too, of whichever stream.
+        unread = socket_drops + self.altered
+        known = not unread and over
         for one in [*streams, sums]:
             one["lost"] = one["missing"] if known else None
         of = sent if sent is not None else sums["received"] + sums["missing"]
@@ -157,7 +159,7 @@ class Tally:
             "sent": sent,
             **sums,
             "lost_ratio": sums["missing"] / of if known and of else None,
-            "lost_at_least": max(0, sums["missing"] - socket_drops) if over else 0,
+            "lost_at_least": max(0, sums["missing"] - unread) if over else 0,
             "unexpected": self.unexpected + sum(one["unexpected"] for one in streams),
             "altered": self.altered,
             "foreign": [{"test": test, "packets": self.foreign[test]} for test in sorted(self.foreign)],
@@ -395,7 +397,10 @@ def notes(result: Mapping[str, Any], over: bool, merging: Sequence[str]) -> list
         others = ", ".join(f"{one['packets']} of test {one['test']}" for one in result["foreign"])
         said.append(f"Marks of other tests arrived, and are not counted: {others}.")
     if result["altered"]:
-        said.append(f"{result['altered']} marks were altered on the way: a device rewrites the payload.")
+        said.append(
+            f"{result['altered']} marks were altered on the way: a device rewrites the payload. So it is not known how"
+            f" many frames were lost: at least {result['lost_at_least']}."
+        )
     if result["unexpected"]:
         said.append(
             f"{result['unexpected']} frames have a stream or a number that is not in marks: another pcap was sent with"
