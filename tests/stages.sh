@@ -89,6 +89,14 @@ prepare() {
     venv_pids=$!
     if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt" & venv_pids="$venv_pids $!"; fi
     if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt" & venv_pids="$venv_pids $!"; fi
+    # ansible-core 2.20 and later.
+    case " $stages " in
+        *' artefact '*)
+            if newer=$(real_python 3.13 || real_python 3.12); then
+                make_venv newest "$newer" "$here/tests/requirements-newest.txt" & venv_pids="$venv_pids $!"
+            fi
+            ;;
+    esac
     case " $stages " in *' docs '*) make_venv sphinx "$newest" "$here/tests/requirements-docs.txt" & venv_pids="$venv_pids $!" ;; esac
     for pid in $venv_pids; do wait "$pid"; done
 
@@ -296,6 +304,15 @@ stage_artefact() {
     ansible-doc -t module -l wirespeed.trafficgen
     ansible-playbook --syntax-check wirespeed.trafficgen.demo
     ansible-playbook "$tree/tests/use_artefact.yml"
+
+    # What the documentation prints runs as it stands, with the newest ansible-core and its warnings as errors.
+    if [ ! -x "$cache/newest/bin/python" ]; then not_run "the newest ansible-core, with which the examples run, needs Python 3.12" && return; fi
+    if [ "$own_network" != yes ]; then not_run "the examples need root and namespaces of networks and mounts" && return; fi
+    use_venv newest
+    ansible-playbook --version | head -n 1
+    rm -rf "$cache/examples"
+    mkdir "$cache/examples"
+    timeout 900 python "$tree/tests/examples/run.py" "$cache/examples"
 }
 
 # integration TARGET…: those of tests/integration/targets.
@@ -396,7 +413,7 @@ run_stage() {
     cp -a "$collections" "$stage_collections"
     set -- sh "$here/run" stage "$stage"
     case $stage in
-        units* | integration* | molecule | faults | demo* | soak)
+        units* | integration* | molecule | faults | demo* | soak | artefact)
             if [ "$own_network" = yes ]; then set -- sh "$here/run" own-network "$cache/tmp/$stage" "$@"; fi
             ;;
     esac

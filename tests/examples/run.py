@@ -11,6 +11,7 @@ not expected is an error, and no fact is injected as a variable.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -28,14 +29,14 @@ LACKING = {
     "See that it is loaded": "netmap",
     "See that the test interface has a native driver": "",
     "Fill half the line for ten seconds through netmap": "netmap",
-    "Without copying, or not at all": "zero copy",
+    "Without copying, or not at all": "mode zero_copy",
     "See that it sends without copying": "",
     "Refuse one whose netmap fails": "netmap",
     "Look at one that was built by hand": "/opt/tcpreplay-4.4.2/bin/tcpreplay",
-    "Read a switch's counter": "/usr/local/bin/read-port",
+    "Read a switch's counter": "rror executing command|No such file",
     "Send it through netmap": "netmap",
     "Send on two rings": "netmap",
-    "Send without copying, or not at all": "zero copy",
+    "Send without copying, or not at all": "mode zero_copy",
     "Repair it": "/usr/src/tcpreplay-4.4.2",
 }
 # What the modules warn of on these ports.
@@ -66,6 +67,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "sent": "{{ hostvars.gen1.sent }}",
     },
 }
+SETTINGS = {"ANSIBLE_INJECT_FACT_VARS": "false", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_NOCOLOR": "1"}
 LAB = """
 ip link add ens17 numtxqueues 2 numrxqueues 2 type veth peer name ens18
 ip link set ens17 address 02:00:00:00:00:01
@@ -132,12 +134,7 @@ def run(folder: Path, name: str, plays: list[dict[str, Any]], *options: str) -> 
     hosts = {one["hosts"]: None for one in plays if one["hosts"] not in ("localhost", "generators")}
     groups = {"generators": {"hosts": {"gen1": None}}, "others": {"hosts": {**hosts, "receiver": None}}}
     inventory.write_text(yaml.safe_dump({**groups, "all": {"vars": {"ansible_python_interpreter": sys.executable}}}))
-    settings = {
-        "ANSIBLE_INJECT_FACT_VARS": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_ASYNC_DIR": str(folder / "async"),
-    }
+    settings = {**SETTINGS, "ANSIBLE_ASYNC_DIR": str(folder / "async")}
     with log.open("w") as output:
         status = subprocess.run(
             ["ansible-playbook", "-i", str(inventory), "-c", "local", *options, str(playbook)],
@@ -161,9 +158,40 @@ def run(folder: Path, name: str, plays: list[dict[str, Any]], *options: str) -> 
     return wrong + [f"{name}: {line}" for line in warnings if not re.search(WARNINGS, line)]
 
 
+def run_playbook(folder: Path, name: str) -> list[str]:
+    """What is wrong with one of examples/. Its hosts are this one."""
+    of = ROOT / "examples" / name
+    here = folder / name
+    here.mkdir()
+    (folder / "vars.json").write_text(
+        json.dumps({"ansible_python_interpreter": sys.executable, "ansible_become": False})
+    )
+    argv = ["ansible-playbook", "-i", str(of / "inventory.yml"), "-c", "local", "-e", f"@{folder}/vars.json"]
+    wrong = []
+    for options in (["--check"], []) if name != "lab-machine" else (["--check"],):
+        done = subprocess.run(
+            [*argv, str(of / "playbook.yml"), *options],
+            cwd=here,
+            env={**os.environ, **SETTINGS},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        warnings = re.findall(r"^\[(?:DEPRECATION )?WARNING\]: .*", done.stdout, re.MULTILINE)
+        if done.returncode or [line for line in warnings if not re.search(WARNINGS, line)]:
+            wrong.append(f"examples/{name} {options}: exit status {done.returncode}: {done.stdout[-3000:]}")
+        if options and list(here.iterdir()):
+            wrong.append(f"examples/{name}: --check has made {list(here.iterdir())}")
+    return wrong
+
+
 def main(folder: Path, names: list[str]) -> None:
     """Run all of it, or what is named, in an empty folder."""
-    Path("/var/lib/trafficgen").mkdir()
+    samples = Path("/var/lib/trafficgen")
+    made = not samples.exists()
+    samples.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(samples)], check=True)
     for command in LAB.strip().splitlines():
         subprocess.run(command.split(), check=True)
     fixtures = ROOT / "tests/fixtures"
@@ -185,6 +213,12 @@ def main(folder: Path, names: list[str]) -> None:
     wrong = run(folder, "sent", [one for name, text in printed.items() for one in play(name, text)])
     checked = [one for name, text in printed.items() if name not in of_filters for one in play(name, text)]
     wrong += run(folder, "checked", checked, "--check")
+    for path in sorted((ROOT / "examples").iterdir()):
+        if not names or path.name in names:
+            wrong += run_playbook(folder, path.name)
+    subprocess.run(["umount", str(samples)], check=True)
+    if made:
+        samples.rmdir()
     if wrong:
         sys.exit("\n".join(["What the documentation prints does not run as it should:", *wrong]))
 
