@@ -90,7 +90,7 @@ options:
     type: str
     choices: [frame, flow]
     default: frame
-    version_added: 0.2.0
+    version_added: 1.0.0
   cpu_list:
     type: str
   receive_wait:
@@ -102,7 +102,7 @@ options:
       - If only the MAC counts, up to 10 frames in that time are taken for others' and do not extend the wait.
       - A shorter wait may count late frames as lost; RV(counters.reason) then says so. V(0) does not wait.
       - The wait is not part of O(timeout). If the module is told to stop, it waits at most 0.3 s.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: float
     default: 2.0
   settle:
@@ -111,7 +111,7 @@ options:
         end, so that it does not count them. RFC 2544, section 23, says 5. After a run that missed nothing there is no
         delay.
       - A start at O(start_at) is kept. If less than 5 s have passed, RV(counters.reason) says so.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: float
     default: 5.0
   start_at:
@@ -127,28 +127,28 @@ options:
       - Seconds to wait if another run is sending on O(interface) or counting on O(rx_interface). Two runs at once would
         spoil both.
       - By default the task fails at once. The error names the processes of the other run.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: int
     default: 0
   offloads:
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: str
     choices: [auto, 'off', keep]
     default: auto
   flow_control:
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: str
     choices: [auto, 'off', keep]
     default: auto
   tx_ring_size:
     description:
       - Slots of each transmit ring during the run. By default unchanged. Many NICs are reset by a change.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: int
   rx_ring_size:
     description:
       - Slots of each receive ring during the run. By default unchanged.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: int
   allow_management_interface:
     description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: as_type
 short_description: Convert a value as Ansible converts a module's option
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - A variable from C(-e name=value) or an INI inventory is a string. Ansible checks it against the role's argument

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: tcpreplay_release
 short_description: Tell what is known of a release of tcpreplay
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Some releases of tcpreplay fail with netmap on every network card. This filter knows their numbers, so that nobody

@@ -134,7 +134,7 @@ _value:
       description:
         - Empty, or why the log may be that of several runs. If only the lines C(Actual:) and C(Rated:) are left, more
           than once, it may be one run with C(--stats) or several runs. It is read as one, and this says so.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: str
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_criteria
 short_description: Judge a throughput result by named criteria
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Evaluates named JMESPath expressions over a result. True passes, false fails.

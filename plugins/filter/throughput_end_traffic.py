@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_end_traffic
 short_description: Turn the traffic of a throughput test to what an end of a pair sends
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Fills in the MAC addresses that the streams leave out. For the end that sends in reverse, it takes C(reverse) of

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_ends
 short_description: Make the list of senders of throughput_pairs
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Checks pairs, and lists each end that sends, with the variables it has as a host of the play. The role

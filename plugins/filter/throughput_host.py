@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_host
 short_description: Describe a generator for a throughput result
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Builds a host's entry in a throughput result from facts, modules' results and the output of C(tuned-adm).

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_junit
 short_description: Write a throughput result as JUnit XML
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Turns a result into test cases for CI systems, one for each trial, search and criterion.

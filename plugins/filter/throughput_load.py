@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_load
 short_description: Read the result file of a throughput test
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Reads a result of the role P(wirespeed.trafficgen.throughput#role), and checks that it is complete and of a known

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_markdown
 short_description: Make a report in Markdown of results of the role throughput
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes a report of one result of the role P(wirespeed.trafficgen.throughput#role), or a comparison of several.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_plan
 short_description: Make the list of trials of a throughput test
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes the trials of a test from traffic, injection methods, rates and repeats, in this order, and estimates the time

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_search_step
 short_description: Tell which trial a search for the throughput wants next, or what it found
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Searches for the highest rate at which a device loses no more than a goal allows. From the trials measured so far it
@@ -55,7 +55,7 @@ options:
     description:
       - The size of a frame in the pcap, or the mean. By default 4 less than O(wire_frame_size).
       - Needed for tcpreplay's Mbps if frames are padded.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: float
   link_speed_mbps:
     description: The speed of the link, if it has one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: throughput_trial
 short_description: Make a trial of the result from what the modules returned
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Makes one trial of a result from what M(wirespeed.trafficgen.tcpreplay) returned, successful or not, and from a

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: clock_info
 short_description: Measure how far a host's clock is from the controller's
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Asks the host for its time several times, and takes the quickest answer, as NTP does. The host read its clock at

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: frame_counter
 short_description: Count the test frames that arrive on a network interface
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Sets up, or removes, a counter of arriving test frames in nftables (family netdev, hook ingress, priority 0).

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_check
 short_description: Fail if work on a host would disturb it, and look at the host
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Fails if the host is managed over one of the O(interfaces), if others than root can write to one of the O(folders),
     or if a run is under way. It changes nothing.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: interface_counters_info
 short_description: Read the counters of a network interface
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Reads the kernel's counters of an interface, those of C(ethtool -S) and those of its MAC; its driver, speed, carrier

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mark_receiver
 short_description: Receive marked test frames, and tell lost from doubled, reordered and late ones
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Listens on an interface for the frames of a test made with O(wirespeed.trafficgen.pcap#module:mark), and looks at

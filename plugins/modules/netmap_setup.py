@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: netmap_setup
 short_description: Build, install and load netmap, or remove it
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Used by the role P(wirespeed.trafficgen.netmap#role), which checks its variables and passes them in O(settings). Use
     the role, not this module.

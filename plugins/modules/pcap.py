@@ -51,7 +51,7 @@ options:
         frames than one would think, two subnets of 65536 addresses to 4 billion.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 1.0.0
   mark:
     description:
       - Whether the frames carry a mark in the last bytes of their payload, with O(mark_id), the stream's place in the
@@ -62,7 +62,7 @@ options:
       - The checksums are right.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 1.0.0
   mark_id:
     description:
       - The id of the test in the marks, a number below 2 to the power of 32 or a short text. Give each of several tests
@@ -70,7 +70,7 @@ options:
       - The same description and id give the same bytes.
     type: str
     default: "0"
-    version_added: 0.2.0
+    version_added: 1.0.0
   streams:
     description:
       - The traffic. Streams follow one another, or are interleaved if each has a O(streams[].weight).
@@ -133,7 +133,7 @@ options:
             from the outside.
         type: list
         elements: raw
-        version_added: 0.2.0
+        version_added: 1.0.0
       size:
         description:
           - The size of the frames. Payload is added to reach it. By default a frame is as long as its layers.
@@ -171,10 +171,10 @@ options:
           - A frame for a multicast group or to all has no other direction, and is refused.
         type: bool
         default: false
-        version_added: 0.2.0
+        version_added: 1.0.0
       fill:
         description:
-          - The padding for O(streams[].size), zero bytes, bytes that count up, or (since 0.2.0) random bytes.
+          - The padding for O(streams[].size), zero bytes, bytes that count up, or (since 1.0.0) random bytes.
           - V(random) does not compress, neither within a frame nor across frames, so that a device that compresses
             gains nothing. The bytes of each frame depend on O(streams[].seed), the stream's place in the file, and the
             frame's number.
@@ -184,7 +184,7 @@ options:
         description: The seed for O(streams[].fill=random), by default V(0). The same seed gives the same bytes on every
           host.
         type: int
-        version_added: 0.2.0
+        version_added: 1.0.0
 seealso:
   - module: wirespeed.trafficgen.pcap_info
   - module: wirespeed.trafficgen.mark_receiver

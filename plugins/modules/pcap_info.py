@@ -93,7 +93,7 @@ pcap_info:
           shorter. RFC 2544 counts so. By RV(pcap_info.packets) it is the mean wire frame, which is not the mean frame
           and 4 bytes where some are padded.
         - Null for other link types.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     file_bytes:
       description: The file's length in bytes.
@@ -107,25 +107,25 @@ pcap_info:
         - How many of RV(pcap_info.truncated_packets) are longer in the file, and truncated at RV(pcap_info.snaplen) by
           libpcap.
         - C(tcpreplay), C(tcpdump) and everything else that uses libpcap truncates them. Wireshark shows all of them.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     surplus_packets:
       description:
         - How many packets have more bytes in the file than their length on the line. tcpreplay does not send the
           excess.
         - A packet with the length 0 has the size 0, and tcpreplay stops there.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     short_packets:
       description:
         - How many Ethernet frames are shorter than their 14-byte header. They cannot be sent.
         - Null for other link types.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     largest_original:
       description: The length of the longest packet on the line, in bytes, however little of it is in the file. 0
         without packets.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     duration:
       description:
@@ -137,11 +137,11 @@ pcap_info:
         - The seconds from the time stamp of the first packet in the file to the latest one, which is
           RV(pcap_info.duration) unless time goes back. tcpreplay takes that long at the recorded speed. It waits
           wherever time goes beyond the latest stamp so far, and does not wait where it goes back.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: float
     time_goes_back:
       description: How many packets have an older time stamp than the packet before them.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     first:
       description:
@@ -174,14 +174,14 @@ pcap_info:
         - The number of FCS bytes at the end of each frame, by the link type field of the file's header. tcpreplay sends
           them as data, and the NIC adds its own FCS.
         - Null if the header does not say, as in nearly all files. That does not prove that there is none.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: int
     bare_ip:
       description:
         - Whether the link type is Ethernet, but every packet is an IPv4 or IPv6 packet without an Ethernet header, with
           exactly the length in its IP header. The module then warns.
         - C(tcprewrite --dlt=enet) of tcpreplay 4.4.0 to 4.4.4 makes such files from raw IP, without an error.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: bool
     sizes:
       description: How many packets there are of each size, as RV(pcap_info.bytes) counts. The keys are the sizes.
@@ -201,7 +201,7 @@ pcap_info:
     vlan_tagged:
       description: Whether V(none), V(some) or V(all) of the frames have a VLAN tag. Null as RV(pcap_info.source_macs).
       type: str
-      version_added: 0.2.0
+      version_added: 1.0.0
     sha256:
       description: The file's SHA-256, in hexadecimal.
       type: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: receiver_command
 short_description: Run the command that reads a receiver's counter
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Runs a command without a shell, as M(ansible.builtin.command) does, for the role

@@ -140,7 +140,7 @@ options:
         C(--include) and C(--exclude) in O(extra_args). M(wirespeed.trafficgen.xdp_replay) sends more with as many CPUs
         as several tcpreplay through the kernel.
       - If one fails, the others are stopped, and the task fails.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: int
     default: 1
   cpu_list:
@@ -378,7 +378,7 @@ rates:
         - Why some or all of them are unknown. Empty if none is, or if only the link speed is missing.
         - If tcpreplay left out frames (O(extra_args), O(unique_ip), failed writes) and some of the pcaps' frames are
           padded, only RV(rates.pps) and RV(rates.frame_mbps) are known.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: str
       sample: ""
 run:
@@ -388,7 +388,7 @@ run:
   contains:
     engine:
       description: What sent, here always V(tcpreplay).
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: str
     command:
       description:
@@ -415,7 +415,7 @@ run:
         - V(null) at top speed, and if RV(rates) does not have the rate. At the recorded speed also V(null) if the
           recording has no length, if tcpreplay left out frames (O(extra_args), O(unique_ip), failed writes), and with
           C(--maxsleep).
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: float
       sample: 0.9998
     injection_method:
@@ -443,18 +443,18 @@ run:
     offloads:
       description: Its offloads that were on during the run, of those that O(offloads=off) turns off, named as in
         C(ethtool -k).
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: list
       elements: str
     flow_control:
       description: Whether it obeyed pause frames (C(rx)) and sent them (C(tx)) during the run. V(null) if it has no
         flow control.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: dict
       sample: {rx: false, tx: false}
     ring_sizes:
       description: The slots of its receive (C(rx)) and transmit (C(tx)) rings during the run. V(null) if it has none.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: dict
       sample: {rx: 512, tx: 512}
     pcaps:
@@ -483,32 +483,32 @@ run:
         - V(null) without O(rx_interface).
       type: dict
       sample: {smallest: 60, largest: 1514, padding: 0, vlan_tagged: none}
-      version_added: 0.2.0
+      version_added: 1.0.0
     mac_address:
       description: The MAC address of O(interface).
       type: str
-      version_added: 0.2.0
+      version_added: 1.0.0
     edited_by:
       description: The options of tcpreplay-edit, and C(unique-ip), that changed the frames on sending.
       type: list
       elements: str
-      version_added: 0.2.0
+      version_added: 1.0.0
     in_flight_frames:
       description:
         - How many frames may still have been in the socket's buffer or the ring when tcpreplay stopped its clock. The
           verdict allows this many above the line rate, but in a run of a second or more at most 0.8 % of its frames.
         - Of all O(workers) together.
       type: int
-      version_added: 0.2.0
+      version_added: 1.0.0
     split:
       description: The O(split) that was used.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: str
     workers:
       description:
         - What each of O(workers) did, with the keys of M(wirespeed.trafficgen.xdp_replay). What tcpreplay does not tell
           (C(largest_backlog), C(behind)) is V(null). Before a run all is V(null).
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: list
       elements: dict
       contains:
@@ -552,11 +552,11 @@ run:
       type: str
     receive_wait:
       description: The O(receive_wait) that was used.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: float
     settle:
       description: The O(settle) that was used.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: float
     started:
       description: When tcpreplay was started, in seconds since the epoch.
@@ -581,7 +581,7 @@ run:
           is up again. C(load) is what the sender reads before it begins. C(start) is setting up the counters and
           waiting for O(start_at). C(send) is sending, with the start and end of what sends. C(count) is waiting until
           all frames have left and arrived. C(restore) is giving the port back as it was.
-      version_added: 0.2.0
+      version_added: 1.0.0
       type: dict
       sample:
         {prepare: 0.12, set_port: 0.0, take_port: 0.0, load: 0.0, start: 0.05, send: 10.02, count: 0.51, restore: 0.01}

@@ -132,7 +132,7 @@ tcpreplay_info:
               program that the role has not built, without root, and without netmap.
           type: str
           sample: all
-          version_added: 0.2.0
+          version_added: 1.0.0
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tcpreplay_ring_fix
 short_description: Make tcpreplay's sources wait for the netmap rings that they send on
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Used by the role P(wirespeed.trafficgen.tcpreplay#role).
   - A tcpreplay that sends on a netmap ring other than the first (C(netmap:IF-1)) never ends, because its wait for the

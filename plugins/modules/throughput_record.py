@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: throughput_record
 short_description: Keep the trials of a throughput test on the controller
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Writes C(trials.jsonl), the record of a test of the role P(wirespeed.trafficgen.throughput#role). Each finished

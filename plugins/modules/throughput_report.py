@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: throughput_report
 short_description: Write the result of a throughput test and its reports
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Reads the record in O(folder), see M(wirespeed.trafficgen.throughput_record), and writes C(result.json) before

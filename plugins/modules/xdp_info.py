@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: xdp_info
 short_description: Tell what a port and its kernel can do with AF_XDP
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Tells whether the kernel has AF_XDP, which queues the port has, which XDP features its driver has, and whether
     frames can be sent without copying them (zero copy).

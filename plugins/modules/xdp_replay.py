@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: xdp_replay
 short_description: Replay pcaps through AF_XDP from several cores, and tell what was sent and what arrived
-version_added: 0.2.0
+version_added: 1.0.0
 author: The wirespeed.trafficgen developers (!UNKNOWN)
 description:
   - Sends as M(wirespeed.trafficgen.tcpreplay) does, with a sender of this collection's own. It needs no tcpreplay, no

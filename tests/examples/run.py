@@ -179,7 +179,9 @@ def run_playbook(folder: Path, name: str) -> list[str]:
             check=False,
         )
         warnings = re.findall(r"^\[(?:DEPRECATION )?WARNING\]: .*", done.stdout, re.MULTILINE)
-        if done.returncode or [line for line in warnings if not re.search(WARNINGS, line)]:
+        # A kernel that the distribution does not have has no headers either.
+        expected = name == "lab-machine" and "has no headers for the kernel" in done.stdout
+        if (done.returncode and not expected) or [line for line in warnings if not re.search(WARNINGS, line)]:
             wrong.append(f"examples/{name} {options}: exit status {done.returncode}: {done.stdout[-3000:]}")
         if options and list(here.iterdir()):
             wrong.append(f"examples/{name}: --check has made {list(here.iterdir())}")
