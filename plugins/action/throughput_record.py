@@ -53,13 +53,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "made": begun.made(),
             "plan": {key: value for key, value in begun.plan["plan"].items() if key != "trials"},
             "put_aside": str(kept) if kept else "",
-            "steps": [
-                {
-                    "host": host,
-                    "traffic": traffic,
-                    "injection_method": method,
-                    "measured": begun.measured((host, traffic, method)),
-                }
-                for host, traffic, method in begun.steps
-            ],
+            "steps": begun.searched(),
         }

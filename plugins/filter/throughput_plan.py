@@ -67,6 +67,11 @@ options:
   search_options:
     description: The settings of the search.
     type: dict
+  search_over:
+    description: V(each) searches on every host, V(all) on all of them with one load.
+    type: str
+    choices: [each, all]
+    default: each
   strict:
     description: Whether a rate above a host's line is an error.
     type: bool

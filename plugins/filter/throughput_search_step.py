@@ -26,6 +26,8 @@ options:
       - Each has C(asked_pps) and C(duration), and besides these C(result), which is the result of
         M(wirespeed.trafficgen.tcpreplay) with what arrived in it; or C(sent), C(lost), C(seconds), and if known C(pps),
         C(verdict) and C(reason); or, when it failed, C(error), a message.
+      - A trial that several hosts sent with one load has C(hosts) instead, these by the host's name, or a trial of a
+        result; an empty dictionary for a host that made none.
     type: list
     elements: dict
     required: true
@@ -37,6 +39,20 @@ options:
     type: str
     choices: [ndr, pdr, rfc2544]
     required: true
+  hosts:
+    description:
+      - For a search over several hosts with one load, each host by name, with its C(traffic) and C(host), as
+        P(wirespeed.trafficgen.throughput_host#filter) has them. Their sizes and link speeds take the place of
+        O(wire_frame_size), O(frame_size) and O(link_speed_mbps). The slowest line bounds O(max_pps).
+      - All rates are per interface. The loss is that of all frames. A trial in which a host sent too little, went away
+        or has another verdict than V(consistent) proves nothing. If nothing of a host arrives in a trial, the next one
+        is at O(min_pps); if nothing arrives there either, that direction is dead, and the search has failed.
+    version_added: 0.2.0
+    type: dict
+  traffic:
+    description: The name of the traffic, with O(hosts).
+    version_added: 0.2.0
+    type: str
   max_pps:
     description:
       - The rate to start from, in frames a second, which is also the highest.
@@ -208,6 +224,8 @@ _value:
               asked.
             - Of the result that was given, its C(command), C(engine), C(injection_method), C(netmap_mode), C(xdp_mode)
               and C(counters), else V(null).
+            - Of several hosts with one load, C(pps) is that of the slowest, C(sent) and C(lost) are sums, and C(hosts)
+              has each host's own figures, C(received) too.
           type: list
           elements: dict
         trial_seconds:
@@ -220,11 +238,16 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._filter import filter_module
 
 
-def throughput_search_step(measured: Any, search: Any, **settings: Any) -> dict[str, Any]:
+def throughput_search_step(
+    measured: Any, search: Any, hosts: Any = None, traffic: Any = None, **settings: Any
+) -> dict[str, Any]:
     """What comes next, or what was found."""
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import options_for
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 
+    if hosts:
+        settings = options_for(hosts, str(traffic), settings, together=True)
     return step(measured, check_settings(search, **settings))
 
 

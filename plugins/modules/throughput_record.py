@@ -82,7 +82,7 @@ put_aside:
   type: str
 steps:
   description: Of each search that has trials already C(host), C(traffic), C(injection_method) and C(measured), its
-    trials.
+    trials. C(host) is empty for a search over all hosts, whose trials all of them have made.
   returned: with O(plan)
   type: list
   elements: dict

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
     NUMBER,
@@ -18,7 +18,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
     Section,
     Series,
     Table,
-    host_column,
     no_figure,
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
@@ -60,6 +59,15 @@ _NO_UPPER = {
     "max_pps": "no rate above max_pps was tried",
     "generator": "the generator could not send fast enough to reach the device's limit",
 }
+
+
+class _Step(NamedTuple):
+    """A row of a search's trials: the figures are the trial's, or those of a host's part in it."""
+
+    number: int
+    trial: Any
+    figures: Any
+    host: str = ""
 
 
 def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
@@ -105,12 +113,24 @@ def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
     def engine(entry: _Search) -> Cell:
         return Cell(_engine(entry)) if _engine(entry) else no_figure("no engine: no trial names one")
 
+    def whose(entry: _Search) -> Cell:
+        names = entry.get("hosts")
+        return Cell(_whose(entry), notes=(f"{_whose(entry)}: {', '.join(names)}.",) if names else ())
+
+    def together(entry: _Search) -> Cell:
+        rate, factor = (dig(entry, "found", "aggregate", name) for name in ("lower_pps", "factor"))
+        if not is_number(rate):
+            return no_figure(why(entry) if entry.get("hosts") else "of one interface")
+        return Cell(pps_figure(rate), f"{factor} x {pps_figure(dig(entry, 'found', 'lower_pps'))}")
+
+    over = [entry for entry in searches if entry.get("hosts")]
     # The answer comes first: so much of the table is on a phone's screen.
     columns: list[Column[_Search]] = [
         Column("Traffic", TEXT, lambda entry: as_text(dig(entry, "traffic", "name"))),
         Column("Found pps", NUMBER, found_pps),
         Column("Not above", NUMBER, lambda entry: found(entry, "upper_pps", pps_figure)),
-        *host_column(many_hosts, lambda entry: as_text(entry.get("host"))),
+        *([Column("Host", TEXT, whose)] if over or many_hosts else []),
+        *([Column("Together pps", NUMBER, together)] if over else []),
         Column("Method", TEXT, search_method),
         *([Column("Engine", TEXT, engine)] if any(map(_engine, searches)) else []),
         Column("Search", TEXT, kind),
@@ -127,8 +147,47 @@ def search_section(searches: Sequence[_Search], many_hosts: bool) -> Section:
         "rate that failed.",
         *([f"Searched with {', '.join(libraries)}."] if libraries else []),
         "A trial that sent less than it was asked for proves nothing about the device's loss.",
+        *([_OVER_ALL] if over else []),
     ]
-    return Section("Search", text, [Table.of("The largest rate within the loss goal", columns, searches)])
+    tables = [Table.of("The largest rate within the loss goal", columns, searches)]
+    return Section("Search", text, [*tables, *_lost_by_host(over)])
+
+
+_OVER_ALL = (
+    "A search over several interfaces has one load for all. Its rates are those of each interface, and its loss is "
+    "that of all frames. Together pps is the rate times the number of interfaces."
+)
+
+
+def _lost_by_host(searches: Sequence[_Search]) -> list[Table]:
+    """What each host lost at the rate found by searches over several."""
+    rows = [
+        (entry, name, part)
+        for entry in searches
+        for name, part in (dig(entry, "found", "at_rate", "hosts") or {}).items()
+    ]
+    columns: list[Column[tuple[_Search, str, Any]]] = [
+        Column("Search", TEXT, lambda row: _title(row[0], many_hosts=False)),
+        Column("Host", TEXT, lambda row: row[1]),
+        *(
+            Column(heading, NUMBER, _part(shown, name))
+            for heading, shown, name in (
+                ("Sent", number, "sent"),
+                ("Received", number, "received"),
+                ("Lost", number, "lost"),
+                ("Loss", share, "loss_ratio"),
+            )
+        ),
+    ]
+    return [Table.of("What each host lost at the rate found", columns, rows)] if rows else []
+
+
+def _part(shown: Callable[[Any], str], name: str) -> Callable[[tuple[_Search, str, Any]], Cell]:
+    def cell(row: tuple[_Search, str, Any]) -> Cell:
+        text = shown(dig(row[2], name))
+        return no_figure("not in the result") if text == DASH else Cell(text)
+
+    return cell
 
 
 def _engine(entry: _Search) -> str:
@@ -146,9 +205,15 @@ def _goal(entry: _Search) -> str:
     return ", ".join(share(ratio) for ratio in ratios if is_number(ratio)) or DASH
 
 
+def _whose(entry: _Search) -> str:
+    """The host that searched; of several with one load how many there are."""
+    names = entry.get("hosts")
+    return f"{count(len(names), 'interface')}, each" if names else as_text(entry.get("host"))
+
+
 def _where(entry: _Search, many_hosts: bool) -> str:
-    parts = [dig(entry, "traffic", "name"), entry.get("injection_method"), *([entry.get("host")] if many_hosts else [])]
-    return ", ".join(as_text(part) for part in parts)
+    parts = [as_text(dig(entry, "traffic", "name")), as_text(entry.get("injection_method"))]
+    return ", ".join([*parts, *([_whose(entry)] if many_hosts or entry.get("hosts") else [])])
 
 
 def _title(entry: _Search, many_hosts: bool) -> str:
@@ -165,33 +230,43 @@ def step_outcome(trial: Mapping[str, Any], entry: _Search) -> str:
 
 
 def search_trials(entry: _Search, many_hosts: bool) -> Table:
-    """Each trial of a search."""
+    """Each trial of a search; of one over several hosts with a row for each host's part."""
 
-    def figure(shown: Callable[[Any], str], *names: str) -> Callable[[tuple[int, Any]], Cell]:
-        def cell(step: tuple[int, Any]) -> Cell:
-            _number, trial = step
-            known = is_number(dig(trial, "loss_ratio")) and dig(trial, "valid") is not False
-            text = shown(dig(trial, *names))
+    def figure(shown: Callable[[Any], str], *names: str) -> Callable[[_Step], Cell]:
+        def cell(step: _Step) -> Cell:
+            known = is_number(dig(step.figures, "loss_ratio")) and dig(step.trial, "valid") is not False
+            text = shown(dig(step.figures, *names))
             why = "not in the result" if known else "no figure: see the outcome"
             return no_figure(why) if text == DASH else Cell(text)
 
         return cell
 
-    def outcome(step: tuple[int, Any]) -> Cell:
-        what, reason = step_outcome(step[1], entry), dig(step[1], "reason")
-        return Cell(what, notes=(one_line(str(reason)),) if reason else (), look=_STEPS[what][2])
+    def outcome(step: _Step) -> Cell:
+        reason = dig(step.figures, "reason")
+        notes = (one_line(str(reason)),) if reason else ()
+        if step.host:
+            return Cell(as_text(dig(step.figures, "verdict")), notes=notes)
+        what = step_outcome(step.trial, entry)
+        return Cell(what, notes=notes, look=_STEPS[what][2])
 
-    columns: list[Column[tuple[int, Any]]] = [
-        Column("Step", TEXT, lambda step: str(step[0])),
-        Column("Asked pps", NUMBER, figure(pps_figure, "asked_pps")),
+    steps = []
+    for index, trial in enumerate(entry["trials"], start=1):
+        steps.append(_Step(index, trial, trial))
+        steps += [_Step(index, trial, part, name) for name, part in (dig(trial, "hosts") or {}).items()]
+    over = bool(entry.get("hosts"))
+    columns: list[Column[_Step]] = [
+        Column("Step", TEXT, lambda step: str(step.number)),
+        *([Column("Host", TEXT, lambda step: step.host or "all")] if over else []),
+        Column("Asked pps", NUMBER, lambda step: figure(pps_figure, "asked_pps")(step._replace(figures=step.trial))),
         Column("Sent pps", NUMBER, figure(pps_figure, "pps")),
         Column("Seconds", NUMBER, figure(lambda value: number(value, 2), "seconds")),
         Column("Sent", NUMBER, figure(number, "sent")),
+        *([Column("Received", NUMBER, figure(number, "received"))] if over else []),
         Column("Lost", NUMBER, figure(number, "lost")),
         Column("Loss", NUMBER, figure(share, "loss_ratio")),
         Column("Outcome", TEXT, outcome),
     ]
-    return Table.of(_title(entry, many_hosts), columns, enumerate(entry["trials"], start=1))
+    return Table.of(_title(entry, many_hosts), columns, steps)
 
 
 def found_in_short(searches: Sequence[_Search], many_hosts: bool) -> list[Finding]:
@@ -209,12 +284,18 @@ def found_in_short(searches: Sequence[_Search], many_hosts: bool) -> list[Findin
         line = dig(entry, "found", "line_rate_percent")
         said = [
             above + (f" ({limit})" if limit else ""),
+            *_together(entry),
             *([f"{bps_figure(entry['found']['l1_mbps'])} L1"] if is_number(dig(entry, "found", "l1_mbps")) else []),
             *([f"{percent(line)} of the line"] if is_number(line) else []),
             f"loss goal {_goal(entry)}",
         ]
         made.append(Finding(scaled(lower, "pps"), what, ", ".join(said)))
     return made
+
+
+def _together(entry: _Search) -> list[str]:
+    rate, factor = (dig(entry, "found", "aggregate", name) for name in ("lower_pps", "factor"))
+    return [f"together {scaled(rate, 'pps')} (factor {factor})"] if is_number(rate) else []
 
 
 def step_sections(searches: Sequence[_Search], many_hosts: bool) -> list[Section]:

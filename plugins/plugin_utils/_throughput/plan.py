@@ -22,6 +22,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+    bounded,
+    hosts_of,
+    options_for,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
     SEARCHES,
     SearchSettings,
@@ -195,6 +200,7 @@ def plan(
     margin: Any = 0,
     search: str | None = None,
     search_options: Mapping[str, Any] | None = None,
+    search_over: str = "each",
     strict: bool = False,
     hosts: Mapping[str, Mapping[str, Any]] | None = None,
     able: Mapping[str, Mapping[str, Any]] | None = None,
@@ -207,7 +213,8 @@ def plan(
     :param workers: how many send together, by method; one where it is not named.
     :param without: parameters of tcpreplay that were given and that af_xdp does not take.
     :param margin: seconds between the start of a trial's tasks and a common start of several hosts.
-    :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings.
+    :param search: one of :data:`SEARCHES`, in place of the rates and repeats; ``search_options``: its settings;
+        ``search_over``: of each host by itself, or of ``all`` with one load.
     :param hosts: by name ``{methods: {METHOD: {usable, reason, takes, most, why_most}}, link_speed_mbps, traffic:
         [{name, frame_size, wire_frame_size}]}``. Without it, the request is checked, and the plan is for one host that
         has all methods; how long a search takes is then unknown.
@@ -251,7 +258,12 @@ def plan(
         for method, names in where.items():
             common = {"traffic": one["name"], "injection_method": method, "hosts": names}
             if search is not None:
-                searches.append(common)
+                if search_over == "all" and len(names) < len(known):
+                    notes.append(
+                        f"There is no search by {method}, as throughput_search_over is all, and not all can send by it."
+                    )
+                else:
+                    searches.append(common)
                 continue
             for rate in one["rates"] or general:
                 cell = {**common, "rate": rate, "duration": seconds}
@@ -264,7 +276,9 @@ def plan(
     if hosts is not None and search is None:
         _check_reachable(asked, general, hosts, strict)
     elif hosts is not None and search is not None:
-        searching = _estimate_search(hosts, search, search_options or {})
+        searching = _estimate_search(hosts, search, search_options or {}, together=search_over == "all")
+        if search_over == "all":
+            notes += bounded({one["name"]: hosts_of(hosts, one["name"]) for one in asked}, search_options or {})
     elif search is not None:
         check_search("", search, {**_ANY_LINE, **(search_options or {})})
     own = A_TRIAL if looked is None else float(looked) * OF_LOOKING
@@ -358,20 +372,21 @@ def _check_reachable(
 
 
 def _estimate_search(
-    hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any]
+    hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any], *, together: bool
 ) -> tuple[int, float]:
-    """How many trials and seconds the longest search takes on a steady device. Checks the settings for each host and
-    traffic."""
-    most = (0, 0.0)
-    for name, host in hosts.items():
-        for one in host.get("traffic", ()):
-            known = {
-                **{key: one[key] for key in ("wire_frame_size", "frame_size")},
-                "link_speed_mbps": host.get("link_speed_mbps"),
-            }
-            trials, seconds = estimate(check_search(f"{name}, {one['name']}, ", search, {**known, **options}))
-            most = max(most, (trials, float(seconds)), key=lambda pair: pair[1])
-    return most
+    """How many trials and seconds the longest search takes on a steady device. Checks the settings for each host, or
+    for all of them together, and traffic."""
+    traffic = dict.fromkeys(one["name"] for host in hosts.values() for one in host.get("traffic", ()))
+    groups = {"all hosts": hosts} if together else {name: {name: host} for name, host in hosts.items()}
+    asked = [
+        (f"{where}, {name}, ", options_for(group, name, options, together=together))
+        for where, group in groups.items()
+        for name in traffic
+        if together or any(one["name"] == name for one in hosts[where].get("traffic", ()))
+    ]
+    took = [estimate(check_search(where, search, settings)) for where, settings in asked]
+    trials, seconds = max(took, key=lambda pair: pair[1], default=(0, 0))
+    return trials, float(seconds)
 
 
 def check_search(where: str, search: str, options: Mapping[str, Any]) -> SearchSettings:

@@ -29,6 +29,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE
 
 FILE = "trials.jsonl"
 SCHEMA = "wirespeed.trafficgen/trials"
@@ -187,6 +188,46 @@ class Record:
             found.append(steps[len(found) + 1])
         return found
 
+    @property
+    def together(self) -> bool:
+        """Whether each search is one over all its hosts, with one load."""
+        return bool(self.plan["settings"].get("search_over") == "all")
+
+    def searched(self) -> list[dict[str, Any]]:
+        """Of each search with trials ``{host, traffic, injection_method, measured}``; ``host``: empty for all."""
+        measured = {search: self.measured(search) for search in self.steps}
+        if self.together:
+            items = self.plan["plan"]["searches"]
+            measured = {("", one["traffic"], one["injection_method"]): self.measured_together(one) for one in items}
+        return [
+            {"host": host, "traffic": traffic, "injection_method": method, "measured": steps}
+            for (host, traffic, method), steps in measured.items()
+        ]
+
+    def measured_together(self, item: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The steps of a search over all its hosts in order, each with ``hosts``, up to the first that one of them has
+        not made."""
+        of_hosts = {
+            host: self.steps.get((host, item["traffic"], item["injection_method"]), {}) for host in item["hosts"]
+        }
+        found: list[dict[str, Any]] = []
+        while True:
+            steps = {host: steps.get(len(found) + 1) for host, steps in of_hosts.items()}
+            asked = [(step["asked_pps"], step["duration"]) for step in steps.values() if step]
+            if not asked or asked != [asked[0]] * len(of_hosts):
+                return found
+            results = {host: step["result"] for host, step in steps.items() if step}
+            found.append({"asked_pps": asked[0][0], "duration": asked[0][1], "hosts": results})
+
+    def broke(self) -> dict[str, str]:
+        """Why each host ended early, of those that did. Without one of them, no search over all can be made."""
+        gone = {
+            host: f"{GONE} in an earlier search"
+            for (host, _traffic, _method), steps in self.steps.items()
+            if self.together and any((step["error"] or "").startswith(GONE) for step in steps.values())
+        }
+        return {**gone, **(self.ended or {}).get("broke", {})}
+
     def todo(self) -> list[dict[str, Any]]:
         """The planned trials that some of their hosts have not made, each kind with its warm-up."""
         planned = self.plan["plan"]["trials"]
@@ -202,6 +243,8 @@ class Record:
     def planned(self) -> int:
         """How many trials, or searches, are planned, summed over the hosts."""
         plan = self.plan["plan"]
+        if plan["searches"] and self.together:
+            return len(plan["searches"])
         return sum(len(item["hosts"]) for item in plan["searches"] or plan["trials"] if not item.get("warmup"))
 
     def made(self) -> int:

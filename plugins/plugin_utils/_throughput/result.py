@@ -18,7 +18,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.arr
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
     count,
-    dig,
     is_number,
     measured_in_words,
     utc_time,
@@ -28,6 +27,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.c
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import broken_off, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+    options_for,
+    whose,
+    why_ended,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE, line, trial
 
 SCHEMA = "wirespeed.trafficgen/throughput"
@@ -96,9 +100,11 @@ def _check_result(result: Any, on: str) -> None:
 def of_record(record: Record) -> dict[str, Any]:
     """The result of a record, before its criteria are judged."""
     plan = record.plan
-    broke = (record.ended or {}).get("broke", {})
+    broke = record.broke()
     searched = [
-        _searched(record, item, host, broke.get(host)) for item in plan["plan"]["searches"] for host in item["hosts"]
+        _searched(record, item, hosts, broke)
+        for item in plan["plan"]["searches"]
+        for hosts in ([item["hosts"]] if record.together else [[host] for host in item["hosts"]])
     ]
     hosts: dict[str, Any] = {
         name: {**described, "broke": broke.get(name, ""), "trials": [], "searches": []}
@@ -108,7 +114,7 @@ def of_record(record: Record) -> dict[str, Any]:
         hosts.get(host, {"trials": []})["trials"].append(trial_of)
     for done_or_not in searched:
         if done_or_not.found:
-            hosts[done_or_not.host]["searches"].append(done_or_not.found)
+            hosts[done_or_not.hosts[0]]["searches"].append(done_or_not.found)
     unfinished = None
     if record.left():
         made = (
@@ -132,33 +138,27 @@ def of_record(record: Record) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Searched:
-    host: str
+    hosts: list[str]
     done: bool = False
     found: dict[str, Any] | None = None
 
 
-def _searched(record: Record, item: Mapping[str, Any], host: str, broke: str | None) -> _Searched:
-    """A search of a host, replayed from its trials."""
-    measured = record.measured((host, item["traffic"], item["injection_method"]))
-    known = record.plan["hosts"].get(host)
-    if not measured or known is None:
-        return _Searched(host)
+def _searched(record: Record, item: Mapping[str, Any], hosts: list[str], broke: Mapping[str, str]) -> _Searched:
+    """A search of a host, or of all with one load, replayed from its trials."""
+    traffic, method = item["traffic"], item["injection_method"]
+    measured = record.measured_together(item) if record.together else record.measured((hosts[0], traffic, method))
+    known = {host: record.plan["hosts"][host] for host in hosts if host in record.plan["hosts"]}
+    if not measured or len(known) < len(hosts):
+        return _Searched(hosts)
     settings = record.plan["settings"]
-    asked = check_search(
-        f"{host}, {item['traffic']}, ",
-        settings.get("search"),
-        {
-            **{key: _sizes_of(item["traffic"], known)[key] for key in ("wire_frame_size", "frame_size")},
-            "link_speed_mbps": dig(known, "host", "interface", "link_speed_mbps"),
-            **(settings.get("search_options") or {}),
-        },
-    )
+    options = options_for(known, traffic, settings.get("search_options") or {}, together=record.together)
+    asked = check_search(f"{' and '.join(hosts)}, {traffic}, ", settings.get("search"), options)
     now = step(measured, asked)
-    answer = now["result"] or broken_off(measured, asked, broke or "It has not ended.")
+    answer = now["result"] or broken_off(measured, asked, why_ended(hosts, broke) or "It has not ended.")
     return _Searched(
-        host,
+        hosts,
         now["done"],
-        {"host": host, "traffic": item["traffic"], "injection_method": item["injection_method"], **answer},
+        {**whose(hosts, together=record.together), "traffic": traffic, "injection_method": method, **answer},
     )
 
 
@@ -173,12 +173,12 @@ def assemble(material: Mapping[str, Any]) -> dict[str, Any]:
     planned = _planned(plan)
     trials = [one for name, host in hosts.items() for one in host.get("trials", ()) if _is_of(planned, name, one)]
     searches = [
-        {**one, "traffic": _sizes_of(one["traffic"], host), "host": name}
+        {"host": name, **one, "traffic": _sizes_of(one["traffic"], *(hosts[of] for of in one.get("hosts", [name])))}
         for name, host in hosts.items()
         for one in host.get("searches", ())
     ]
     if unfinished is None:
-        searches += _never_ended(plan, hosts, searches, material["settings"].get("search"))
+        searches += _never_ended(plan, hosts, searches, material["settings"])
         trials += _never_run(plan, hosts, trials)
     trials, searches = (
         [{**one, **_pair_of(hosts.get(one["host"], {}))} for one in each] for each in (trials, searches)
@@ -298,27 +298,32 @@ def _ended(one: Mapping[str, Any]) -> float:
 
 
 def _never_ended(
-    plan: Mapping[str, Any], hosts: Mapping[str, Any], searches: Sequence[Mapping[str, Any]], search: str | None
+    plan: Mapping[str, Any],
+    hosts: Mapping[str, Any],
+    searches: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The planned searches without a result: their host was lost during or before them."""
     done = {(one["host"], one["traffic"]["name"], one["injection_method"]) for one in searches}
+    broke = {name: host["broke"] for name, host in hosts.items() if host.get("broke")}
+    together = settings.get("search_over") == "all"
     return [
         {
-            "host": name,
-            "traffic": _sizes_of(item["traffic"], hosts.get(name, {})),
+            **whose(names, together=together),
+            "traffic": _sizes_of(item["traffic"], *(hosts.get(name, {}) for name in names)),
             "injection_method": item["injection_method"],
-            "search": search,
+            "search": settings.get("search"),
             "goals": [],
             "status": "failed",
-            "reason": hosts.get(name, {}).get("broke") or "It has not ended.",
+            "reason": why_ended(names, broke) or "It has not ended.",
             "limited_by": None,
             "found": None,
             "trial_seconds": 0.0,
             "trials": [],
         }
         for item in plan["searches"]
-        for name in item["hosts"]
-        if (name, item["traffic"], item["injection_method"]) not in done
+        for names in ([item["hosts"]] if together else [[name] for name in item["hosts"]])
+        if (", ".join(names), item["traffic"], item["injection_method"]) not in done
     ]
 
 
@@ -339,9 +344,15 @@ def _never_run(
     return lost
 
 
-def _sizes_of(traffic: str, host: Mapping[str, Any]) -> dict[str, Any]:
-    known = next((one for one in host.get("traffic", ()) if one["name"] == traffic), {"name": traffic})
-    return {key: known.get(key) for key in ("name", "ip_size", "frame_size", "wire_frame_size")}
+def _sizes_of(traffic: str, *hosts: Mapping[str, Any]) -> dict[str, Any]:
+    """A traffic's sizes; of several hosts null where they differ."""
+    known = [
+        next((one for one in host.get("traffic", ()) if one["name"] == traffic), {"name": traffic}) for host in hosts
+    ]
+    return {
+        key: known[0].get(key) if all(one.get(key) == known[0].get(key) for one in known) else None
+        for key in ("name", "ip_size", "frame_size", "wire_frame_size")
+    }
 
 
 def collection_version() -> str:

@@ -284,34 +284,30 @@ OK_TRIAL = _dict(
 TRIAL = _dict({**_OF_TRIAL, "number": _WHOLE}, _ALSO_OF_TRIAL)
 _NUMBERED_OR_NOT = _dict({**_OF_TRIAL, "number": _WHOLE_OR_NOT}, _ALSO_OF_TRIAL)
 STEP = _dict({"asked_pps": _RATE_OR_NOT, "duration": _WHOLE})
-_SEARCH_TRIAL = _dict(
-    {},
-    {
-        "asked_pps": _RATE_OR_NOT,
-        "pps": _RATE_OR_NOT,
-        "seconds": _RATE_OR_NOT,
-        "sent": _WHOLE_OR_NOT,
-        "lost": _WHOLE_OR_NOT,
-        "loss_ratio": _NUMBER_OR_NOT,
-        "verdict": _TEXT_OR_NOT,
-        "valid": _FLAG_OR_NOT,
-        "reason": _TEXT_OR_NOT,
-        "command": _list(_TEXT, null=True),
-        **dict.fromkeys(("engine", "injection_method", "netmap_mode", "xdp_mode"), _TEXT_OR_NOT),
-        "counters": _COUNTERS,
-    },
-)
+_LOST = {**dict.fromkeys(("sent", "received", "lost"), _WHOLE_OR_NOT), "loss_ratio": _NUMBER_OR_NOT}
+# Of one host, or of all that had one load
+_OF_SEARCH_TRIAL = {
+    **dict.fromkeys(("pps", "seconds"), _RATE_OR_NOT),
+    **_LOST,
+    **dict.fromkeys(("verdict", "reason", "engine", "injection_method", "netmap_mode", "xdp_mode"), _TEXT_OR_NOT),
+    "command": _list(_TEXT, null=True),
+    "counters": _COUNTERS,
+}
+_OF_HOSTS = Kind("a dictionary", (dict,), each=_dict({}, _OF_SEARCH_TRIAL))
+_SEARCH_TRIAL = _dict({}, {"asked_pps": _RATE_OR_NOT, **_OF_SEARCH_TRIAL, "valid": _FLAG_OR_NOT, "hosts": _OF_HOSTS})
 _AT_RATE = _dict(
     {},
     {
-        **dict.fromkeys(("trials", "with_loss", "over_goal", "sent", "lost"), _WHOLE_OR_NOT),
-        "loss_ratio": _NUMBER_OR_NOT,
+        **dict.fromkeys(("trials", "with_loss", "over_goal"), _WHOLE_OR_NOT),
+        **_LOST,
+        "hosts": _OF_HOSTS,
     },
     null=True,
 )
+_BOUNDS = dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT)
 _FOUND = _dict(
     {},
-    {**_UNITS, **dict.fromkeys(("lower_pps", "upper_pps", "conditional_pps"), _RATE_OR_NOT), "at_rate": _AT_RATE},
+    {**_UNITS, **_BOUNDS, "at_rate": _AT_RATE, "aggregate": _dict({}, {**_UNITS, **_BOUNDS, "factor": _WHOLE})},
     null=True,
 )
 _SEARCH = _dict(
@@ -326,6 +322,7 @@ _SEARCH = _dict(
         "trials": _list(_SEARCH_TRIAL),
     },
     {
+        "hosts": _TEXTS,
         "goals": _list(_dict({}, {"loss_ratio": _NUMBER_OR_NOT}), null=True),
         "library": _TEXT_OR_NOT,
         "limited_by": _TEXT_OR_NOT,

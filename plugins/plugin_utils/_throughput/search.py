@@ -27,16 +27,25 @@ A rate in the answer is never above what a trial sent at that rate.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import rates
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+    aggregate,
+    judge,
+    lost_by_host,
+    parts,
+    read_measured,
+    sentence,
+    short_form,
+    silent,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
     Goal,
     SearchSettings,
@@ -49,8 +58,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     UNUSABLE,
     Judgement,
     SearchTrial,
-    assess,
-    read_trial,
 )
 
 # Tolerance for a rate that went through YAML and back; two requested rates differ by more.
@@ -146,6 +153,8 @@ class _Replay:
         self.tried: list[tuple[float, SearchTrial, str]] = []
         # The highest rate that the generator has sent.
         self.able = 0.0
+        # Why a trial was made that the library did not ask for, by its number.
+        self.looks: dict[int, str] = {}
 
     def measure(self, intended_duration: float, intended_load: float) -> Any:
         """The next trial's result; the library calls it with these parameter names."""
@@ -156,8 +165,27 @@ class _Replay:
             self.able = max(self.able, trial.pps or 0.0)
             if not judged.short or self.able < intended_load * _CLEARLY:
                 break
+        self._look_for_dead(trial, intended_load)
         self.used.append((intended_load, trial, judged.kind))
         return self.library.MeasurementResult(**_for_library(trial, judged.short, intended_load, self.settings.goal))
+
+    def _look_for_dead(self, trial: SearchTrial, load: float) -> None:
+        """Tell a dead direction from one that the others starve: even at min_pps nothing of it arrives."""
+        without = silent(trial)
+        if not without:
+            return
+        number = self.taken
+        if load > self.settings.min_pps:
+            self.looks[number + 1] = f"Made at min_pps to see whether {' and '.join(without)} is dead."
+            trial, judged = self._take(self.settings.goal.initial_duration, self.settings.min_pps)
+            self.tried.append((self.settings.min_pps, trial, judged.kind))
+        dead = [name for name in without if name in silent(trial)]
+        if dead:
+            raise _NoEvidence(
+                f"Nothing that {' and '.join(dead)} sent arrived in trial {number} ({load:.1f} pps)"
+                + (f", nor in trial {self.taken} at min_pps ({self.settings.min_pps:.1f} pps)" * (self.taken > number))
+                + ": that direction is dead, and its loss is not that of a load."
+            )
 
     def _take(self, duration: int, load: float) -> tuple[SearchTrial, Judgement]:
         number = self.taken + 1
@@ -171,7 +199,7 @@ class _Replay:
                 on=f"trial {number}",
                 remedy="Measure what the step says is next, with the same settings throughout a search.",
             )
-        judged = assess(trial, self.settings)
+        judged = judge(trial, self.settings)
         if judged.kind == UNUSABLE:
             raise _NoEvidence(
                 f"Trial {number} ({trial.asked_pps:.1f} pps for {trial.duration} s) proves nothing: {judged.why}."
@@ -185,7 +213,12 @@ class _Replay:
 
     def proofs_at(self, load: float) -> list[SearchTrial]:
         """All trials at a load that prove something: one repeated for sending too little may also have lost frames."""
-        return [trial for other, trial, kind in self.tried if other == load and kind in (GOOD, LOSSY)]
+        most = self.settings.goal.loss_ratio
+        return [
+            trial
+            for other, trial, kind in self.tried
+            if other == load and (kind in (GOOD, LOSSY) or (trial.loss_ratio or 0.0) > most)
+        ]
 
 
 # --- The answer ---
@@ -203,7 +236,7 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
     if isinstance(measured, (str, Mapping)) or not isinstance(measured, Iterable):
         raise TrafficgenError("not a list of trials", on="what was measured")
     library = _library()
-    trials = [read_trial(entry, number) for number, entry in enumerate(measured, start=1)]
+    trials = [read_measured(entry, number) for number, entry in enumerate(measured, start=1)]
     replay = _Replay(library, trials, settings)
     search, goal = _controller(library, settings)
     following = None
@@ -231,15 +264,15 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
     return {
         "done": following is None,
         "next": following,
-        "measured": [_short(trial) for trial in trials],
-        "result": None if following else _result(settings, trials, answer),
+        "measured": [short_form(trial) for trial in trials],
+        "result": None if following else _result(settings, trials, answer, replay.looks),
     }
 
 
 def broken_off(measured: Iterable[object], settings: SearchSettings, reason: str) -> dict[str, Any]:
     """The answer of a search that did not finish, with its trials."""
     return _result(
-        settings, [read_trial(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason)
+        settings, [read_measured(entry, number) for number, entry in enumerate(measured, start=1)], _failed(reason)
     )
 
 
@@ -287,8 +320,8 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
     if lower is None:
         trials = replay.at(float(upper))
         if generator:
-            most = max(trial.pps or 0.0 for trial, _kind in trials)
-            reason = f"The generator could not send even min_pps, {float(upper):.1f} pps: {most:.1f} at best."
+            most, sender = _best(trial for trial, _kind in trials)
+            reason = f"{sender} could not send even min_pps, {float(upper):.1f} pps: {most:.1f} at best."
         else:
             ratios = [trial.loss_ratio or 0.0 for trial, _kind in trials]
             reason = (
@@ -315,10 +348,10 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
         limit, reason = "max_pps", f"The goal was met at max_pps, {float(lower):.1f} pps: the device's limit is above."
     elif generator:
         limit = "generator"
-        most = max(trial.pps or 0.0 for trial, kind in replay.at(float(upper)) if kind == UNSENT)
+        most, sender = _best(trial for trial, kind in replay.at(float(upper)) if kind == UNSENT)
         more = f", though {replay.able:.1f} pps once" if replay.able > float(upper) else ""
         reason = (
-            f"The generator could not send more: asked for {float(upper):.1f} pps it sent {most:.1f} at best{more}. "
+            f"{sender} could not send more: asked for {float(upper):.1f} pps it sent {most:.1f} at best{more}. "
             "The device was not brought to its limit."
         )
     else:
@@ -332,6 +365,8 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
         **{name: tree[name] for name in ("l1_mbps", "l2_mbps", "frame_mbps", "line_rate_percent")},
         "at_rate": there,
     }
+    if replay.used[0][1].hosts:
+        found_tree["aggregate"] = aggregate(found_tree, len(replay.used[0][1].hosts))
     reason = " ".join(sentence for sentence in (reason, lost_there(proven, there, goal.loss_ratio)) if sentence)
     return {"status": "found", "reason": reason, "limited_by": limit, "found": found_tree}
 
@@ -339,6 +374,7 @@ def _answer(found: Any, replay: _Replay, settings: SearchSettings) -> dict[str, 
 def _at_rate(trials: Sequence[SearchTrial], goal: Goal) -> dict[str, Any]:
     """The loss of the trials at the rate found: a goal may allow some of them to lose more."""
     sent, lost = sum(trial.sent or 0 for trial in trials), sum(trial.lost or 0 for trial in trials)
+    hosts = lost_by_host(trials)
     return {
         "trials": len(trials),
         "with_loss": sum(1 for trial in trials if trial.lost),
@@ -346,7 +382,15 @@ def _at_rate(trials: Sequence[SearchTrial], goal: Goal) -> dict[str, Any]:
         "sent": sent,
         "lost": lost,
         "loss_ratio": lost / sent if sent else None,
+        **({"hosts": hosts} if hosts else {}),
     }
+
+
+def _best(trials: Iterable[SearchTrial]) -> tuple[float, str]:
+    """The most that was sent, and who sent it: of several hosts the slowest, as all have one load."""
+    best = max(trials, key=lambda trial: trial.pps or 0.0)
+    slowest = min(best.hosts, key=lambda name: best.hosts[name].pps or 0.0, default="The generator")
+    return best.pps or 0.0, slowest
 
 
 def lost_there(pps: float, there: Mapping[str, Any], loss_ratio: float) -> str:
@@ -367,18 +411,15 @@ def _device_lost(trials: Iterable[tuple[SearchTrial, str]], goal: Goal) -> bool:
     return lossy > goal.exceed_ratio * max(goal.duration_sum, sum(trial.duration for trial, _kind in trials))
 
 
-def _short(trial: SearchTrial) -> dict[str, Any]:
-    if trial.verdict is None:
-        return {"asked_pps": trial.asked_pps, "duration": trial.duration, "error": trial.why, **trial.kept}
-    figures = asdict(dataclasses.replace(trial, kept={}))
-    del figures["kept"], figures["why"]
-    return {**figures, "reason": trial.why, **trial.kept}
-
-
-def _result(settings: SearchSettings, trials: Sequence[SearchTrial], answer: Mapping[str, Any]) -> dict[str, Any]:
+def _result(
+    settings: SearchSettings,
+    trials: Sequence[SearchTrial],
+    answer: Mapping[str, Any],
+    looks: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
     tree = []
-    for trial in trials:
-        judged = assess(trial, settings)
+    for number, trial in enumerate(trials, start=1):
+        judged = judge(trial, settings)
         tree.append(
             {
                 "asked_pps": trial.asked_pps,
@@ -390,8 +431,9 @@ def _result(settings: SearchSettings, trials: Sequence[SearchTrial], answer: Map
                 "loss_ratio": trial.loss_ratio,
                 "verdict": trial.verdict,
                 "valid": judged.kind in (GOOD, LOSSY),
-                "reason": as_sentence(judged.why),
+                "reason": " ".join(filter(None, ((looks or {}).get(number), sentence(trial, judged.why)))),
                 **{name: trial.kept.get(name) for name in KEPT},
+                **parts(trial, settings),
             }
         )
     return {

@@ -32,6 +32,9 @@ class SearchTrial:
     failed.
 
     ``kept``: what the search does not look at, and its reader does (:data:`KEPT`).
+
+    ``hosts``: of a trial that several hosts sent with one load, each host's own; the figures are then of all of them
+    (:mod:`._throughput.search_all`).
     """
 
     asked_pps: float
@@ -43,6 +46,7 @@ class SearchTrial:
     verdict: str | None
     why: str
     kept: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, SearchTrial] = field(default_factory=dict)
 
     @property
     def loss_ratio(self) -> float | None:

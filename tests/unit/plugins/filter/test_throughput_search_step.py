@@ -55,4 +55,5 @@ def test_without_the_library(monkeypatch):
 
 def test_every_parameter_is_documented():
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert list(documented) == ["_input", *inspect.signature(check_settings).parameters]
+    search, *others = inspect.signature(check_settings).parameters
+    assert list(documented) == ["_input", search, "hosts", "traffic", *others]

@@ -45,6 +45,38 @@ def device(capacity, *, constant=0.0, noise=0.0, sender=None, sender_noise=0.0, 
     return measure
 
 
+def devices(names, forwards, senders=None):
+    """Hosts that send one load: ``forwards`` takes the frames that each sent in a trial and its seconds, and says how
+    many of each arrive. A host of ``senders`` sends no more than that."""
+
+    def measure(pps, duration):
+        sent = {name: round(min(pps, (senders or {}).get(name, pps)) * duration) for name in names}
+        arrived = forwards(sent, duration)
+        hosts = {
+            name: {
+                "sent": sent[name],
+                "lost": sent[name] - min(sent[name], int(arrived[name])),
+                "seconds": float(duration),
+            }
+            for name in names
+        }
+        return {"asked_pps": pps, "duration": duration, "hosts": hosts}
+
+    return measure
+
+
+def shared(limit):
+    """One limit for all: what is too much is lost of each as of the others."""
+    return lambda sent, seconds: {
+        name: count * min(1.0, limit * seconds / sum(sent.values())) for name, count in sent.items()
+    }
+
+
+def own(**limits):
+    """A limit for each."""
+    return lambda sent, seconds: {name: min(count, limits[name] * seconds) for name, count in sent.items()}
+
+
 def search_for(settings, measure):
     """The whole search, over JSON as in a play. Every step sees only what the ones before have returned."""
     measured = []
