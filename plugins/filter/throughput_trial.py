@@ -56,6 +56,11 @@ options:
         C(link_speed_mbps) and C(workers); and C(before) and C(after), the registered results of starting and of asking
         it.
     type: dict
+  taken:
+    description: Whether another sender took the receiving port for itself, by netmap or zero copy. The port's MAC
+      counts then, and without one the loss is unknown.
+    type: bool
+    default: false
   of:
     description: How many trials there are, for the line.
     type: int

@@ -106,6 +106,13 @@ ifindex:
   description: The interface's number in its namespace. A replaced interface has another.
   type: int
   returned: success
+netns_inode:
+  description:
+    - The number of its network namespace. With RV(boot_id) and RV(ifindex), it tells one port from another, whatever
+      name each has.
+  returned: success
+  type: int
+  sample: 4026531840
 boot_id:
   description: The kernel's identifier of this boot of this host.
   type: str

@@ -54,6 +54,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool 
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.namespace import inode
 
 
 def snapshot(
@@ -142,6 +143,7 @@ def observe(
     state = snapshot(interface, root=root, proc=proc)
     interface = interface._replace(name=state["interface"])
     pause, rings = read_pause(interface), read_rings(interface)
+    state["netns_inode"] = inode(interface.netns, proc)
     state["flow_control"] = None if pause is None else {"rx": pause.rx, "tx": pause.tx}
     state["ring_sizes"] = None if rings is None else {"rx": rings.rx, "tx": rings.tx}
     if since is None:

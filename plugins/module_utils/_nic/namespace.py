@@ -41,6 +41,14 @@ def inside(netns: str | None) -> Iterator[None]:
         os.close(own)
 
 
+def inode(netns: str | None, proc: str = "/proc") -> int | None:
+    """The number by which this kernel knows a network namespace, whatever its name; None where it cannot be read."""
+    path = os.path.join(proc, "self/ns/net") if netns is None else os.path.join(NETNS_FOLDER, netns)
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_ino
+    return None
+
+
 def _set_netns(descriptor: int, name: str) -> None:
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
         raise TrafficgenError(

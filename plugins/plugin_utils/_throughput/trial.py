@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import SOURCE
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile, reconcile_count
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.marks import counted_by_marks, of_trial
 
@@ -33,6 +34,7 @@ def trial(
     after: Mapping[str, Any] | None = None,
     receive_wait: float | None = None,
     marks: Mapping[str, Any] | None = None,
+    taken: bool = False,
 ) -> dict[str, Any]:
     """One trial of the result, from the modules' registered results.
 
@@ -48,6 +50,8 @@ def trial(
         trial.
     :param marks: ``before`` and ``after``, the registered results of starting and of asking the receiver of marks, and
         what :func:`reading` needs.
+    :param taken: another sender took the receiving port for itself, by netmap or zero copy, so that its kernel did not
+        see all that arrived there.
     """
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
     error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
@@ -55,12 +59,16 @@ def trial(
     if error is None and kind in ("remote", "command"):
         error = _why_failed(after, f"the receiver on {_receiver_host(receiver)} could not be read after the trial")
         if error is None:
+            if taken and kind == "remote":
+                before, after = _by_mac_alone(before or {}), _by_mac_alone(after or {})
             try:
                 tree = _counted(tree, kind, before or {}, after or {}, receiver or {}, receive_wait)
             except TrafficgenError as wrong:
                 error = wrong.message
     found = of_trial(item, marks, traffic, tree)
-    if error is None:
+    if error is None and taken:
+        tree = {**tree, "counters": _unseen(tree["counters"], before, after)}
+    elif error is None:
         tree = counted_by_marks(tree, found, traffic, receive_wait)
     started = (tree["run"] or {}).get("started")
     return {
@@ -76,6 +84,35 @@ def trial(
         **tree,
         "marks": found,
     }
+
+
+def _by_mac_alone(counters: Mapping[str, Any]) -> dict[str, Any]:
+    """A reading of an interface without the kernel's count of the test's frames."""
+    return {**counters, "test_frames": None}
+
+
+def _unseen(
+    counters: Mapping[str, Any], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a trial's counters prove where another sender has taken the receiving port: its MAC sees each frame, unless
+    the port was reset meanwhile; its kernel does not, so that a frame it has not counted is not lost."""
+    found = dict(counters)
+    rx = found.get("rx")
+    by_mac = rx is not None and rx["source"] != SOURCE
+    reset = bool(before and after) and (before or {}).get("carrier_changes") != (after or {}).get("carrier_changes")
+    said = (found.get("reason") or "").rstrip(".")
+    why = "the receiving port also sends, by a method that takes it for itself (netmap, or AF_XDP's zero copy)"
+    if by_mac and not reset:
+        return {**found, "reason": as_sentence("; ".join(filter(None, [said, f"{why}, so its MAC counts alone"])))}
+    if found.get("loss_packets") == 0:
+        return found
+    no_mac = "its kernel does not see what arrives, and no MAC counted"
+    what = "its link went down or up meanwhile" if by_mac else no_mac
+    unknown = {"loss_packets": None, "loss_ratio": None, "verdict": "unknown"}
+    if found.get("verdict") in ("short", "impossible"):  # that is of the sending
+        del unknown["verdict"]
+    lost = f"what was lost is not known: {why}, and {what}"
+    return {**found, **unknown, "reason": as_sentence("; ".join([lost, said] if said and rx is None else [lost]))}
 
 
 def _why_other_pcap(run: Mapping[str, Any] | None, traffic: Mapping[str, Any]) -> str | None:
@@ -159,6 +196,8 @@ def title(item: Mapping[str, Any], traffic: str, count: int | None = None) -> st
         for form, value in item["rate"].items()
     )
     repeat = f", repeat {item['repeat']}" if item["repeat"] else ""
+    if item.get("probe"):
+        return f"a few frames before the trials: {traffic}, {item['injection_method']}, {rate}"
     what = "warm-up for trial" if item.get("warmup") else "trial"
     return f"{what} {item['number']}{of}: {traffic}, {item['injection_method']}, {rate}{repeat}"
 

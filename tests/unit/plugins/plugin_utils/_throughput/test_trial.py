@@ -10,6 +10,7 @@ import re
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import line, missing, trial
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._counters.snapshots import snap
 
 ITEM = {
     "number": 3,
@@ -180,3 +181,44 @@ def test_a_command_that_was_waited_for_less_than_rfc_2544_says():
 def test_a_rate_that_was_missed_is_said_in_the_line(reached, said):
     one = made({**RAN, "run": {**RAN["run"], "rate_reached": reached}})
     assert (said in line(one)) if said else ("of the rate" not in line(one))
+
+
+SENT = {**RAN, "stats": {"packets": 1000, "pps": 100.0, "seconds": 10.0}}
+TAKEN = "the receiving port also sends, by a method that takes it for itself"
+
+
+def at_receiver(mac, frames=0, **after):
+    """Its registered readings before and after a trial in which the kernel saw ``frames``, and the MAC ``mac``."""
+    before = snap(rx=None if mac is None else 50, frames=7, promiscuous=True, driver="ixgbe")
+    then = snap(
+        rx=None if mac is None else 50 + mac, frames=7 + frames, promiscuous=True, driver="ixgbe", at=12, **after
+    )
+    return {"before": before, "after": then, "receiver": {"kind": "remote", "host": "gen2"}}
+
+
+@pytest.mark.parametrize(
+    ("mac", "frames", "after", "loss", "verdict", "says"),
+    [
+        # The kernel saw none of 1000, since netmap had the port: what the MAC counted is what arrived.
+        (1000, 0, {}, 0, "consistent", f"{TAKEN} (netmap, or AF_XDP's zero copy), so its MAC counts alone."),
+        (900, 0, {}, 100, "consistent", "so its MAC counts alone."),
+        (None, 0, {}, None, "unknown", "ixgbe has no MAC"),
+        # netmap resets a port when it gives it back, and its counters with it.
+        (0, 0, {"carrier_changes": 4}, None, "unknown", "and its link went down or up meanwhile."),
+    ],
+)
+def test_a_receiving_port_that_is_taken_by_another_sender(mac, frames, after, loss, verdict, says):
+    one = made(SENT, taken=True, **at_receiver(mac, frames, **after))
+    assert (one["counters"]["loss_packets"], one["counters"]["verdict"]) == (loss, verdict)
+    assert says in one["counters"]["reason"]
+    if mac is not None:  # what it would be with the kernel's count
+        assert made(SENT, **at_receiver(mac, frames, **after))["counters"]["loss_packets"] == 1000
+
+
+@pytest.mark.parametrize(("lost", "loss", "verdict"), [(1000, None, "unknown"), (0, 0, "consistent")])
+def test_a_port_without_a_mac_on_the_sending_host_that_is_taken(lost, loss, verdict):
+    rx = {"source": "nftables ingress counter", "packets": 1000 - lost}
+    counters = {**RAN["counters"], "rx": rx, "loss_packets": lost, "loss_ratio": lost / 1000}
+    one = made({**SENT, "counters": counters}, taken=True, receiver={"kind": "local"})["counters"]
+    assert (one["loss_packets"], one["verdict"]) == (loss, verdict)
+    assert ("its kernel does not see what arrives, and no MAC counted." in one["reason"]) is (loss is None)
