@@ -91,7 +91,6 @@ options:
       - After 16,777,216 frames of a stream, or as many whole passes as that is, they begin again at 0.
       - Without it, the frames are sent as they are in the file.
     type: dict
-    version_added: 0.2.0
   burst:
     description:
       - How many frames a worker sends at once at most, also when it has to catch up. By default what is due in
