@@ -129,6 +129,8 @@ def told(tasks: list[dict[str, Any]]) -> dict[str, Any]:
 
 def run(folder: Path, name: str, plays: list[dict[str, Any]], *options: str) -> list[str]:
     """What is wrong with a run of plays."""
+    if not plays:
+        return []
     playbook, inventory, log = folder / f"{name}.yml", folder / "inventory.yml", folder / f"{name}.log"
     playbook.write_text(yaml.safe_dump(plays, sort_keys=False))
     hosts = {one["hosts"]: None for one in plays if one["hosts"] not in ("localhost", "generators")}

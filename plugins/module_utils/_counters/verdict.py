@@ -16,7 +16,6 @@ Loss counts the test's own frames only, between two counters that each prove som
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,8 +99,15 @@ def reconcile(
     if tx_before is not None:
         stats, rates, run = (result[key] for key in ("stats", "rates", "run"))
         counters = account(stats, rates, run, tx_before, tx_after, rx_before, rx_after)
-        return {**copy.deepcopy(dict(result)), "counters": counters}
+        return {**_copied(result), "counters": counters}
     return _with_received(result, *received_by(rx_before, rx_after))
+
+
+def _copied(value: Any) -> Any:
+    """A copy of a result. Not copy.deepcopy(): Ansible's own dictionaries would have their templating copied as well."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _with_received(result: Mapping[str, Any], received: Received | None, rx_why: str) -> dict[str, Any]:
@@ -109,7 +115,7 @@ def _with_received(result: Mapping[str, Any], received: Received | None, rx_why:
     stats, rates, run, earlier = (result[key] for key in ("stats", "rates", "run", "counters"))
     tx = earlier.get("tx")
     why = "" if tx else _continued(earlier.get("reason")) or "the run has no counter of its device"
-    return {**copy.deepcopy(dict(result)), "counters": _judge(stats, rates, run, tx, why, received, rx_why)}
+    return {**_copied(result), "counters": _judge(stats, rates, run, tx, why, received, rx_why)}
 
 
 def reconcile_count(
