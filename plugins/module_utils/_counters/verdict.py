@@ -104,7 +104,7 @@ def reconcile(
 
 
 def _copied(value: Any) -> Any:
-    """A copy of a result. Not copy.deepcopy(): Ansible's own dictionaries would have their templating copied as well."""
+    """A copy of a result. Not copy.deepcopy(): of Ansible's own dictionaries that copies the templating as well."""
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value
