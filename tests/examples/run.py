@@ -174,7 +174,7 @@ def run_playbook(folder: Path, name: str) -> list[str]:
         done = subprocess.run(
             [*argv, str(of / "playbook.yml"), *options],
             cwd=here,
-            env={**os.environ, **SETTINGS},
+            env={**os.environ, **SETTINGS, "PWD": str(here)},  # to which the role's relative folders are
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
