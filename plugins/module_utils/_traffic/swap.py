@@ -35,10 +35,21 @@ def swap_ends(layers: Sequence[LayerSpec], on: str) -> None:
     """
     stack = Stack(layers, on)
     first = {(stack.number(layer), name): values[0] for layer in stack.specs for name, values in layer.varying.items()}
-    packet = stack.packet(first)
-    for layer in layers:
-        _swap(layer, packet, on)
-        packet = packet.payload
+    try:
+        packet = stack.packet(first)
+        for layer in layers:
+            _swap(layer, packet, on)
+            packet = packet.payload
+    except TrafficgenError:
+        raise
+    except Exception as error:  # whatever a layer's own code raises
+        names = ", ".join(layer.name for layer in layers)
+        raise TrafficgenError(
+            f"Scapy could not swap the ends of {names}",
+            on=on,
+            said=f"{type(error).__name__}: {error}",
+            remedy=_REMEDY,
+        ) from error
 
 
 def swapped(layer: LayerSpec, name: str) -> str:
