@@ -47,11 +47,11 @@ options:
       - All rates are per interface. The loss is that of all frames. A trial in which a host sent too little, went away
         or has another verdict than V(consistent) proves nothing. If nothing of a host arrives in a trial, the next one
         is at O(min_pps); if nothing arrives there either, that direction is dead, and the search has failed.
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: dict
   traffic:
     description: The name of the traffic, with O(hosts).
-    version_added: 0.2.0
+    version_added: 1.0.0
     type: str
   max_pps:
     description:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
@@ -183,7 +184,7 @@ def _points(marks: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
     if len(frames) < 2 or not width:
         return ()
     together = math.ceil(len(frames) / _MOST_POINTS)
-    sums = [frames[at : at + together] for at in range(0, len(frames), together)]
+    sums = [list(islice(frames, at, at + together)) for at in range(0, len(frames), together)]
     return tuple(
         ((at * together + len(some) / 2) * width, sum(some) / (len(some) * width)) for at, some in enumerate(sums)
     )

@@ -51,7 +51,8 @@ class PassNumbers:
         test, memory = self._expected.test, self._memory
         found: dict[tuple[int, int], tuple[array[int], array[int]]] = {}
         for address, size in zip(addresses, sizes):
-            end = bytes(memory[max(address, address + size - LONG) : address + size])
+            last, behind = max(address, address + size - LONG), address + size
+            end = bytes(memory[last:behind])
             try:
                 mark = read_mark(end, test)
             except ValueError:
@@ -78,7 +79,8 @@ class PassNumbers:
                 self._write(one, first, some, more)
 
     def _write(self, one: Numbered, first: int, some: int, more: int) -> None:
-        base = int.from_bytes(one.numbers[4 * first : 4 * (first + some)], "little")
+        start, end = 4 * first, 4 * (first + some)
+        base = int.from_bytes(one.numbers[start:end], "little")
         numbers = (base + lanes.ones(4, some) * more).to_bytes(4 * some, "little")
         bytes_of = one.marks.following(one.length, numbers)
         if not one.in_a_row:
@@ -86,15 +88,18 @@ class PassNumbers:
             for index, column in enumerate(bytes_of):
                 packed[index::SHORT] = column
             whole, memory = memoryview(packed), self._memory
-            for place, at in zip(one.places[first : first + some], range(0, SHORT * some, SHORT)):
-                memory[place : place + SHORT] = whole[at : at + SHORT]
+            after = first + some
+            for place, at in zip(one.places[first:after], range(0, SHORT * some, SHORT)):
+                behind, end = place + SHORT, at + SHORT
+                memory[place:behind] = whole[at:end]
             return
         views = [memoryview(column) for column in bytes_of]
         for slot in range(min(one.in_a_row, some)):
             place = one.places[first + slot]
             last = place + one.stride * ((some - slot - 1) // one.in_a_row)
+            turns = slice(slot, None, one.in_a_row)
             for index, view in enumerate(views):
-                self._memory[place + index : last + index + 1 : one.stride] = view[slot :: one.in_a_row]
+                self._memory[slice(place + index, last + index + 1, one.stride)] = view[turns]
 
     def _marked(self, stream: int) -> int:
         return self._expected.streams.get(stream, (None, 0))[1]

@@ -72,10 +72,8 @@ def _stream(given: Any, source: str | None, destination: str | None, *, turn: bo
     if layers and layers[0][0] == "Ether" and isinstance(layers[0][1], Mapping):
         macs = {"src": source, "dst": destination if _is_for_one(known) else None}
         left_out = {key: mac for key, mac in macs.items() if mac and layers[0][1].get(key) is None}
-        stream["layers"] = [
-            {"Ether": {**layers[0][1], **left_out}},
-            *own[1 if own and _layer(own[0])[0] == "Ether" else 0 :],
-        ]
+        others = own[1:] if own and _layer(own[0])[0] == "Ether" else own
+        stream["layers"] = [{"Ether": {**layers[0][1], **left_out}}, *others]
     if turn:
         stream["reverse"] = not stream.get("reverse", False)
     return stream

@@ -181,10 +181,10 @@ class _Replay:
             self.tried.append((self.settings.min_pps, trial, judged.kind))
         dead = [name for name in without if name in silent(trial)]
         if dead:
+            nor = f", nor in trial {self.taken} at min_pps ({self.settings.min_pps:.1f} pps)" * (self.taken > number)
             raise _NoEvidence(
-                f"Nothing that {' and '.join(dead)} sent arrived in trial {number} ({load:.1f} pps)"
-                + (f", nor in trial {self.taken} at min_pps ({self.settings.min_pps:.1f} pps)" * (self.taken > number))
-                + ": that direction is dead, and its loss is not that of a load."
+                f"Nothing that {' and '.join(dead)} sent arrived in trial {number} ({load:.1f} pps){nor}: that"
+                " direction is dead, and its loss is not that of a load."
             )
 
     def _take(self, duration: int, load: float) -> tuple[SearchTrial, Judgement]:
