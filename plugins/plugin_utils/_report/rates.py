@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
 )
 
 MAX_REASONS = 3
+_Directions = Mapping[str, Group]  # of one pair, traffic, method and rate
 
 _UNITS = (("pps", "pps", pps_figure), ("L1", "l1_mbps", bps_figure), ("L2", "l2_mbps", bps_figure))
 
@@ -65,6 +66,7 @@ def rate_sections(result: Mapping[str, Any], found: Groups, many_hosts: bool) ->
         sections.append(Section("Rates", [text], tables))
     elif not result["searches"]:
         sections.append(Section("Rates", ["This result has no trials."]))
+    sections += _direction_sections(found)
     if many_hosts and result["fleet"]:
         sections.append(_fleet_section(result["fleet"]))
     return sections
@@ -352,6 +354,46 @@ def _verdict_cell(group: Group) -> Cell:
         notes.append("no counters were read")
     detail = f"{len(same)} of {len(group.ok)}" if len(same) < len(group.ok) else ""
     return Cell(group.verdict, detail, tuple(notes), VERDICT_LOOK.get(group.verdict, ""))
+
+
+# --- Both directions of a pair ---
+
+
+def _direction_sections(found: Groups) -> list[Section]:
+    """The two directions of each pair side by side, where both were tested."""
+    rows = grouped(
+        (group for group in found if group.pair),
+        lambda group: (group.pair, group.traffic, group.asked_method, rate_key(group.rate)),
+    )
+    both = [{group.direction: group for group in row} for row in rows.values()]
+    if not any(len(row) > 1 for row in both):
+        return []
+
+    def first(row: _Directions) -> Group:
+        return next(iter(row.values()))
+
+    def of(direction: str, cell: Callable[[Group], Cell]) -> Callable[[_Directions], Cell]:
+        return lambda row: (
+            cell(row[direction]) if direction in row else no_figure(f"nothing was sent in the {direction} direction")
+        )
+
+    columns: list[Column[_Directions]] = [
+        Column("Pair", TEXT, lambda row: first(row).pair),
+        Column("Traffic", TEXT, lambda row: first(row).traffic),
+        Column("Asked", TEXT, lambda row: rate_label(first(row).rate)),
+        *(
+            Column(f"{direction.capitalize()} {heading}", kind, of(direction, cell))
+            for heading, kind, cell in (
+                ("pps", NUMBER, partial(_rate_cell, "pps", pps_figure)),
+                ("loss", NUMBER, _loss_cell),
+                ("verdict", TEXT, _verdict_cell),
+            )
+            for direction in ("forward", "reverse")
+        ),
+        Column("Method", TEXT, lambda row: first(row).method),
+    ]
+    text = "Forward: from a to b. Reverse: from b to a. Both were sent at the same time."
+    return [Section("Both directions", [text], [Table.of("The directions of each pair, side by side", columns, both)])]
 
 
 # --- The fleet ---

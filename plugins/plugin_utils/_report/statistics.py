@@ -104,6 +104,16 @@ class Group:
         """What distinguishes it from other groups."""
         return (self.traffic, self.host, self.asked_method, rate_key(self.rate))
 
+    @property
+    def pair(self) -> str:
+        """The pair that its host is an end of; empty for a host of no pair."""
+        return str(self.trials[0].get("pair") or "")
+
+    @property
+    def direction(self) -> str:
+        """Its direction in the pair: ``forward`` or ``reverse``."""
+        return str(self.trials[0].get("direction") or "")
+
     @cached_property
     def ok(self) -> list[dict[str, Any]]:
         """The trials that did not fail."""

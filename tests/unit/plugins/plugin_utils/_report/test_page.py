@@ -438,3 +438,51 @@ def test_a_rate_that_was_asked_for_is_none_of_a_core():
 def test_a_result_that_names_no_engine_has_no_column_of_it():
     rows = table_of(page(load("first_user")), "tcp_port_scan_64 (")
     assert not {"Engine", "pps per worker"} & set(rows[0])
+
+
+def of_a_pair(*, name="router"):
+    """Both directions of a pair, tested: the trials of a result twice, the reverse ones at half the rate."""
+    result = load("namespaces")
+    there, back = ([copy.deepcopy(trial) for trial in result["trials"]] for _direction in range(2))
+    for direction, trials in (("forward", there), ("reverse", back)):
+        for trial in trials:
+            trial.update(pair=name, direction=direction, host=f"{name}.{'ab'[direction == 'reverse']}")
+    for trial in back:
+        trial["rates"]["pps"] /= 2
+        trial["counters"]["loss_ratio"] = 0.25
+    result["hosts"] = dict.fromkeys((f"{name}.a", f"{name}.b"), result["hosts"]["localhost"])
+    result["trials"] = there + back
+    return result
+
+
+def test_both_directions_of_a_pair_are_in_one_row():
+    result = of_a_pair()
+    rows = table_of(page(result), "The directions of each pair")
+    assert len(rows) == len(
+        {(one["traffic"]["name"], str(one["rate"]), one["injection_method"]) for one in result["trials"]}
+    )
+    for row in rows:
+        there, back = (float(row[f"{direction} pps"].text.replace(",", "")) for direction in ("Forward", "Reverse"))
+        assert there == pytest.approx(2 * back, abs=1)
+        assert row["Reverse loss"].text == "25.00 %" != row["Forward loss"].text
+        assert row["Pair"].text == "router"
+
+
+def test_a_pair_of_which_one_direction_was_tested_has_no_such_table():
+    result = of_a_pair()
+    result["trials"] = [trial for trial in result["trials"] if trial["direction"] == "forward"]
+    assert "Both directions" not in [section.title for section in page(result).sections]
+
+
+def test_a_direction_without_a_trial_is_said():
+    result = of_a_pair()
+    gone = result["trials"][-1]
+    result["trials"] = [
+        one
+        for one in result["trials"]
+        if (one["host"], one["rate"], one["traffic"]["name"], one["injection_method"])
+        != (gone["host"], gone["rate"], gone["traffic"]["name"], gone["injection_method"])
+    ]
+    rows = table_of(page(result), "The directions of each pair")
+    lacking = [row for row in rows if row["Reverse pps"].text == DASH]
+    assert [row["Reverse pps"].notes for row in lacking] == [("nothing was sent in the reverse direction",)]
