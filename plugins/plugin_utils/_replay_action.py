@@ -71,12 +71,11 @@ class ReplayAction(ActionBase):
         if pace is not None and (why := self._one_connection_only()):
             self._without(task_vars, why)
             pace = None
-        # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made
-        # anyway.
-        needs_folder = not self._is_pipelining_enabled("new", False) and self._connection._shell.tmpdir is None
-        if pace is not None and needs_folder:
-            self._make_tmp_path()
         if pace is not None:
+            # In Ansible's folder the module itself would lie, too; without pipelining, that is, where it must be made
+            # anyway. Mitogen, which shows no lines, may not be asked for it.
+            if not self._is_pipelining_enabled("new", False) and self._connection._shell.tmpdir is None:
+                self._make_tmp_path()
             try:
                 stop = self._start(pace, task_vars)
             except Exception as error:
