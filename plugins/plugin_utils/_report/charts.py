@@ -258,8 +258,8 @@ def _shape(element: Any, style: int, titles: list[str]) -> None:
         dots.tag, dots.attrib = "use", {"href": f"#m{style}", "x": dot.get("cx"), "y": dot.get("cy")}
         dots.remove(dot)
         ElementTree.SubElement(dots, "title").text = next(left)
-    for bar in [rect for rect in element.iter("rect") if str(rect.get("class")).startswith("rect")]:
-        ElementTree.SubElement(bar, "title").text = next(left)
+    for block in [rect for rect in element.iter("rect") if str(rect.get("class")).startswith("rect")]:
+        ElementTree.SubElement(block, "title").text = next(left)
 
 
 def _titles(chart: Chart, series: Series) -> list[str]:

@@ -106,7 +106,7 @@ def told(received=3000, *, sent=3000, duplicates=0, reordered=0, gap=0.002, coun
     return {"changed": False, "marks": {**marks, **more}}
 
 
-def made(run, after, rate=None, *, traffic=TRAFFIC, before=None, **more):
+def made(run, after, rate=None, *, traffic=None, before=None, **more):
     marks = {
         "max_pps": 400_000,
         "link_speed_mbps": None,
@@ -115,7 +115,13 @@ def made(run, after, rate=None, *, traffic=TRAFFIC, before=None, **more):
         "after": after,
     }
     return throughput_trial(
-        item(rate or {"pps": 1000}), run, traffic=[traffic], receiver=RECEIVED, receive_wait=2.0, marks=marks, **more
+        item(rate or {"pps": 1000}),
+        run,
+        traffic=[traffic or TRAFFIC],
+        receiver=RECEIVED,
+        receive_wait=2.0,
+        marks=marks,
+        **more,
     )
 
 
