@@ -277,7 +277,7 @@ stage_artefact() {
 
     # What a user needs, all of it, and nothing else.
     git ls-files -co --exclude-standard |
-        grep -E '^(meta|plugins|roles|playbooks|docs|examples)/|^((README|CHANGELOG|CODE_OF_CONDUCT|SECURITY|SUPPORT)\.md|COPYING|\.ansible-lint|changelogs/changelog.yaml)$' \
+        grep -E '^(meta|plugins|roles|playbooks|docs)/|^((README|CHANGELOG|CODE_OF_CONDUCT|SECURITY|SUPPORT)\.md|COPYING|\.ansible-lint|changelogs/changelog.yaml)$' \
             >expected-files
     printf '%s\n' MANIFEST.json FILES.json >>expected-files
     tar -tzf "$artefact" | grep -v '/$' | sort >artefact-files
