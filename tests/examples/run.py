@@ -53,6 +53,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "stats_query": {"results": ["{{ hostvars.gen1.sent }}"]},
     "tcpreplay_release": {"version": "4.4.2"},
     "throughput_criteria": {"result": RESULT},
+    "throughput_end_traffic": {
+        "throughput_traffic": [{"name": "scan", "streams": [{"preset": "tcp_port_scan", "size": 64}]}],
+    },
     "throughput_junit": {"result": RESULT},
     "throughput_trial": {
         "item": {
