@@ -24,7 +24,7 @@ TASKS = """
   when: false
 - name: Changed
   ansible.builtin.debug: {msg: "gen1, trial 1/1:   16,022 pps"}
-  changed_when: true
+  changed_when: true  # Ansible's own callback tells it by a line, and this one must not
 - name: Each
   ansible.builtin.debug: {msg: "item {{ item }}"}
   loop: [one, two]
