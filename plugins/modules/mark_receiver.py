@@ -262,8 +262,8 @@ marks:
         lower number than the highest that arrived.
       type: int
     lost:
-      description: The same, if the device lost them. V(null) if the socket dropped frames, if marks were altered, or
-        if frames still came when O(duration) was over.
+      description: The same, if the device lost them. V(null) if the socket dropped frames, if marks were altered, if
+        the interface went down, or if frames still came when O(duration) was over.
       type: int
     lost_at_least:
       description: The missing frames less those that the socket dropped or whose marks were altered.

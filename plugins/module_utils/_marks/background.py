@@ -131,7 +131,7 @@ def _listen(reception: Reception, listener: socket.socket, duration: float) -> N
     question, ended_by = None, ""
     while question is None and time.monotonic() < until:
         if not ended_by:
-            ended_by, _quiet = reception.until_the_end(duration, duration, asked=lambda: _is_asked(listener, 0))
+            ended_by, _quiet = reception.until_the_end(duration, None, asked=lambda: _is_asked(listener, 0))
             ended_by = "" if ended_by == "asked" else ended_by
         if _is_asked(listener, until - time.monotonic()):
             question = _question(listener)
@@ -146,7 +146,7 @@ def _listen(reception: Reception, listener: socket.socket, duration: float) -> N
 
 def _answer(reception: Reception, ended_by: str, asked: _Question, duration: float) -> dict[str, Any]:
     try:
-        over = True
+        over = False
         if asked.frames is not None:
             reception.told(asked.frames)
         if not ended_by:

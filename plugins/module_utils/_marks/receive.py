@@ -307,10 +307,16 @@ class Reception:
         self._source.tally.told(frames)
 
     def until_the_end(
-        self, duration: float, idle: float, *, all_left: float | None = None, asked: Callable[[], bool] = lambda: False
+        self,
+        duration: float,
+        idle: float | None,
+        *,
+        all_left: float | None = None,
+        asked: Callable[[], bool] = lambda: False,
     ) -> tuple[str, float]:
         """Take frames until one of the ends; which it was, and for how many seconds no frame of the test had come then.
 
+        :param idle: end after so many seconds without a frame, or when all have come; None: more may still be sent.
         :param all_left: when the last frame was sent (monotonic), if nothing is sent any more; else the wait for quiet
             begins with the first one that comes.
         :param asked: whether to end now, as ``asked``.
@@ -327,9 +333,10 @@ class Reception:
             quiet = now - self._last
             if now - self._start >= duration:
                 return "duration", quiet
-            patience = _AFTER_ALL if source.complete() else idle
-            if (source.arrived or all_left is not None) and quiet >= min(patience, idle):
-                return "all" if source.complete() else "idle", quiet
+            if idle is not None and (source.arrived or all_left is not None):
+                patience = _AFTER_ALL if source.complete() else idle
+                if quiet >= min(patience, idle):
+                    return "all" if source.complete() else "idle", quiet
             if asked():
                 return "asked", quiet
             if not source.wait(min(_AFTER_ALL / 2, duration - (now - self._start))):
@@ -411,7 +418,9 @@ def notes(result: Mapping[str, Any], over: bool, merging: Sequence[str]) -> list
             f"The receiver itself dropped {result['socket_drops']} frames, so it is not known how many were lost on the"
             f" way: at least {result['lost_at_least']}. Send more slowly, or raise ring_mb."
         )
-    if not over and result["missing"]:
+    if result["ended_by"] == "interface_down":
+        said.append(f"{name} went down or away while it listened, so what was lost is not known.")
+    elif not over and result["missing"]:
         said.append("Frames still came when it ended, so what is missing may be late. Raise duration.")
     if merging:
         said.append(f"{name} merges received frames ({', '.join(merging)}): marks may be missing. Turn it off.")

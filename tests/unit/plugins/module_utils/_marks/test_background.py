@@ -119,6 +119,21 @@ def test_an_interface_that_is_gone(wire, started, netns):
     subprocess.run(["ip", "-n", netns, "link", "del", "tga1"], check=True)
     told = background.ask(receiver, 100, 0.2)
     assert (told["received"], told["interface_packets"], told["ended_by"]) == (30, None, "interface_down")
+    # What was sent after that has found nobody.
+    assert (told["missing"], told["lost"], told["lost_ratio"], told["lost_at_least"]) == (70, None, None, 0)
+    assert "went down or away while it listened" in told["notes"][0]
+
+
+def test_more_is_sent_than_was_expected(wire, started):
+    """All of a pass has come when the second one begins, and the sender's own count goes before."""
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100), passes=1, numbered=True)
+    both = frames({**UDP, "count": 200})
+    send(both[:100])
+    time.sleep(0.3)
+    send(both[100:])
+    told = background.ask(receiver, 200, 0.3)
+    assert (told["sent"], told["received"], told["lost"], told["ended_by"]) == (200, 200, 0, "all")
 
 
 def test_another_name_than_a_receiver_s():
