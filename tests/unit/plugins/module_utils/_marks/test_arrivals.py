@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals, Copies
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.timeline import Timeline
 
 MS = 1_000_000
 
 
-def told(numbers, *, times=None, marked=None, passes=1):
-    arrivals = Arrivals(marked, passes)
+def told(numbers, *, times=None, marked=None, passes=1, timeline=None):
+    arrivals = Arrivals(marked, passes, timeline)
     for index, number in enumerate(numbers):
         arrivals.arrive(number, times[index] if times else 10**18 + index * MS)
     return arrivals.figures()
@@ -69,8 +70,10 @@ def test_duplicates_of_rfc_5560():
 
 def test_30_percent_lost_and_30_percent_doubled():
     numbers = [n for n in range(1000) for _copy in range(0 if n % 10 < 3 else 2 if n % 10 > 6 else 1)]
-    said = told(numbers, marked=1000)
+    timeline = Timeline()
+    said = told(numbers, marked=1000, timeline=timeline)
     assert (said["arrived"], said["received"], said["missing"], said["duplicates"]) == (1000, 700, 300, 300)
+    assert sum(timeline.figures()["frames"]) == 700  # copies are not in it
     assert said["reordered"] == 0
 
 
@@ -82,6 +85,13 @@ def test_the_longest_gap_and_what_is_missing_in_it():
     # A frame that comes later after all is not missing.
     gap = told([*numbers, 5], times=[*times, 10**18 + 80 * MS])["longest_gap"]
     assert (gap["seconds"], gap["missing"]) == (pytest.approx(0.058), 6)
+
+
+def test_times_out_of_order_make_no_gap():
+    """Two CPUs take frames: the third frame's time is before the second's, and the fourth came 6 ms after that."""
+    said = told([0, 1, 2, 3], times=[10**18 + ms * MS for ms in (0, 10, 5, 16)])
+    assert said["longest_gap"]["seconds"] == pytest.approx(0.010)
+    assert said["last_arrival"] == pytest.approx(10**9 + 0.016)
 
 
 @pytest.mark.parametrize("at", [1, 2, 50, 98, 99])
@@ -127,6 +137,34 @@ def test_a_frame_of_the_pass_before_is_late_not_a_copy():
     numbers = [*range(99), 0, 1, 99, *range(2, 100)]
     said = told(numbers, marked=100, passes=2)
     assert (said["missing"], said["duplicates"], said["reordered"], said["largest_extent"]) == (0, 0, 1, 2)
+
+
+@pytest.mark.parametrize(("lost", "reads_right"), [(32_255, True), (32_256, False)])
+def test_the_longest_loss_in_a_row_that_passes_allow(lost, reads_right):
+    """docs/marks.md, for the port scan of 64,511 frames."""
+    arrivals = Arrivals(64_511, 2)
+    arrivals.arrive_in_sequence(0, 64_511, lambda later: 10**18 + later * MS)
+    arrivals.arrive_in_sequence(lost, 64_511 - lost, lambda later: 10**18 + (64_511 + later) * MS)
+    said = arrivals.figures()
+    assert (said["missing"] == lost, said["duplicates"] == 0) == (reads_right, reads_right)
+
+
+@pytest.mark.parametrize(("behind", "copies"), [(3, 0), (4, 1)])
+def test_how_late_a_frame_of_another_pass_may_be(behind, copies):
+    """Of seven: the last of the first pass comes when the number expected next is so many above it."""
+    numbers = [*range(6), *range(behind - 1), 6, *range(behind - 1, 7)]
+    said = told(numbers, marked=7, passes=2)
+    assert (said["missing"], said["duplicates"]) == (copies, copies)
+
+
+def test_a_copy_after_the_last_pass_is_of_that():
+    said = told([*range(10), *range(10), 0], marked=10, passes=2)
+    assert (said["received"], said["missing"], said["duplicates"]) == (20, 0, 1)
+
+
+def test_what_is_missing_at_the_end_is_not_what_is_missing_before():
+    said = told([0, 1, 5, 6], marked=10)
+    assert (said["missing"], said["missing_at_end"]) == (6, 3)
 
 
 def test_what_passes_cannot_tell():
