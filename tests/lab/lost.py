@@ -309,60 +309,76 @@ def follow(guest: Guest, runs: dict[str, Run]) -> subprocess.Popen[str]:
     return watcher
 
 
-class Starting:
-    """The runs that have not begun to send.
-
-    To start one is most of the work. A fault waits until none is being started, or the guest's load would be measured.
-    """
+class Turns:
+    """To start a run is most of the work, and several are started at once. A fault has the guest for itself, or the
+    load of the others would be measured."""
 
     def __init__(self) -> None:
-        self._runs: set[str] = set()
+        self._starting = 0
+        self._taken = False
         self._changed = threading.Condition()
 
-    def begin(self, run: Run) -> None:
+    @contextlib.contextmanager
+    def beside_others(self) -> Iterator[None]:
         with self._changed:
-            self._runs.add(run.mark)
+            self._changed.wait_for(lambda: not self._taken)
+            self._starting += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self._changed.notify_all()
 
-    def end(self, run: Run) -> None:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
         with self._changed:
-            self._runs.discard(run.mark)
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._taken and not self._starting)
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken = False
+                self._changed.notify_all()
 
-    def wait(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._runs, START)
 
-
-def carry_out(run: Run, inventory: str, starting: Starting) -> str:
+def carry_out(run: Run, inventory: str, turns: Turns) -> str:
     """Do one run; the row of the table, which ends in "ok" if nothing stayed."""
     with tempfile.TemporaryDirectory(prefix="lost.") as name:
-        starting.begin(run)
         try:
-            run.start(inventory, Path(name))
-            if not run.starts():
-                raise AssertionError(f"tcpreplay did not start:\n{run.said()}")
-        except BaseException:
-            run.kill_all()
-            raise
-        finally:
-            starting.end(run)
-        try:
-            if run.case.timeout == LONG:  # another would be over by then
-                starting.wait()
-            time.sleep(SETTLE)
-            run.faulted = time.monotonic()
-            run.case.fault(run)
-            gone = run.wait(lambda alive: not set(alive) - {"sshd"}, run.case.within + 20)
-            seen = run.seen
-            if run.case.after:
-                seen = list(run.seen)  # then Ansible has its connection again, and tidies up over it
-                run.case.after(run)
-            quiet = run.wait(lambda alive: not alive, PERSIST + 20 if run.case.timeout == LONG else 1)
+            if run.case.timeout != LONG:  # it would be over before its turn
+                with turns.alone():
+                    start(run, inventory, Path(name))
+                    return lose(run)
+            with turns.beside_others():
+                start(run, inventory, Path(name))
+            with turns.alone():
+                return lose(run)
         finally:
             # What was stopped is woken by that as well.
             run.kill_all()
             if run.process:
                 run.process.wait(ANSWER)
+
+
+def start(run: Run, inventory: str, folder: Path) -> None:
+    run.start(inventory, folder)
+    if not run.starts():
+        raise AssertionError(f"tcpreplay did not start:\n{run.said()}")
+
+
+def lose(run: Run) -> str:
+    """Make the fault, and see what stays."""
+    time.sleep(SETTLE)
+    run.faulted = time.monotonic()
+    run.case.fault(run)
+    gone = run.wait(lambda alive: not set(alive) - {"sshd"}, run.case.within + 20)
+    seen = run.seen
+    if run.case.after:
+        seen = list(run.seen)  # then Ansible has its connection again, and tidies up over it
+        run.case.after(run)
+    quiet = run.wait(lambda alive: not alive, PERSIST + 20 if run.case.timeout == LONG else 1)
     spans = [span(run.faulted, seen, test) for test in (is_tcpreplay, is_module, lambda one: True)]
     shown = "  ".join(f"{'not gone' if one is None else f'{one:8.1f}'}" for one in spans)
     fine = gone and spans[1] is not None and spans[1] <= run.case.within and (quiet or run.case.timeout != LONG)
@@ -407,12 +423,12 @@ def main() -> int:
     watcher = follow(guest, runs)
     print(f"{'seconds until':16} tcpreplay    module   session are gone", flush=True)
     rows: list[str] = []
-    places, starting = threading.Semaphore(arguments.together), Starting()
+    places, turns = threading.Semaphore(arguments.together), Turns()
 
     def one(run: Run) -> None:
         try:
             with places:
-                row = carry_out(run, arguments.inventory, starting)
+                row = carry_out(run, arguments.inventory, turns)
         except Exception as error:
             row = f"{run.mark:16} {error}"
         rows.append(row)
