@@ -186,7 +186,7 @@ def test_a_count_of_a_test_s_frames_of_any_size(wire, spec):
     """Of 20,000 frames that nobody reads none is missed, and no other test's is counted."""
     some = frames({**spec, "size": [64, 1500], "count": 20_000})
     foreign, bare = frames({**UDP, "count": 30}, test=8), frames({**spec, "count": 9}, test=None)
-    told = received(wire, [*foreign, *bare, *some], read_expected(marks(20_000), 1), count_only=True)
+    told = received(wire, [*foreign, *bare, *some], read_expected(marks(20_000), 1), count_only=True, idle=5.0)
     assert (told["sent"], told["arrived"], told["ended_by"]) == (20_000, 20_000, "all")
     assert {told[name] for name in ("received", "missing", "lost", "duplicates", "reordered", "foreign")} == {None}
     assert (told["streams"], told["notes"], told["interface_packets"]) == ([], [], 20_039)
