@@ -263,10 +263,12 @@ marks:
       type: int
     lost:
       description: The same, if the device lost them. V(null) if the socket dropped frames, if marks were altered, if
-        the interface went down, or if frames still came when O(duration) was over.
+        more frames arrived than were sent, if the interface went down, or if frames still came when O(duration) was
+        over.
       type: int
     lost_at_least:
-      description: The missing frames less those that the socket dropped or whose marks were altered.
+      description: The missing frames less those that the socket dropped, whose marks were altered, or that are too
+        many.
       type: int
     lost_ratio:
       description: RV(marks.lost) of those sent.

@@ -184,7 +184,7 @@ class Arrivals:
     def missing(self) -> int:
         """Frames that were sent and have not arrived; where it is not known how many were sent, those below the highest
         number."""
-        return (self._next if self.sent is None else self.sent) - self.received
+        return max(0, (self._next if self.sent is None else self.sent) - self.received)
 
     def figures(self) -> dict[str, Any]:
         """What the module returns of a stream, but for what it was told of it."""
@@ -194,7 +194,7 @@ class Arrivals:
             "arrived": self.arrived,
             "received": self.received,
             "missing": self.missing,
-            "missing_at_end": None if self.sent is None else self.sent - self._next,
+            "missing_at_end": None if self.sent is None else max(0, self.sent - self._next),
             "duplicates": self._duplicates,
             "duplication_fraction": received and self._duplicates / received,
             "replicated_packet_rate": received and self._duplicated / received,

@@ -124,12 +124,10 @@ class Tally:
             return
         passes, rest = divmod(frames, in_a_pass)
         for number, each in marked.items():
-            if not rest:
-                self.streams[number].sent = each * passes
-            elif each == in_a_pass:
-                self.streams[number].sent = frames
-        if not rest or not self._expected.unmarked:
-            self.sent = frames - self._expected.unmarked * passes
+            whole_passes = None if rest else each * passes
+            self.streams[number].sent = frames if each == in_a_pass else whole_passes
+        known = not rest or not self._expected.unmarked
+        self.sent = frames - self._expected.unmarked * passes if known else None
 
     def complete(self) -> bool:
         """Whether all frames of the test have come."""
@@ -145,12 +143,12 @@ class Tally:
         for number in sorted(self.streams):
             name, _marked = self._expected.streams.get(number, (None, None))
             streams.append({"stream": number, "name": name, **self.streams[number].figures()})
-        sums = {key: sum(one[key] for one in streams) for key in _SUMS}
+        sums: dict[str, Any] = {key: sum(one[key] for one in streams) for key in _SUMS}
         sent = self.sent
-        if sent is not None:
+        if sent is not None and any(one["sent"] is None for one in streams):
             sums["missing"] = max(0, sent - sums["received"])
-        # What was altered has arrived, too, of whichever stream.
-        unread = socket_drops + self.altered
+        # What was altered has arrived, too, of whichever stream. One too many may stand for one that is lost.
+        unread = socket_drops + self.altered + _too_many({"sent": sent, **sums, "streams": streams})
         known = not unread and over
         for one in [*streams, sums]:
             one["lost"] = one["missing"] if known else None
@@ -166,6 +164,15 @@ class Tally:
             "timeline": self.timeline.figures(),
             "streams": streams,
         }
+
+
+def _too_many(found: Mapping[str, Any]) -> int:
+    """How many more frames arrived than were sent, apart from those that are copies by their numbers."""
+
+    def more(one: Mapping[str, Any]) -> int:
+        return 0 if one["sent"] is None or one["received"] is None else max(0, one["received"] - one["sent"])
+
+    return max(more(found), sum(map(more, found["streams"])))
 
 
 def receive(
@@ -417,6 +424,11 @@ def notes(result: Mapping[str, Any], over: bool, merging: Sequence[str]) -> list
         said.append(
             f"The receiver itself dropped {result['socket_drops']} frames, so it is not known how many were lost on the"
             f" way: at least {result['lost_at_least']}. Send more slowly, or raise ring_mb."
+        )
+    if more := _too_many(result):
+        said.append(
+            f"More frames arrived than were sent, by {more}, so it is not known how many were lost. Was the sender"
+            " interrupted, or does another one send the same marks?"
         )
     if result["ended_by"] == "interface_down":
         said.append(f"{name} went down or away while it listened, so what was lost is not known.")

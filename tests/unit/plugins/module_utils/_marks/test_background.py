@@ -94,6 +94,40 @@ def test_several_streams_in_the_middle_of_a_pass(wire, started):
     assert [one["sent"] for one in told["streams"]] == [None, None]
 
 
+def test_the_sender_s_count_takes_the_place_of_the_passes(wire, started):
+    """Of the second, broken pass nobody knows which stream has how many."""
+    interface, send, _ready = wire
+    some = frames({**UDP, "count": 50, "weight": 1}, {**UDP, "count": 50, "weight": 1})
+    receiver = started(interface, marks(50, 50), passes=1, numbered=True)
+    send(some)
+    told = background.ask(receiver, 120, 0.3)
+    assert (told["sent"], told["lost"]) == (120, 20)
+    assert [(one["sent"], one["missing_at_end"]) for one in told["streams"]] == [(None, None)] * 2
+    receiver = started(interface, marks(100, unmarked=100), passes=1)
+    told = background.ask(receiver, 250, 0.3)
+    assert (told["sent"], told["lost_ratio"]) == (None, None)
+
+
+def test_more_came_than_was_sent(wire, started):
+    """As of a sender that was interrupted, and has counted one less; or of two. What is too much of one stream does not
+    stand for what another one lost."""
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    send(frames({**UDP, "count": 100}))
+    told = background.ask(receiver, 99, 0.3)
+    assert (told["received"], told["missing"], told["lost"], told["lost_at_least"]) == (100, 0, None, 0)
+    assert (told["streams"][0]["missing"], told["streams"][0]["missing_at_end"]) == (0, 0)
+    assert "More frames arrived than were sent, by 1" in told["notes"][0]
+
+    streams = {**UDP, "count": 50, "weight": 1}, {**UDP, "count": 50, "weight": 1}
+    receiver = started(interface, marks(50, 50))
+    both = frames(*streams)
+    send([*both[0::2][:40], *both[1::2], *both[1::2][:10]])  # a whole pass of ten of the second's, to all appearances
+    told = background.ask(receiver, 100, 0.3)
+    assert (told["arrived"], told["received"], told["missing"]) == (100, 100, 10)
+    assert (told["lost"], told["lost_at_least"]) == (None, 0)
+
+
 def test_the_kernel_s_count(wire, started):
     interface, send, _ready = wire
     receiver = started(interface, marks(100), count_only=True)
