@@ -211,7 +211,11 @@ stage_mypy() {
 
 stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/*.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
 
-stage_changelog() { antsibull-changelog lint; }
+stage_changelog() {
+    antsibull-changelog lint
+    # The release notes are no page of ansible-doc's: they show such a mark as it stands.
+    if grep -rnE '\b[BCIOPV]\(' changelogs/; then fail "the changelog writes names as \`\`name\`\`"; fi
+}
 
 stage_sanity() {
     # Some of its tests run in venvs that it makes here, from PyPI.
