@@ -49,3 +49,8 @@ def test_the_version_is_typed_once():
     version = re.compile(rf"trafficgen[-: =]+v?{re.escape(GALAXY['version'])}")
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("roles/*/README.md")]
     assert [page.name for page in pages if version.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_module_and_filter_is_in_a_table():
+    names = {path.stem for room in ("modules", "filter") for path in (ROOT / "plugins" / room).glob("*.py")}
+    assert {name for name in names if f"`{name}`" not in README} == set()
