@@ -88,8 +88,9 @@ def _why_nothing(group: Group, key: str) -> str:
     marks = [one["marks"] for one in group.ok if one.get("marks")]
     said = [one_line(str(one["error"])) for one in marks if one.get("error")]
     counted = [f"the marks were only counted: {one['why']}" for one in marks if one.get("read") == "count"]
-    if key == "lost" and not said and not counted:
-        return "the marks do not prove how many were lost (see the notes)"
+    if not said and not counted and any(one.get("notes") for one in marks):
+        what = "how many were lost" if key == "lost" else "it"
+        return f"the marks do not prove {what} (see the notes)"
     return next(iter([*said, *counted]), "not known")
 
 

@@ -14,6 +14,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, to_pps
 
 _NOT_KEPT = ("began", "ended", "seconds", "interface", "netns", "count_only")
+# What goes by the passes that frames are taken for; and of a stream what does not.
+_BY_PASSES = (
+    *("received", "missing", "lost", "lost_ratio", "lost_at_least", "duplicates", "reordered"),
+    "timeline",  # it has no copies
+)
+_OF_ANY_PASS = ("stream", "name", "sent", "arrived", "unexpected", "longest_gap", "first_arrival", "last_arrival")
 
 
 class MarkReading(NamedTuple):
@@ -120,12 +126,22 @@ def _half_a_pass(found: dict[str, Any], traffic: Mapping[str, Any], tree: Mappin
     half = packets / 2 / pps
     if gap["seconds"] < half:
         return []
-    found.update(dict.fromkeys(("lost", "lost_ratio")))
+    found.update(dict.fromkeys(_BY_PASSES), longest_gap={**gap, "missing": None})
+    found["streams"] = [_without_passes(one, half) for one in found["streams"]]
     return [
         f"Nothing came for {gap['seconds']:.3f} s, which is more than half a pass of the file ({half:.3f} s): its"
         " passes cannot be told apart then, and how many were lost, doubled and reordered is not known. A pcap with"
         " more frames (count) can tell longer outages."
     ]
+
+
+def _without_passes(stream: Mapping[str, Any], half: float) -> Mapping[str, Any]:
+    """A stream's figures, of one with such an outage only those that do not go by the passes."""
+    gap = stream["longest_gap"]
+    if not gap or gap["seconds"] < half:
+        return stream
+    known = {key: value if key in _OF_ANY_PASS else None for key, value in stream.items()}
+    return {**known, "longest_gap": {**gap, "missing": None}}
 
 
 def counted_by_marks(
@@ -136,7 +152,7 @@ def counted_by_marks(
     if not found or found["error"] or any(one["unmarked"] for one in (traffic.get("marks") or {}).get("streams", ())):
         return tree
     arrived = found["arrived"] if found["read"] == "count" else found["received"]
-    if not arrived or found["socket_drops"] or (found["read"] == "numbers" and found["lost"] is None):
+    if not arrived or found["ended_by"] == "interface_down" or (found["read"] == "numbers" and found["lost"] is None):
         return tree
     rx = (tree["counters"] or {}).get("rx")
     if rx is not None and not found["duplicates"] and 2 * (rx["packets"] or 0) >= arrived:

@@ -66,6 +66,16 @@ def test_marks_that_tell_nothing_say_why():
     assert section_of(result).charts == []
 
 
+def test_what_the_marks_do_not_prove_is_no_figure():
+    """After an outage of more than half a pass, say."""
+    numbers = ("received", "lost", "lost_ratio", "duplicates", "reordered", "missing", "timeline")
+    result = changed(notes=["Nothing came for 0.600 s."], **dict.fromkeys(numbers))
+    said = left_out(page(result), TITLE)
+    assert "Not shown: Lost (the marks do not prove how many were lost (see the notes))." in said
+    assert "Not shown: Doubled (the marks do not prove it (see the notes))." in said
+    assert section_of(result).charts == []
+
+
 def test_notes_of_the_receiver_are_at_the_method():
     row = table_of(page(changed(notes=["5 marks were altered on the way: a device rewrites the payload."])), TITLE)[0]
     assert row["Method"].notes == ("5 marks were altered on the way: a device rewrites the payload.",)
