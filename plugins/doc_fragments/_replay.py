@@ -93,6 +93,17 @@ options:
     version_added: 1.0.0
   cpu_list:
     type: str
+  count_arrivals:
+    description:
+      - Also read what arrives at O(interface) itself meanwhile (RV(arrivals)), for another run that sends to it, and
+        give the interface back only then.
+      - A run through netmap, or AF_XDP's zero copy, takes its interface from the kernel. No other program can count
+        there, except by the MAC, which is reset when the interface is given back. Let both runs begin at the same
+        O(start_at).
+      - After the last frame was sent, it waits until none has arrived for O(receive_wait) seconds.
+    version_added: 1.0.0
+    type: bool
+    default: false
   receive_wait:
     description:
       - After the last frame has left, wait for missing frames until none has arrived on O(rx_interface) for this many

@@ -39,13 +39,15 @@ options:
     type: float
     default: 0
   receiver:
-    description: The receiver, with its C(kind), one of C(none), C(local), C(remote), C(command).
+    description: The receiver, with its C(kind), one of C(none), C(local), C(remote), C(command), and C(taken) where the
+      run that has taken the receiving port counts there.
     type: dict
   before:
-    description: The registered result of the receiver's counters before the trial.
+    description: The registered result of the receiver's counters before the trial. Of C(taken), that run's
+      C(arrivals.before).
     type: dict
   after:
-    description: The same after it.
+    description: The same after it (C(arrivals.after)).
     type: dict
   receive_wait:
     description: The seconds without a frame after which the wait for the receiver ended.

@@ -617,8 +617,14 @@ counters:
     reason:
       description: Why, in one sentence. It may be empty only for V(consistent).
       type: str
+arrivals:
+  description: The counters of O(interface) C(before) the first frame and C(after) the wait for the last, each as
+    M(wirespeed.trafficgen.interface_counters_info) returns them. C(after) is V(null) if they could not be read.
+  returned: with O(count_arrivals), if frames were sent
+  type: dict
 ansible_facts:
-  description: RV(stats), RV(rates), RV(run) and RV(counters) under the name O(fact_name).
+  description: RV(stats), RV(rates), RV(run) and RV(counters), and RV(arrivals) with O(count_arrivals), under the name
+    O(fact_name).
   returned: success, not in check mode
   type: dict
   sample: {tcpreplay: {stats: {}, rates: {}, run: {}, counters: {}}}

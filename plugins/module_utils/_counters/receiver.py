@@ -22,11 +22,30 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.fra
     read_frame_counter,
     remove_frame_counter,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac import at_mac
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.missed_note import MissedNote
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import check_has_macs, snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
+
+
+def count_arrivals(
+    interface: Interface, before: Mapping[str, Any], watch: Watch, *, receive_wait: float, sending: float
+) -> dict[str, Any]:
+    """The sending port's counters, once no more frames arrive at its own MAC: those of another run that sends to it.
+
+    :param before: its snapshot from before the first frame; ``sending``: how long this run sent.
+    """
+    first, arrival = at_mac(before)["mac"]["rx"], None
+
+    def arrived() -> int:
+        rx = at_mac(snapshot(interface, like=before))["mac"]["rx"]
+        return int(rx["packets"]) - int(first["packets"]) if rx else 0
+
+    if first:
+        arrival = wait_for_frames(arrived, watch, receive_wait=receive_wait, sending=sending, others=OTHERS).tree(None)
+    return {**snapshot(interface, like=before), "arrival": arrival}
 
 
 class Receiver:

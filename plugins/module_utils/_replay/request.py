@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Any] = {
     "link_speed_mbps": {"type": "int"},
     "split": {"type": "str", "default": "frame", "choices": list(SPLITS)},
     "cpu_list": {"type": "str"},
+    "count_arrivals": {"type": "bool", "default": False},
     "receive_wait": {"type": "float", "default": 2.0},
     "settle": {"type": "float", "default": 5.0},
     "start_at": {"type": "float"},
@@ -77,6 +78,7 @@ class Request:
     loop: int
     duration: float | None
     limit: int | None
+    count_arrivals: bool
     receive_wait: float
     settle: float
     link_speed_mbps: int | None

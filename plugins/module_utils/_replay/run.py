@@ -18,7 +18,10 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import sender_queue
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.evidence import frames_left
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import Receiver
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.receiver import (
+    Receiver,
+    count_arrivals,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.snapshot import snapshot
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_ours
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.cleanup import (
@@ -175,12 +178,15 @@ def execute(
         if receiver:
             left = frames_left(sent.stats, engine.describe(nic), before, after)
             receiver.finish(watch, left, left_at, sent.finished - sent.started)
+        arrivals = _arrivals(plan, sent, before, watch, warn) if plan.request.count_arrivals else None
         phases.end("count")
         if taken:
             give_pause_back()
     phases.end("restore")
     outcome = outcome_of(Ended(engine, nic, sent, before, after, receiver), warn)
     outcome.tree["run"]["phases"] = phases.tree()
+    if arrivals is not None:
+        outcome.tree["arrivals"] = arrivals
     for pcap, error in zip(outcome.tree["run"]["pcaps"], altered):
         if error is not None:
             pcap["sha256"] = None
@@ -259,6 +265,19 @@ def _after(
             " read: they leave later. Raise timeout to wait longer."
         )
     return taken, time.monotonic()
+
+
+def _arrivals(
+    plan: Plan, sent: Sent, before: dict[str, Any], watch: Watch, warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """The port's counters before and after, for the run that sends to it. After it they are None if unknown."""
+    request, after = plan.request, None
+    sending = sent.finished - sent.started
+    try:
+        after = count_arrivals(request.sender, before, watch, receive_wait=request.receive_wait, sending=sending)
+    except TrafficgenError as error:
+        warn(f"What arrived at {request.sender.name} is unknown: {error.message}")
+    return {"before": before, "after": after}
 
 
 def _receiver(plan: Plan, warn: Callable[[str], None]) -> Receiver | None:

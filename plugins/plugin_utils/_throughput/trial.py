@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.delta import check_pair
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.frame_counter import SOURCE
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.mac import at_mac
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters.verdict import reconcile, reconcile_count
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.rate import REACHED
@@ -44,7 +46,8 @@ def trial(
         began.
     :param start_at: when it was to start, by the controller's clock; ``offset``: the host's clock minus the
     controller's, in seconds.
-    :param receiver: ``{kind: none | local | remote | command, host, ...}``.
+    :param receiver: ``{kind: none | local | remote | command | taken, host, ...}``; ``taken``: the run that has taken
+        the receiving port counts there. Its ``arrivals`` are ``before`` and ``after``, None without any.
     :param receive_wait: a command's counter was awaited until so many seconds without a frame.
     :param before: for a receiver that is not on the sending host: its counters' registered result, and ``after`` the
         trial.
@@ -56,12 +59,12 @@ def trial(
     tree: dict[str, Any] = {key: ran.get(key) for key in _TREE} if ran else dict.fromkeys(_TREE)
     error = _why_not_run(receiver, before) or _why_failed(ran) or _why_other_pcap(tree["run"], traffic)
     kind = (receiver or {}).get("kind", "none")
-    if error is None and kind in ("remote", "command"):
+    if error is None and (kind in ("remote", "command") or (kind == "taken" and before and after)):
         error = _why_failed(after, f"the receiver on {_receiver_host(receiver)} could not be read after the trial")
         if error is None:
-            if taken and kind == "remote":
-                before, after = _by_mac_alone(before or {}), _by_mac_alone(after or {})
             try:
+                if taken and kind != "command":
+                    before, after = _by_mac_alone(before or {}, after or {})
                 tree = _counted(tree, kind, before or {}, after or {}, receiver or {}, receive_wait)
             except TrafficgenError as wrong:
                 error = wrong.message
@@ -86,9 +89,10 @@ def trial(
     }
 
 
-def _by_mac_alone(counters: Mapping[str, Any]) -> dict[str, Any]:
-    """A reading of an interface without the kernel's count of the test's frames."""
-    return {**counters, "test_frames": None}
+def _by_mac_alone(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The readings of a port without the kernel's count of the test's frames."""
+    check_pair(before, after)
+    return at_mac(before), at_mac(after)
 
 
 def _unseen(
@@ -161,7 +165,7 @@ def _counted(
     receiver: Mapping[str, Any],
     receive_wait: float | None,
 ) -> dict[str, Any]:
-    if kind == "remote":
+    if kind in ("remote", "taken"):
         return reconcile(tree, before, after)
     words = " ".join(str(word) for word in receiver.get("command", ()))
     source = receiver.get("name") or f"command {words}"
