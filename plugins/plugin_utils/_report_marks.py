@@ -74,8 +74,21 @@ def mark_sections(found: Sequence[Group], many_hosts: bool) -> list[Section]:
     charts = [chart for chart in _charts(rows, many_hosts) if chart]
     if charts:
         text += " The charts show what arrived where frames were lost. The dashed line is the mean of what was sent."
-    tables = [Table.of(TITLE, columns, rows)]
-    return [Section(TITLE, [text, *left_out(len(charts) - MAX_CHARTS)], tables, charts[:MAX_CHARTS])]
+    counted = [group for group in rows if _only_counted(group)]
+    said = [text]
+    if counted and len(counted) < len(rows):
+        whys = dict.fromkeys(_why_nothing(group, "longest_gap") for group in counted)
+        left = "One case is" if len(counted) == 1 else f"{len(counted)} cases are"
+        said.append(f"{left} not in the table: {', '.join(whys)}.")
+        rows = [group for group in rows if group not in counted]
+    said += left_out(len(charts) - MAX_CHARTS)
+    return [Section(TITLE, said, [Table.of(TITLE, columns, rows)], charts[:MAX_CHARTS])]
+
+
+def _only_counted(group: Group) -> bool:
+    """Whether its row would have no figure, as nobody looked at the marks."""
+    marks = [one["marks"] for one in group.ok if one.get("marks")]
+    return all(one.get("read") == "count" for one in marks) and not group.figure("counters", "rx", "late_packets").high
 
 
 def _told(group: Group) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

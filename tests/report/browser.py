@@ -33,6 +33,7 @@ REPORTS = {
     "search": ["search"],
     "namespaces": ["namespaces"],
     "marks": ["marks"],
+    "example": ["example"],
     "comparison": ["first_user", "first_user_native"],
     "comparison_namespaces": ["namespaces", "namespaces_dropping"],
 }

@@ -33,20 +33,29 @@ _EMULATED = re.compile(r"QEMU TCG|QEMU Virtual CPU")
 
 
 def findings(result: Mapping[str, Any], found: Sequence[Group], many_hosts: bool) -> list[Finding]:
-    """The figures that were asked for: of each search, and of each traffic the highest rate."""
+    """The figures that were asked for: of each search, and of each traffic the highest rate, after the highest of those
+    without loss if that is another."""
     made = found_in_short(result["searches"], many_hosts)
     for here in grouped(found, lambda group: (group.traffic, group.host)).values():
         sound = [group for group in here if group.quotable and group.figure("rates", "pps").median is not None]
-        if sound:
-            made.append(_highest(sound, many_hosts))
+        best = max(sound, key=_median_pps, default=None)
+        if best is None:
+            continue
+        whole = [group for group in sound if group.figure("counters", "loss_ratio").high == 0]
+        if whole and best.figure("counters", "loss_ratio").high:
+            made.append(_finding(max(whole, key=_median_pps), many_hosts))
+        made.append(_finding(best, many_hosts))
     left = len(made) - MAX_FINDINGS
     if left <= 0:
         return made
     return [*made[:MAX_FINDINGS], Finding("", f"and {count(left, 'figure')} more: see the tables")]
 
 
-def _highest(sound: Sequence[Group], many_hosts: bool) -> Finding:
-    best = max(sound, key=lambda group: group.figure("rates", "pps").median or 0.0)
+def _median_pps(group: Group) -> float:
+    return group.figure("rates", "pps").median or 0.0
+
+
+def _finding(best: Group, many_hosts: bool) -> Finding:
     line, l1_mbps = (best.figure("rates", key) for key in ("line_rate_percent", "l1_mbps"))
     said = [best.method]
     if l1_mbps.median is not None:
@@ -71,7 +80,8 @@ def _as_asked(group: Group) -> str:
 
 def _scaled_range(pps: Figure) -> str:
     if pps.unsteady:
-        return f"{scaled(pps.low, 'pps', 2)} to {scaled(pps.high, 'pps', 2)}"
+        (low, unit), high = scaled(pps.low, "pps", 2).split(), scaled(pps.high, "pps", 2)
+        return f"{low} to {high}" if high.endswith(f" {unit}") else f"{low} {unit} to {high}"
     return scaled(pps.median, "pps", 3)
 
 

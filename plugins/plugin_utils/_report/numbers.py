@@ -80,11 +80,11 @@ def is_number(value: Any) -> bool:
 
 
 def duration(seconds: Any) -> str:
-    """``96 s`` or ``12 min 5 s``."""
+    """``3 s``, ``3.2 s``, ``96 s`` or ``12 min 5 s``."""
     if not is_number(seconds):
         return DASH
     if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 10 and seconds != round(seconds) else f"{seconds:.0f} s"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"

@@ -194,7 +194,7 @@ def _rate_table(name: str, rows: Sequence[Group], found: Groups, many_hosts: boo
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, _asked_cell),
         Column("Trials", NUMBER, partial(_trials_cell, many_hosts)),
-        *([Column("pps per worker", NUMBER, _worker_cell)] if any(_worker_has_rate(group) for group in rows) else []),
+        *([Column("pps per worker", NUMBER, _worker_cell)] if _several_workers(rows) else []),
         Column("L1", NUMBER, partial(_rate_cell, "l1_mbps", bps_figure)),
         Column("L2", NUMBER, partial(_rate_cell, "l2_mbps", bps_figure)),
         Column("Line rate", NUMBER, _line_rate_cell),
@@ -218,9 +218,10 @@ def _engine_cell(group: Group) -> Cell:
     return Cell(group.engine, detail)
 
 
-def _worker_has_rate(group: Group) -> bool:
-    """Whether its rate says what one core can do."""
-    return group.at_top_speed and group.pps_of_a_worker.median is not None
+def _several_workers(rows: Sequence[Group]) -> bool:
+    """Whether a rate says what one of several workers can do. That of a single one is the rate itself."""
+    fast = [group for group in rows if group.at_top_speed]
+    return any(workers > 1 for group in fast for workers in group.workers)
 
 
 def _worker_cell(group: Group) -> Cell:

@@ -58,6 +58,15 @@ def test_marks_that_were_only_counted():
         assert any(sentence.startswith(f"Not shown: {heading} ({why}") for sentence in said), said
 
 
+def test_rows_of_marks_that_were_only_counted_are_said_in_a_sentence():
+    made = page(load("example"))
+    assert {row["Asked"].text for row in table_of(made, TITLE)} == {"20,000 pps"}
+    section = next(section for section in made.sections if section.title == TITLE)
+    assert section.text[1] == (
+        "4 cases are not in the table: the marks were only counted: the rate at top speed is not known before."
+    )
+
+
 def test_marks_that_tell_nothing_say_why():
     result = load("marks")
     for trial in result["trials"]:

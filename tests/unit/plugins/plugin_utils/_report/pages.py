@@ -10,7 +10,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "throughput"
-NAMES = ("first_user", "first_user_native", "troubles", "search", "namespaces", "namespaces_dropping", "marks")
+NAMES = (
+    "first_user",
+    "first_user_native",
+    "troubles",
+    "search",
+    "namespaces",
+    "namespaces_dropping",
+    "marks",
+    "example",
+)
 
 
 def load(name):

@@ -46,6 +46,26 @@ def test_the_highest_rate_of_each_traffic():
     )
 
 
+def test_the_highest_rate_without_loss_comes_before_one_with_loss():
+    result = load("example")
+    findings = page(result).findings
+    assert [finding.what for finding in findings] == ["tcp_port_scan_64"] * 2 + ["tcp_port_scan_1500"] * 2
+    assert all("loss 0 % (20,000 pps asked for)" in finding.detail for finding in findings[::2])
+    assert not any("loss 0 %" in finding.detail for finding in findings[1::2])
+    assert [finding.figure for finding in findings[::2]] == ["20.0 kpps", "20.0 kpps"]
+    # Top speed was unsteady: a range, with its unit once where both ends have the same.
+    assert re.fullmatch(r"[0-9]+ to [0-9]+ kpps", findings[1].figure)
+    for trial in result["trials"]:
+        if trial["rates"]["pps"] > 500_000:
+            trial["rates"]["pps"] *= 1.5
+    assert re.fullmatch(r"[0-9]+ kpps to [0-9.]+ Mpps", page(result).findings[1].figure)
+    # One repeat with a loss, and the rate is none without.
+    for trial in result["trials"]:
+        if "pps" in trial["rate"] and trial["repeat"] == 1:
+            trial["counters"]["loss_ratio"] = 0.001
+    assert len(page(result).findings) == 2
+
+
 def test_what_is_not_to_be_quoted_is_no_answer():
     result = load("first_user")
     for trial in result["trials"]:

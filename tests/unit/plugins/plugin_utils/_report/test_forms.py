@@ -16,7 +16,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.html 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import code, escape, to_markdown
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import Chart, Series
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._report.pages import NAMES, Document, load
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._report.pages import (
+    FIXTURES,
+    NAMES,
+    Document,
+    load,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,12 @@ def test_html_is_whole_and_needs_nothing_else(names):
     charts = sum(len(section.charts) for section in page(results).sections)
     drawn = [attributes for tag, attributes in document.elements if tag == "svg" and attributes.get("role") == "img"]
     assert len(drawn) == charts > 0
+
+
+def test_the_example_in_the_guides_is_of_this_look():
+    made = (FIXTURES.parents[2] / "docs" / "example-report.md").read_text(encoding="utf-8")
+    again = "ansible-playbook tests/report/example.yml --tags report"
+    assert made == to_markdown(page(load("example"))), f"Write it anew: {again}"
 
 
 def test_html_is_small():

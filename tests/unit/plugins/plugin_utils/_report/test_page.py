@@ -375,7 +375,12 @@ def test_the_engine_is_named_with_its_rate_per_worker():
     ]
     # A run that does not tell its workers has no such rate, and not the whole.
     del result["trials"][0]["run"]["workers"]
+    del result["trials"][1]["run"]["workers"]
+    result["trials"][1]["run"]["workers"] = [{}, {}]
     assert table_of(page(result), f"{name} (")[0]["pps per worker"].text == DASH
+    # Of single workers it is the rate itself.
+    result["trials"][1]["run"]["workers"] = [{}]
+    assert "pps per worker" not in table_of(page(result), f"{name} (")[0]
 
 
 def test_what_each_method_brings():
