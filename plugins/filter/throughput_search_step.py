@@ -242,9 +242,9 @@ def throughput_search_step(
     measured: Any, search: Any, hosts: Any = None, traffic: Any = None, **settings: Any
 ) -> dict[str, Any]:
     """What comes next, or what was found."""
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import options_for
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import options_for
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
 
     if hosts:
         settings = options_for(hosts, str(traffic), settings, together=True)

@@ -21,13 +21,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     bounded,
     hosts_of,
     options_for,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import estimate
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import (
     SEARCHES,
     SearchSettings,
     check_settings,

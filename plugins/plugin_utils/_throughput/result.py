@@ -22,16 +22,16 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbe
     measured_in_words,
     utc_time,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import judge_criteria
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import broken_off, step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     options_for,
     whose,
     why_ended,
 )
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import broken_off, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import schema
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.criteria import judge_criteria
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.record import Record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import GONE, line, trial
 
 SCHEMA = "wirespeed.trafficgen/throughput"

@@ -14,7 +14,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.wirespeed.trafficgen.plugins.filter import throughput_search_step as module
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
 
 throughput_search_step = functools.partial(module.FilterModule().filters()["throughput_search_step"], None)
 

@@ -21,7 +21,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput i
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import load, of_record
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import TRAFFIC
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import TRAFFIC
 
 INTERFACE = {"name": "ens17", "netns": None, "driver": "ixgbe", "link_speed_mbps": 10000, "mtu": 1500}
 
@@ -310,8 +310,8 @@ def test_a_host_that_broke_off_and_a_test_that_went_on(path):
 def test_a_search_is_replayed(path):
     """Each step is measured as the one before has it; read back at any step, the search wants the same next one."""
     pytest.importorskip("MLRsearch")
+    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
     from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import check_search
-    from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
 
     begun = header(["gen1"], search="rfc2544")
     begun["settings"]["search_options"] = {"max_pps": 1000, "min_pps": 10, "width": 0.1, "final_duration": 10}

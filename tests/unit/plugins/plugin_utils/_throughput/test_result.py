@@ -14,7 +14,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import host, result
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import TRAFFIC
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import TRAFFIC
 
 ASKED = [{"name": "scan", "pcap": "/scan.pcap"}]
 

@@ -12,15 +12,15 @@ pytest.importorskip("MLRsearch")
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.markdown import to_markdown
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import options_for
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import record as module
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.junit import junit
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import judged, of_record
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import options_for
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.trial import trial
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import (
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import (
     TRAFFIC,
     devices,
     own,

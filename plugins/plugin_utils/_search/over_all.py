@@ -23,8 +23,8 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError, as_sentence
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import Size, line_rate_pps, positive
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import SearchSettings
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_trial import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import SearchSettings
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.trial import (
     GOOD,
     KEPT,
     LOSSY,
@@ -80,7 +80,7 @@ def _of_traffic(host: Mapping[str, Any], traffic: str) -> dict[str, Any] | None:
 
 
 def common_options(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a search (as of :func:`._throughput.search_settings.check_settings`) that has one load for all.
+    """The options of a search (as of :func:`._search.settings.check_settings`) that has one load for all.
 
     The largest load is that of the slowest line, whatever ``max_pps`` says: no host sends more than its line carries.
     Frame sizes and link speeds are kept only where all hosts have the same, since other units are of one size.
@@ -133,7 +133,7 @@ def _bound(hosts: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> 
 def read_measured(entry: object, number: int) -> SearchTrial:
     """A trial of one host, or of several: ``{asked_pps, duration, hosts: {NAME: FIGURES}}``.
 
-    FIGURES are what :func:`._throughput.search_trial.read_trial` takes without the load, or a trial of a result; empty
+    FIGURES are what :func:`._search.trial.read_trial` takes without the load, or a trial of a result; empty
     for a host that made no trial.
     """
     if not isinstance(entry, Mapping) or "hosts" not in entry:

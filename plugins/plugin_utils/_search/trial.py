@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import positive
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import (
     SearchSettings,
     whole_seconds,
 )
@@ -34,7 +34,7 @@ class SearchTrial:
     ``kept``: what the search does not look at, and its reader does (:data:`KEPT`).
 
     ``hosts``: of a trial that several hosts sent with one load, each host's own; the figures are then of all of them
-    (:mod:`._throughput.search_all`).
+    (:mod:`._search.over_all`).
     """
 
     asked_pps: float

@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("MLRsearch")
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import estimate, step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import estimate, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import (
     device,
     search_for,
     settings_of,

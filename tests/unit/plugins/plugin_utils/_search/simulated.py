@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import random
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
 
 TRAFFIC = {
     "name": "scan",

@@ -18,14 +18,14 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search import step
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     bounded,
     common_options,
     options_for,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import check_settings
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import (
     TRAFFIC,
     check_found,
     devices,

@@ -36,7 +36,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import rates
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_all import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     aggregate,
     judge,
     lost_by_host,
@@ -46,11 +46,11 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.s
     short_form,
     silent,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_settings import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import (
     Goal,
     SearchSettings,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.search_trial import (
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.trial import (
     GOOD,
     KEPT,
     LOSSY,

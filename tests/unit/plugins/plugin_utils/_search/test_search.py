@@ -16,7 +16,7 @@ pytest.importorskip("MLRsearch")
 hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies
 
-from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._throughput.simulated import (
+from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import (
     check_found,
     device,
     search_for,
