@@ -200,6 +200,13 @@ def test_by_the_definitions(numbers, cuts):
     assert arrivals.figures() == told(numbers, times=times)
 
 
+def test_a_run_beyond_the_last_number():
+    arrivals = Arrivals(10)
+    arrivals.arrive_in_sequence(0, 12, lambda later: 10**18 + later * MS)
+    said = arrivals.figures()
+    assert (said["received"], said["unexpected"], said["missing"]) == (10, 2, 0)
+
+
 def test_runs_over_several_passes():
     arrivals = Arrivals(100, 3)
     arrivals.arrive_in_sequence(0, 100, lambda later: 10**18 + later * MS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -60,6 +61,50 @@ def test_what_is_missing_is_waited_for(wire, started):
     told = background.ask(receiver, 100, 0.5)
     assert 0.5 <= time.monotonic() - began < 3
     assert (told["lost"], told["lost_ratio"], told["ended_by"]) == (10, 0.1, "idle")
+
+
+def test_the_wait_for_late_frames_begins_with_the_last_that_came(wire, started):
+    """Though the sender was ready long before: a device holds them back."""
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    some = frames({**UDP, "count": 100})
+    send(some[:50])
+    later = threading.Timer(0.5, send, [some[50:99]])
+    later.start()
+    told = background.ask(receiver, 100, 2.0, 60.0)
+    later.join()
+    assert (told["received"], told["lost"], told["ended_by"]) == (99, 1, "idle")
+
+
+def test_the_wait_has_begun_when_the_last_frame_was_sent(wire, started):
+    interface, send, _ready = wire
+    receiver = started(interface, marks(100))
+    send(frames({**UDP, "count": 100})[:90])
+    time.sleep(1.5)
+    began = time.monotonic()
+    told = background.ask(receiver, 100, 2.5, 1.5)
+    assert told["lost"] == 10 and time.monotonic() - began < 2.4
+
+
+def test_frames_that_still_come_when_its_time_is_over(wire, started):
+    """What is missing then may only be late."""
+    interface, send, _ready = wire
+    receiver = started(interface, marks(1000), duration=1.0)
+    over = threading.Event()
+
+    def trickle():
+        for frame in frames({**UDP, "count": 1000})[:900]:
+            send([frame])
+            if over.wait(0.01):
+                return
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    told = background.ask(receiver, 1000, 5.0)
+    over.set()
+    sender.join()
+    assert (told["ended_by"], told["lost"], told["lost_at_least"]) == ("duration", None, 0)
+    assert "Frames still came" in told["notes"][0]
 
 
 def test_nothing_came_and_nothing_was_sent(wire, started):

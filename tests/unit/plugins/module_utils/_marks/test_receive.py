@@ -95,6 +95,13 @@ def test_several_streams_late_and_reordered(wire):
     assert (told["lost"], told["lost_ratio"]) == (0, 0.0)
 
 
+def test_three_passes_that_are_numbered(wire):
+    """Each stream's own number of frames is that of all passes."""
+    told = received(wire, frames({**UDP, "count": 300})[:290], read_expected(marks(100), 3, True))
+    assert (told["sent"], told["lost"], told["streams"][0]["sent"]) == (300, 10, 300)
+    assert (told["streams"][0]["lost"], told["streams"][0]["missing_at_end"]) == (10, 10)
+
+
 def test_what_is_not_the_test_s_is_told_and_not_counted(wire):
     own, foreign = frames({**UDP, "count": 50}), frames({**UDP, "count": 20}, test=8)
     altered = [frame[:-3] + bytes([frame[-3] ^ 1]) + frame[-2:] for frame in own[:5]]

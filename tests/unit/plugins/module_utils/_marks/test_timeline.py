@@ -48,6 +48,12 @@ def test_a_frame_that_is_stamped_earlier_than_the_first():
     assert timeline.figures()["frames"] == [4]
 
 
+def test_a_run_whose_last_frame_begins_an_interval():
+    timeline = Timeline()
+    timeline.add_run(0, 3, [BEGAN, BEGAN + TENTH - 1, BEGAN + TENTH].__getitem__)
+    assert timeline.figures()["frames"] == [2, 1]
+
+
 @given(st.lists(st.integers(0, 30 * TENTH), min_size=1, max_size=200), st.data())
 def test_runs_are_counted_as_frame_by_frame(gaps, data):
     times, now = [], BEGAN
