@@ -40,11 +40,11 @@ def arrives(host):
 
 
 def test_they_are_counted_before_the_port_is_given_back(host, arrives):
-    # 50 more than the foreign frames that a wait allows for at each reading, and then 2 foreign ones.
-    arrives(itertools.chain(range(500, 900, 50), itertools.repeat(902)))
+    # 50 at each reading, and then a foreign one now and again, which never ceases.
+    arrives(itertools.chain(range(500, 900, 50), itertools.count(901)))
     found = host.run(**COUNTS).tree["arrivals"]
     before, after = found["before"], found["after"]
-    assert (before["mac"]["rx"]["packets"], after["mac"]["rx"]["packets"]) == (500, 902)
+    assert before["mac"]["rx"]["packets"] == 500 and after["mac"]["rx"]["packets"] > 900
     assert after["arrival"]["ended"] == "quiet" and after["arrival"]["waited"] >= 0.3
     last = len(host.events) - host.events[::-1].index("snapshot v0")
     assert host.events[last:] == ["pause back", "let go", "put back"]
@@ -52,9 +52,9 @@ def test_they_are_counted_before_the_port_is_given_back(host, arrives):
 
 def test_what_finds_no_buffer_keeps_it_waiting(host, arrives):
     """The port's rings are full, so its count stands still, and that of the missed ones goes on."""
-    no_buffer = itertools.chain(range(0, 400, 50), itertools.repeat(400))
+    no_buffer = itertools.chain(range(0, 600, 50), itertools.repeat(600))
     arrives(itertools.repeat(500), no_buffer=no_buffer)
-    assert host.run(**COUNTS).tree["arrivals"]["after"]["host_drops"]["nic"] == 400
+    assert host.run(**{**COUNTS, "receive_wait": 0.4}).tree["arrivals"]["after"]["host_drops"]["nic"] == 600
 
 
 def test_frames_that_never_cease(host, arrives):
