@@ -197,10 +197,8 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _verdict(every: Sequence[SearchTrial]) -> str | None:
-    verdicts = [each.verdict for each in every]
-    if None in verdicts:
-        return None
-    bad = [verdict for verdict in verdicts if verdict != "consistent"]
+    bad = [each.verdict for each in every if each.verdict != "consistent"]
+    # None, of a trial that failed, is in no order, and so worse than all of them.
     return min(bad, key=lambda one: _VERDICTS.index(one) if one in _VERDICTS else -1) if bad else "consistent"
 
 

@@ -73,6 +73,7 @@ NUMBERS = {
     "across 16 bits": range(65_500, 65_600),
     "lost and doubled": [n for n in range(100) for _copy in range((0, 1, 1, 2)[n % 4])],
     "backwards": range(100, 0, -1),
+    "reordered between the same ends": [0, 1, 3, 2, *range(4, 20)],
     "two": [5, 6],
 }
 

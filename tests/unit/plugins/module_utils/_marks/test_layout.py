@@ -90,6 +90,19 @@ def test_a_mark_of_another_test():
     assert layout.read_mark(StreamMarks(8, 0, 10).mark(SHORT, 5), 7) is None
 
 
+@pytest.mark.parametrize(
+    ("marked", "numbers"),
+    [
+        (0, 0),
+        (64_511, 260 * 64_511),  # 16,772,860 of 16,777,216
+        (16_777_216, 16_777_216),  # as many as a short mark numbers, by docs/marks.md
+        (16_777_217, 255 * 16_777_217),  # of 2 ** 32
+    ],
+)
+def test_numbers_go_on_over_as_many_whole_passes_as_a_mark_can_number(marked, numbers):
+    assert layout.numbers_in_turn(marked) == numbers
+
+
 def test_the_number_of_a_test():
     assert [layout.number_of_test(one) for one in ("0", "7", " 7 ", "4294967295")] == [0, 7, 7, 4294967295]
     assert layout.number_of_test("rack 3") == int.from_bytes(hashlib.sha256(b"rack 3").digest()[:4], "big")

@@ -208,6 +208,42 @@ def test_one_host_without_evidence(of_reverse, reason):
     assert step(tree["measured"], settings) == tree
 
 
+def figures_of_all(**of_each):
+    """What a result has of a trial in which the hosts measured this."""
+    settings = settings_of("ndr")
+    given = {name: {"sent": 14880952, "lost": 0, "seconds": 1.0, **one} for name, one in of_each.items()}
+    [trial] = step([{"asked_pps": settings.max_pps, "duration": 1, "hosts": given}], settings)["result"]["trials"]
+    return trial
+
+
+def test_a_part_that_is_not_known_makes_the_sum_unknown():
+    """Forward's frames alone are not all frames."""
+    trial = figures_of_all(forward={"lost": 7}, reverse={"lost": None})
+    assert (trial["sent"], trial["lost"], trial["loss_ratio"], trial["received"]) == (2 * 14880952, None, None, None)
+    trial = figures_of_all(forward={}, reverse={"error": "it failed"})
+    assert (trial["sent"], trial["lost"], trial["pps"], trial["seconds"]) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("forward", "reverse", "of_all"),
+    [
+        ({"verdict": "short"}, {"verdict": "impossible"}, "impossible"),
+        ({"verdict": "impossible"}, {"verdict": "unknown"}, "impossible"),
+        ({"verdict": "unknown"}, {"verdict": "short"}, "short"),
+        ({"verdict": "consistent"}, {"verdict": "unknown"}, "unknown"),
+        ({"verdict": "impossible"}, {"error": "it failed"}, None),
+    ],
+)
+def test_the_verdict_on_all_is_the_worst(forward, reverse, of_all):
+    assert figures_of_all(forward=forward, reverse=reverse)["verdict"] == of_all
+    assert figures_of_all(forward=reverse, reverse=forward)["verdict"] == of_all
+
+
+def test_hosts_that_send_together_take_as_long_as_the_longest():
+    trial = figures_of_all(forward={"seconds": 1.0, "verdict": "short"}, reverse={"seconds": 1.25})
+    assert (trial["seconds"], trial["pps"]) == (1.25, pytest.approx(14880952 / 1.25))
+
+
 def test_a_generator_that_fell_short_is_named_and_proves_nothing():
     settings = settings_of("ndr")
     result = search_for(settings, devices(BOTH, shared(700000), {"reverse": 200000}))

@@ -153,6 +153,23 @@ def test_a_router_in_between():
     assert (counters["rx"]["packets"], counters["loss_packets"], counters["verdict"]) == (2990, 10, "consistent")
 
 
+@pytest.mark.parametrize(("came", "source"), [(1494, "marks"), (1495, "nftables ingress counter")])
+def test_less_than_half_of_them_came_from_the_test_s_addresses(came, source):
+    """By docs/marks.md: of 2990 that arrived, 1495 are half."""
+    assert made(ran(came=came), told(2990))["trial"]["counters"]["rx"]["source"] == source
+
+
+def test_the_longest_gap_is_that_of_any_stream():
+    after = told(2990, gap=0.2)
+    first = after["marks"]["streams"][0]
+    after["marks"]["streams"] = [
+        first,
+        {**first, "stream": 1, "longest_gap": {"seconds": 0.4, "began": 12.0, "missing": 8}},
+        {**first, "stream": 2, "longest_gap": None},
+    ]
+    assert made(ran(), after)["trial"]["marks"]["longest_gap"] == {"seconds": 0.4, "began": 12.0, "missing": 8}
+
+
 def test_no_counter_of_mac_addresses():
     run = ran()
     run["counters"].update(rx=None, loss_packets=None, loss_ratio=None)
