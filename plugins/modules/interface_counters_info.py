@@ -242,7 +242,7 @@ host_drops:
     nic:
       description:
         - For which the NIC had no room (the driver's own names, else C(rx_missed_errors)).
-        - V(null) on an emulated e1000, where that counter grows by itself.
+        - V(null) on an emulated e1000, where that counter grows by itself, and on an emulated igb, which counts none.
       type: int
     kernel:
       description: The kernel's C(rx_dropped). It also counts frames that no protocol on the host wanted.
