@@ -204,7 +204,10 @@ _value:
               description:
                 - Of the trials at that rate, how many there were (C(trials)), how many lost anything (C(with_loss)),
                   how many more than the goal allows (C(over_goal)), how many frames they C(sent) and C(lost), and the
-                  C(loss_ratio) of these.
+                  C(loss_ratio) of these. With O(hosts) also C(hosts), each one's own.
+              type: dict
+            aggregate:
+              description: Only with O(hosts), the C(factor), how many there are, and the rates times it.
               type: dict
             l1_mbps:
               description: C(lower_pps) on layer 1. The same rate is in C(l2_mbps), C(frame_mbps) and
@@ -217,6 +220,15 @@ _value:
         library:
           description: The library and its version.
           type: str
+        search:
+          description: The O(search).
+          type: str
+        min_pps:
+          description: The lowest rate that was allowed, in frames a second, and C(max_pps) the highest.
+          type: float
+        rate_tolerance:
+          description: The O(rate_tolerance).
+          type: float
         trials:
           description:
             - C(asked_pps), C(duration), C(pps), C(seconds), C(sent), C(lost), C(loss_ratio), C(verdict) of each,
