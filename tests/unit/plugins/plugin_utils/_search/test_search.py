@@ -291,8 +291,20 @@ def test_within_the_tolerance_the_answer_is_what_was_sent():
     result = search_for(settings_of("ndr", max_pps=500000), measure)
     assert (result["status"], result["limited_by"]) == ("found", "max_pps")
     assert result["found"]["lower_pps"] == pytest.approx(500000 * 0.997)
+    assert result["found"]["conditional_pps"] == result["found"]["lower_pps"]  # nothing was lost of it
     assert all(trial["valid"] for trial in result["trials"])
     assert search_for(settings_of("ndr", max_pps=500000, rate_tolerance=0.002), measure)["limited_by"] == "generator"
+
+
+def test_within_the_tolerance_a_loss_is_that_of_what_was_sent():
+    """A generator that sends 0.4 % more than asked, and a device that forwards 700,000: the bounds are on both sides of
+    that."""
+
+    def measure(pps, duration):
+        return device(700000)(pps * 1.004, duration) | {"asked_pps": pps}
+
+    found = search_for(settings_of("rfc2544"), measure)["found"]
+    assert found["lower_pps"] <= 700000 <= found["upper_pps"]
 
 
 @quickly
