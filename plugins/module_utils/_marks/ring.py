@@ -215,9 +215,11 @@ class MarkRing(_MarkSocket):
             status, packets, first = _BLOCK_HEAD.unpack_from(self.memory, start + _STATUS)
             if not status & _USER:
                 return
-            yield start + first, packets
-            struct.pack_into("=I", self.memory, start + _STATUS, 0)
-            self._at = (self._at + 1) % self._blocks
+            try:
+                yield start + first, packets
+            finally:  # also where the reader goes on no further: it is read once
+                struct.pack_into("=I", self.memory, start + _STATUS, 0)
+                self._at = (self._at + 1) % self._blocks
 
     def drops(self) -> int:
         """Frames with a mark that found no room in the ring."""

@@ -180,6 +180,20 @@ def test_what_its_own_socket_dropped_is_not_lost_on_the_way(wire):
         ring.close()
 
 
+def test_a_block_is_read_once_where_its_reader_goes_on_no_further(wire):
+    interface, send, _ready = wire
+    ring = MarkRing(interface, 7, 1)
+    try:
+        send(frames({**UDP, "count": 100}))
+        time.sleep(0.1)
+        blocks = ring.blocks()
+        _at, packets = next(blocks)
+        blocks.close()
+        assert packets + sum(more for _at, more in ring.blocks()) == 100
+    finally:
+        ring.close()
+
+
 def test_dropped_frames_make_the_loss_unknown(wire, monkeypatch):
     monkeypatch.setattr(MarkRing, "drops", lambda ring: 3)
     told = received(wire, frames({**UDP, "count": 50})[:40], read_expected(marks(50), 1))
