@@ -310,7 +310,8 @@ marks:
           received that arrived more than once (RFC 5560).
         - C(reordered_ratio), the part of the frames received that were reordered, C(largest_extent), how many frames
           at most arrived between a reordered one and the first with a higher number, that one included, and
-          C(largest_late_seconds), the time between the two (RFC 4737, sections 4.1 to 4.3).
+          C(largest_late_seconds), the time between the two (RFC 4737, sections 4.1 to 4.3). V(null) where
+          numbers were missing in more than half a million places before the frame came.
         - C(longest_gap), the longest time without a frame of the stream, with C(seconds), C(began), and C(missing), how
           many did not arrive in it. For a device that was gone this is the outage, to one frame's distance (RFC 6201).
         - C(first_arrival) and C(last_arrival), in seconds since 1970.

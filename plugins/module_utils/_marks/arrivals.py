@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the numbers of a stream's frames tell, in the order in which they arrive: lost, duplicated, reordered, late, and
-the longest gap. Pure, and flat in memory: 64 kB for as many numbers that did not all arrive once.
+the longest gap. Pure, and bounded in memory: 64 kB for as many numbers that did not all arrive once, and 24 MB at most
+for the places where numbers are missing.
 
 Duplicates as in RFC 5560, order as in RFC 4737: of several copies of a frame only the first is looked at (section 3).
 """
@@ -19,6 +20,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.timeli
 _CHUNK = 1 << 16  # numbers
 _MANY = 255  # copies of a frame from which on they are no longer counted apart
 _ONCE = b"\1" * _CHUNK
+_MOST_JUMPS = 1 << 20  # of 24 bytes each
 
 
 class Copies:
@@ -85,6 +87,8 @@ class Arrivals:
         self._reordered, self._extent, self._lateness = 0, 0, 0
         # Where the numbers jumped: the number after the jump, how many had arrived before it, and when it arrived.
         self._jumps, self._before, self._times = array("Q"), array("Q"), array("Q")
+        # Of the oldest of them only the last one's number is kept: how late a frame below it is cannot be told.
+        self._forgotten, self._extent_known = 0, True
         self._gap, self._gap_from, self._gap_to, self._gap_began = -1, 0, 0, 0
 
     def arrive(self, number: int, at: int) -> None:
@@ -106,14 +110,25 @@ class Arrivals:
             self._jumps.append(number)
             self._before.append(self.received - 1)
             self._times.append(at)
+            if len(self._jumps) > _MOST_JUMPS:
+                self._forget(_MOST_JUMPS // 2)
         if number >= self._next:
             self._next = number + 1
             return
         # The earliest frame with a higher number is the first after a jump: what arrives between is in sequence.
         jump = bisect_right(self._jumps, number)
         self._reordered += 1
+        if number < self._forgotten:
+            self._extent_known = False
+            return
         self._extent = max(self._extent, self.received - 1 - self._before[jump])
         self._lateness = max(self._lateness, at - self._times[jump])
+
+    def _forget(self, some: int) -> None:
+        """Forget the oldest jumps."""
+        self._forgotten = self._jumps[some - 1]
+        for column in (self._jumps, self._before, self._times):
+            del column[:some]
 
     def arrive_in_sequence(self, number: int, count: int, time_of: Callable[[int], int]) -> None:
         """As many frames arrived with this number and those that follow it.
@@ -200,8 +215,8 @@ class Arrivals:
             "replicated_packet_rate": received and self._duplicated / received,
             "reordered": self._reordered,
             "reordered_ratio": received and self._reordered / received,
-            "largest_extent": self._extent,
-            "largest_late_seconds": self._lateness / 1e9,
+            "largest_extent": self._extent if self._extent_known else None,
+            "largest_late_seconds": self._lateness / 1e9 if self._extent_known else None,
             "longest_gap": self._longest_gap(),
             "unexpected": self.unexpected,
             "first_arrival": self.first_at / 1e9 if received else None,

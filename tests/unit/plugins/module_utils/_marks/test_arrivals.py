@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks import arrivals as arrivals_module
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.arrivals import Arrivals, Copies
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._marks.timeline import Timeline
 
@@ -205,6 +206,18 @@ def test_a_run_beyond_the_last_number():
     arrivals.arrive_in_sequence(0, 12, lambda later: 10**18 + later * MS)
     said = arrivals.figures()
     assert (said["received"], said["unexpected"], said["missing"]) == (10, 2, 0)
+
+
+@pytest.mark.parametrize(("late", "known"), [(1, False), (23, False), (25, True), (39, True)])
+def test_how_late_a_frame_is_behind_too_many_gaps(monkeypatch, late, known):
+    """Every second one is lost, and one of those comes at the end. The memory for it is bounded."""
+    numbers = [*range(0, 42, 2), late]
+    right = told(numbers)
+    monkeypatch.setattr(arrivals_module, "_MOST_JUMPS", 12)
+    said = told(numbers)
+    unknown = {} if known else {"largest_extent": None, "largest_late_seconds": None}
+    assert said == {**right, **unknown}
+    assert (right["reordered"], right["largest_extent"]) == (1, (41 - late) // 2)
 
 
 def test_runs_over_several_passes():
