@@ -89,6 +89,18 @@ options:
   prepared:
     description: The seconds from the role's begin to the first trial, if they have passed.
     type: float
+  receive_wait:
+    description: For how many seconds frames that are missing are waited for. 0 where nobody counts what arrives.
+    type: float
+    default: 0
+  settle:
+    description: The seconds before the next trial if frames were missing. 0 where nobody counts what arrives.
+    type: float
+    default: 0
+  probed:
+    description: Whether a trial before all others sees that the ends of pairs reach each other.
+    type: bool
+    default: false
   libraries:
     description: Python libraries that the controller must have.
     type: list
@@ -110,8 +122,10 @@ RETURN = r"""
 _value:
   description:
     - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration),
-      C(hosts); C(searches); C(notes), sentences on what was left out; C(count) and C(seconds), how many trials there
-      are and how long all takes; C(seconds) is none for a search without C(hosts).
+      C(hosts); C(searches); C(notes), sentences on what was left out; C(count), how many trials there are;
+      C(seconds), how long all takes if no frame is lost, C(most_seconds), if each trial loses some, and both in words,
+      C(time). Of a search, on a steady device, and on one that carries half of its limit under overload; none without
+      C(hosts).
   type: dict
 """
 

@@ -276,28 +276,6 @@ def broken_off(measured: Iterable[object], settings: SearchSettings, reason: str
     )
 
 
-def estimate(settings: SearchSettings) -> tuple[int, int]:
-    """How many trials and seconds of sending the search takes on a steady device that does 70 % of ``max_pps``."""
-    library = _library()
-    durations: list[int] = []
-
-    class _Steady:
-        def measure(self, intended_duration: float, intended_load: float) -> Any:
-            duration = math.ceil(intended_duration - 1e-9)
-            durations.append(duration)
-            sent = max(1, round(intended_load * duration))
-            return library.MeasurementResult(
-                intended_duration=duration,
-                intended_load=intended_load,
-                offered_count=sent,
-                loss_count=max(0, sent - round(settings.max_pps * 0.7 * duration)),
-            )
-
-    search, _goal_of_it = _controller(library, settings)
-    search.search(measurer=_Steady(), debug=lambda text: None)
-    return len(durations), sum(durations)
-
-
 def _failed(reason: str) -> dict[str, Any]:
     return {"status": "failed", "reason": reason, "limited_by": None, "found": None}
 

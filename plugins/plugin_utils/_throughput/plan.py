@@ -21,24 +21,18 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import
 )
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.request import INJECTION_METHODS
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._traffic.spec import PRESETS
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.estimate import Estimate, estimate
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     bounded,
     hosts_of,
     options_for,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import estimate
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import (
     SEARCHES,
     SearchSettings,
     check_settings,
 )
-
-# Seconds that the estimate adds: for the setup of the test, where that is not measured, and for its end; for a trial,
-# what Ansible needs before it, where that is not measured, as a share of what it needed to look at the hosts (the pause
-# is part of it), and what comes on top; for a port to be taken and returned, by netmap or for zero copy.
-ONCE, THE_END = 12.5, 2.5
-A_TRIAL, OF_LOOKING, ON_TOP = 1.5, 0.3, 0.7
-TAKING = 3.0
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.overhead import TAKING, UNKNOWN, overhead
 
 # What is compared with the kernel path where a host has it.
 CHOSEN = ("af_xdp", "netmap")
@@ -206,6 +200,9 @@ def plan(
     able: Mapping[str, Mapping[str, Any]] | None = None,
     looked: float | None = None,
     prepared: float | None = None,
+    receive_wait: float = 0.0,
+    settle: float = 0.0,
+    probed: bool = False,
 ) -> dict[str, Any]:
     """All trials of the run, and how long they take.
 
@@ -221,8 +218,10 @@ def plan(
     :param able: the ``methods`` of each host by name, where ports and frames are not known yet.
     :param looked: the seconds that the role needed to look at the hosts: what it needs for a trial goes by the same
         machine and connection. ``prepared``: the seconds from its begin to now.
-    :return: ``{trials, searches, notes, count, seconds}``. A trial is ``{number, warmup, traffic, injection_method,
-    rate, repeat, duration, hosts}``; a warm-up has the number of the trial that follows.
+    :param receive_wait: for how long missing frames are waited for, and ``settle``: the pause after these; 0 where
+        nobody counts what arrives. ``probed``: whether a trial before all others sees that pairs reach each other.
+    :return: ``{trials, searches, notes, count}``, and the time as ``Overhead.told`` has it. A trial is ``{number,
+    warmup, traffic, injection_method, rate, repeat, duration, hosts}``; a warm-up has the number of the trial after it.
     """
     asked = check_traffic(traffic)
     general = check_rates(rates) if search is None and any(one["rates"] is None for one in asked) else []
@@ -272,7 +271,7 @@ def plan(
                 for repeat in range(1, times + 1):
                     number += 1
                     trials.append({**cell, "number": number, "warmup": False, "repeat": repeat})
-    searching = (0, 0.0)
+    searching: tuple[Estimate, ...] = ()
     if hosts is not None and search is None:
         _check_reachable(asked, general, hosts, strict)
     elif hosts is not None and search is not None:
@@ -281,18 +280,16 @@ def plan(
             notes += bounded({one["name"]: hosts_of(hosts, one["name"]) for one in asked}, search_options or {})
     elif search is not None:
         check_search("", search, {**_ANY_LINE, **(search_options or {})})
-    own = A_TRIAL if looked is None else float(looked) * OF_LOOKING
-    between = max(wait, own, ahead if len(known) > 1 else 0) + ON_TOP
-    took = sum(one["duration"] + between + taking[one["injection_method"]] for one in trials)
-    for one in searches:
-        took += searching[1] + searching[0] * (between + taking[one["injection_method"]])
-    known_time = hosts is not None or search is None
+    waits = {"pause": wait, "margin": ahead, "receive_wait": receive_wait, "settle": settle}
+    each = overhead(len(known), **waits, looked=looked, prepared=prepared)
+    takes = [taking[one["injection_method"]] for one in searches or trials]
+    took = each.of_searches(searching, takes) if searches else each.of_trials((t["duration"] for t in trials), takes)
     return {
         "trials": trials,
         "searches": searches,
         "notes": notes,
         "count": number,
-        "seconds": round((ONCE if prepared is None else float(prepared)) + took + THE_END, 1) if known_time else None,
+        **(each.told(took, probed=probed, searched=bool(searches)) if hosts is not None or search is None else UNKNOWN),
     }
 
 
@@ -373,9 +370,9 @@ def _check_reachable(
 
 def _estimate_search(
     hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any], *, together: bool
-) -> tuple[int, float]:
-    """How many trials and seconds the longest search takes on a steady device. Checks the settings for each host, or
-    for all of them together, and traffic."""
+) -> tuple[Estimate, ...]:
+    """The longest search on a steady device, and on one that carries half of its limit under overload. Checks the
+    settings for each host, or for all of them together, and traffic."""
     traffic = dict.fromkeys(one["name"] for host in hosts.values() for one in host.get("traffic", ()))
     groups = {"all hosts": hosts} if together else {name: {name: host} for name, host in hosts.items()}
     asked = [
@@ -384,9 +381,11 @@ def _estimate_search(
         for name in traffic
         if together or any(one["name"] == name for one in hosts[where].get("traffic", ()))
     ]
-    took = [estimate(check_search(where, search, settings)) for where, settings in asked]
-    trials, seconds = max(took, key=lambda pair: pair[1], default=(0, 0))
-    return trials, float(seconds)
+    settings = [check_search(where, search, given) for where, given in asked]
+    return tuple(
+        max((estimate(one, overload) for one in settings), key=lambda took: took.seconds, default=Estimate(0, 0, 0))
+        for overload in (1.0, 0.5)
+    )
 
 
 def check_search(where: str, search: str, options: Mapping[str, Any]) -> SearchSettings:

@@ -16,7 +16,8 @@ import pytest
 pytest.importorskip("MLRsearch")
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import estimate, step
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.estimate import estimate
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.search import step
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import check_settings
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._search.simulated import (
     device,
@@ -303,9 +304,12 @@ def test_defaults():
 )
 def test_estimate(arguments):
     settings = settings_of(**arguments)
-    trials, seconds = estimate(settings)
+    took = estimate(settings)
     result = search_for(settings, device(0.7 * settings.max_pps))
-    assert (trials, seconds) == (len(result["trials"]), result["trial_seconds"])
+    assert (took.trials, took.seconds) == (len(result["trials"]), result["trial_seconds"])
+    assert took.lossy == sum(trial["lost"] > 0 for trial in result["trials"])
+    # A device that carries less when it is overloaded takes more trials.
+    assert estimate(settings, 0.5).trials > took.trials
 
 
 def test_without_the_library(monkeypatch):

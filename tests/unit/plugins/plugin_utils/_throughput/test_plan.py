@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import plan as module
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput import overhead
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.plan import plan, sizes
 
 SCAN = {"name": "scan", "pcap": "/scan.pcap"}
@@ -52,35 +52,50 @@ def test_the_matrix_in_its_order():
 
 
 def test_the_estimate_holds_what_is_waited_for():
-    once = module.ONCE + module.THE_END
-    one = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, pause=5)
-    none = plan([SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10)
-    netmap = plan([SCAN], rates=TOP, methods=["netmap"], repeats=10, duration=10)
-    assert one["seconds"] == once + 10 * (10 + 5 + module.ON_TOP)
-    assert none["seconds"] == once + 10 * (10 + module.A_TRIAL + module.ON_TOP)
-    assert netmap["seconds"] == none["seconds"] + 10 * module.TAKING
+    once = overhead.ONCE + overhead.THE_END
+    asked = {"traffic": [SCAN], "rates": TOP, "methods": ["auto"], "repeats": 10, "duration": 10}
+    one = plan(**asked, pause=5)
+    none = plan(**asked)
+    netmap = plan(**{**asked, "methods": ["netmap"]})
+    assert one["seconds"] == once + 10 * (10 + 5 + overhead.ON_TOP)
+    assert none["seconds"] == once + 10 * (10 + overhead.LOOKING * overhead.OF_LOOKING + overhead.ON_TOP)
+    assert netmap["seconds"] == none["seconds"] + 10 * overhead.TAKING
     # Of zero copy too a port is reset, in the host that has it.
-    for takes, more in ((False, 0), (True, module.TAKING)):
-        xdp = plan([SCAN], rates=TOP, methods=["af_xdp"], repeats=10, duration=10, hosts={"a": machine(takes=takes)})
+    for takes, more in ((False, 0), (True, overhead.TAKING)):
+        xdp = plan(**{**asked, "methods": ["af_xdp"]}, hosts={"a": machine(takes=takes)})
         assert xdp["seconds"] == none["seconds"] + 10 * more
-    together = plan(
-        [SCAN], rates=TOP, methods=["auto"], repeats=10, duration=10, margin=3, hosts={"a": machine(), "b": machine()}
-    )
-    assert together["seconds"] == once + 10 * (10 + 3 + module.ON_TOP)
+    together = plan(**asked, margin=3, hosts={"a": machine(), "b": machine()})
+    assert together["seconds"] == once + 10 * (10 + 3 + overhead.LOOKING * overhead.AROUND)
+    # The ends of pairs try first whether they reach each other.
+    probed = plan(**asked, pause=5, probed=True)
+    assert probed["seconds"] == one["seconds"] + overhead.PROBE + 5 + overhead.ON_TOP
+    # RFC 2544, section 23: 2 s for late frames, then 5 s to settle, of which the pause is a part.
+    counted = plan(**asked, pause=3, receive_wait=2, settle=5)
+    assert counted["most_seconds"] == counted["seconds"] + 10 * (2 + 5 - 3)
+    assert (one["most_seconds"], one["time"]) == (one["seconds"], "about 2.9 minutes")
+    assert counted["time"] == "about 2.5 minutes, or 3.2 minutes if each trial loses frames"
 
 
 # Of runs in namespaces on two cores that were busy with other work, with a pause of a second: the hosts, the seconds to
-# look at them and to prepare, the kinds of trials, the repeats of each, the seconds of a trial and of a warm-up, and
-# what the whole took.
+# look at them and to prepare, the kinds of trials, the repeats of each, the seconds of a trial and of a warm-up, the
+# trials and warm-ups that lost frames, and what the whole took.
 RUNS = [
-    pytest.param(1, 14.0, 26.6, 2, 1, 1, 1, 44.5, id="2 trials of 1 s"),
-    pytest.param(1, 22.6, 57.9, 8, 2, 1, 2, 256.8, id="16 trials of 1 s"),
-    pytest.param(1, 33.6, 76.4, 2, 3, 3, 2, 182.3, id="6 trials of 3 s"),
+    pytest.param(1, 14.0, 26.6, 2, 1, 1, 1, 0, 44.5, id="2 trials of 1 s"),
+    pytest.param(1, 22.6, 57.9, 8, 2, 1, 2, 0, 256.8, id="16 trials of 1 s"),
+    pytest.param(1, 33.6, 76.4, 2, 3, 3, 2, 0, 182.3, id="6 trials of 3 s"),
+    pytest.param(1, 5.1, 10.2, 1, 6, 1, 0, 0, 30.9, id="6 trials of 1 s, as if the machine were quiet"),
+    pytest.param(1, 12.5, 26.9, 1, 6, 1, 0, 0, 72.8, id="6 trials of 1 s over SSH"),
+    pytest.param(2, 6.4, 12.7, 1, 4, 1, 0, 0, 40.9, id="4 trials of 1 s on two hosts"),
+    pytest.param(4, 8.2, 18.1, 1, 5, 1, 0, 0, 65.0, id="5 trials of 1 s on four hosts"),
+    pytest.param(4, 51.5, 97.2, 1, 5, 2, 0, 0, 323.4, id="5 trials of 2 s on four hosts, the machine overloaded"),
+    pytest.param(1, 5.4, 17.5, 8, 3, 3, 1, 16, 287.9, id="24 trials of 3 s, half of them beyond the device's limit"),
 ]
 
 
-@pytest.mark.parametrize(("hosts", "looked", "prepared", "kinds", "repeats", "duration", "warmup", "took"), RUNS)
-def test_the_estimate_is_near_what_runs_took(hosts, looked, prepared, kinds, repeats, duration, warmup, took):
+@pytest.mark.parametrize(
+    ("hosts", "looked", "prepared", "kinds", "repeats", "duration", "warmup", "lossy", "took"), RUNS
+)
+def test_the_estimate_is_near_what_runs_took(hosts, looked, prepared, kinds, repeats, duration, warmup, lossy, took):
     made = plan(
         [SCAN],
         rates=[{"mbps": number} for number in range(1, kinds + 1)],
@@ -90,11 +105,38 @@ def test_the_estimate_is_near_what_runs_took(hosts, looked, prepared, kinds, rep
         warmup=warmup,
         pause=1,
         margin=3,
+        receive_wait=2,
+        settle=5,
         hosts={str(number): machine() for number in range(hosts)},
         looked=looked,
         prepared=prepared,
     )
+    share = lossy / len(made["trials"])
+    assert made["seconds"] * (1 - share) + made["most_seconds"] * share == pytest.approx(took, rel=0.3)
+
+
+# The same of searches behind a limit: the trials of each, most of which lose frames.
+@pytest.mark.parametrize(
+    ("search", "options", "looked", "prepared", "took"),
+    [pytest.param("pdr", {"max_pps": 20000, "duration_sum": 3}, 6.0, 11.6, 86.0, id="7 trials, all with loss")],
+)
+def test_the_estimate_of_a_search_is_near_what_it_took(search, options, looked, prepared, took):
+    made = plan(
+        [SCAN],
+        rates=TOP,
+        methods=["auto"],
+        search=search,
+        search_options=options,
+        pause=1,
+        receive_wait=2,
+        settle=5,
+        hosts={"a": machine()},
+        looked=looked,
+        prepared=prepared,
+    )
     assert made["seconds"] == pytest.approx(took, rel=0.3)
+    assert made["most_seconds"] > made["seconds"]
+    assert made["time"].endswith(" if the device carries less under overload")
 
 
 def test_each_method_where_the_host_has_it():
