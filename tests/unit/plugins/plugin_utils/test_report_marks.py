@@ -113,3 +113,6 @@ def test_a_long_test_has_lines_that_can_be_told_apart():
     assert len(points) <= 100
     assert {pps for _at, pps in points} == {5000.0, 0.0}
     assert points[-1][0] == pytest.approx(597, abs=3)
+    # The last ones together are fewer, and at the same rate.
+    result = changed(timeline={"interval_seconds": 1.0, "began": 1.0, "frames": [5000] * 596 + [17]})
+    assert {pps for _at, pps in section_of(result).charts[0].series[0].points} == {5000.0}

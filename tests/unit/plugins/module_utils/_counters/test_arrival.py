@@ -57,6 +57,15 @@ def test_frames_that_come_later_than_that_are_late():
     assert 190 <= arrival.tree(counted)["late_packets"] <= 200
 
 
+def test_late_is_counted_from_when_the_last_frame_left():
+    """It left 1.5 s before the wait began, so that what comes 0.5 s after that is late."""
+    clock = Clock(float("inf"))
+    clock.reads = 0
+    count = device(clock, spread(0.0, 1.0, 101))
+    arrival = wait_for_frames(count, clock, receive_wait=2.0, expected=101, left_at=-1.5, clock=clock)
+    assert arrival.ended == "all" and 35 <= arrival.tree(count())["late_packets"] <= 50
+
+
 def test_what_is_lost_costs_the_wait_and_no_more():
     arrival, counted, clock = wait(spread(-0.5, 0.2, 70), 100)
     assert (arrival.ended, counted, arrival.tree(counted)["late_packets"]) == ("quiet", 70, 0)

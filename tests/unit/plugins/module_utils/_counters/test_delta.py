@@ -12,6 +12,13 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors impor
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._counters.snapshots import snap
 
 
+def with_counter(frames, **other):
+    """Two seconds later, with another counter: one that was made anew has counted from 0 again."""
+    after = snap(frames=frames, at=2)
+    after["test_frames"].update(other)
+    return after
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
@@ -21,6 +28,8 @@ from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.module_utils._c
         (snap(ifindex=9), snap(), "replaced since"),
         (snap(at=2), snap(), "Swap before and after"),
         (snap(frames=5), snap(frames=4, at=2), "frame counter is not the same"),
+        (snap(frames=5), with_counter(frames=9, handle=2), "frame counter is not the same"),
+        (snap(frames=5), with_counter(frames=9, table="u"), "frame counter is not the same"),
     ],
 )
 def test_two_that_do_not_belong_together(before, after, message):

@@ -83,6 +83,11 @@ def test_frames_that_leave_the_senders_queue_after_it_was_counted():
     assert "tx_packets 125 fewer, of which 125 were still in its queue (tbf)" in counters["reason"]
 
 
+def test_the_host_s_own_drops_are_at_most_a_hundredth_of_the_device_s_loss():
+    assert lost(1000, sender(1000), receiver(900, drops=(1, 0, 0), driver="e1000"))[0] == "consistent"
+    assert lost(1000, sender(1000), receiver(900, drops=(2, 0, 0), driver="e1000"))[0] == "unknown"
+
+
 def test_what_the_device_lost():
     assert lost(1000, sender(1000), receiver(900)) == ("consistent", 100, 0.1)
     assert lost(1000, sender(1000), receiver(0)) == ("consistent", 1000, 1.0)
@@ -231,6 +236,9 @@ def test_what_an_xdp_program_takes_is_not_lost_on_the_way():
     counters = verdict(1000, sender(1000), (before, after))
     assert loss(counters) == UNKNOWN
     assert "received 1000 frames meanwhile, and 1000 of them did not get past its XDP program" in counters["reason"]
+    # In two seconds six may be anybody's. Those that were counted as others' did get past it.
+    after["kernel"]["rx_packets"], after["test_frames"]["others"] = 8, 4
+    assert lost(1000, sender(1000), (before, after)) == ("consistent", 1000, 1.0)
 
 
 def test_a_command_whose_number_stands_still_proves_no_loss():

@@ -90,6 +90,14 @@ def test_a_receiver_that_counted_them_all_proves_it_among_others():
     assert lost(1000, sender(1500), receiver(1000)) == NONE_LOST
 
 
+def test_a_receiver_that_may_have_counted_an_earlier_run_s_proves_nothing():
+    """As many came as were sent, but some of the run before were still coming when this one began."""
+    before, after = receiver(1000)
+    before["earlier"] = {"packets": 3, "still_coming": True, "missed_seconds": None}
+    for tx in (sender(None, driver="virtio_net"), sender(1500)):
+        assert lost(1000, tx, (before, after)) == UNKNOWN
+
+
 def test_a_device_without_counters_is_unknown():
     counters = verdict(1000, sender(None, driver="virtio_net"))
     assert loss(counters) == UNKNOWN

@@ -57,6 +57,14 @@ def test_what_a_stream_says_itself_stays_and_is_swapped(stream):
     assert (back.src, back.dst) == (B, ROUTER_B)
 
 
+def test_a_stream_that_is_turned_already_is_turned_back():
+    turned = {**SCAN, "reverse": True}
+    there, back = (sent([turned], end(way), mac=A, receiver_mac=B) for way in ("forward", "reverse"))
+    plain = sent([SCAN], end("forward"), mac=A, receiver_mac=B)
+    ports = [[(one[IP].src, one[UDP].sport, one[UDP].dport) for one in each] for each in (there, back, plain)]
+    assert ports[1] == ports[2] != ports[0]
+
+
 def test_a_group_keeps_its_address():
     stream = layers("Ether", {"Dot1Q": {"vlan": 5}}, {"IP": {"dst": ["198.18.0.2", "239.1.1.1"]}}, "UDP")
     assert [(one.src, one.dst) for one in sent([stream], end("forward"), mac=A, receiver_mac=B)] == [

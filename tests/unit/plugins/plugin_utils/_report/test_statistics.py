@@ -91,6 +91,25 @@ def test_rates_in_words():
     assert rate_label({"line_rate_percent": 12.5}) == "12.5 % of line rate"
 
 
+def test_ranges_that_touch_are_not_apart():
+    assert apart(Figure(4, 3.1, 5, 2), Figure(2, 1, 3, 2)) and apart(Figure(2, 1, 3, 2), Figure(4, 3.1, 5, 2))
+    assert not apart(Figure(4, 3, 5, 2), Figure(2, 1, 3, 2))
+    assert not apart(Figure(2, 1, 3, 2), Figure(4, 3, 5, 2))
+
+
+def test_a_gain_of_unsteady_repeats_is_from_the_worst_to_the_best():
+    """100 to 150 against 40 to 50: twice at least, and not quite four times at most."""
+    result = load("namespaces")
+    for trial in result["trials"]:
+        trial["counters"]["verdict"] = "consistent"
+    one, other = groups(result)[:2]
+    for group, figures in ((one, (100, 120, 150)), (other, (40, 45, 50))):
+        group.ok[:] = [{**group.ok[0], "rates": {"pps": pps}} for pps in figures]
+    found = gain(one, other)
+    assert (found.low, found.high) == (2.0, 3.75)
+    assert found.ratio == pytest.approx(120 / 45)
+
+
 @pytest.mark.parametrize(
     ("change_kernel", "reason"),
     [
