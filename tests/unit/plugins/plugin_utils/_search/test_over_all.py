@@ -216,6 +216,14 @@ def figures_of_all(**of_each):
     return trial
 
 
+def test_what_a_short_trial_sent_is_what_its_device_counted():
+    """Its loss is of that, too."""
+    run = {"stats": {"packets": 1000, "seconds": 1.0, "pps": 1000.0}, "run": {}}
+    counters = {"tx": {"packets": 900}, "loss_packets": 90, "loss_ratio": 0.1, "verdict": "short", "reason": "."}
+    trial = figures_of_all(forward={"result": {**run, "counters": counters}})
+    assert (trial["hosts"]["forward"]["sent"], trial["loss_ratio"]) == (900, 0.1)
+
+
 def test_a_part_that_is_not_known_makes_the_sum_unknown():
     """Forward's frames alone are not all frames."""
     trial = figures_of_all(forward={"lost": 7}, reverse={"lost": None})
