@@ -11,7 +11,7 @@ set -eu
 
 lint_stages='ansible-lint yamllint ruff mypy shellcheck changelog'
 quick_stages="$lint_stages units integration-quick"
-all_stages="guest $lint_stages integration molecule units-python3.9 integration-2.14 dnf units sanity demo-interrupted demo faults soak fuzz report docs artefact"
+all_stages="guest $lint_stages integration molecule units-python3.9 integration-2.14 dnf debian13 units sanity examples-2.16 demo-interrupted demo faults soak fuzz report docs artefact"
 
 : "${here:?}" "${cache:?}"  # run's
 
@@ -89,6 +89,14 @@ prepare() {
     venv_pids=$!
     if [ -n "$oldest" ]; then make_venv oldest "$oldest" "$here/tests/requirements-oldest.txt" & venv_pids="$venv_pids $!"; fi
     if [ -n "$python39" ]; then make_venv python3.9 "$python39" "$here/tests/requirements-python39.txt" & venv_pids="$venv_pids $!"; fi
+    # ansible-core 2.16: EL 10's Python first.
+    case " $stages " in
+        *' examples-2.16 '*)
+            if el10=$(real_python 3.12 || real_python 3.11 || real_python 3.10); then
+                make_venv el10 "$el10" "$here/tests/requirements-el10.txt" & venv_pids="$venv_pids $!"
+            fi
+            ;;
+    esac
     # ansible-core 2.20 and later.
     case " $stages " in
         *' artefact '*)
@@ -209,7 +217,7 @@ stage_mypy() {
     mypy --config-file "$tree/pyproject.toml" "${tree#"$collections/"}/plugins"
 }
 
-stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/*.sh tests/dnf/*.sh tests/sources/tcpreplay/configure .ci/run; }
+stage_shellcheck() { shellcheck -x run tests/stages.sh tests/lab/setup.sh extensions/molecule/guest/files/*.sh tests/dnf/*.sh tests/debian/run.sh tests/sources/tcpreplay/configure .ci/run; }
 
 stage_changelog() {
     antsibull-changelog lint
@@ -312,11 +320,26 @@ stage_artefact() {
     # What the documentation prints runs as it stands, with the newest ansible-core and its warnings as errors.
     if [ ! -x "$cache/newest/bin/python" ]; then not_run "the newest ansible-core, with which the examples run, needs Python 3.12" && return; fi
     if [ "$own_network" != yes ]; then not_run "the examples need root and namespaces of networks and mounts" && return; fi
-    use_venv newest
+    run_examples newest "$cache/examples"
+}
+
+# EL 10's ansible-core: each module and filter, a throughput test, and the lines of a run's progress.
+stage_examples_2_16() {
+    need_namespaces
+    [ -x "$cache/el10/bin/python" ] || skip "ansible-core 2.16 needs a Python of 3.10 to 3.12, and there is none with venv"
+    run_examples el10 "$cache/$stage" --quick
+}
+
+# run_examples VENV FOLDER [OPTION]: what the documentation prints, with that Ansible. No process of this machine is seen: one that sends
+# would be in the way.
+run_examples() {
+    use_venv "$1"
     ansible-playbook --version | head -n 1
-    rm -rf "$cache/examples"
-    mkdir "$cache/examples"
-    timeout 900 python "$tree/tests/examples/run.py" "$cache/examples"
+    rm -rf "$2"
+    mkdir "$2"
+    # A shell takes in what ends in the background.
+    # shellcheck disable=SC2016  # it is the inner shell's
+    timeout -k 10 900 unshare --pid --fork --kill-child --mount-proc sh -c '"$@"; exit "$?"' sh python "$tree/tests/examples/run.py" ${3:+"$3"} "$2"
 }
 
 # integration TARGET…: those of tests/integration/targets.
@@ -343,6 +366,13 @@ stage_dnf() {
     need_namespaces
     command -v mmdebstrap >/dev/null || skip "mmdebstrap, which makes the Rocky-shaped root of Debian's packages, is missing"
     exec timeout 2400 sh tests/dnf/run.sh "$cache/dnf"
+}
+
+# Debian 13: its own Ansible, Python, tcpreplay, Scapy, and headers of its kernel. Debian 12 is this machine's, or the guest's.
+stage_debian13() {
+    need_namespaces
+    command -v mmdebstrap >/dev/null || skip "mmdebstrap, which makes a root of Debian 13, is missing"
+    exec timeout 2400 sh tests/debian/run.sh "$cache/debian13" trixie
 }
 
 stage_molecule() {
@@ -417,7 +447,7 @@ run_stage() {
     cp -a "$collections" "$stage_collections"
     set -- sh "$here/run" stage "$stage"
     case $stage in
-        units* | integration* | molecule | faults | demo* | soak | artefact)
+        units* | integration* | molecule | faults | demo* | soak | artefact | examples*)
             if [ "$own_network" = yes ]; then set -- sh "$here/run" own-network "$cache/tmp/$stage" "$@"; fi
             ;;
     esac

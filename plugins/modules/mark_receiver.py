@@ -160,7 +160,7 @@ EXAMPLES = r"""
   ansible.builtin.async_status:
     jid: "{{ receiving.ansible_job_id }}"
   register: received
-  until: received.finished
+  until: received is finished
   retries: 90
   delay: 1
   when: not ansible_check_mode  # nothing was sent

@@ -5,22 +5,15 @@
 #
 # make_root.sh FOLDER: makes FOLDER/root, a system that Ansible takes for Rocky 9: dnf and rpm on Debian's packages, Rocky's
 # os-release, and repositories of stub packages. It shows what the roles do with dnf; it says nothing of Rocky's own packages.
-# FOLDER/base.tar is kept and used again.
 set -eu
 folder=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 packages=python3,ca-certificates,dnf,python3-dnf,rpm,createrepo-c,gcc,libc6-dev,make,gnupg,iproute2,rpm-i18n
 
-mkdir -p "$folder"
-if [ "$(cat "$folder/base.key" 2>/dev/null)" != "$packages" ]; then
-    rm -f "$folder/base.key"
-    mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --include="$packages" bookworm "$folder/base.tar"
-    echo "$packages" >"$folder/base.key"
-fi
+# shellcheck source=tests/root.sh
+. "$here/../root.sh"
+make_root "$folder" bookworm "$packages"
 root=$folder/root
-rm -rf "$root"
-mkdir -p "$root"
-tar -xpf "$folder/base.tar" -C "$root"
 # There is no network, so that a name server would be waited for: 6 s whenever Ansible asks for the host's full name.
 echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts"
 rm -f "$root/etc/resolv.conf"

@@ -8,6 +8,8 @@
 set -eu
 folder=$1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# shellcheck source=tests/root.sh
+. "$here/../root.sh"
 if [ -z "${DNF_TEST_INSIDE:-}" ]; then
     unshare --mount sh "$here/make_root.sh" "$folder"
     # And no process of this machine is seen: one that sends would be in the way of "absent".
@@ -98,21 +100,6 @@ only() {
     only_role=$1
     shift
     play -e "{provision_roles: [$only_role]}" "$@"
-}
-
-say() {
-    echo "=== $*"
-}
-
-wrong() {
-    echo "WRONG: $*" >&2
-    exit 1
-}
-
-# unchanged COMMAND…: a run that changes nothing.
-unchanged() {
-    "$@" >"$folder/log" 2>&1 || { cat "$folder/log"; wrong "$* failed"; }
-    grep -q ' changed=0 ' "$folder/log" || { cat "$folder/log"; wrong "$* has changed something"; }
 }
 
 # refused WORDS COMMAND…: a run that fails and says these words (a pattern; line ends are spaces).
