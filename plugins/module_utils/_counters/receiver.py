@@ -37,13 +37,13 @@ def count_arrivals(
 
     :param before: its snapshot from before the first frame; ``sending``: how long this run sent.
     """
-    first, arrival = at_mac(before)["mac"]["rx"], None
+    arrival = None
 
     def arrived() -> int:
         rx = at_mac(snapshot(interface, like=before))["mac"]["rx"]
-        return int(rx["packets"]) - int(first["packets"]) if rx else 0
+        return int(rx["packets"]) if rx else 0
 
-    if first:
+    if at_mac(before)["mac"]["rx"]:
         arrival = wait_for_frames(arrived, watch, receive_wait=receive_wait, sending=sending, others=OTHERS).tree(None)
     return {**snapshot(interface, like=before), "arrival": arrival}
 

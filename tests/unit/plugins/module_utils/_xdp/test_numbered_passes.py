@@ -81,6 +81,16 @@ def test_the_numbers_go_on_from_pass_to_pass(name, loop, workers, split, umem_by
     }
 
 
+def test_the_recorded_times_go_on_from_pass_to_pass(tmp_path):
+    some = frames(*TRAFFIC["long marks"])
+    with ExitStack() as stack:
+        pcaps = open_pcaps([write_pcap(tmp_path / "one.pcap", some)], stack)
+        plain, numbered = (
+            played(a_stream(pcaps, loop=400, multiplier=2.0, marks=given), 0) for given in (None, marked_in(some))
+        )
+    assert [when for _index, _frame, when in numbered] == pytest.approx([when for _index, _frame, when in plain])
+
+
 @pytest.mark.parametrize("name", ["long marks", "short marks", "both forms in turns"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_without_an_end(tmp_path, name, workers):

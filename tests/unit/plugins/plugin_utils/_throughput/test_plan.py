@@ -202,6 +202,22 @@ def test_percent_of_no_line():
         plan([SCAN], rates=[{"line_rate_percent": 50}], hosts={"gen1": machine(speed=None)})
 
 
+def test_a_search_over_all_hosts_is_by_what_all_of_them_can_send():
+    """One over some of them would not be over all."""
+    hosts = {"gen1": machine(), "gen2": machine(netmap=False)}
+    asked = {"traffic": [SCAN], "rates": TOP, "search": "ndr", "hosts": hosts}
+    made = plan(**asked, search_over="all")
+    assert [(one["injection_method"], one["hosts"]) for one in made["searches"]] == [
+        ("auto", ["gen1", "gen2"]),
+        ("af_xdp", ["gen1", "gen2"]),
+    ]
+    assert (
+        "There is no search by netmap, as throughput_search_over is all, and not all can send by it." in made["notes"]
+    )
+    each = plan(**asked)["searches"]
+    assert ("netmap", ["gen1"]) in [(one["injection_method"], one["hosts"]) for one in each]
+
+
 def test_how_long_a_search_takes_is_not_known_before():
     made = plan([SCAN], rates=TOP, search="rfc2544", search_options={"width": 0.01})
     assert (len(made["searches"]), made["seconds"]) == (3, None)

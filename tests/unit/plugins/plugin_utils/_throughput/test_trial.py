@@ -215,6 +215,14 @@ def test_a_receiving_port_that_is_taken_by_another_sender(mac, frames, after, lo
         assert made(SENT, **at_receiver(mac, frames, **after))["counters"]["loss_packets"] == 1000
 
 
+@pytest.mark.parametrize("verdict", ["short", "impossible"])
+def test_a_verdict_on_the_sending_stays_where_the_receiving_port_is_taken(verdict):
+    """What was sent is no better known for it."""
+    counters = {"tx": None, "rx": None, "loss_packets": None, "loss_ratio": None, "verdict": verdict, "reason": "Why."}
+    one = made({**SENT, "counters": counters}, taken=True, receiver={"kind": "local"})["counters"]
+    assert (one["verdict"], one["loss_packets"]) == (verdict, None)
+
+
 # Nobody empties the rings of a port that is taken: data sheets of 8254x, I210 (GPRC, MPC), and ixgbe_update_stats().
 # Of i40e it is not known whether rx includes them.
 @pytest.mark.parametrize(
