@@ -119,10 +119,12 @@ class Loss:
         if not wait or not missing:
             return False
         if wait["ended"] == "limit":
-            notes.append(
-                f"frames were still arriving {wait['waited']:.1f} s after the last had left, so how many were lost is"
-                " not known"
+            ended = (
+                "when the receiver ended"
+                if wait["waited"] is None
+                else f"{wait['waited']:.1f} s after the last had left"
             )
+            notes.append(f"frames were still arriving {ended}, so how many were lost is not known")
             return True
         if wait["ended"] == "stopped":
             notes.append(

@@ -145,7 +145,7 @@ def reconcile_marks(
 ) -> dict[str, Any]:
     """Like :func:`reconcile`, with what a receiver of marks counted: the test's frames alone, from whatever address.
 
-    What the receiving host dropped is what its counters told before.
+    What the receiving host dropped is what its counters told before; so is how many were late, if these saw as many.
 
     :param over: whether frames had ceased when it ended.
     """
@@ -153,8 +153,8 @@ def reconcile_marks(
     arrival = {
         "ended": "quiet" if over else "limit",
         "receive_wait": receive_wait or 0.0,
-        "waited": receive_wait or 0.0,
-        "late_packets": earlier.get("late_packets"),
+        "waited": None,
+        "late_packets": earlier.get("late_packets") if (earlier.get("packets") or 0) >= packets else None,
     }
     drops = earlier.get("host_drops")
     received = Received("marks", packets, exact=True, host_drops=drops, uncounted=drops or 0, arrival=arrival)
