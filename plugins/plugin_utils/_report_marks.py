@@ -26,6 +26,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model
 )
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.numbers import (
     as_text,
+    count,
     dig,
     is_number,
     low_to_high,
@@ -48,6 +49,7 @@ _MOST_POINTS = 100  # of a line: more cannot be told apart
 _MOST_LINES = 6  # of a method in one chart
 _MOST_NOTES = 3
 _ARRIVED = "Frames that arrived"
+_WHAT = {"lost": "what was lost", "duplicates": "what was doubled", "reordered": "what was reordered"}
 
 
 def mark_sections(found: Sequence[Group], many_hosts: bool) -> list[Section]:
@@ -118,7 +120,10 @@ def _cell(group: Group, key: str, ratio: Callable[[Mapping[str, Any]], Any]) -> 
     values = figure(ratio(marks) for _one, marks in _told(group))
     if values.median is None:
         return no_figure(_why_nothing(group, key))
-    return Cell(share(values.median), low_to_high(values.low, values.high, share), look="warn" if values.high else "")
+    asked = sum(bool(one.get("marks")) for one in group.ok)
+    notes = (f"{_WHAT[key]} is known for {values.n} of {count(asked, 'trial')}",) if values.n < asked else ()
+    detail = low_to_high(values.low, values.high, share)
+    return Cell(share(values.median), detail, notes, look="warn" if values.high else "")
 
 
 def _lost_cell(group: Group) -> Cell:

@@ -75,6 +75,14 @@ def test_marks_that_tell_nothing_say_why():
     assert section_of(result).charts == []
 
 
+def test_a_figure_of_some_repeats_says_of_how_many():
+    result = load("marks")
+    result["trials"][0]["marks"].update(lost=None, lost_ratio=None)
+    row = table_of(page(result), TITLE)[0]
+    assert row["Lost"].notes == ("what was lost is known for 1 of 2 trials",)
+    assert row["Doubled"].notes == ()
+
+
 def test_what_the_marks_do_not_prove_is_no_figure():
     """After an outage of more than half a pass, say."""
     numbers = ("received", "lost", "lost_ratio", "duplicates", "reordered", "missing", "timeline")
