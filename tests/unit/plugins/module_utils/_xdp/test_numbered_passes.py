@@ -123,6 +123,16 @@ def test_marks_of_another_test_stay_as_they_are(tmp_path):
         assert [frame for _index, frame, _when in played(stream, 0)] == some * 3
 
 
+def test_numbers_that_the_test_does_not_have_stay_as_they_are(tmp_path):
+    """Marks of another pcap were given: numbered on, its frames would be taken for those of the next pass."""
+    some = frames({**UDP, "count": 40})
+    with ExitStack() as stack:
+        pcaps = open_pcaps([write_pcap(tmp_path / "one.pcap", some)], stack)
+        sent = [frame for _index, frame, _when in played(a_stream(pcaps, loop=3, marks=marked_in(some[:30])), 0)]
+    assert [sent[at::40] for at in range(30, 40)] == [[frame] * 3 for frame in some[30:]]
+    assert [read_mark(frame[-14:], 7).number for frame in sent[40:70]] == list(range(30, 60))
+
+
 @pytest.mark.parametrize("length", [6, 14])
 @pytest.mark.parametrize("apart", [0, 3])
 def test_what_is_written_in_columns_is_what_is_written_one_by_one(length, apart):
