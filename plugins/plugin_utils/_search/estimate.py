@@ -22,11 +22,11 @@ class Estimate:
     seconds: int
 
 
-def estimate(settings: SearchSettings, overload: float = 1.0) -> Estimate:
-    """What the search takes on a device that does 70 % of ``max_pps``; of more than that, the share ``overload`` of its
-    limit."""
+def estimate(settings: SearchSettings, share: float = 0.7, overload: float = 1.0) -> Estimate:
+    """What the search takes on a device that does ``share`` of ``max_pps``, and of more than that the part ``overload``
+    of it."""
     library = searching._library()
-    limit = settings.max_pps * 0.7
+    limit = settings.max_pps * share
     made: list[tuple[int, int]] = []
 
     class _Device:

@@ -17,7 +17,9 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.estim
 ONCE, LOOKING, THE_END, TAKING, ON_TOP = 12.5, 5.0, 2.5, 3.0, 0.7
 PROBE = 1  # what the ends of pairs send before the first trial
 UNKNOWN = {"seconds": None, "most_seconds": None, "time": ""}
-LOSSY, UNSTEADY = "each trial loses frames", "the device carries less under overload"
+# Of the highest rate, what the device carries, and what of that under overload: a steady one, which is likely; one that
+# all is too little for, with the fewest trials; and one that breaks down, with the most.
+DEVICES = ((0.7, 1.0), (1.1, 1.0), (0.7, 0.5))
 # Shares of the time to look at the hosts: what is left to do when the pause begins, or all around a common start.
 OF_LOOKING, AROUND = 0.3, 0.5
 
@@ -44,13 +46,16 @@ class Overhead:
 
     def told(self, took: Sequence[float], *, probed: bool, searched: bool) -> dict[str, Any]:
         """``{seconds, most_seconds, time}`` of the whole: if no frame is lost, if each trial loses some, and in words.
-        Of a search, on a steady device, and on one that carries half of its limit under overload."""
+        Of a search, on the first and the last of the devices; in words, from the fewest to the most."""
         once = self.once + (PROBE + self.between if probed else 0)
-        least, most = (round(once + one, 1) for one in took)
-        time = f"about {_words(least)}"
-        if most > least * 1.1:
-            time += f", or {_words(most)} if {UNSTEADY if searched else LOSSY}"
-        return {"seconds": least, "most_seconds": most, "time": time}
+        likely, *others = (round(once + one, 1) for one in took)
+        most = others[-1]
+        time = f"about {_words(likely)}"
+        if searched:
+            time = f"{_words(min(others))} to {_words(most)}, as the device decides how many trials each takes"
+        elif most > likely * 1.1:
+            time += f", or {_words(most)} if each trial loses frames"
+        return {"seconds": likely, "most_seconds": most, "time": time}
 
 
 def _words(seconds: float) -> str:

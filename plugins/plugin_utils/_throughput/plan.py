@@ -32,7 +32,12 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.setti
     SearchSettings,
     check_settings,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.overhead import TAKING, UNKNOWN, overhead
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.overhead import (
+    DEVICES,
+    TAKING,
+    UNKNOWN,
+    overhead,
+)
 
 # What is compared with the kernel path where a host has it.
 CHOSEN = ("af_xdp", "netmap")
@@ -371,8 +376,8 @@ def _check_reachable(
 def _estimate_search(
     hosts: Mapping[str, Mapping[str, Any]], search: str, options: Mapping[str, Any], *, together: bool
 ) -> tuple[Estimate, ...]:
-    """The longest search on a steady device, and on one that carries half of its limit under overload. Checks the
-    settings for each host, or for all of them together, and traffic."""
+    """The longest search on each kind of device. Checks the settings for each host, or for all of them together, and
+    traffic."""
     traffic = dict.fromkeys(one["name"] for host in hosts.values() for one in host.get("traffic", ()))
     groups = {"all hosts": hosts} if together else {name: {name: host} for name, host in hosts.items()}
     asked = [
@@ -383,8 +388,8 @@ def _estimate_search(
     ]
     settings = [check_search(where, search, given) for where, given in asked]
     return tuple(
-        max((estimate(one, overload) for one in settings), key=lambda took: took.seconds, default=Estimate(0, 0, 0))
-        for overload in (1.0, 0.5)
+        max((estimate(one, *device) for one in settings), key=lambda took: took.seconds, default=Estimate(0, 0, 0))
+        for device in DEVICES
     )
 
 

@@ -308,8 +308,9 @@ def test_estimate(arguments):
     result = search_for(settings, device(0.7 * settings.max_pps))
     assert (took.trials, took.seconds) == (len(result["trials"]), result["trial_seconds"])
     assert took.lossy == sum(trial["lost"] > 0 for trial in result["trials"])
-    # A device that carries less when it is overloaded takes more trials.
-    assert estimate(settings, 0.5).trials > took.trials
+    # A device that carries less when it is overloaded takes more trials, and one that carries all takes fewer.
+    assert estimate(settings, overload=0.5).trials > took.trials > estimate(settings, 1.1).trials
+    assert estimate(settings, 1.1).lossy == 0
 
 
 def test_without_the_library(monkeypatch):
