@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 ROLE = "wirespeed.trafficgen.throughput"
 SCREEN = Path(__file__).parents[3] / "playbooks" / "callback_plugins"
+ROLES = SCREEN.parents[1] / "roles"
 
 # The role's own name is what counts, so a collection of the test has a role of that name, and one of another.
 TASKS = """
@@ -58,14 +60,15 @@ def play(tmp_path):
     folder.mkdir()
     (folder / "callback_plugins").symlink_to(SCREEN)
     (folder / "play.yml").write_text(PLAY)
+    (tmp_path / "own.yml").write_text(PLAY)
 
-    def run(*options, **environment):
+    def run(*options, playbook=folder / "play.yml", **environment):
         program = Path(sys.executable).with_name("ansible-playbook")
         own = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "HOME": str(tmp_path), **environment}
         for name in ("ANSIBLE_CONFIG", "ANSIBLE_STDOUT_CALLBACK", "PYTHONPATH"):
             own.pop(name, None)
         ran = subprocess.run(
-            [sys.executable, str(program), *options, str(folder / "play.yml")],
+            [sys.executable, str(program), *options, str(playbook)],
             capture_output=True,
             text=True,
             env={**own, **environment},
@@ -86,6 +89,21 @@ def test_of_the_role_only_messages_and_failures(play):
     assert of_role[6].startswith("TASK [wirespeed.trafficgen.throughput : That fails]")
     assert "it is 1" in "".join(of_role[7:])
     assert not any("skipping" in line or "included" in line for line in of_role[2:])
+
+
+def test_a_playbook_of_one_s_own_needs_one_setting(play, tmp_path):
+    said = "gen1, trial 1/1: 16,022 pps"
+    _status, lines = play(playbook=tmp_path / "own.yml")
+    assert said not in lines
+    text = (ROLES / "throughput" / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^callback_plugins = (.*)", text, re.MULTILINE)
+    folder = "~/.ansible/collections/ansible_collections/wirespeed/trafficgen/"
+    assert line.startswith(folder)
+    here = line.replace(folder, f"{SCREEN.parents[1]}/")
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\ncallback_plugins = {here}\n")
+    _status, lines = play(playbook=tmp_path / "own.yml")
+    assert said in lines
+    assert not any("skipping" in line for line in lines)
 
 
 def test_other_tasks_as_ever(play):
