@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report import answer
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.comparison import compare_page
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.marks import mark_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.model import (
     TEXT,
     Cell,
@@ -46,7 +47,6 @@ from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.stati
     judged,
     outcome,
 )
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_marks import mark_sections
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._throughput.result import check_result
 
 

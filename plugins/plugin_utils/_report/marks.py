@@ -61,7 +61,7 @@ def mark_sections(found: Sequence[Group], many_hosts: bool) -> list[Section]:
         Column("Traffic", TEXT, lambda group: group.traffic),
         *host_column(many_hosts, lambda group: group.host),
         Column("Asked", TEXT, lambda group: rate_label(group.rate)),
-        Column("Method", TEXT, _method_cell),
+        Column("Method", TEXT, _method_with_notes),
         Column("Lost", NUMBER, _lost_cell),
         Column("Doubled", NUMBER, partial(_share_cell, "duplicates")),
         Column("Reordered", NUMBER, partial(_share_cell, "reordered")),
@@ -73,7 +73,7 @@ def mark_sections(found: Sequence[Group], many_hosts: bool) -> list[Section]:
         " frame that arrived (RFC 5560). Reordered: the share of the frames that arrived (RFC 4737). Late: frames that"
         " arrived after the wait for late ones. Longest gap: the longest time without a frame, of all repeats."
     )
-    charts = [chart for chart in _charts(rows, many_hosts) if chart]
+    charts = [chart for chart in _timelines(rows, many_hosts) if chart]
     if charts:
         text += " The charts show what arrived where frames were lost. The dashed line is the mean of what was sent."
     counted = [group for group in rows if _only_counted(group)]
@@ -109,14 +109,14 @@ def _why_nothing(group: Group, key: str) -> str:
     return next(iter([*said, *counted]), "not known")
 
 
-def _method_cell(group: Group) -> Cell:
+def _method_with_notes(group: Group) -> Cell:
     notes = list(
         dict.fromkeys(one_line(str(note)) for _one, marks in _told(group) for note in marks.get("notes") or ())
     )
     return Cell(group.method, notes=tuple(notes[:_MOST_NOTES]))
 
 
-def _cell(group: Group, key: str, ratio: Callable[[Mapping[str, Any]], Any]) -> Cell:
+def _share_of(group: Group, key: str, ratio: Callable[[Mapping[str, Any]], Any]) -> Cell:
     values = figure(ratio(marks) for _one, marks in _told(group))
     if values.median is None:
         return no_figure(_why_nothing(group, key))
@@ -127,7 +127,7 @@ def _cell(group: Group, key: str, ratio: Callable[[Mapping[str, Any]], Any]) -> 
 
 
 def _lost_cell(group: Group) -> Cell:
-    return _cell(group, "lost", lambda marks: marks.get("lost_ratio"))
+    return _share_of(group, "lost", lambda marks: marks.get("lost_ratio"))
 
 
 def _share_cell(key: str, group: Group) -> Cell:
@@ -135,7 +135,7 @@ def _share_cell(key: str, group: Group) -> Cell:
         value, received = marks.get(key), marks.get("received")
         return value / received if is_number(value) and received else None
 
-    return _cell(group, key, ratio)
+    return _share_of(group, key, ratio)
 
 
 def _late_cell(group: Group) -> Cell:
@@ -159,17 +159,17 @@ def _gap_cell(group: Group) -> Cell:
 # --- What arrived over time ---
 
 
-def _charts(rows: Sequence[Group], many_hosts: bool) -> list[Chart | None]:
+def _timelines(rows: Sequence[Group], many_hosts: bool) -> list[Chart | None]:
     labels = list(dict.fromkeys(group.method for group in rows))
     by_traffic = grouped(rows, lambda group: (group.traffic, group.host, rate_key(group.rate)))
-    return [_chart(here, labels.index, many_hosts) for here in by_traffic.values()]
+    return [_timeline(here, labels.index, many_hosts) for here in by_traffic.values()]
 
 
 def _has_lost(trial: Mapping[str, Any], marks: Mapping[str, Any]) -> bool:
     return any((marks.get("lost"), marks.get("missing"), dig(trial, "counters", "loss_packets")))
 
 
-def _chart(here: Sequence[Group], style: Callable[[str], int], many_hosts: bool) -> Chart | None:
+def _timeline(here: Sequence[Group], style: Callable[[str], int], many_hosts: bool) -> Chart | None:
     """What arrived of a traffic, host and rate; None where nothing was lost."""
     series, words, sent = [], [], []
     for group in here:

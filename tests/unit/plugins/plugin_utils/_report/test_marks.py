@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.marks import TITLE
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report.page import page
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._report_marks import TITLE
 from ansible_collections.wirespeed.trafficgen.tests.unit.plugins.plugin_utils._report.pages import (
     left_out,
     load,
