@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search import search as searching
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.library import controller, mlrsearch
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.settings import SearchSettings
 
 
@@ -25,7 +25,7 @@ class Estimate:
 def estimate(settings: SearchSettings, share: float = 0.7, overload: float = 1.0) -> Estimate:
     """What the search takes on a device that does ``share`` of ``max_pps``, and of more than that the part ``overload``
     of it."""
-    library = searching._library()
+    library = mlrsearch()
     limit = settings.max_pps * share
     made: list[tuple[int, int]] = []
 
@@ -40,6 +40,6 @@ def estimate(settings: SearchSettings, share: float = 0.7, overload: float = 1.0
                 intended_duration=duration, intended_load=intended_load, offered_count=sent, loss_count=loss
             )
 
-    search, _goal_of_it = searching._controller(library, settings)
+    search, _goal_of_it = controller(library, settings)
     search.search(measurer=_Device(), debug=lambda text: None)
     return Estimate(len(made), sum(loss > 0 for _duration, loss in made), sum(duration for duration, _loss in made))

@@ -27,7 +27,6 @@ A rate in the answer is never above what a trial sent at that rate.
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -35,7 +34,11 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._rates import rates
-from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._libraries import require
+from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.library import (
+    controller,
+    mlrsearch,
+    version,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._search.over_all import (
     aggregate,
     judge,
@@ -67,9 +70,6 @@ _ATTEMPTS = 3
 _CLEARLY = 1.1
 
 
-# --- The library ---
-
-
 def _for_library(trial: SearchTrial, short: bool, load: float, goal: Goal) -> dict[str, Any]:
     """The arguments of the library's MeasurementResult."""
     figures: dict[str, Any] = {"intended_duration": float(trial.duration), "intended_load": load}
@@ -81,51 +81,6 @@ def _for_library(trial: SearchTrial, short: bool, load: float, goal: Goal) -> di
     # The trial proves nothing even if the goal allows more loss than is missing.
     lost = max(intended - forwarded, math.floor(intended * goal.loss_ratio) + 1)
     return {**figures, "offered_count": intended, "loss_count": min(intended, lost)}
-
-
-def _library() -> Any:
-    library = require("MLRsearch")
-    needed = ("Config", "GoalResult", "MeasurementResult", "MultipleLossRatioSearch", "SearchGoal")
-    if not all(hasattr(library, name) for name in needed):
-        raise TrafficgenError(
-            "the Python library MLRsearch is not release 1.2, which the search needs",
-            on=_version(),
-            remedy="Install it where ansible-core is: `pip install 'MLRsearch>=1.2,<2'`.",
-        )
-    return library
-
-
-def _version() -> str:
-    try:
-        return f"MLRsearch {importlib.metadata.version('MLRsearch')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "MLRsearch"
-
-
-def _controller(library: Any, settings: SearchSettings) -> tuple[Any, Any]:
-    """The library's search and its one goal."""
-    goal = settings.goal
-    # Without intermediate targets each trial has full length: the plain search.
-    preceding = 0 if goal.initial_duration == goal.duration_sum else 2
-    wanted = library.SearchGoal(
-        loss_ratio=goal.loss_ratio,
-        exceed_ratio=goal.exceed_ratio,
-        relative_width=goal.width,
-        initial_trial_duration=goal.initial_duration,
-        final_trial_duration=goal.final_duration,
-        duration_sum=goal.duration_sum,
-        preceding_targets=preceding,
-        expansion_coefficient=2,
-        fail_fast=False,  # min_pps being too fast is an answer
-    )
-    config = library.Config(
-        goals=[wanted],
-        min_load=settings.min_pps,
-        max_load=settings.max_pps,
-        search_duration_max=math.inf,  # do not read the clock
-        warmup_duration=None,
-    )
-    return library.MultipleLossRatioSearch(config=config), wanted
 
 
 class _RunOut(Exception):
@@ -235,10 +190,10 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
     """
     if isinstance(measured, (str, Mapping)) or not isinstance(measured, Iterable):
         raise TrafficgenError("not a list of trials", on="what was measured")
-    library = _library()
+    library = mlrsearch()
     trials = [read_measured(entry, number) for number, entry in enumerate(measured, start=1)]
     replay = _Replay(library, trials, settings)
-    search, goal = _controller(library, settings)
+    search, goal = controller(library, settings)
     following = None
     try:
         found = search.search(measurer=replay, debug=lambda text: None)[goal]
@@ -254,7 +209,7 @@ def step(measured: Iterable[object], settings: SearchSettings) -> dict[str, Any]
         answer = _failed(str(none))
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         # The library failed on a corner case: keep the trials.
-        answer = _failed(f"{_version()} gave up: {' '.join(str(error).split())}.")
+        answer = _failed(f"{version()} gave up: {' '.join(str(error).split())}.")
     else:
         if replay.taken < len(trials):
             raise TrafficgenError(
@@ -416,7 +371,7 @@ def _result(
         )
     return {
         "search": settings.search,
-        "library": _version(),
+        "library": version(),
         "goals": [asdict(settings.goal)],
         "rate_tolerance": settings.rate_tolerance,
         "min_pps": settings.min_pps,
