@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.wirespeed.trafficgen.plugins.plugin_utils._action import returns_errors
@@ -20,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Add to a record of trials."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"folder", "plan", "resume", "trial", "step", "broke"})
+    _VALID_ARGS = frozenset({"folder", "plan", "resume", "trial", "step", "broke", "sends"})
 
     @returns_errors
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
@@ -34,17 +35,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         path = Path(str(args["folder"])) / record.FILE
         if args.get("plan"):
             plan = {"collection_version": collection_version(), "started": time.time(), **args["plan"]}
-            return self._begin(path, plan, args.get("resume"))
+            return self._begin(path, plan, args)
         if "broke" in args:
-            record.append(path, {"ended": time.time(), "broke": args["broke"]})
+            record.end(path, args["broke"])
         else:
             record.append(path, {**({"step": args["step"]} if args.get("step") else {}), "trial": args["trial"]})
         return {}
 
-    def _begin(self, path: Path, plan: dict[str, Any], resume: Any) -> dict[str, Any]:
+    def _begin(self, path: Path, plan: dict[str, Any], args: Any) -> dict[str, Any]:
         kept = None
-        if resume in (True, "True", "true"):
-            begun = record.resume(path, plan)
+        if boolean(args.get("resume", False)):
+            begun = record.resume(path, plan, sends=boolean(args.get("sends", True)))
         else:
             kept = record.begin(path, plan)
             begun = record.read_record(path)

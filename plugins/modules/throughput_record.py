@@ -40,6 +40,12 @@ options:
     description: Continue the existing record. Refused if O(plan) differs from the one in it.
     type: bool
     default: false
+  sends:
+    description:
+      - With O(resume), whether trials are made. If not, only the criteria of O(plan) are taken over, for reports of
+        what is there.
+    type: bool
+    default: true
   trial:
     description: Add a trial, as P(wirespeed.trafficgen.throughput_trial#filter) makes it.
     type: dict
@@ -47,7 +53,8 @@ options:
     description: For a trial of a search, its C(asked_pps) and C(duration).
     type: dict
   broke:
-    description: Mark the test as complete, with the reason for each host that ended early.
+    description: Mark the test as complete, with the reason for each host that ended early. Nothing is added to a test
+      that is complete already.
     type: dict
 notes:
   - Runs on the controller, as the user of C(ansible-playbook), and does nothing on the host.

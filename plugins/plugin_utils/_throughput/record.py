@@ -10,6 +10,7 @@ Its lines:
 - ``{"trial": {...}}``, as in the result; of a search ``{"step": {asked_pps, duration}, "trial": {...}}``. A later line
   replaces an earlier one of the same host and number, as when all hosts repeat because one missed the common start.
 - ``{"resumed": TIME, "made": N}`` and ``{"ended": TIME, "broke": {HOST: WHY}}``.
+- ``{"criteria": [...]}``, in place of the plan's, if others were given when it was resumed.
 
 A line is written in one piece and synced. An incomplete last line, as after SIGKILL or a power cut, is ignored.
 """
@@ -63,6 +64,12 @@ def clean(value: Any) -> Any:
 def append(path: Path, entry: Mapping[str, Any]) -> None:
     """Add a line, complete or not at all, and on disk when this returns."""
     _write(path, entry, os.O_RDWR)
+
+
+def end(path: Path, broke: Mapping[str, str]) -> None:
+    """Record the end, unless nothing came after it."""
+    if read_record(path).ended is None:
+        append(path, {"ended": time.time(), "broke": broke})
 
 
 def begin(path: Path, plan: Mapping[str, Any]) -> Path | None:
@@ -155,6 +162,10 @@ class Record:
 
     def add(self, entry: Mapping[str, Any], on: str) -> None:
         """Add a line's content."""
+        if "criteria" in entry:
+            schema.CRITERIA.check(entry, on)
+            self.plan = {**self.plan, "criteria": entry["criteria"]}
+            return
         self.ended = None
         if "trial" in entry:
             trial = entry["trial"]
@@ -255,6 +266,10 @@ class Record:
         """Whether the test has not ended, even if all planned trials are there."""
         plan = self.plan["plan"]
         return self.ended is None and (bool(plan["searches"]) or bool(self.todo()))
+
+    def complete(self) -> bool:
+        """Whether it ended, with all its trials."""
+        return self.ended is not None and not self.ended["broke"] and not self.todo()
 
 
 def _kind(item: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -394,8 +409,11 @@ def _host(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return found
 
 
-def resume(path: Path, plan: Mapping[str, Any]) -> Record:
-    """The record of the test to resume; :class:`TrafficgenError` if it is another test's."""
+def resume(path: Path, plan: Mapping[str, Any], *, sends: bool = True) -> Record:
+    """The record of the test to resume; :class:`TrafficgenError` if it is another test's.
+
+    :param sends: whether trials are made, or only the reports of what is there.
+    """
     record = read_record(path)
     different = differences(record.plan, clean(plan))
     if different:
@@ -405,5 +423,10 @@ def resume(path: Path, plan: Mapping[str, Any]) -> Record:
             said="; ".join(different),
             remedy="Set these as they were, or leave out throughput_resume to start a new test.",
         )
-    append(path, {"resumed": time.time(), "made": record.made()})
+    criteria = {"criteria": clean(list(plan["criteria"]))}
+    if criteria["criteria"] != record.plan["criteria"]:
+        append(path, criteria)
+        record.add(criteria, str(path))
+    if sends and not record.complete():
+        append(path, {"resumed": time.time(), "made": record.made()})
     return record

@@ -367,6 +367,7 @@ _HOST = _dict(
         "clock": _dict({}, {"offset_seconds": _NUMBER_OR_NOT, "uncertainty_seconds": _NUMBER_OR_NOT}, null=True),
     },
 )
+_ASKED = _list(_dict({"name": _TEXT, "expression": _TEXT}))
 _CRITERION = _dict(
     {"name": _TEXT_OR_NOT, "expression": _TEXT_OR_NOT, "passed": _FLAG_OR_NOT, "error": _TEXT_OR_NOT},
     {"measured": _list(_dict({}))},
@@ -428,7 +429,7 @@ PLAN = _dict(
         "settings": _dict(),
         "traffic": _list(_dict({"name": _TEXT})),
         "plan": _PLAN,
-        "criteria": _list(_dict({"name": _TEXT, "expression": _TEXT})),
+        "criteria": _ASKED,
         "hosts": Kind(
             "a dictionary",
             (dict,),
@@ -439,4 +440,5 @@ PLAN = _dict(
     }
 )
 RESUMED = _dict({"resumed": _NUMBER, "made": _WHOLE})
+CRITERIA = _dict({"criteria": _ASKED})
 ENDED = _dict({"ended": _NUMBER, "broke": Kind("a dictionary", (dict,), each=_TEXT)})

@@ -212,6 +212,47 @@ def test_the_same_test_goes_on(path):
     assert (record.plan["started"], len(record.resumed)) == (1000.0, 1)
 
 
+def whole(path):
+    """A test that has ended with all its trials."""
+    module.begin(path, header(["gen1"]))
+    for item in module.read_record(path).todo():
+        module.append(path, made(item, "gen1"))
+    module.end(path, {})
+    return path.read_bytes()
+
+
+def test_a_finished_test_is_not_interrupted_by_a_look_at_it(path):
+    """Its time goes on counting to its own end, and no note tells of an interruption."""
+    kept = whole(path)
+    module.resume(path, header(["gen1"]))
+    module.end(path, {})
+    assert path.read_bytes() == kept
+
+
+def test_an_unfinished_test_of_which_reports_are_made_stays_unwhole(path):
+    module.begin(path, header(["gen1"]))
+    module.append(path, made(numbered(header(["gen1"]))[0], "gen1"))
+    kept = path.read_bytes()
+    assert module.resume(path, header(["gen1"]), sends=False).left()
+    assert path.read_bytes() == kept
+
+
+def test_criteria_of_a_later_run_are_those_that_judge(path):
+    whole(path)
+    other = [{"name": "b", "expression": "length(trials) > `1`"}]
+    assert module.resume(path, header(["gen1"], criteria=other), sends=False).plan["criteria"] == other
+    record = module.read_record(path)
+    assert (record.plan["criteria"], record.complete(), record.resumed) == (other, True, [])
+
+
+def test_what_ended_before_its_last_trial_goes_on(path):
+    module.begin(path, header(["gen1"]))
+    module.end(path, {"gen1": "the host went away"})
+    module.resume(path, header(["gen1"]))
+    record = module.read_record(path)
+    assert (len(record.resumed), record.ended) == (1, None)
+
+
 def changed(tree, way, value):
     tree = copy.deepcopy(tree)
     at = tree
