@@ -22,6 +22,10 @@ def nothing(lab: Lab) -> None:
     """No fault is made: the run itself is the fault."""
 
 
+def sending(lab: Lab) -> None:
+    """No fault is made either, but its time counts from when the run sends, and not from Ansible's start."""
+
+
 @dataclass
 class Fault:
     """A fault: what it is called, the run it is made in, how it is made, and what the result must say."""

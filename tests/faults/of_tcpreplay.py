@@ -25,7 +25,7 @@ from actions import (
 )
 from expected import all_arrived, by_user, loss_unknown, lost_and_told, says, verdict
 from lab import FRAMES, Lab
-from look import Fault
+from look import Fault, sending
 
 STAND_IN = str(Path(__file__).resolve().parents[1] / "fixtures/stand_in_tcpreplay.sh")
 ENDLESS = {"loop": 0, "duration": 600, "pps": 2000, "timeout": 60}
@@ -59,7 +59,8 @@ FAULTS = [
     Fault("none", params={"pps": 1000}, expect=lambda result, lab: result["stats"]["packets"] == FRAMES, bound=30),
     Fault(
         "its time is over",
-        params={**ENDLESS, "timeout": 2},
+        sending,
+        {**ENDLESS, "timeout": 2},
         expect=lambda result, lab: result["run"]["ended_by"] == "timeout",
     ),
     # Programs that do not behave
