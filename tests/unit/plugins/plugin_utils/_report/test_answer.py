@@ -53,8 +53,11 @@ def test_the_highest_rate_without_loss_comes_before_one_with_loss():
     assert all("loss 0 % (20,000 pps asked for)" in finding.detail for finding in findings[::2])
     assert not any("loss 0 %" in finding.detail for finding in findings[1::2])
     assert [finding.figure for finding in findings[::2]] == ["20.0 kpps", "20.0 kpps"]
-    # Top speed was unsteady: a range, with its unit once where both ends have the same.
-    assert re.fullmatch(r"[0-9]+ to [0-9]+ kpps", findings[1].figure)
+    # As a busy machine gave it, unsteady: a range, with its unit once where both ends have the same.
+    fastest = [trial for trial in result["trials"] if trial["rates"]["pps"] > 500_000]
+    for trial, pps in zip(fastest, (575_201, 675_014, 693_533), strict=True):
+        trial["rates"]["pps"] = pps
+    assert page(result).findings[1].figure == "575 to 694 kpps"
     for trial in result["trials"]:
         if trial["rates"]["pps"] > 500_000:
             trial["rates"]["pps"] *= 1.5
