@@ -26,7 +26,7 @@ TASKS = """
   when: false
 - name: Changed
   ansible.builtin.debug: {msg: "gen1, trial 1/1:   16,022 pps"}
-  changed_when: true  # Ansible's own callback tells it by a line, and this one must not
+  changed_when: true  # what is tested: of a changed task, too, the screen shows the message alone
 - name: Each
   ansible.builtin.debug: {msg: "item {{ item }}"}
   loop: [one, two]
