@@ -124,8 +124,8 @@ _value:
     - C(trials), each with C(number), C(warmup), C(traffic), C(injection_method), C(rate), C(repeat), C(duration),
       C(hosts); C(searches); C(notes), sentences on what was left out; C(count), how many trials there are;
       C(seconds), how long all takes if no frame is lost, C(most_seconds), if each trial loses some, and both in words,
-      C(time). Of a search, on a steady device, and on one that carries half of its limit under overload; none without
-      C(hosts).
+      C(time). Of a search, on a steady device, and on one that carries half of its limit under overload, and in words
+      from the fewest trials to the most; none without C(hosts).
   type: dict
 """
 
