@@ -18,20 +18,26 @@ _STRUCT = re.compile(
 _INCLUDE = re.compile(r'^\s*#\s*include\s+[<"](\w*netmap\w*\.h)[>"]', re.MULTILINE)
 
 
-def keeps_its_name(source: Path, headers: Path) -> bool:
+def keeps_its_name(source: Path, headers: Path, stock: str) -> bool:
     """Whether a prepared driver registers the stock driver's name. False where it is no PCI driver.
 
     :param source: the driver's folder, or its one file.
     :param headers: netmap's folder with the headers that its patches include.
+    :param stock: the stock driver's name.
     """
     files = sorted(source.glob("*.c")) if source.is_dir() else [source]
-    return any(_keeps(read_text(file), headers) for file in files)
+    return any(_keeps(read_text(file), headers, stock) for file in files)
 
 
-def _keeps(text: str, headers: Path) -> bool:
-    found = _STRUCT.search(text)
-    if not found or found[1] == "KBUILD_MODNAME":  # the module's own name, which has the suffix
+def _keeps(text: str, headers: Path, stock: str) -> bool:
+    return any(_is_stock(found, text, headers, stock) for found in _STRUCT.finditer(text))
+
+
+def _is_stock(found: re.Match[str], text: str, headers: Path, stock: str) -> bool:
+    if found[1] == "KBUILD_MODNAME":  # the module's own name, which has the suffix
         return False
+    if found[1].startswith('"'):  # in ice's folder there is another driver as well, "ice-vfio-pci"
+        return found[1].strip('"') == stock
     # netmap's header defines the variable's name anew, with a text that has the suffix. That holds from there on.
     included = (read_text(headers / name) for name in _INCLUDE.findall(text, 0, found.start()))
     return not any(_renames(header, found[1]) for header in included)

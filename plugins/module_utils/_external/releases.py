@@ -72,10 +72,6 @@ RELEASES = (
     Release("ice", "2.6.6", "9.8", NONE, "", _ICE),
 )
 
-# The stock drivers whose patched copy, made from the kernel's sources, registers their very name. The kernel takes no
-# two PCI drivers of one name. vmxnet3's patch has no suffix at all; igb sets its name before the header with it.
-NOT_BESIDE = ("igb", "vmxnet3")
-
 
 def number(version: str) -> tuple[int, ...]:
     """A version to compare with others."""
@@ -151,6 +147,23 @@ def patch_note(driver: Mapping[str, str]) -> str:
             " the Makefile."
         )
     return f"Nobody has tried netmap's patches on {what}. They are tried on its source before anything is built."
+
+
+def linux_of(kernel: str) -> tuple[int, ...]:
+    """Linux's version in a kernel's release, to two places."""
+    return number(kernel)[:2]
+
+
+def keeps_its_name_on(driver: str, kernel: str) -> bool:
+    """Whether the driver's patched copy, made from this kernel's sources, is known to register the stock one's name.
+
+    The kernel takes no two PCI drivers of one name. vmxnet3's patch has no suffix at all. igb in Linux 6.1 sets its
+    name before the header with the suffix, and in 6.12 after it (both read in Debian's sources, patched). Whatever is
+    not known here is read in the prepared source (names.py): EL's igb is of a later Linux than its kernel's number.
+    """
+    if driver == "igb":
+        return not el_of(kernel) and linux_of(kernel) <= (6, 1)
+    return driver == "vmxnet3"
 
 
 def not_beside(port: str, driver: str) -> str:

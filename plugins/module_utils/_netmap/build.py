@@ -267,7 +267,8 @@ def beside_problem(host: Host, settings: Mapping[str, Any], folder: Path, driver
     for driver in drivers:
         name = driver.removesuffix(".c")
         for address in settings["native_devices"]:
-            if stock_name(driver_of(host, address), settings) == name and keeps_its_name(folder / driver, headers):
+            stock = stock_name(driver_of(host, address), settings)
+            if stock == name and keeps_its_name(folder / driver, headers, name):
                 return f"{not_beside(address, name)} Nothing was installed."
     return ""
 

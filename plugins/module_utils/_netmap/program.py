@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
-    NOT_BESIDE,
+    keeps_its_name_on,
     not_beside,
     patch_note,
 )
@@ -121,7 +121,8 @@ def resolve_devices(host: Host, settings: Mapping[str, Any]) -> tuple[list[str],
             continue
         addresses.append(address)
         driver = driver_of(host, address)
-        if driver in NOT_BESIDE and driver not in [one["name"] for one in settings["external_drivers"]]:
+        of_kernel = driver not in [one["name"] for one in settings["external_drivers"]]
+        if of_kernel and keeps_its_name_on(driver, host.running):
             problems.append(not_beside(name, driver))
         elif driver and stock_name(driver, settings) == driver and driver not in asked:
             problems.append(f"netmap_native_devices: {name} has the driver {driver}, which is not in netmap_drivers.")

@@ -28,6 +28,8 @@ STRUCT = "static struct pci_driver port_driver = {\n\t.name     = port_driver_na
         (INCLUDE.replace("<if_port_netmap.h>", '"if_port_netmap.h"') + STRUCT, False),
         (STRUCT, True),  # netmap's patch was not applied
         (STRUCT.replace("port_driver_name", "KBUILD_MODNAME") + INCLUDE, False),  # ice
+        (STRUCT.replace("port_driver_name", '"port-vfio-pci"'), False),  # a second driver in Intel's ice
+        (STRUCT.replace("port_driver_name", '"port-vfio-pci"') + STRUCT, True),
         (INCLUDE + STRUCT.replace("port_driver_name", '"port"'), True),
         (INCLUDE + STRUCT.replace("port_driver_name", "port_driver_name_v2"), True),
         # Intel's, which has another struct for an old kernel before it.
@@ -43,5 +45,5 @@ def test_the_name_a_patched_driver_registers(tmp_path: Path, source: str, keeps:
     (headers / "if_other_netmap_v2.h").write_text("#define SOFTC_T port_adapter\n")
     (folder / "port_main.c").write_text(source)
     (folder / "port_hw.c").write_text("int reset;\n")
-    assert names.keeps_its_name(folder, headers) is keeps
-    assert names.keeps_its_name(folder / "port_main.c", headers) is keeps
+    assert names.keeps_its_name(folder, headers, "port") is keeps
+    assert names.keeps_its_name(folder / "port_main.c", headers, "port") is keeps
