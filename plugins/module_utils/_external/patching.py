@@ -177,14 +177,15 @@ def made_to_fit(folder: Path, name: str, patch: str) -> str:
     return "".join(parts)
 
 
-def unpack(archive: Path, name: str, folder: Path) -> None:
+def unpack(archive: Path, name: str, version: str, folder: Path) -> None:
     """The archive's driver as ``folder``/NAME, as netmap's make files place it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         shutil.unpack_archive(str(archive), str(folder), "zip" if archive.suffix == ".zip" else "gztar")
     except (OSError, ValueError, shutil.ReadError) as error:
         raise TrafficgenError(
-            f"netmap_external_drivers: the archive of {name} cannot be unpacked: {error}. Check its url."
+            f"netmap_external_drivers: the archive of {name} cannot be unpacked as {archive.name}: {error}. Check its"
+            " url."
         ) from None
     found = sorted(folder.glob("*/src"))
     if len(found) != 1:
@@ -192,7 +193,28 @@ def unpack(archive: Path, name: str, folder: Path) -> None:
             f"netmap_external_drivers: the archive of {name} has no folder src, in which Intel's drivers have their"
             " source. Check its url."
         )
+    # netmap's make files go by this name.
+    wanted = f"{name}-{version}" if name == "e1000e" else f"ethernet-linux-{name}-{version}"
+    if found[0].parent.name != wanted:
+        raise TrafficgenError(
+            f"netmap_external_drivers: the archive of {name} {version} has the folder {found[0].parent.name}, not"
+            f" {wanted}. It is of another version or driver, or not the one of the tag v{version}. Set url and checksum"
+            " to those of this version, or version to the archive's."
+        )
     (folder / name).symlink_to(found[0].relative_to(folder))
+
+
+def apply(folder: Path, patch: str) -> str:
+    """Patch the source in ``folder`` as netmap's make files do. Returns what ``patch`` said, if that failed.
+
+    More than :func:`dry_run` tells, which tries each part on the file as it was: of a part that is there twice, the
+    second does not fit what the first has made.
+    """
+    file = folder / "apply.patch"
+    file.write_bytes(patch.encode("latin-1"))
+    done = run(["patch", "--quiet", "--force", "-p1", "-d", str(folder), "-i", str(file)])
+    said = " | ".join((done.stdout + done.stderr).splitlines()[:6])
+    return (said or f"status {done.status}") if done.status else ""
 
 
 def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: str, folder: Path) -> tuple[str, str]:
@@ -200,7 +222,7 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
 
     :param patches: netmap's folder of patches.
     :param own: the user's patch.
-    :param folder: where the driver's source was unpacked.
+    :param folder: where the driver's source was unpacked. It is patched.
     :raises TrafficgenError: no patch fits.
     """
     name, version = driver["name"], driver["version"]
@@ -212,6 +234,11 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
     exact = patches / f"intel--{name}--{version}"
     if exact.exists():
         patch = mended(_text(exact))
+        if said := apply(folder, patch):
+            raise TrafficgenError(
+                f"netmap_external_drivers: netmap's patch for {name} {version} does not fit the archive's source:"
+                f" {said}. Give the archive of the driver's author, unchanged (url, checksum)."
+            )
         if patch == _text(exact):
             return "", ""
         return patch, f"netmap's patch for {name} {version} takes away an #endif: the role left that part of it out."
@@ -234,7 +261,7 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
     versions = would_do(name, first.version if first else "0")
     raise TrafficgenError(
         f"netmap_external_drivers: {begin}{''.join(misfits)}. {versions}Or give a patch of your own (patch,"
-        " patch_checksum). Nothing was built."
+        " patch_checksum)."
     )
 
 
@@ -257,7 +284,7 @@ def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
     given = f"netmap_external_drivers: the patch given for {name} {version} ({driver['patch']})"
     files = [section.path for section in sections(patch)]
     if not files:
-        return f"{given} is no patch in unified form, as git diff writes it."
+        return f"{given} is no patch in unified form, as git diff writes it, uncompressed."
     if others := sorted({file for file in files if not file.startswith(f"{name}/") or ".." in Path(file).parts}):
         return (
             f"{given} is for {', '.join(others[:3])}. Its paths must begin with a/{name}/, which is the archive's"
@@ -270,6 +297,16 @@ def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
         )
     trial = dry_run(folder, patch)
     if not trial.rejected:
+        if said := apply(folder, patch):
+            return (
+                f"{given} does not fit what it has itself changed before: {said}. A part of it is there twice, or in"
+                " the wrong order."
+            )
+        if "NETMAP_DRIVER_SUFFIX" not in read_text(folder / name / "Makefile"):
+            return (
+                f"{given} does not add {SUFFIX} to the module's name in {name}/Makefile. It is used in place of"
+                " netmap's patch, so it must have all of that as well."
+            )
         return ""
     if not dry_run(folder, patch, "--reverse").rejected:
         return (
@@ -277,5 +314,5 @@ def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
         )
     return (
         f"{given} does not fit {', '.join(filter(None, trial.rejected)) or 'its source'}:"
-        f" {' | '.join(trial.said.splitlines()[:6])}. Nothing was built. Make it anew for this version."
+        f" {' | '.join(trial.said.splitlines()[:6])}. Make it anew for this version."
     )

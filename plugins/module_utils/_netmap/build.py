@@ -42,6 +42,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.insta
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.safety import build_folders_problem
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.settings import (
     asked_drivers,
+    configure_options,
     downloads,
     externals,
     headers_problem,
@@ -138,11 +139,13 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
             f"{folder} has {free} MB free, and a build takes up to {NEEDED_MB} MB. Free some space there."
         )
     place_archives(host, settings)
-    patches = place_patches(host, settings, kernel, folder)
+    patches, left_out = place_patches(host, settings, kernel, folder)
 
     log = folder / "configure.log"
     # Without it, configure looks for the running kernel's sources, whatever kernel it builds for.
-    configure = [str(source / "configure"), *parts["options"]]
+    rest = [driver for driver in settings["external_drivers"] if driver["name"] not in left_out]
+    options = configure_options({**settings, "external_drivers": rest}, kernel, kernel_folder(host, settings, kernel))
+    configure = [str(source / "configure"), *options]
     if run(configure, log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode != 0:
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(read_text(log))
@@ -234,19 +237,27 @@ def tools_problem(host: Host, settings: Mapping[str, Any], kernels: Iterable[str
     return ""
 
 
-def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: Path) -> list[str]:
+def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: Path) -> tuple[list[str], list[str]]:
     """Tell netmap's configure which patch to use where it has none for the version, or one was given, and how to
-    prepare a source. Returns how the patches fit, a sentence each."""
-    told, lines = [], []
+    prepare a source. Returns how the patches fit, a sentence each, and the drivers that none of netmap's fits, where
+    these may be missing."""
+    told, lines, left_out = [], [], []
     patches = host.path(settings["source_dir"]) / "LINUX/final-patches"
     for driver in externals(settings):
         name = driver["name"]
         if not driver["version"]:
             continue  # virtio_net.c, of which netmap knows one
         source = folder / "source" / name
-        unpack(host.path(driver["archive"]), name, source)
+        unpack(host.path(driver["archive"]), name, driver["version"], source)
         own = host.path(driver["patch_file"]) if driver["patch_file"] else None
-        patch, note = choose(patches, own, driver, kernel, source)
+        try:
+            patch, note = choose(patches, own, driver, kernel, source)
+        except TrafficgenError as error:
+            if own or settings["missing_drivers"] == "fail":
+                raise TrafficgenError(f"{error.message} Nothing was built.") from None
+            left_out.append(name)
+            told.append(f"{error.message} {name} was left out.")
+            continue
         if patch:
             file = folder / f"{name}.patch"
             file.write_bytes(patch.encode("latin-1"))
@@ -258,7 +269,7 @@ def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: 
         # netmap's default-config.mak.in_ names this file, for overrides of its variables.
         write_file(folder / "config.mak", "".join(lines).encode())
     shutil.rmtree(folder / "source", ignore_errors=True)
-    return told
+    return told, left_out
 
 
 def beside_problem(host: Host, settings: Mapping[str, Any], folder: Path, drivers: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Callable
@@ -102,7 +103,7 @@ def choose(tmp_path: Path) -> Callable[..., tuple[str, str]]:
         if own:
             given = tmp_path / "own.patch"
             given.write_text(own)
-        patching.unpack(archive, "ixgbe", tmp_path / "source")
+        patching.unpack(archive, "ixgbe", version, tmp_path / "source")
         return patching.choose(place, given, driver, KERNEL, tmp_path / "source")
 
     return run
@@ -126,7 +127,12 @@ OLDER = difference(files(), native(files()))
 
 
 def test_netmap_s_own_patch_is_left_to_netmap(choose: Callable[..., tuple[str, str]]) -> None:
-    assert choose(files(), {"6.2.6": "whatever it is"}) == ("", "")
+    assert choose(files(), {"6.2.6": OLDER}) == ("", "")
+
+
+def test_netmap_s_own_patch_does_not_fit_another_source(choose: Callable[..., tuple[str, str]]) -> None:
+    with pytest.raises(TrafficgenError, match=r"netmap's patch for ixgbe 6\.2\.6 does not fit the archive's source: "):
+        choose(files(main="static int other;\n"), {"6.2.6": OLDER})
 
 
 def test_the_nearest_patch_fits_at_other_lines(choose: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
@@ -273,6 +279,9 @@ def test_an_own_patch_is_used_in_place_of_netmap_s(choose: Callable[..., tuple[s
         (OLDER.replace("clock_init", "clock_begin"), "does not fit ixgbe/ixgbe_main.c: "),
         (OLDER.replace("ixgbe_main.c", "ixgbe_core.c"), "does not fit"),
         (OLDER.replace("@@ -", "@@ -x"), "does not fit"),
+        # Each part would fit alone, so a dry run finds nothing.
+        (OLDER + OLDER, "does not fit what it has itself changed before: "),
+        (OLDER[OLDER.index("diff --git", 1) :], "does not add $(NETMAP_DRIVER_SUFFIX) to the module's name in ixgbe"),
     ],
 )
 def test_an_own_patch_that_is_none_for_this_driver(choose: Callable[..., tuple[str, str]], own: str, says: str) -> None:
@@ -292,7 +301,27 @@ def test_an_archive_that_is_none(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "v.zip"
     archive.write_bytes(content)
     with pytest.raises(TrafficgenError, match="the archive of ixgbe cannot be unpacked"):
-        patching.unpack(archive, "ixgbe", tmp_path / "source")
+        patching.unpack(archive, "ixgbe", "6.2.6", tmp_path / "source")
+
+
+@pytest.mark.parametrize("folder", ["ethernet-linux-ixgbe-6.3.4", "ethernet-linux-i40e-6.2.6", "ixgbe-6.2.6"])
+def test_an_archive_of_something_else(tmp_path: Path, folder: str) -> None:
+    """netmap's configure would drop the driver: it looks for a folder with this very name."""
+    archive = tmp_path / "v6.2.6.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr(f"{folder}/src/Makefile", MAKEFILE)
+    with pytest.raises(TrafficgenError, match=f"has the folder {folder}, not ethernet-linux-ixgbe-6.2.6"):
+        patching.unpack(archive, "ixgbe", "6.2.6", tmp_path / "source")
+
+
+def test_the_archive_of_e1000e_has_a_folder_of_another_name(tmp_path: Path) -> None:
+    archive = tmp_path / "e1000e-3.8.7.tar.gz"
+    source = tmp_path / "e1000e-3.8.7/src"
+    source.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(source, "e1000e-3.8.7/src")
+    patching.unpack(archive, "e1000e", "3.8.7", tmp_path / "source")
+    assert (tmp_path / "source/e1000e").is_dir()
 
 
 def test_an_archive_without_the_folder_of_the_source(choose: Callable[..., tuple[str, str]]) -> None:

@@ -160,6 +160,13 @@ def test_a_driver_no_longer_asked_for_goes(host: Any, built: Callable[..., dict[
 
 DRIVER = {"ixgbe/Makefile": "obj-m += ixgbe.o\nixgbe-y := a.o\n", "ixgbe/a.c": "1\n2\n3\nprobe();\n5\n6\n7\n"}
 PATCH = """\
+--- a/ixgbe/Makefile
++++ b/ixgbe/Makefile
+@@ -1,2 +1,2 @@
+-obj-m += ixgbe.o
+-ixgbe-y := a.o
++obj-m += ixgbe$(NETMAP_DRIVER_SUFFIX).o
++ixgbe$(NETMAP_DRIVER_SUFFIX)-y := a.o
 --- a/ixgbe/a.c
 +++ b/ixgbe/a.c
 @@ -1,6 +1,7 @@
@@ -173,12 +180,12 @@ PATCH = """\
 """
 
 
-def zipped(content: dict[str, str]) -> bytes:
+def zipped(content: dict[str, str], version: str = "6.2.6") -> bytes:
     """An archive as Intel's are."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for path, text in content.items():
-            archive.writestr(f"ethernet-linux-ixgbe-6.2.6/{path.replace('ixgbe/', 'src/', 1)}", text)
+            archive.writestr(f"ethernet-linux-ixgbe-{version}/{path.replace('ixgbe/', 'src/', 1)}", text)
     return file.getvalue()
 
 
@@ -189,7 +196,7 @@ def placed(host: Any, name: str, content: bytes) -> str:
 
 
 def test_an_external_driver_needs_its_archive(host: Any, built: Callable[..., dict[str, Any]]) -> None:
-    content = zipped(DRIVER)
+    content = zipped(DRIVER, "6.1.6")
     driver = {
         "name": "ixgbe",
         "version": "6.1.6",
@@ -230,6 +237,12 @@ def test_netmap_is_told_of_the_patch_for_another_version(
     with pytest.raises(TrafficgenError, match=r"the one for 6\.1\.6 does not fit ixgbe/a\.c"):
         built(external_drivers=[driver], jobs=2, no_drivers=[])
     assert not (tmp_path / "read").exists() and module(host, "ixgbe-netmap").exists()
+    # Where a driver may be missing, it is left out, and configure is not asked for it.
+    asked = built(external_drivers=[driver], missing_drivers="warn", no_drivers=["veth.c"])
+    stamp = json.loads(host.stamp(KERNEL).read_text())
+    assert stamp["missing"] == ["ixgbe"] and stamp["patches"][0].endswith("ixgbe was left out.")
+    assert not module(host, "ixgbe-netmap").exists() and module(host).exists()
+    assert program.status(host, asked)["build"] == []
 
 
 def test_a_source_is_prepared_for_configure(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -238,7 +251,7 @@ def test_a_source_is_prepared_for_configure(host: Any, built: Callable[..., dict
     make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\ncat config.mak >{tmp_path}/read\n"))
     write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.3.4"))
     guard = '#error "kcompat.h must be included prior to kernel headers"\n'
-    checksum = placed(host, "ixgbe/v6.3.4.zip", zipped({**DRIVER, "ixgbe/kcompat.h": guard}))
+    checksum = placed(host, "ixgbe/v6.3.4.zip", zipped({**DRIVER, "ixgbe/kcompat.h": guard}, "6.3.4"))
     built(external_drivers=[{"name": "ixgbe", "version": "6.3.4", "url": "https://x/", "checksum": checksum}])
     assert (tmp_path / "read").read_text().startswith("ixgbe@prepare := sed -i ")
 
