@@ -24,7 +24,6 @@ from tools import CACHE, HERE, KEY, LabError, guests, need, run
 SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports")
 DISK = "8G"
 OPTIONS = (
-    "--mode=root",
     "--variant=minbase",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -82,22 +81,28 @@ def make_image(suite: str) -> Path:
         folder = image_folder(suite)
         if folder.exists():
             return folder
-        if os.geteuid() != 0:
-            raise LabError("the guest's image is not made yet, which needs root.")
         mmdebstrap = need("mmdebstrap", "mmdebstrap")
         mke2fs = need("mke2fs", "e2fsprogs")
+        # Who is not root makes it in a namespace of their own users, in which they are.
+        as_root: tuple[str, ...] = ()
+        if os.geteuid() != 0:
+            need("newuidmap", "uidmap")
+            as_root = (mmdebstrap, "--unshare-helper")
         print("Making the guest's image from Debian packages, once: some minutes", file=sys.stderr)
         # mmdebstrap's root must be reachable for apt's own user: not below a clone in somebody's home.
-        with tempfile.TemporaryDirectory(prefix="trafficgen-lab.") as name:
-            work = Path(name)
+        with contextlib.ExitStack() as stack:
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trafficgen-lab.")))
             work.chmod(0o755)
             (work / "packages.txt").write_text(packages())
             root = work / "root"
+            # Its files are the namespace's users', so that only there they can be taken away.
+            stack.callback(lambda: root.exists() and run(*as_root, "find", root, "-mindepth", "1", "-delete"))
             log = CACHE / "image.log"
             with open(log, "w", encoding="utf-8") as output:
                 try:
                     run(
                         mmdebstrap,
+                        f"--mode={'unshare' if as_root else 'root'}",
                         *OPTIONS,
                         "--customize-hook=mkdir $1/lab",
                         f"--customize-hook=copy-in {work}/packages.txt {HERE}/setup.sh /lab",
@@ -121,8 +126,12 @@ def make_image(suite: str) -> Path:
                 (new / f"vmlinux-{release}").write_bytes(unpacked(root / f"boot/vmlinuz-{release}"))
                 shutil.copy(root / f"boot/initrd.img-{release}", new)
             (new / "releases").write_text("\n".join(releases) + "\n")
-            raw = work / "disk.raw"
-            run(mke2fs, "-q", "-t", "ext4", "-E", "lazy_itable_init=0,discard", "-d", root, raw, DISK)
+            # In a folder of this user alone, so mke2fs, which may be another, gets it as a descriptor to write to.
+            raw = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trafficgen-lab."))) / "disk.raw"
+            with open(raw, "w+b") as disk:
+                raw.chmod(0o666)
+                format_disk = (mke2fs, "-q", "-t", "ext4", "-E", "lazy_itable_init=0,discard")
+                run(*as_root, *format_disk, "-d", root, "/dev/stdin", DISK, stdin=disk)
             run(need("qemu-img", "qemu-utils"), "convert", "-f", "raw", "-O", "qcow2", raw, new / "base.qcow2")
         for old in CACHE.glob("image-*"):
             same = old.name.rpartition("-")[0] in ("image", f"image-{suite}")
