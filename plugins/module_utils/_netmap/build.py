@@ -232,7 +232,8 @@ def tools_problem(host: Host, settings: Mapping[str, Any], kernels: Iterable[str
     zipped = [driver["name"] for driver in externals(settings) if driver["place"].endswith(".zip")]
     if zipped and not find_program("unzip"):
         return (
-            f"The archive of {', '.join(zipped)} needs unzip, which is missing on this host. Install the package unzip."
+            f"Missing on this host: unzip. The archive of {', '.join(zipped)} in netmap_external_drivers needs it."
+            f" {DEV_TOOLS}."
         )
     return ""
 
