@@ -8,8 +8,8 @@ A process on ``netmap:IF-k`` has ring k only. Having sent all, it waits until it
 ``netmap_tx_queues_empty()`` of src/common/netmap.c. That begins with ring 0, for which a process without it has no
 address: it takes other memory for a ring, and the wait has no limit (appneta/tcpreplay issue 560). After the wait it
 goes on with ring 0 as well, in the last of several passes, before which it waits, too. Both have to be the first ring
-it has, ``first_tx_ring``, which ``sendpacket_send_netmap()`` beside it uses. The function is the same in all releases
-from 4.3.4 to 4.6.0-beta2.
+it has, ``first_tx_ring``, which ``sendpacket_send_netmap()`` beside it uses. The function does the same in all releases
+from 4.3.0 to 4.6.0-beta2.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ SOURCE = "src/common/netmap.c"
 STAMP = "/var/lib/trafficgen/stamps/tcpreplay.json"
 _ROLE = "the role wirespeed.trafficgen.tcpreplay"
 
-# The function's definition, to the brace in the first column that ends it; and what it makes the current ring.
+# What is no code; the function's definition, to the brace in the first column that ends it; and what it makes the
+# current ring.
+_NO_CODE = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL)
 _FUNCTION = re.compile(
     r"^(?:[A-Za-z_][\w \t*]*[ \t*])?netmap_tx_queues_empty[ \t]*\([^(){};]*\)\s*\{(.*?)^\}", re.MULTILINE | re.DOTALL
 )
-_CURRENT = re.compile(r"\b(?P<port>\w+)(?P<set>->cur_tx_ring\s*=\s*)(?P<ring>0|(?P=port)->first_tx_ring)\s*;")
+_CURRENT = re.compile(r"\b(?P<port>\w+)->cur_tx_ring\s*=(?!=)\s*(?P<ring>[^;]+?)\s*;")
 
 
 def fix(source: str) -> str:
@@ -41,18 +43,21 @@ def fix(source: str) -> str:
 
     :raises TrafficgenError: where it is not the function that is known.
     """
-    found = list(_FUNCTION.finditer(source))
+    code = _NO_CODE.sub(lambda part: re.sub(r"[^\n]", " ", part[0]), source)  # each place is where it was
+    found = list(_FUNCTION.finditer(code))
     if len(found) != 1:
         raise _not_the_place(f"netmap_tx_queues_empty() is {'not' if not found else f'{len(found)} times'} in it")
     begin, end = found[0].span(1)
-    body = source[begin:end]
-    loop, current = body.find("while"), list(_CURRENT.finditer(body))
-    if len(current) != 2 or not current[0].end() <= loop < current[1].start():
+    loop, current = code.find("while", begin, end), list(_CURRENT.finditer(code, begin, end))
+    known = all(one["ring"] in ("0", f"{one['port']}->first_tx_ring") for one in current)
+    if not known or len(current) != 2 or not current[0].end() <= loop < current[1].start():
         raise _not_the_place(
             "netmap_tx_queues_empty() does not begin with ring 0 and go back to it after its loop, each once"
         )
-    body = _CURRENT.sub(r"\g<port>\g<set>\g<port>->first_tx_ring;", body)
-    return source[:begin] + body + source[end:]
+    for one in reversed(current):
+        start, stop = one.start("ring"), one.end()
+        source = f"{source[:start]}{one['port']}->first_tx_ring;{source[stop:]}"
+    return source
 
 
 def _not_the_place(what: str) -> TrafficgenError:

@@ -38,6 +38,8 @@ def test_both_assignments_of_the_function_change_and_nothing_else():
         SOURCE + "void wait(void *p)\n{\n    while (!netmap_tx_queues_empty(p)) {\n        continue;\n    }\n}\n",
         SOURCE.replace("\n", "\r\n"),
         SOURCE.replace("port->cur_tx_ring = 0;", "port->cur_tx_ring=0 ;"),
+        BEFORE + HEAD + FUNCTION.replace("    while", "    /* waits a while: } */\n    while"),
+        BEFORE + HEAD + FUNCTION.replace("    return false", '    say("port->cur_tx_ring = 0; //");\n    return false'),
     ],
 )
 def test_other_ways_to_write_it(source):
@@ -71,6 +73,11 @@ def test_what_was_repaired_before_is_so_once(source):
         ),
         (BEFORE + HEAD + FUNCTION.replace(ZERO, "port->cur_tx_ring = 1;", 1), "each once"),
         (BEFORE + HEAD + FUNCTION.replace(ZERO, "port->cur_tx_ring = other->first_tx_ring;", 1), "each once"),
+        (SOURCE.replace("    return false", "    port->cur_tx_ring = port->last_tx_ring;\n    return false"), "each once"),
+        # The function and its lines, but not as code.
+        (f"{BEFORE}/*\n{HEAD}{FUNCTION}*/\n", "is not in it"),
+        (BEFORE + HEAD + FUNCTION.replace(ZERO, f"// {ZERO}", 1), "each once"),
+        (BEFORE + HEAD + FUNCTION.replace(ZERO, f"/*\n    {ZERO} */"), "each once"),
     ],
 )
 def test_other_sources_are_refused(source, said):
