@@ -21,7 +21,8 @@ description:
     TCP needs about 15 minutes with Linux's defaults to notice. Until then the run continues, to its own end or
     O(timeout).
   - When the interface is removed or set down during the run, the task fails and returns what was sent until then. So it
-    does when somebody changes the number of rings (C(ethtool -L)) of an interface that is held for netmap (O(hold)).
+    does when somebody changes the number of rings (C(ethtool -L)) or their size (C(ethtool -G)) of an interface that is
+    held for netmap (O(hold)).
 extends_documentation_fragment:
   - wirespeed.trafficgen._attributes
   - wirespeed.trafficgen._attributes.action_group

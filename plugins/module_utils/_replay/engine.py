@@ -17,7 +17,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state im
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.plan import Plan
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._replay.progress import Progress
 
-OTHER_RINGS = "given another number of rings"
+OTHER_RINGS = "given other rings"
 # How a run ends whose interface is lost, in the words of Link.trouble(), or no longer as netmap took it.
 LOST = ("gone from its namespace", "set down", OTHER_RINGS)
 

@@ -27,6 +27,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervi
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import Hold, held
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic import xdp
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import read_rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import read_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
@@ -69,7 +70,7 @@ class Tcpreplay(Engine):
     def __init__(self, plan: TcpreplayPlan, warn: Callable[[str], None]) -> None:
         super().__init__(plan, warn)
         self._hold: Hold | None = None
-        self._queues: int | None = None
+        self._rings: tuple[int | None, int | None] = (None, None)
         request = plan.request
         several = request.workers > 1
         self.whole_intervals = several
@@ -86,6 +87,7 @@ class Tcpreplay(Engine):
         if not plan.hold:
             return False
         self._hold = stack.enter_context(held(plan.request.sender))
+        self._rings = _rings(plan.request.sender)
         check_buffers(plan.request, plan.traffic, self._hold.buffer_size)
         check_port(plan.request.workers, plan.request.sender, self._hold.tx_rings)
         self._hold.wait_for_link(watch, plan.request.netmap_delay or 0)
@@ -102,7 +104,12 @@ class Tcpreplay(Engine):
     ) -> Sent:
         """Run the program, or several."""
         plan, request = self.plan, self.plan.request
-        self._queues = _queues(request.sender) if self._hold else None
+        if others := self._other_rings():
+            raise TrafficgenError(
+                f"it was {others} before anything was sent",
+                on=request.sender.name,
+                remedy="Find out who did that, and send again.",
+            )
         numbers, programs = self._programs(Listener(progress, request.workers), locks)
         done = supervise(
             programs,
@@ -142,8 +149,9 @@ class Tcpreplay(Engine):
 
     def _other_rings(self) -> str:
         """What was done to the rings of an interface that is held, else empty. The driver has made new ones, which
-        netmap does not know of: what is in its own may never leave."""
-        changed = self._queues is not None and _queues(self.plan.request.sender) not in (self._queues, None)
+        netmap does not know of: what is in its own may never leave, or is read past their end."""
+        now = _rings(self.plan.request.sender) if self._hold else self._rings
+        changed = any(before != after for before, after in zip(self._rings, now) if None not in (before, after))
         return OTHER_RINGS if changed else ""
 
     def _programs(self, listener: Listener, locks: Sequence[int]) -> tuple[list[int], list[Program]]:
@@ -289,11 +297,13 @@ def carry_out(params: Mapping[str, Any], *, warn: Callable[[str], None], check_m
     return runs.carry_out(params, parse_request, engine_of, warn=warn, check_mode=check_mode)
 
 
-def _queues(interface: Interface) -> int | None:
-    """How many queues the driver has to send on; None where that cannot be read, as of an interface that is gone."""
+def _rings(interface: Interface) -> tuple[int | None, int | None]:
+    """How many queues the driver has to send on, and the slots of each; None for what cannot be read, as of an
+    interface that is gone."""
     with contextlib.suppress(TrafficgenError, OSError):
-        return xdp.queues(interface, read_link(interface))["tx"]
-    return None
+        sizes = read_rings(interface)
+        return xdp.queues(interface, read_link(interface))["tx"], None if sizes is None else sizes.tx
+    return None, None
 
 
 def _with_paths(done: Supervised, pcaps: Sequence[OpenedPcap]) -> Supervised:

@@ -56,6 +56,7 @@ class Host:
     queue = None
     # Of netmap, and of the driver.
     tx_rings = queues = 4
+    slots = 512
 
     def __init__(self, params):
         self.params, self.warnings = params, []
@@ -260,7 +261,7 @@ def host(monkeypatch, pcap_of):
     replace(receiver, add_frame_counter="add_counter", read_frame_counter="read", remove_frame_counter="remove")
     replace(runs, only_run="only_run", Link="link", wait_for_link="wait_for_nic")
     replace(engine, held="held")
-    monkeypatch.setattr(engine, "_queues", lambda interface: host.queues)
+    monkeypatch.setattr(engine, "_rings", lambda interface: (host.queues, host.slots))
     monkeypatch.setattr(rings, "rings_of", lambda interface: host.tx_rings)
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")

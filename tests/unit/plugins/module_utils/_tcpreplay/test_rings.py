@@ -226,30 +226,39 @@ def test_rings_that_go_before_it_takes_the_port(through, monkeypatch):
     assert through.events[-1] == "take v0"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_rings_that_change_end_the_run(through, monkeypatch, workers):
+@pytest.mark.parametrize(("workers", "what"), [(1, "queues"), (2, "queues"), (2, "slots")])
+def test_rings_that_change_end_the_run(through, monkeypatch, workers, what):
     monkeypatch.setenv("STAND_IN", "wait")
     look = iter([4, 4])
-    monkeypatch.setattr(type(through), "queues", property(lambda host: next(look, 2)))
+    monkeypatch.setattr(type(through), what, property(lambda host: next(look, 2)))
     outcome = through.run(workers=workers)
     assert outcome.error.message == (
-        "v0: it was given another number of rings while tcpreplay sent, which was ended. Find out who did that, and"
-        " send again."
+        "v0: it was given other rings while tcpreplay sent, which was ended. Find out who did that, and send again."
     )
     assert outcome.tree["run"]["ended_by"] == "error"
     assert outcome.tree["run"]["ended"] - outcome.tree["run"]["started"] < 5
 
 
 def test_rings_that_change_at_the_very_end(through, monkeypatch):
-    look = iter([4])
+    look = iter([4, 4])
     monkeypatch.setattr(type(through), "queues", property(lambda host: next(look, 2)))
     outcome = through.run()
-    assert "another number of rings" in outcome.error.message and outcome.tree["run"]["ended_by"] == "error"
+    assert "given other rings" in outcome.error.message and outcome.tree["run"]["ended_by"] == "error"
 
 
-def test_rings_that_cannot_be_read_are_no_others(through, monkeypatch):
-    look = iter([4])
-    monkeypatch.setattr(type(through), "queues", property(lambda host: next(look, None)))
+@pytest.mark.parametrize("what", ["queues", "slots"])
+def test_rings_that_change_before_it_sends(through, monkeypatch, what):
+    """Others than netmap took, as after `ethtool -L` or -G while it waits for the link or for its start."""
+    monkeypatch.setattr(through, "wait_for_link", lambda watch, delay: setattr(through, what, 2))
+    with pytest.raises(TrafficgenError, match="v0: it was given other rings before anything was sent. Find out who"):
+        through.run(workers=2)
+
+
+@pytest.mark.parametrize("what", ["queues", "slots"])
+@pytest.mark.parametrize("known", [[4, None, None, None], [None, 4, 4, 4]])
+def test_rings_that_cannot_be_read_are_no_others(through, monkeypatch, what, known):
+    look = iter(known)
+    monkeypatch.setattr(type(through), what, property(lambda host: next(look, None)))
     assert through.run().error is None
 
 
