@@ -88,7 +88,7 @@ options:
     type: bool
     default: false
   duration:
-    description: The seconds after which to end in any case, at most 86400. Not for O(state=stopped).
+    description: The seconds after which to end in any case, at most 31536000 (a year). Not for O(state=stopped).
     type: float
   idle:
     description:
