@@ -74,6 +74,20 @@ CLOSED = {
 }
 
 
+# What a compiler, assembler, linker, modpost, a shell or make prints as the reason, before the "*** … Error 1" that
+# make ends with. The role tcpreplay has the same in its vars.
+REASONS = (
+    r"\b[Ee]rror: ",
+    r"^ERROR: ",
+    r"undefined reference to",
+    r"multiple definition of",
+    r"cannot find -l",
+    r": (line )?\d+: \S+: (command )?not found$",
+    r"^make.*: No such file or directory$",
+    r"\*\*\* No rule to make target",
+)
+
+
 def native_drivers(configure_output: str) -> list[str]:
     """The drivers that configure kept, from its last such line: it drops drivers that fail, and still succeeds."""
     lines = re.findall(r"^native drivers[ \t]*(.*)$", configure_output, re.MULTILINE)
@@ -93,14 +107,14 @@ def failed_step(step: str, kernel: str, log: Path) -> TrafficgenError:
             f"{step} of netmap for kernel {kernel} ran out of space in {log.parent}. Free some space there."
         )
     lines = [line for line in said.splitlines() if line.strip()]
+    reasons = [line for line in lines if re.search("|".join(REASONS), line)]
     errors = [
         line
         for line in lines
-        if re.search(r"\berror:|ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
+        if re.search(r"ERROR|Error \d|\*\*\*", line) and not re.fullmatch(r"[* ]*(ERROR)?[* ]*", line)
     ]
-    return TrafficgenError(
-        f"{step} of netmap failed for kernel {kernel}: {' | '.join(errors[:3] or lines[-3:])}. All of it is in {log}."
-    )
+    said = " | ".join(reasons[:3] or errors[:3] or lines[-3:])
+    return TrafficgenError(f"{step} of netmap failed for kernel {kernel}: {said}. All of it is in {log}.")
 
 
 def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:

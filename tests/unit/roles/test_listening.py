@@ -46,5 +46,5 @@ def test_the_timeout_of_a_run_is_listened_through():
 
 @pytest.mark.parametrize("duration", [0, -1, 366 * DAY, float("inf"), float("nan")])
 def test_it_still_ends(duration):
-    with pytest.raises(TrafficgenError, match=r"duration: .* is out of range. It must be above 0, and at most 31536000\."):
+    with pytest.raises(TrafficgenError, match=r"duration: .* is out of range\..* at most 31536000\."):
         check_limits(duration, 2.0, 16, None)
