@@ -45,7 +45,7 @@ def returns_errors(run: Run) -> Run:
 
 @contextlib.contextmanager
 def ends_with_ansible() -> Iterator[None]:
-    """Kill this worker within a second if Ansible's main process is gone, for as long as the block lasts.
+    """Kill this worker if Ansible's main process is gone: before the block, or within a second while it lasts.
 
     A main process that is killed (``kill -9``, out of memory) leaves its workers behind: they wait for their modules,
     and a module that has a reader goes on. Without the worker the connection closes, and the module notices that.
@@ -54,12 +54,16 @@ def ends_with_ansible() -> Iterator[None]:
     ended = threading.Event()
 
     def look(pid: int | None) -> None:
+        if os.getppid() != pid:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(pid: int | None) -> None:
         while not ended.wait(_LOOK):
-            if os.getppid() != pid:
-                os.kill(os.getpid(), signal.SIGKILL)
+            look(pid)
 
     if main is not None:
-        threading.Thread(target=look, args=(main.pid,), name="ends_with_ansible", daemon=True).start()
+        look(main.pid)  # of a loop, an item may begin when it has long been gone
+        threading.Thread(target=watch, args=(main.pid,), name="ends_with_ansible", daemon=True).start()
     try:
         yield
     finally:
