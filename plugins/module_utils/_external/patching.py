@@ -20,8 +20,6 @@ from typing import NamedTuple
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
-    el_of,
-    first_for,
     number,
     would_do,
 )
@@ -257,8 +255,7 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
             adapted = " and ".join(Path(file).name for file in trial.rejected)
             return text, f"{begin}. The one for {other} fits, after the role adapted its part for {adapted}."
         misfits.append(f"; the one for {other} does not fit {', '.join(filter(None, again.rejected)) or 'at all'}")
-    first = first_for(name, el_of(kernel))
-    versions = would_do(name, first.version if first else "0")
+    versions = would_do(name, kernel)
     raise TrafficgenError(
         f"netmap_external_drivers: {begin}{''.join(misfits)}. {versions}Or give a patch of your own (patch,"
         " patch_checksum)."

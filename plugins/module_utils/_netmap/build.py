@@ -131,7 +131,7 @@ def build(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any
 def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, Any]:
     """What :func:`build` does where nothing fails."""
     problems = [headers_problem(host, settings, kernel), tools_problem(host, settings, [kernel])]
-    problems += [*version_problems(settings, kernel), signing_problem(host, settings)]
+    problems += [*version_problems(host, settings, kernel), signing_problem(host, settings)]
     problems.append(build_folders_problem(host, settings, kernel))
     if kernel == host.running and settings["service"]:
         problems += [refused_problem(host, settings), reload_problem(host, settings, settings["native_devices"])]
@@ -223,9 +223,13 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     }
 
 
-def version_problems(settings: Mapping[str, Any], kernel: str) -> list[str]:
+def version_problems(host: Host, settings: Mapping[str, Any], kernel: str) -> list[str]:
     """The versions of netmap and external drivers that are known not to build for this kernel."""
-    return [netmap_problem(settings["version"], kernel), *release_problems(settings, kernel)]
+    # Debian has the headers that all its kernels of a version share in another folder, the link "source".
+    places = (kernel_folder(host, settings, kernel), host.path(f"/lib/modules/{kernel}/source"))
+    headers = [read_text(place / "include/net/udp_tunnel.h") for place in places]
+    may_sleep = not any(headers) or any("UDP_TUNNEL_NIC_INFO_MAY_SLEEP" in text for text in headers)
+    return [netmap_problem(settings["version"], kernel), *release_problems(settings, kernel, may_sleep=may_sleep)]
 
 
 def tools_problem(host: Host, settings: Mapping[str, Any], kernels: Iterable[str]) -> str:

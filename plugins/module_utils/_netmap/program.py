@@ -163,7 +163,7 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     elif source == "unsafe":
         problems.append(source_problem(host, settings))
     for kernel in todo:
-        problems += [*version_problems(settings, kernel), build_folders_problem(host, settings, kernel)]
+        problems += [*version_problems(host, settings, kernel), build_folders_problem(host, settings, kernel)]
     problems.append(signing_problem(host, settings))
     loads = settings["service"] and host.running in kernels
     if loads and host.running not in todo:
@@ -205,7 +205,7 @@ def outlook(host: Host, settings: Mapping[str, Any], todo: Sequence[str]) -> lis
         if any(before)
         else f"estimated for {jobs} CPUs; under emulation up to 40 times that"
     )
-    notes = [patch_note(driver) for driver in settings["external_drivers"]]
+    notes = [patch_note(driver, settings["version"]) for driver in settings["external_drivers"]]
     notes.append(f"Building takes about {seconds / 60:.0f} min for each kernel ({so}).")
     return [note for note in notes if note]
 

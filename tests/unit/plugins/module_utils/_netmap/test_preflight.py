@@ -32,6 +32,17 @@ def test_a_problem_is_said_before_anything_is_fetched(host: Any, monkeypatch: py
             set_up(host, wanted, check=check)
 
 
+@pytest.mark.parametrize("place", [f"/usr/src/kernels/{KERNEL}", f"/lib/modules/{KERNEL}/source"])
+def test_what_a_driver_needs_is_looked_for_in_the_headers(host: Any, place: str) -> None:
+    """EL has them in one folder, Debian those that its kernels share in another."""
+    wanted = external("i40e", "2.28.13")
+    header = host.path(f"{place}/include/net/udp_tunnel.h")
+    for text, says in (("", ""), ("UDP_TUNNEL_NIC_INFO_MAY_SLEEP = 1,\n", ""), ("enum other;\n", "MAY_SLEEP, which")):
+        write(header, text)
+        found = "".join(program.status(host, wanted)["problems"])
+        assert ("MAY_SLEEP" in found) == bool(says) and says in found
+
+
 def test_a_tag_of_netmap_that_no_kernel_here_takes() -> None:
     old = "6d3a00936a7dfae50d97b9f90d5f05bff235c86c"
     assert "v13.0, of 2019) does not compile on kernel 6.1.0" in source.netmap_problem(old, "6.1.0-56-amd64")
@@ -72,10 +83,10 @@ def test_what_to_expect_of_a_build(host: Any, built: Callable[..., dict[str, Any
     wanted = {**external("i40e", "2.28.13"), "jobs": 2}
     notes = program.outlook(host, wanted, [KERNEL, "5.14.0-1"])
     assert notes == [
-        "netmap has no patch for i40e 2.28.13. One for an older version fits, at other lines.",
+        "netmap has no patch for i40e 2.28.13. One for another version fits.",
         "Building takes about 2 min for each kernel (estimated for 2 CPUs; under emulation up to 40 times that).",
     ]
-    assert "Nobody has tried" in program.outlook(host, external("igb", "5.19.4"), [KERNEL])[0]
+    assert "Nobody has tried" in program.outlook(host, external("igb", "5.19.10"), [KERNEL])[0]
     assert "adapted its part for the Makefile" in program.outlook(host, external("i40e", "2.28.16"), [KERNEL])[0]
     assert program.outlook(host, external("ixgbe", "6.1.6"), [KERNEL])[0].startswith("Building takes")
     built()
