@@ -143,6 +143,7 @@ EXAMPLES = r"""
   async: 90
   poll: 0
   register: receiving
+  when: not ansible_check_mode  # ansible-core 2.14 to 2.16 refuse async then, and nothing is sent
 
 - name: Wait until it listens
   delegate_to: receiver

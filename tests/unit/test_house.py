@@ -123,3 +123,17 @@ def test_the_formatter_has_no_exception():
     mark = "fmt" + ": "
     for path in [*CODE, *(ROOT / "tests").rglob("*.py")]:
         assert not re.search(rf"# {mark}(skip|off)", path.read_text(encoding="utf-8")), path
+
+
+def test_an_example_in_the_background_is_none_in_check_mode():
+    # ansible-core up to 2.16: "check mode and async cannot be used on same task"
+    pages = [*(PLUGINS / "modules").glob("*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("roles/*/README.md")]
+    pages += [*ROOT.glob("examples/**/*.yml"), *ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/**/*.yml")]
+    tasks = [
+        (page.name, task)
+        for page in pages
+        for task in re.split(r"\n *\n| *```", page.read_text(encoding="utf-8"))
+        if re.search(r"(?m)^ *async: ", task)
+    ]
+    assert len(tasks) >= 2
+    assert [name for name, task in tasks if "when: not ansible_check_mode" not in task] == []
