@@ -134,9 +134,10 @@ options:
         overtake each other.
       - They start a few milliseconds apart, with large pcaps and O(preload) more. RV(run.workers) shows it. A run
         should be much longer than that, as its rate is over the time from the first start to the last end.
-      - With O(injection_method=netmap) each sends on a ring of its own. C(ethtool -L) sets how many the port has. That
-        needs O(hold) and a tcpreplay of 4.3.4 to 4.4.3 that the role P(wirespeed.trafficgen.tcpreplay#role) has built
-        with C(tcpreplay_ring_fix), its default. M(wirespeed.trafficgen.tcpreplay_info) shows it (C(rings)).
+      - With O(injection_method=netmap) each sends on a ring of its own. C(ethtool -L) sets how many the port has. It
+        needs as many to receive, without which tcpreplay does not know a ring's name. That needs O(hold) and a
+        tcpreplay of 4.3.4 to 4.4.3 that the role P(wirespeed.trafficgen.tcpreplay#role) has built with
+        C(tcpreplay_ring_fix), its default. M(wirespeed.trafficgen.tcpreplay_info) shows it (C(rings)).
       - More than one is refused at the recorded speed with any O(split), for O(injection_method=af_xdp), and with
         C(--include) and C(--exclude) in O(extra_args). M(wirespeed.trafficgen.xdp_replay) sends more with as many CPUs
         as several tcpreplay through the kernel.

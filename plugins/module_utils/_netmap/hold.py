@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.supervise import Watch
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Port
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Port, Rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.link import LINK_LIMIT, wait_for_link
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 
@@ -30,7 +30,7 @@ class Hold:
         self._interface = interface
         self._port = port
         self._taken = time.monotonic()
-        self.tx_rings = port.take(interface.name).tx_rings
+        self.rings = port.take(interface.name)
 
     @property
     def buffer_size(self) -> int:
@@ -61,10 +61,10 @@ class Hold:
         return left
 
 
-def rings_of(interface: Interface) -> int:
-    """How many rings an interface has in netmap to send on. It stays as it is."""
+def rings_of(interface: Interface) -> Rings:
+    """The rings of an interface in netmap. It stays as it is."""
     with Port(interface.netns) as port:
-        return port.rings(interface.name).tx_rings
+        return port.rings(interface.name)
 
 
 @contextlib.contextmanager

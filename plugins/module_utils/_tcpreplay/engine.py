@@ -89,7 +89,7 @@ class Tcpreplay(Engine):
         self._hold = stack.enter_context(held(plan.request.sender))
         self._rings = _rings(plan.request.sender)
         check_buffers(plan.request, plan.traffic, self._hold.buffer_size)
-        check_port(plan.request.workers, plan.request.sender, self._hold.tx_rings)
+        check_port(plan.request.workers, plan.request.sender, self._hold.rings)
         self._hold.wait_for_link(watch, plan.request.netmap_delay or 0)
         return True
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_bytes, sha256
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.hold import rings_of
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.names import Interface
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import VersionInfo, ring_fix_for
@@ -113,19 +114,28 @@ def check_program(workers: int, program: str, version: VersionInfo) -> None:
     raise TrafficgenError(why, on=on, remedy=remedy)
 
 
-def check_port(workers: int, interface: Interface, found: int | None = None) -> None:
+def check_port(workers: int, interface: Interface, found: Rings | None = None) -> None:
     """Refuse a port with too few rings.
 
-    :param found: how many netmap has for sending on it; None where it is to be asked.
+    tcpreplay knows the names of a port's rings, ``netmap:IF-k``, up to the number of those to receive
+    (get_interface_list() in src/common/interface.c, 4.3.4 to 4.5.5), so these have to be as many as well.
+
+    :param found: those that netmap has; None where it is to be asked.
     """
-    has = rings_of(interface) if found is None else found
-    if has < workers:
-        name, inside = interface.name, f"ip netns exec {interface.netns} " if interface.netns else ""
-        raise TrafficgenError(
-            f"{name} has {has} {'ring' if has == 1 else 'rings'} in netmap to send on, but each worker needs one",
-            on=f"workers {workers}",
-            remedy=(
-                f"Set workers to {has} or fewer, or give the port more rings: `{inside}ethtool -L {name} combined"
-                f" {workers}` (on a veth `tx {workers}`). `{inside}ethtool -l {name}` shows how many it can have."
-            ),
-        )
+    rings = rings_of(interface) if found is None else found
+    name, has = interface.name, min(rings.tx_rings, rings.rx_rings)
+    if has >= workers:
+        return
+    count = f"{name} has {has} {'ring' if has == 1 else 'rings'} in netmap"
+    inside = f"ip netns exec {interface.netns} " if interface.netns else ""
+    raise TrafficgenError(
+        f"{count} to send on, but each worker needs one"
+        if rings.tx_rings == has
+        else f"{count} to receive, and tcpreplay sends only on rings whose number these have, too",
+        on=f"workers {workers}",
+        remedy=(
+            f"Set workers to {has} or fewer, or give the port more rings: `{inside}ethtool -L {name} combined"
+            f" {workers}` (`rx {workers} tx {workers}` where each kind has a number of its own, as on a veth)."
+            f" `{inside}ethtool -l {name}` shows how many it can have."
+        ),
+    )

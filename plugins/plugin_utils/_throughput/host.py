@@ -102,8 +102,9 @@ def _most_by_netmap(tcpreplay: Mapping[str, Any] | None, netmap: Mapping[str, An
             f"{tcpreplay['path']} is not known to send on more than the first ring. The role tcpreplay builds one that"
             " does (tcpreplay_ring_fix: true)"
         )
-    rings = [one.get("tx_rings") for one in (netmap.get("interfaces") or {}).values()]
-    return (rings[0], f"its port has {rings[0]} of netmap's rings to send on") if any(rings) else (None, "")
+    ways = ("tx_rings", "rx_rings")  # tcpreplay uses a ring to send only if one to receive has its number, too
+    rings = [min(one.get(way) or 0 for way in ways) for one in (netmap.get("interfaces") or {}).values()]
+    return (rings[0], f"its port has {rings[0]} of netmap's rings for both directions") if any(rings) else (None, "")
 
 
 def _most_by_af_xdp(found: Mapping[str, Any]) -> tuple[int | None, str]:

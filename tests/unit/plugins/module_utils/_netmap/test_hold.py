@@ -116,11 +116,11 @@ def test_the_rings_drain(clock, monkeypatch):
     assert clock.now - began == pytest.approx(2, abs=0.03)
 
 
-def test_its_rings_to_send_on(monkeypatch):
+def test_its_rings(monkeypatch):
     port = Port()
     monkeypatch.setattr(hold, "Port", lambda netns: port)
-    assert (hold.rings_of(ENS17), port.events) == (2, ["close"])
-    assert hold.Hold(port, ENS17).tx_rings == 2
+    assert (hold.rings_of(ENS17), port.events) == (Rings(2, 256, 3, 128), ["close"])
+    assert hold.Hold(port, ENS17).rings == Rings(2, 256, 3, 128)
 
 
 def test_it_is_let_go_of_however_the_block_ends(monkeypatch):

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._counters import receiver
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap import installed
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.ethtool import RingSizes
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.settings import Settings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._nic.state import NicState
@@ -55,7 +56,7 @@ class Host:
     left = 0
     queue = None
     # Of netmap, and of the driver.
-    tx_rings = queues = 4
+    tx_rings = rx_rings = queues = 4
     slots = 512
 
     def __init__(self, params):
@@ -63,6 +64,10 @@ class Host:
         self.links, self.events, self.busy = {}, [], set()
         self.counted = iter(())
         self.add("v0")
+
+    @property
+    def rings(self):
+        return Rings(self.tx_rings, 256, self.rx_rings, 256)
 
     def run(self, *, check_mode=False, **given):
         self.warnings = []
@@ -262,7 +267,7 @@ def host(monkeypatch, pcap_of):
     replace(runs, only_run="only_run", Link="link", wait_for_link="wait_for_nic")
     replace(engine, held="held")
     monkeypatch.setattr(engine, "_rings", lambda interface: (host.queues, host.slots))
-    monkeypatch.setattr(rings, "rings_of", lambda interface: host.tx_rings)
+    monkeypatch.setattr(rings, "rings_of", lambda interface: host.rings)
     replace(runs.settings, left_as_found="left_as_found", verify="made")
     replace(plans, wait_for_link="wait_for_nic")
     monkeypatch.setattr(receiver, "MissedNote", lambda interface: host)

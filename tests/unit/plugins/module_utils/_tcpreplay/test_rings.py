@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.device import Rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay import rings
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.rings import fix
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._tcpreplay.versions import parse_version
@@ -213,17 +214,31 @@ def test_more_workers_than_rings(through):
         through.plan(workers=3)
     assert refused.value.message == (
         "workers 3: v0 has 2 rings in netmap to send on, but each worker needs one. Set workers to 2 or fewer, or give"
-        " the port more rings: `ethtool -L v0 combined 3` (on a veth `tx 3`). `ethtool -l v0` shows how"
-        " many it can have."
+        " the port more rings: `ethtool -L v0 combined 3` (`rx 3 tx 3` where each kind has a number of its own, as on a"
+        " veth). `ethtool -l v0` shows how many it can have."
     )
     through.tx_rings = 1
     with pytest.raises(TrafficgenError, match="v0 has 1 ring in netmap"):
         through.plan(workers=2)
 
 
+def test_fewer_rings_to_receive(through):
+    """tcpreplay knows `netmap:v0-1` only if there is a second ring to receive."""
+    through.rx_rings = 1
+    assert through.plan(workers=1).error is None
+    with pytest.raises(TrafficgenError) as refused:
+        through.plan(workers=2)
+    assert refused.value.message.startswith(
+        "workers 2: v0 has 1 ring in netmap to receive, and tcpreplay sends only on rings whose number these have,"
+        " too. Set workers to 1 or fewer, or give the port more rings: `ethtool -L v0 combined 2` (`rx 2 tx 2` where"
+    )
+    through.rx_rings = 5
+    assert through.plan(workers=4).error is None
+
+
 def test_rings_that_go_before_it_takes_the_port(through, monkeypatch):
     through.tx_rings = 1
-    monkeypatch.setattr(rings, "rings_of", lambda interface: 2)
+    monkeypatch.setattr(rings, "rings_of", lambda interface: Rings(2, 256, 2, 256))
     with pytest.raises(TrafficgenError, match="workers 2: v0 has 1 ring in netmap"):
         through.run(workers=2)
     assert through.events[-1] == "take v0"

@@ -403,13 +403,18 @@ def test_whether_a_host_has_af_xdp(change, largest, reason):
 
 
 @pytest.mark.parametrize(
-    ("rings", "tx_rings", "netmap", "queues", "af_xdp"),
-    [("all", 4, 4, {"rx": 2, "tx": 2}, 2), ("one", 4, 1, {"rx": 1, "tx": 1}, 1), ("all", None, None, None, None)],
+    ("rings", "tx_rings", "rx_rings", "netmap", "queues", "af_xdp"),
+    [
+        ("all", 4, 5, 4, {"rx": 2, "tx": 2}, 2),
+        ("all", 4, 2, 2, {"rx": 2, "tx": 2}, 2),
+        ("one", 4, 4, 1, {"rx": 1, "tx": 1}, 1),
+        ("all", None, None, None, None, None),
+    ],
 )
-def test_how_many_workers_a_host_can_have(rings, tx_rings, netmap, queues, af_xdp):
+def test_how_many_workers_a_host_can_have(rings, tx_rings, rx_rings, netmap, queues, af_xdp):
     said = host.methods_of(
         tcpreplay={**TCPREPLAY, "netmap": {**TCPREPLAY["netmap"], "rings": rings}},
-        netmap={"loaded": True, "interfaces": {"ens17": {"tx_rings": tx_rings}}},
+        netmap={"loaded": True, "interfaces": {"ens17": {"tx_rings": tx_rings, "rx_rings": rx_rings}}},
         xdp={"xdp_info": {**XDP, "queues": queues}},
     )
     assert (said["netmap"]["most"], said["af_xdp"]["most"]) == (netmap, af_xdp)
