@@ -156,11 +156,13 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     patches, left_out = place_patches(host, settings, kernel, folder)
 
     log = folder / "configure.log"
-    # Without it, configure looks for the running kernel's sources, whatever kernel it builds for.
+    # Without these, netmap's configure and Intel's make files look for the running kernel's sources, whatever kernel
+    # they build for: on Debian, where these are in a folder of their own, an external driver would not be built.
+    release = {"kernelver": kernel, "BUILD_KERNEL": kernel}
     rest = [driver for driver in settings["external_drivers"] if driver["name"] not in left_out]
     options = configure_options({**settings, "external_drivers": rest}, kernel, kernel_folder(host, settings, kernel))
     configure = [str(source / "configure"), *options]
-    if run(configure, log=log, cwd=folder, kernelver=kernel, **CLOSED).returncode != 0:
+    if run(configure, log=log, cwd=folder, **release, **CLOSED).returncode != 0:
         raise failed_step("configure", kernel, log)
     drivers = native_drivers(read_text(log))
     log = folder / "make.log"
@@ -168,7 +170,7 @@ def build_and_install(host: Host, settings: Mapping[str, Any], kernel: str) -> d
     # The drivers' sources come first: the rule of netmap.ko uses those that exist when it starts.
     steps = [[f"get-{driver}" for driver in drivers]] if drivers else []
     for targets in (*steps, []):
-        if run([*make, *targets], log=log, cwd=folder, **CLOSED).returncode != 0:
+        if run([*make, *targets], log=log, cwd=folder, **release, **CLOSED).returncode != 0:
             raise failed_step("make", kernel, log)
         if targets and (problem := beside_problem(host, settings, folder, drivers)):
             raise TrafficgenError(problem)

@@ -72,6 +72,8 @@ def test_configure_and_make_cannot_fetch(host: Any, built: Callable[..., dict[st
     make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{tell}"))
     built()
     assert "TAR_OPTIONS=--no-same-owner --no-same-permissions" in (tmp_path / "env").read_text()
+    # The kernel that Intel's make files build for: without it, the running one.
+    assert f"BUILD_KERNEL={KERNEL}\n" in (tmp_path / "env").read_text()
     if shutil.which("curl"):
         assert (tmp_path / "said").read_text().count("127.0.0.1 port 9") == 2
 
