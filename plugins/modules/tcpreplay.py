@@ -19,7 +19,7 @@ description:
   - A run always ends. After O(timeout), tcpreplay gets SIGINT, and SIGKILL if it is still running after that. When the
     module or its connection ends, even by SIGKILL, tcpreplay ends too. If the controller or the network dies silently,
     TCP needs about 15 minutes with Linux's defaults to notice. Until then the run continues, to its own end or
-    O(timeout).
+    O(timeout). So it does with C(async), which needs no Ansible.
   - When the interface is removed or set down during the run, the task fails and returns what was sent until then. So it
     does when somebody changes the number of rings (C(ethtool -L)) or their size (C(ethtool -G)) of an interface that is
     held for netmap (O(hold)).

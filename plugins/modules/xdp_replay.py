@@ -23,7 +23,7 @@ description:
   - Only one run at a time can send on an interface, whichever module sends. A second one is refused, or waits
     (O(lock_timeout)).
   - A run always ends. After O(timeout) the workers are told to stop, and killed if they still run 8 s later. When the
-    module or its connection ends, even by SIGKILL, the workers end too.
+    module or its connection ends, even by SIGKILL, the workers end too. With C(async), the run goes on without Ansible.
   - When the interface is removed or set down during the run, or a worker is killed, the task fails and returns what was
     sent until then.
 extends_documentation_fragment:
