@@ -98,6 +98,9 @@ class Tcpreplay(Engine):
         plan = self.plan
         if plan.request.workers > 1:
             self._shares = write_shares(plan.request, plan.pcaps, plan.traffic, stack, watch)
+            if watch.why() is None:
+                for number in range(plan.request.workers):
+                    self._rate(number)  # what is too slow fails here
 
     def send(
         self, watch: Watch, progress: Progress, *, stop: Callable[[], str], mark: str, locks: Sequence[int]
@@ -161,16 +164,15 @@ class Tcpreplay(Engine):
             words, files = [one.word for one in plan.pcaps], [one.file.fileno() for one in plan.pcaps]
             argv = [*plan.argv[: -len(plan.pcaps)], *words]
             return [0], [Program(argv, request.cpus, listener.listen, [*locks, *files])]
-        traffic, programs, numbers = plan.traffic, [], []
+        programs, numbers = [], []
         for number, share in enumerate(self._shares):
             if not share.packets or share.limit == 0:
                 self._workers[number] = {**idle(self._cpus[number]), "queue": self._ring(number)}
                 listener.leave_out(number)
                 continue
-            rate = plan.rate.part(share.packets / traffic.packets, share.bytes / traffic.bytes)
             argv = build_argv(
                 replace(request, pcaps=(share.word,), limit=share.limit),
-                replace(plan.rate, argv=rate),
+                replace(plan.rate, argv=self._rate(number)),
                 plan.argv[0],
                 plan.netmap_delay,
                 self._ring(number),
@@ -188,6 +190,20 @@ class Tcpreplay(Engine):
             )
             numbers.append(number)
         return numbers, programs
+
+    def _rate(self, number: int) -> tuple[str, ...]:
+        """The options for a worker's part of the rate; none for one without a frame."""
+        share, traffic = self._shares[number], self.plan.traffic
+        if not share.packets:
+            return ()
+        try:
+            return self.plan.rate.part(share.packets / traffic.packets, share.bytes / traffic.bytes)
+        except TrafficgenError as error:
+            raise TrafficgenError(
+                f"the part of worker {number}, which has {share.packets} of {traffic.packets} frames, is {error.what}",
+                on=error.on,
+                remedy="Ask for a higher rate, or set workers: 1.",
+            ) from error
 
     def _ring(self, number: int) -> int | None:
         """The ring of netmap that a worker sends on, where there are several."""

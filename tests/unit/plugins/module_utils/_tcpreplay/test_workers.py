@@ -10,7 +10,6 @@ import itertools
 import os
 import signal
 import struct
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -181,6 +180,21 @@ def test_two_run_beside_each_other(host, check_tree, stand_in, monkeypatch):
     assert before["command"] is None and set(before["workers"][1].values()) == {None}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_part_of_the_rate_that_is_too_slow(host, pcap_of, workers):
+    """One frame an hour is the lowest that tcpreplay holds, and a fraction of it would be at top speed."""
+    given = {"pcaps": [pcap_of([60, 60])], "pps": 1.5 / 3600, "topspeed": False, "workers": workers}
+    if workers == 1:
+        assert host.plan(**given).error is None
+        return
+    with pytest.raises(TrafficgenError) as refused:
+        host.run(**given)
+    assert refused.value.message == (
+        "pps 0.000139: the part of worker 0, which has 1 of 2 frames, is too slow for tcpreplay to hold. Ask for a"
+        " higher rate, or set workers: 1."
+    )
+
+
 def test_a_worker_without_a_frame_is_not_started(host):
     workers = host.run(workers=2, limit=1).tree["run"]["workers"]
     assert [worker["packets"] for worker in workers] == [193533, 0]
@@ -189,7 +203,16 @@ def test_a_worker_without_a_frame_is_not_started(host):
 
 def test_a_signal_ends_both(host, monkeypatch):
     monkeypatch.setenv("STAND_IN", "wait")
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    listen, heard = Listener.listen, set()
+
+    def told(self, printed, worker=0):
+        listen(self, printed, worker)
+        if printed and worker not in heard:
+            heard.add(worker)
+            if len(heard) == 2:  # both send
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Listener, "listen", told)
     outcome = host.run(workers=2)
     assert (outcome.error, outcome.tree["run"]["ended_by"]) == (None, "user")
     assert outcome.tree["stats"]["interrupted"] and outcome.tree["stats"]["packets"] == 387066
