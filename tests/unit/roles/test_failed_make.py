@@ -18,6 +18,7 @@ from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.build
 
 jinja2 = pytest.importorskip("jinja2")
 core = pytest.importorskip("ansible.plugins.test.core")
+filters = pytest.importorskip("ansible.plugins.filter.core")
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTPUTS = ROOT / "tests/fixtures/make"
@@ -40,6 +41,7 @@ def said_of_tcpreplay(output: str, many: int = 0) -> str:
     """The role's message, with so many lines of warnings after the output."""
     tasks = yaml.safe_load((ROOT / "roles/tcpreplay/tasks/build.yml").read_text())[0]["rescue"][0]
     environment = jinja2.Environment(autoescape=False)
+    environment.filters["flatten"] = filters.flatten
     environment.tests["search"] = core.TestModule().tests()["search"]
     lines = output.splitlines() + [f"other.c:{number}: warning: of another job" for number in range(many)]
     known = {
