@@ -1,0 +1,45 @@
+# Copyright (c) 2026 the wirespeed.trafficgen developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbook provision refuses before its first role, which installs packages; the second builds for minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROVISION = Path(__file__).parents[3] / "playbooks" / "provision.yml"
+OLD = {"name": "ice", "version": "2.6.6", "url": "https://192.0.2.1/x.zip", "checksum": f"sha256:{'0' * 64}"}
+
+
+def said(given: dict[str, Any]) -> str:
+    # Even if it went on, in check mode it changes nothing.
+    program = Path(sys.executable).with_name("ansible-playbook")
+    argv = [sys.executable, str(program), "-i", "localhost,", "-c", "local", "--check", "-e", json.dumps(given)]
+    own = {"target": "localhost", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    done = subprocess.run([*argv, "-e", json.dumps(own), str(PROVISION)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"tcpreplay_version": "4.5.1"}, "The netmap of tcpreplay 4.5.1 does not work"),
+        pytest.param(
+            {"netmap_external_drivers": [OLD]},
+            "netmap has no patch for ice 2.6.6",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="the module looks only for root"),
+        ),
+    ],
+)
+def test_it_is_refused_before_the_first_role(given: dict[str, Any], says: str) -> None:
+    out = said(given)
+    assert says in out
+    assert "dev_tools" not in out
