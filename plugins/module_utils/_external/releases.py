@@ -113,7 +113,7 @@ RELEASES = (
     Release("igb", "5.15.6", "", EXACT, "", _IGB),
     Release("igb", "5.17.4", "", OFFSETS, "", _IGB),
     Release("igb", "5.17.5", "", OFFSETS, "", _IGB),
-    Release("igb", "5.18.7", "", EXACT, "", _IGB),
+    Release("igb", "5.18.7", "", EXACT, "6.1, 6.12", _IGB),
     Release("igb", "5.19.4", "", EXACT, "", _PULL.format("igb", 10)),
     Release("igb", "5.19.9", "", UNKNOWN, "", _PULL.format("igb", 11)),
     Release("igb", "5.19.10", "9.7", UNKNOWN, "", _PULL.format("igb", 12)),

@@ -158,6 +158,12 @@ def status(host: Host, settings: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [headers_problem(host, settings, kernel) for kernel in todo]
     if todo:
         lacking.insert(0, tools_problem(host, settings, todo))
+    lacking += [
+        f"netmap_external_drivers: there is no file {path} on this host, where {one['name']} is to come from. Put it"
+        " there, or correct its address."
+        for one, path in ((one, one["url"].removeprefix("file://")) for one in archives)
+        if path.startswith("/") and not host.path(path).is_file()
+    ]
     if source == "foreign":
         problems.append(foreign_source(settings))
     elif source == "unsafe":

@@ -95,6 +95,22 @@ def test_what_to_expect_of_a_build(host: Any, built: Callable[..., dict[str, Any
     assert "as the last build here did" in program.outlook(host, settings(), [KERNEL])[0]
 
 
+def test_a_file_that_is_not_there_is_said_before_anything_is_fetched(
+    host: Any, built: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In check mode it is only noted: another task of the play may put it there."""
+    asked = built()
+    driver = {"name": "ixgbe", "version": "6.1.6", "url": "file:///root/v6.1.6.zip", "checksum": f"sha256:{'0' * 64}"}
+    wanted = {**asked, "external_drivers": [{**driver, "patch": "https://x/", "patch_checksum": driver["checksum"]}]}
+    says = "there is no file /root/v6.1.6.zip on this host, where ixgbe is to come from"
+    assert [says in note for note in set_up(host, wanted, check=True)["notes"]].count(True) == 1
+    monkeypatch.setattr(program, "fetch", lambda *_: pytest.fail("it fetched"))
+    with pytest.raises(TrafficgenError, match=says):
+        set_up(host, wanted)
+    write(host.path("/root/v6.1.6.zip"))
+    assert not [note for note in program.status(host, wanted)["notes"] if says in note]
+
+
 def test_check_mode_says_what_is_missing(host: Any) -> None:
     write(host.path("/lib/modules/5.14.0-1/kernel/x"))
     plan = set_up(host, settings(kernels=["5.14.0-1"], source_dir=str(host.path("/x"))), check=True)
