@@ -239,7 +239,7 @@ def keeps_its_name_on(driver: str, kernel: str) -> bool:
     not known here is read in the prepared source (names.py): EL's igb is of a later Linux than its kernel's number.
     """
     if driver == "igb":
-        return not el_of(kernel) and linux_of(kernel) <= (6, 1)
+        return ".el" not in kernel and linux_of(kernel) <= (6, 1)
     return driver == "vmxnet3"
 
 
