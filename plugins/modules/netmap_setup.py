@@ -50,7 +50,7 @@ requirements:
   - git, make, gcc, kmod and the headers of each kernel (the role P(wirespeed.trafficgen.dev_tools#role) installs them)
 notes:
   - Needs root.
-  - Downloads external drivers' archives only when it builds.
+  - Downloads external drivers' archives and patches only when it builds.
 seealso:
   - module: wirespeed.trafficgen.netmap_info
 """
@@ -94,7 +94,8 @@ unit_ready:
   type: bool
 notes:
   description:
-    - How netmap's patches fit external drivers of versions that it has none for, one sentence each.
+    - How external drivers were patched of versions that netmap has no patch for, or with a patch that was given, one
+      sentence each.
     - In check mode, what is known of that before it is tried, how long building takes, and what the role
       P(wirespeed.trafficgen.dev_tools#role) has yet to install.
   returned: success, O(state=present)

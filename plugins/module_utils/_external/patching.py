@@ -5,7 +5,8 @@
 
 netmap has a patch for each version of a driver that it knows (LINUX/final-patches/intel--NAME--VERSION). For another
 version the nearest is tried with ``patch --dry-run`` and no fuzz. What it changes in the Makefile, the role can change
-by a rule of its own; what it changes in the C code has to fit. A patch of the user's own takes the place of netmap's.
+by a rule of its own; what it changes in the C code has to fit. A patch of the user's own takes the place of netmap's,
+or goes on top of it.
 """
 
 from __future__ import annotations
@@ -219,7 +220,7 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
     """The patch for an external driver, and a sentence on how it fits; both empty for netmap's own for this version.
 
     :param patches: netmap's folder of patches.
-    :param own: the user's patch.
+    :param own: the user's patch, where it takes the place of netmap's.
     :param folder: where the driver's source was unpacked. It is patched.
     :raises TrafficgenError: no patch fits.
     """
@@ -275,10 +276,36 @@ def nearest(names: Sequence[str], name: str, version: str) -> list[str]:
     return older[-1:] + newer[:1]
 
 
-def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
-    """Why a patch of the user's own cannot be used, as a sentence."""
+def over_netmap_s(
+    patches: Path, own: Path, driver: Mapping[str, str], patch: str, folder: Path
+) -> tuple[tuple[str, str], str]:
+    """netmap's patch and the user's own, to apply one after the other, and a sentence on that.
+
+    They stay two: netmap's make files take several, each with a run of ``patch`` of its own, as they are tried here.
+
+    :param patch: what :func:`choose` said: netmap's patch; empty for netmap's own for this version.
+    :param folder: the driver's source as :func:`choose` left it. It is patched.
+    :raises TrafficgenError: the user's patch does not fit on top of netmap's.
+    """
     name, version = driver["name"], driver["version"]
-    given = f"netmap_external_drivers: the patch given for {name} {version} ({driver['patch']})"
+    exact = patches / f"intel--{name}--{version}"
+    patch = patch or mended(_text(exact))
+    # choose() has applied the one for this very version, and only tried the others.
+    said = "" if exact.exists() else apply(folder, patch)
+    if said:
+        raise TrafficgenError(
+            f"netmap_external_drivers: netmap's patch for {name} {version}, on which the patch given goes, does not"
+            f" fit: {said}. Give a whole patch of your own, without patch_over_netmap."
+        )
+    text = _text(own)
+    if problem := over_problem(folder, driver, text):
+        raise TrafficgenError(problem)
+    return (patch, text), f"The patch given for {name} {version} was applied on top of netmap's."
+
+
+def given_problem(driver: Mapping[str, str], patch: str) -> str:
+    """Why the user's patch is none for this driver, as a sentence that its source is not needed for."""
+    given, name = _given(driver), driver["name"]
     files = [section.path for section in sections(patch)]
     if not files:
         return f"{given} is no patch in unified form, as git diff writes it, uncompressed."
@@ -287,29 +314,93 @@ def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
             f"{given} is for {', '.join(others[:3])}. Its paths must begin with a/{name}/, which is the archive's"
             " folder src: it must be for this driver."
         )
+    return ""
+
+
+def _given(driver: Mapping[str, str]) -> str:
+    return f"netmap_external_drivers: the patch given for {driver['name']} {driver['version']} ({driver['patch']})"
+
+
+def _misfit(driver: Mapping[str, str], trial: DryRun, remedy: str) -> str:
+    return (
+        f"{_given(driver)} does not fit {', '.join(filter(None, trial.rejected)) or 'its source'}:"
+        f" {' | '.join(trial.said.splitlines()[:6])}. {remedy}"
+    )
+
+
+def _twice(driver: Mapping[str, str], said: str) -> str:
+    return (
+        f"{_given(driver)} does not fit what it has itself changed before: {said}. A part of it is there twice, or in"
+        " the wrong order."
+    )
+
+
+# What to do where a patch of the user's own lacks a part of netmap's.
+_WHOLE = (
+    "It is used in place of netmap's patch, so it must have all of that as well. Or set patch_over_netmap: true, to"
+    " have it applied on top of netmap's."
+)
+
+
+def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
+    """Why a patch of the user's own cannot be used in place of netmap's, as a sentence."""
+    given, name = _given(driver), driver["name"]
+    if problem := given_problem(driver, patch):
+        return problem
     if "netmap_attach" not in patch:
-        return (
-            f"{given} adds no call of netmap_attach. It is used in place of netmap's patch, so it must have all of that"
-            " as well."
-        )
+        return f"{given} adds no call of netmap_attach. {_WHOLE}"
     trial = dry_run(folder, patch)
     if not trial.rejected:
         if said := apply(folder, patch):
-            return (
-                f"{given} does not fit what it has itself changed before: {said}. A part of it is there twice, or in"
-                " the wrong order."
-            )
+            return _twice(driver, said)
         if "NETMAP_DRIVER_SUFFIX" not in read_text(folder / name / "Makefile"):
-            return (
-                f"{given} does not add {SUFFIX} to the module's name in {name}/Makefile. It is used in place of"
-                " netmap's patch, so it must have all of that as well."
-            )
+            return f"{given} does not add {SUFFIX} to the module's name in {name}/Makefile. {_WHOLE}"
         return ""
     if not dry_run(folder, patch, "--reverse").rejected:
         return (
             f"{given} is in the archive already, and cannot be applied twice. Give the archive of the driver's author."
         )
-    return (
-        f"{given} does not fit {', '.join(filter(None, trial.rejected)) or 'its source'}:"
-        f" {' | '.join(trial.said.splitlines()[:6])}. Make it anew for this version."
-    )
+    return _misfit(driver, trial, "Make it anew for this version.")
+
+
+def over_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
+    """Why a patch of the user's own cannot be used on top of netmap's, which the source has, as a sentence."""
+    given, name = _given(driver), driver["name"]
+    if problem := given_problem(driver, patch):
+        return problem
+    added = [line for line in patch.splitlines() if line.startswith("+")]
+    whole = all(any(word in line for line in added) for word in ("netmap_attach", "NETMAP_DRIVER_SUFFIX"))
+    trial = dry_run(folder, patch)
+    # What fits elsewhere may be there already where it belongs.
+    if (trial.rejected or trial.moved) and not dry_run(folder, patch, "--reverse").rejected:
+        if whole:
+            return (
+                f"{given} is netmap's whole patch again, and patch_over_netmap applies that already. Remove patch,"
+                " patch_checksum and patch_over_netmap."
+            )
+        return (
+            f"{given} is in netmap's patch or the archive already, and cannot be applied twice. Remove patch,"
+            " patch_checksum and patch_over_netmap, or give what comes on top."
+        )
+    if trial.rejected and whole:
+        remedy = (
+            "It has netmap's changes in it. Take them out of it, or remove patch_over_netmap, so that it is used in"
+            " place of netmap's."
+        )
+        return _misfit(driver, trial, remedy)
+    if trial.rejected:
+        remedy = "patch_over_netmap applies it to the source as netmap's patch left it: make it anew on top of that."
+        return _misfit(driver, trial, remedy)
+    if said := apply(folder, patch):
+        return _twice(driver, said)
+    if "NETMAP_DRIVER_SUFFIX" not in read_text(folder / name / "Makefile"):
+        return (
+            f"{given} takes netmap's {SUFFIX} out of {name}/Makefile. With patch_over_netmap it must leave that there:"
+            " without it the module has the stock driver's name."
+        )
+    if not any("netmap_attach" in _text(file) for file in (folder / name).glob("*.c")):
+        return (
+            f"{given} takes netmap's call of netmap_attach out of {name}. With patch_over_netmap it must leave that"
+            " there: without it the driver is not a native one."
+        )
+    return ""

@@ -170,6 +170,11 @@ def would_do(driver: str, kernel: str, *, may_sleep: bool = True) -> str:
     return f"Set version (and url, checksum) to {' or '.join(found[-3:])}. " if found else ""
 
 
+def goes_over_netmap_s(driver: Mapping[str, Any]) -> bool:
+    """Whether the user's patch is applied on top of netmap's, and not in place of it. Ansible's words for true do."""
+    return str(driver.get("patch_over_netmap", "")).lower() in ("true", "yes", "on", "1", "y", "t")
+
+
 def release_problems(settings: Mapping[str, Any], kernel: str, *, may_sleep: bool = True) -> list[str]:
     """The external drivers that cannot be built for this kernel, each with why and what would do.
 
@@ -179,15 +184,17 @@ def release_problems(settings: Mapping[str, Any], kernel: str, *, may_sleep: boo
     el = el_of(kernel)
     for driver in settings["external_drivers"]:
         name, version = driver["name"], driver.get("version", "")
-        # The user's own patch may have what is missing. And with "warn" a driver that fails is left out.
-        if driver.get("patch") or settings["missing_drivers"] == "warn":
+        # With "warn" a driver that fails is left out. And the user's own patch may have what is missing, except that
+        # netmap's has to fit under it, where it goes on top of that.
+        own, over = bool(driver.get("patch")), goes_over_netmap_s(driver)
+        if (own and not over) or settings["missing_drivers"] == "warn":
             continue
         first, row = first_for(name, el), row_of(driver)
         do = (
             f"{would_do(name, kernel, may_sleep=may_sleep)}Or give a patch of your own (patch, in"
             " netmap_external_drivers), or set netmap_missing_drivers: warn to"
         )
-        if first and version and number(version) < number(first.version):
+        if first and version and number(version) < number(first.version) and not own:
             problems.append(
                 f"netmap_external_drivers: {name} {version} is too old for kernel {kernel}: the first release for"
                 f" EL {first.el} is {first.version} ({first.source}). {do} try it."
@@ -197,7 +204,7 @@ def release_problems(settings: Mapping[str, Any], kernel: str, *, may_sleep: boo
                 f"netmap_external_drivers: netmap has no patch for {name} {version}, and none of its patches for older"
                 f" versions fits the C code. {do} go on without it."
             )
-        elif version and not may_sleep and needs_may_sleep(name, version):
+        elif version and not may_sleep and needs_may_sleep(name, version) and not own:
             problems.append(
                 f"netmap_external_drivers: {name} {version} does not compile on kernel {kernel}: it needs"
                 f" UDP_TUNNEL_NIC_INFO_MAY_SLEEP, which this kernel's headers no longer have. {do} try it."
@@ -212,7 +219,8 @@ def patch_note(driver: Mapping[str, str], netmap: str = NETMAP) -> str:
     """
     row = row_of(driver) if netmap == NETMAP else None
     what = f"{driver['name']} {driver.get('version')}"
-    if driver.get("patch") or not driver.get("version") or (row and row.patch == EXACT):
+    own = driver.get("patch") and not goes_over_netmap_s(driver)
+    if own or not driver.get("version") or (row and row.patch == EXACT):
         return ""
     if row and row.patch == OFFSETS:
         return f"netmap has no patch for {what}. One for another version fits."

@@ -16,8 +16,14 @@ from typing import Any
 
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._errors import TrafficgenError
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.names import keeps_its_name
-from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.patching import choose, preparation, unpack
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.patching import (
+    choose,
+    over_netmap_s,
+    preparation,
+    unpack,
+)
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import (
+    goes_over_netmap_s,
     not_beside,
     release_problems,
 )
@@ -270,21 +276,33 @@ def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: 
             continue  # virtio_net.c, of which netmap knows one
         source = folder / "source" / name
         unpack(host.path(driver["archive"]), name, driver["version"], source)
+        command = preparation(source, name)
         own = host.path(driver["patch_file"]) if driver["patch_file"] else None
+        over = own if goes_over_netmap_s(driver) else None
         try:
-            patch, note = choose(patches, own, driver, kernel, source)
+            patch, note = choose(patches, None if over else own, driver, kernel, source)
         except TrafficgenError as error:
-            if own or settings["missing_drivers"] == "fail":
+            if (own and not over) or settings["missing_drivers"] == "fail":
                 raise TrafficgenError(f"{error.message} Nothing was built.") from None
             left_out.append(name)
             told.append(f"{error.message} {name} was left out.")
             continue
-        if patch:
-            file = folder / f"{name}.patch"
-            file.write_bytes(patch.encode("latin-1"))
-            lines.append(f"{name}@patch := {file}\n")
-            told.append(note)
-        if command := preparation(source, name):
+        texts, notes = [patch], [note]
+        if over:
+            try:
+                texts, said = over_netmap_s(patches, over, driver, patch, source)
+            except TrafficgenError as error:
+                raise TrafficgenError(f"{error.message} Nothing was built.") from None
+            notes.append(said)
+        files = [folder / f"{name}{end}.patch" for end in ("", "-over")]
+        used = [(file, text) for file, text in zip(files, texts) if text]
+        for file, text in used:
+            file.write_bytes(text.encode("latin-1"))
+        if used:
+            # netmap's make files apply them in this order.
+            lines.append(f"{name}@patch := {' '.join(str(file) for file, _text in used)}\n")
+        told += [note for note in notes if note]
+        if command:
             lines.append(f"{name}@prepare := {command}\n")
     if lines:
         # netmap's default-config.mak.in_ names this file, for overrides of its variables.

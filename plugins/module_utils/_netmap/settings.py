@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.wirespeed.trafficgen.plugins.module_utils._external.releases import goes_over_netmap_s
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._host.files import read_text, sha256
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.host import DEV_TOOLS, STATE, Host, run
 from ansible_collections.wirespeed.trafficgen.plugins.module_utils._netmap.installed import stamp_of
@@ -166,6 +167,7 @@ def inputs(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, An
     """Everything the result of a build depends on."""
     folder = kernel_folder(host, settings, kernel)
     certificate = settings["signing_cert"]
+    over = sorted(driver["name"] for driver in settings["external_drivers"] if goes_over_netmap_s(driver))
     return {
         "recipe": RECIPE,
         "version": settings["version"],
@@ -176,6 +178,8 @@ def inputs(host: Host, settings: Mapping[str, Any], kernel: str) -> dict[str, An
         "archives": sorted(one["sha256"] for one in downloads(settings)),
         "missing_drivers": settings["missing_drivers"],
         "signing_cert": sha256(host.path(certificate)) if certificate else None,
+        # Not where there is none: the keys of builds from before this was an option stay as they are.
+        **({"patches_over_netmap": over} if over else {}),
     }
 
 

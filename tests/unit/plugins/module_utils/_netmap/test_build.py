@@ -304,6 +304,71 @@ def test_a_patch_of_the_user_s_own(host: Any, built: Callable[..., dict[str, Any
     assert [one["url"] for one in plan["archives"]] == ["file:///root/own.patch"]
 
 
+OVER = """\
+--- a/ixgbe/a.c
++++ b/ixgbe/a.c
+@@ -2,6 +2,7 @@
+ 2
+ 3
+ ixgbe_netmap_attach();
++more();
+ probe();
+ 5
+ 6
+"""
+
+
+def test_a_patch_on_top_of_netmap_s(host: Any, built: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    built()
+    make = tmp_path / "tools/make"
+    make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\ncp config.mak {tmp_path}/read\n"))
+    driver = {
+        "name": "ixgbe",
+        "version": "6.2.6",
+        "url": "https://x/",
+        "checksum": placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER)),
+        "patch": "file:///root/own.patch",
+        "patch_checksum": placed(host, "ixgbe.patch", OVER.encode()),
+        "patch_over_netmap": True,
+    }
+    exact = write(host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.2.6"), PATCH)
+    asked = built(external_drivers=[driver])
+    first, second = (host.build_folder(KERNEL) / f"ixgbe{end}.patch" for end in ("", "-over"))
+    # In this order: netmap's make files run patch for each.
+    assert (tmp_path / "read").read_text() == f"ixgbe@patch := {first} {second}\n"
+    assert (first.read_text(), second.read_text()) == (PATCH, OVER)
+    on_top = "The patch given for ixgbe 6.2.6 was applied on top of netmap's."
+    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == [on_top]
+    # In place of netmap's is another build, as is another patch.
+    assert program.status(host, asked)["build"] == []
+    for change in ({"patch_over_netmap": False}, {"patch_checksum": f"sha256:{'1' * 64}"}):
+        assert program.status(host, {**asked, "external_drivers": [{**driver, **change}]})["build"] == [KERNEL]
+    # Where netmap's is for another version, that is said first.
+    exact.rename(exact.with_name("intel--ixgbe--6.1.6"))
+    built(external_drivers=[driver], jobs=2, no_drivers=[])
+    told = ["netmap has no patch for ixgbe 6.2.6. The one for 6.1.6 fits.", on_top]
+    assert json.loads(host.stamp(KERNEL).read_text())["patches"] == told
+    # One that does not fit on top is refused before configure and make, also where a driver may be missing.
+    driver["patch_checksum"] = placed(host, "ixgbe.patch", OVER.replace("_attach", "_detach").encode())
+    (tmp_path / "read").unlink()
+    with pytest.raises(TrafficgenError, match=r"does not fit ixgbe/a\.c: .* on top of that\. Nothing was built\."):
+        built(external_drivers=[driver], missing_drivers="warn")
+    assert not (tmp_path / "read").exists()
+    # And the driver is left out there if netmap's does not fit.
+    (host.path("/usr/src/netmap/LINUX/final-patches/intel--ixgbe--6.1.6")).write_text(PATCH.replace("probe", "begin"))
+    built(external_drivers=[driver], missing_drivers="warn")
+    assert json.loads(host.stamp(KERNEL).read_text())["missing"] == ["ixgbe"]
+
+
+def test_the_key_of_a_build_without_a_patch_on_top_is_as_it_was(host: Any) -> None:
+    driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
+    keys = [
+        asked_for.key_of(asked_for.inputs(host, settings(external_drivers=[{**driver, **more}]), KERNEL))
+        for more in ({}, {"patch_over_netmap": False}, {"patch_over_netmap": True})
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_unzip_is_asked_for_by_its_name(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = {"name": "ixgbe", "version": "6.1.6", "url": "https://x/", "checksum": "sha256:" + "0" * 64}
     monkeypatch.setattr(build, "find_program", lambda name: None if name == "unzip" else f"/usr/bin/{name}")
