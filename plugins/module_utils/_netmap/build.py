@@ -287,7 +287,8 @@ def place_patches(host: Host, settings: Mapping[str, Any], kernel: str, folder: 
             left_out.append(name)
             told.append(f"{error.message} {name} was left out.")
             continue
-        texts, notes = [patch], [note]
+        texts: tuple[str, ...] = (patch,)
+        notes = [note]
         if over:
             try:
                 texts, said = over_netmap_s(patches, over, driver, patch, source)
