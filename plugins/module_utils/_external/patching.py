@@ -335,6 +335,10 @@ def _twice(driver: Mapping[str, str], said: str) -> str:
     )
 
 
+def _adds(patch: str, word: str) -> bool:
+    return any(line.startswith("+") and word in line for line in patch.splitlines())
+
+
 # What to do where a patch of the user's own lacks a part of netmap's.
 _WHOLE = (
     "It is used in place of netmap's patch, so it must have all of that as well. Or set patch_over_netmap: true, to"
@@ -347,7 +351,7 @@ def own_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
     given, name = _given(driver), driver["name"]
     if problem := given_problem(driver, patch):
         return problem
-    if "netmap_attach" not in patch:
+    if not _adds(patch, "netmap_attach"):
         return f"{given} adds no call of netmap_attach. {_WHOLE}"
     trial = dry_run(folder, patch)
     if not trial.rejected:
@@ -368,8 +372,7 @@ def over_problem(folder: Path, driver: Mapping[str, str], patch: str) -> str:
     given, name = _given(driver), driver["name"]
     if problem := given_problem(driver, patch):
         return problem
-    added = [line for line in patch.splitlines() if line.startswith("+")]
-    whole = all(any(word in line for line in added) for word in ("netmap_attach", "NETMAP_DRIVER_SUFFIX"))
+    whole = _adds(patch, "netmap_attach") and _adds(patch, "NETMAP_DRIVER_SUFFIX")
     trial = dry_run(folder, patch)
     # What fits elsewhere may be there already where it belongs.
     if (trial.rejected or trial.moved) and not dry_run(folder, patch, "--reverse").rejected:

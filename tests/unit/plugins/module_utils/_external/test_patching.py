@@ -291,7 +291,15 @@ def test_an_own_patch_that_is_none_for_this_driver(choose: Callable[..., tuple[s
     assert says in error.value.message
 
 
-@pytest.mark.parametrize("own", [OLDER.replace("_netmap_attach", "_attach"), OLDER[OLDER.index("diff --git", 1) :]])
+@pytest.mark.parametrize(
+    "own",
+    [
+        OLDER.replace("_netmap_attach", "_attach"),
+        OLDER[OLDER.index("diff --git", 1) :],
+        # Made on top of netmap's: its lines are around.
+        difference(native(files()), native(files(main=MAIN.replace("return 0;", "return 0; /* more */")))),
+    ],
+)
 def test_what_lacks_a_part_of_netmap_s_patch_can_go_on_top(choose: Callable[..., tuple[str, str]], own: str) -> None:
     with pytest.raises(TrafficgenError, match="Or set patch_over_netmap: true, to have it applied on top of netmap's"):
         choose(files(), {}, own=own)
