@@ -230,7 +230,7 @@ def test_fewer_rings_to_receive(through):
         through.plan(workers=2)
     assert refused.value.message.startswith(
         "workers 2: v0 has 1 ring in netmap to receive, and tcpreplay sends only on rings whose number these have,"
-        " too. Set workers to 1 or fewer, or give the port more rings: `ethtool -L v0 combined 2` (`rx 2 tx 2` where"
+        " too. Set workers to 1, or give the port more rings: `ethtool -L v0 combined 2` (`rx 2 tx 2` where"
     )
     through.rx_rings = 5
     assert through.plan(workers=4).error is None
