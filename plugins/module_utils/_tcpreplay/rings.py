@@ -134,8 +134,9 @@ def check_port(workers: int, interface: Interface, found: Rings | None = None) -
         else f"{count} to receive, and tcpreplay sends only on rings whose number these have, too",
         on=f"workers {workers}",
         remedy=(
-            f"Set workers to {has}{' or fewer' if has > 1 else ''}, or give the port more rings: `{inside}ethtool -L {name} combined"
-            f" {workers}` (`rx {workers} tx {workers}` where each kind has a number of its own, as on a veth)."
+            f"Set workers to {has}{' or fewer' if has > 1 else ''}, or give the port more rings:"
+            f" `{inside}ethtool -L {name} combined {workers}` (`rx {workers} tx {workers}` where each kind has a number"
+            " of its own, as on a veth)."
             f" `{inside}ethtool -l {name}` shows how many it can have."
         ),
     )

@@ -126,8 +126,8 @@ def _workers(request: XdpRequest, asked: Asked) -> int:
             f"{name} has {queues} {'queue' if queues == 1 else 'queues'} to send on"
             f"{'' if asked.copy else ' without copying'}, but each worker needs one",
             on=f"workers {request.workers}",
-            remedy=f"Set workers to {queues}{' or fewer' if queues > 1 else ''}, or give the port more queues: `{inside}ethtool -L {name}"
-            f" combined {request.workers}` (on a veth `tx {request.workers}`).",
+            remedy=f"Set workers to {queues}{' or fewer' if queues > 1 else ''}, or give the port more queues:"
+            f" `{inside}ethtool -L {name} combined {request.workers}` (on a veth `tx {request.workers}`).",
         )
     return request.workers
 
