@@ -159,14 +159,10 @@ def would_do(driver: str, kernel: str, *, may_sleep: bool = True) -> str:
     :param may_sleep: whether the kernel has UDP_TUNNEL_NIC_INFO_MAY_SLEEP.
     """
     first = first_for(driver, el_of(kernel))
-    found = [
-        one.version
-        for one in RELEASES
-        if one.driver == driver
-        and number(one.version) >= number(first.version if first else "0")
-        and one.patch in (EXACT, OFFSETS, MAKEFILE)
-        and (may_sleep or not needs_may_sleep(driver, one.version))
-    ]
+    oldest = number(first.version if first else "0")
+    patched = [one for one in RELEASES if one.driver == driver and one.patch in (EXACT, OFFSETS, MAKEFILE)]
+    new = [one.version for one in patched if number(one.version) >= oldest]
+    found = [version for version in new if may_sleep or not needs_may_sleep(driver, version)]
     return f"Set version (and url, checksum) to {' or '.join(found[-3:])}. " if found else ""
 
 
