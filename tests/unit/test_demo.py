@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -21,8 +20,6 @@ BOUND = [
 @pytest.fixture
 def chroot(tmp_path):
     """Runs a command in a chroot whose folder is a mount point, or is not."""
-    if os.geteuid() or subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("a chroot with mounts of its own needs root, and a machine that allows it")
     root = tmp_path / "root"
     for name in (*BOUND, "clone", "run", "sys"):
         (root / name).mkdir(parents=True)

@@ -280,13 +280,16 @@ def test_a_driver_that_keeps_the_stock_name_is_not_built_for_a_port(
     assert module(host, "e1000-netmap").exists()
 
 
+def archived(host: Any) -> dict[str, Any]:
+    """A driver of netmap_external_drivers whose archive was fetched."""
+    checksum = placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER))
+    return {"name": "ixgbe", "version": "6.2.6", "url": "https://x/", "checksum": checksum}
+
+
 def test_a_patch_of_the_user_s_own(host: Any, built: Callable[..., dict[str, Any]]) -> None:
     built()
     driver = {
-        "name": "ixgbe",
-        "version": "6.2.6",
-        "url": "https://x/",
-        "checksum": placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER)),
+        **archived(host),
         "patch": "file:///root/own.patch",
         "patch_checksum": f"sha256:{'0' * 64}",
     }
@@ -323,10 +326,7 @@ def test_a_patch_on_top_of_netmap_s(host: Any, built: Callable[..., dict[str, An
     make = tmp_path / "tools/make"
     make.write_text(make.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\ncp config.mak {tmp_path}/read\n"))
     driver = {
-        "name": "ixgbe",
-        "version": "6.2.6",
-        "url": "https://x/",
-        "checksum": placed(host, "ixgbe/v6.2.6.zip", zipped(DRIVER)),
+        **archived(host),
         "patch": "file:///root/own.patch",
         "patch_checksum": placed(host, "ixgbe.patch", OVER.encode()),
         "patch_over_netmap": True,
