@@ -256,7 +256,7 @@ def choose(patches: Path, own: Path | None, driver: Mapping[str, str], kernel: s
             adapted = " and ".join(Path(file).name for file in trial.rejected)
             return text, f"{begin}. The one for {other} fits, after the role adapted its part for {adapted}."
         misfits.append(f"; the one for {other} does not fit {', '.join(filter(None, again.rejected)) or 'at all'}")
-    versions = would_do(name, kernel)
+    versions = would_do(name, kernel, refused=version)
     raise TrafficgenError(
         f"netmap_external_drivers: {begin}{''.join(misfits)}. {versions}Or give a patch of your own (patch,"
         " patch_checksum)."

@@ -153,16 +153,19 @@ def needs_may_sleep(driver: str, version: str) -> bool:
     return driver in LAST_WITH_MAY_SLEEP and number(version) <= number(LAST_WITH_MAY_SLEEP[driver])
 
 
-def would_do(driver: str, kernel: str, *, may_sleep: bool = True) -> str:
+def would_do(driver: str, kernel: str, *, may_sleep: bool = True, refused: str = "") -> str:
     """The newest versions that netmap has a patch for and this kernel takes, as far as is known, as a sentence.
 
     :param may_sleep: whether the kernel has UDP_TUNNEL_NIC_INFO_MAY_SLEEP.
+    :param refused: the version that no patch fits. If one fits by the table, this is another netmap than the table's.
     """
     first = first_for(driver, el_of(kernel))
     oldest = number(first.version if first else "0")
     patched = [one for one in RELEASES if one.driver == driver and one.patch in (EXACT, OFFSETS, MAKEFILE)]
     new = [one.version for one in patched if number(one.version) >= oldest]
     found = [version for version in new if may_sleep or not needs_may_sleep(driver, version)]
+    if refused in found:
+        return f"The netmap that is netmap_version's default has a patch for {refused}. "
     return f"Set version (and url, checksum) to {' or '.join(found[-3:])}. " if found else ""
 
 

@@ -212,7 +212,8 @@ def outlook(host: Host, settings: Mapping[str, Any], todo: Sequence[str]) -> lis
         else f"estimated for {jobs} CPUs; under emulation up to 40 times that"
     )
     notes = [patch_note(driver, settings["version"]) for driver in settings["external_drivers"]]
-    notes.append(f"Building takes about {seconds / 60:.0f} min for each kernel ({so}).")
+    long = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(round(seconds, -1), 10):.0f} s"
+    notes.append(f"Building takes about {long} for each kernel ({so}).")
     return [note for note in notes if note]
 
 

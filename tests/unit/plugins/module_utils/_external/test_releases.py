@@ -72,6 +72,14 @@ def test_a_driver_that_needs_what_the_headers_no_longer_have(name: str, version:
     assert releases.release_problems(wanted, "6.12.117+deb12-amd64") == []
 
 
+def test_a_version_is_not_advised_that_was_just_refused() -> None:
+    """Seen with a netmap that had no patch for it, on Debian's kernel."""
+    assert "5.18.7" in releases.would_do("igb", "6.1.0-57-amd64")
+    said = releases.would_do("igb", "6.1.0-57-amd64", refused="5.18.7")
+    assert said == "The netmap that is netmap_version's default has a patch for 5.18.7. "
+    assert releases.would_do("igb", "6.1.0-57-amd64", refused="5.19.10").startswith("Set version")
+
+
 def test_what_is_known_of_a_patch_is_of_one_netmap() -> None:
     driver = {"name": "ice", "version": "2.6.6"}
     assert releases.patch_note(driver) == "netmap has no patch for ice 2.6.6, and none for another version fits."

@@ -86,6 +86,9 @@ def test_what_to_expect_of_a_build(host: Any, built: Callable[..., dict[str, Any
         "netmap has no patch for i40e 2.28.13. One for another version fits.",
         "Building takes about 2 min for each kernel (estimated for 2 CPUs; under emulation up to 40 times that).",
     ]
+    # netmap alone, on few and on many CPUs
+    said = [program.outlook(host, settings(jobs=jobs), [KERNEL])[-1] for jobs in (2, 64)]
+    assert [one.split(" for each")[0] for one in said] == [f"Building takes about {time} s" for time in (30, 10)]
     assert "Nobody has tried" in program.outlook(host, external("igb", "5.19.10"), [KERNEL])[0]
     assert "adapted its part for the Makefile" in program.outlook(host, external("i40e", "2.28.16"), [KERNEL])[0]
     assert program.outlook(host, external("ixgbe", "6.1.6"), [KERNEL])[0].startswith("Building takes")
